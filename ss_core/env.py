@@ -1,0 +1,78 @@
+"""The world door: what a batched multi-agent environment looks like to the learner.
+
+Rules, references and physics live in the worlds; here are only the protocol and its data.
+Axes: `E` environment, `N` agent, `M` neighbour slot, `A` action, `O` observation, `F` feature.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvSpec:
+    """Sizes of a `VectorEnv` that hold for its whole life."""
+
+    num_envs: int
+    num_agents: int
+    num_actions: int
+    observation_size: int  # O; (A * candidate_size) where candidate_size is set
+    horizon: int  # steps per episode
+    agent_names: tuple[str, ...]
+    candidate_size: int = 0  # F > 0: observations are (A, F) feature rows, one per candidate action
+    public_size: int = 0  # features per action that neighbours may know of an agent's decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What every agent sees after `reset` or `step`; all tensors are fresh, never written again."""
+
+    observations: Float[Tensor, "E N O"]
+    rewards: Float[Tensor, "E N"]  # of the step just taken; zeros after reset
+    terminated: Bool[Tensor, " E"]  # a true end: nothing of value follows
+    truncated: Bool[Tensor, " E"]  # a time limit: the value of `next_observations` still counts
+    next_observations: Float[Tensor, "E N O"]  # successor of the step just taken, before any auto-reset
+    action_mask: Bool[Tensor, "E N A"] | None = None  # True = legal
+    neighbours: Bool[Tensor, "E N N"] | None = None  # (sender, receiver): who may talk to whom now
+    public: Float[Tensor, "E N A F"] | None = None  # what neighbours may know of each action
+
+
+class VectorEnv(Protocol):
+    """`num_envs` copies of one environment, stepped together; an ended copy restarts by itself."""
+
+    @property
+    def spec(self) -> EnvSpec:
+        """The sizes."""
+        ...
+
+    def reset(self, seed: int) -> Step:
+        """Start new episodes; the same seed gives the same episodes."""
+        ...
+
+    def step(self, actions: Int[Tensor, "E N"]) -> Step:
+        """Advance every copy by one joint action."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactuals:
+    """An agent's own return under each alternative action, everything else as it happened.
+
+    Values are returns of the whole episode relative to what happened (0 at the action taken), computed
+    by the agent itself from public formulas. `peers[t, e, i, m, a]` is what agent i's return would have
+    been had its m-th neighbour taken action a instead.
+    """
+
+    own: Float[Tensor, "T E N A"]
+    peers: Float[Tensor, "T E N M A"]
+
+
+@runtime_checkable
+class CounterfactualEnv(Protocol):
+    """A `VectorEnv` whose rewards follow public formulas, so that agents can judge alternatives."""
+
+    def counterfactual_rewards(self, neighbours: Int[Tensor, "N M"]) -> Counterfactuals:
+        """Alternatives of the episode that just ended; `neighbours[i, m]` is the peer i thinks about."""
+        ...
