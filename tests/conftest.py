@@ -1,0 +1,13 @@
+"""Settings of every test: one thread, deterministic kernels, examples drawn in a fixed order."""
+
+import os
+
+import torch
+from hypothesis import settings
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic on a GPU, too
+torch.set_num_threads(1)
+torch.use_deterministic_algorithms(True)
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("repeatable")
