@@ -1,0 +1,78 @@
+"""Adam over stacks of networks, able to step one agent of a stack and to be saved as plain tensors."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+from ss_core.networks import Params
+
+
+@dataclass(frozen=True, slots=True)
+class AdamState:
+    """First and second moments and step counts, one count per agent (row of the stacks)."""
+
+    exp_avg: Params
+    exp_avg_sq: Params
+    steps: Tensor  # [N]
+
+
+def init_adam(params: Params, num_agents: int) -> AdamState:
+    """Zero moments."""
+    return AdamState(
+        exp_avg={k: torch.zeros_like(w) for k, w in params.items()},
+        exp_avg_sq={k: torch.zeros_like(w) for k, w in params.items()},
+        steps=torch.zeros(num_agents),
+    )
+
+
+def adam_step(
+    params: Params,
+    grads: Params,
+    state: AdamState,
+    *,
+    lr: dict[str, float],
+    agent: int | None = None,
+    max_grad_norm: float = 0.0,
+) -> None:
+    """One step of Adam, in place, for all agents or for one; `lr` by parameter name.
+
+    `max_grad_norm` > 0 clips the gradient of each agent by its own norm, never by others'.
+    """
+    if max_grad_norm > 0.0:
+        grads = clip_by_agent(grads, max_grad_norm)
+    rows = slice(None) if agent is None else slice(agent, agent + 1)
+    state.steps[rows] += 1
+    for rate in sorted(set(lr.values())):
+        names = [k for k in params if lr[k] == rate]
+        if rate == 0.0 or not names:
+            continue
+        step = state.steps[rows].max().clone() - 1
+        with torch.no_grad():
+            adam(
+                [params[k][rows] for k in names],
+                [grads[k][rows] for k in names],
+                [state.exp_avg[k][rows] for k in names],
+                [state.exp_avg_sq[k][rows] for k in names],
+                [],
+                [step.clone() for _ in names],
+                fused=True,
+                grad_scale=None,
+                found_inf=None,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=rate,
+                weight_decay=0.0,
+                eps=1e-8,
+                maximize=False,
+            )
+
+
+def clip_by_agent(grads: Params, max_norm: float) -> Params:
+    """Scale each agent's gradient down to `max_norm`."""
+    square = sum(g.flatten(1).square().sum(dim=1) for g in grads.values())
+    assert isinstance(square, Tensor)
+    scale = (max_norm / square.sqrt().clamp_min(1e-12)).clamp_max(1.0)
+    return {k: g * scale.view(-1, *[1] * (g.dim() - 1)) for k, g in grads.items()}

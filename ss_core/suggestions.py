@@ -1,0 +1,184 @@
+"""The suggestion-sharing objective: Eq. 13 (ratios), 14–15 (indicators), 16 (dual clipped objective).
+
+Pure functions of tensors, for all agents at once. Everything received from others (π^jj, π^ji) and
+every advantage is a constant here: no gradient crosses from agent to agent.
+
+Axes: `B` decision (time × environment), `N` agent, `M` neighbour slot, `A` action. A pair tensor
+`[B, N, M, A]` belongs to agent i = n (the one that optimises); slot m is its neighbour j.
+Expectations over actions are written Σ_a w(a) f(a): with w the one-hot of the action taken this is
+the sample of Eq. 16, with w = π_old it is the exact expectation where every alternative is known.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+Surrogate = Literal["product", "additive"]
+Discrepancy = Literal["l2", "tv"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnView:
+    """Agent i's own decisions."""
+
+    log_probs: Float[Tensor, "B N A"]  # log π^ii(· | s; θ^ii)
+    old_log_probs: Float[Tensor, "B N A"]  # log π^ii_old
+    weights: Float[Tensor, "B N A"]  # w(a)
+    advantages: Float[Tensor, "B N A"]  # Â_i of each action (equal for all actions when sampled)
+    valid: Float[Tensor, "B N"]  # 1 where a decision was taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerView:
+    """Agent i's suggestions for its neighbours j, at j's decisions."""
+
+    log_probs: Float[Tensor, "B N M A"]  # log π^ij(· | s; θ^ij)
+    shared_log_probs: Float[Tensor, "B N M A"]  # log π^jj as j shared it last
+    old_log_probs: Float[Tensor, "B N M A"]  # log π^jj_old, the policy that acted
+    weights: Float[Tensor, "B N M A"]  # w(a_j)
+    advantages: Float[Tensor, "B N M A"]  # Â_i of each action of j
+    valid: Float[Tensor, "B N M"]  # 1 where j took a decision and may be talked to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedView:
+    """Suggestions π^ji that agent i received, at i's own decisions."""
+
+    log_probs: Float[Tensor, "B N M A"]
+    valid: Float[Tensor, "B N M"]
+
+
+def policy_ratio(
+    log_probs: Float[Tensor, "*batch A"], old_log_probs: Float[Tensor, "*batch A"]
+) -> Float[Tensor, "*batch A"]:
+    """ξ(a) = π(a | s) / π_old(a | s) of Eq. 13, for every action."""
+    return torch.exp(log_probs - old_log_probs)
+
+
+def neighbour_ratio(peers: PeerView) -> Float[Tensor, "B N"]:
+    """ξ_{N_i} = Π_{j ∈ N_i} π^ij(a_j | s) / π^jj_old(a_j | s), Eq. 13; computed in log space."""
+    log_ratio = (peers.weights * (peers.log_probs - peers.old_log_probs)).sum(dim=-1)
+    return torch.exp((log_ratio * peers.valid).sum(dim=-1))
+
+
+def clipped_surrogate(
+    own: OwnView, clip_eps: float, xi_neighbours: Float[Tensor, "B N"] | None = None
+) -> Float[Tensor, "B N"]:
+    """E[min(ξ_i ξ_{N_i} Â_i, clip(ξ_i, 1 ± ε) ξ_{N_i} Â_i)], first line of Eq. 16."""
+    xi = policy_ratio(own.log_probs, own.old_log_probs)
+    advantages = own.advantages
+    if xi_neighbours is not None:
+        advantages = advantages * xi_neighbours.unsqueeze(-1)
+    clipped = xi.clamp(1.0 - clip_eps, 1.0 + clip_eps)
+    return (own.weights * torch.minimum(xi * advantages, clipped * advantages)).sum(dim=-1)
+
+
+def suggestion_surrogate(peers: PeerView) -> Float[Tensor, "B N M"]:
+    """E[ξ_ij Â_i] per neighbour: the first-order part of ξ_{N_i} at the current joint policy."""
+    xi = policy_ratio(peers.log_probs, peers.old_log_probs)
+    return (peers.weights * xi * peers.advantages).sum(dim=-1)
+
+
+def diverging(
+    log_probs: Float[Tensor, "*batch A"],
+    reference_log_probs: Float[Tensor, "*batch A"],
+    weights: Float[Tensor, "*batch A"],
+    advantages: Float[Tensor, "*batch A"],
+) -> Bool[Tensor, "*batch"]:
+    """1_X of Eq. 14–15: (π(a)/π_ref(a)) Â ≥ Â, where the advantage drives the two apart."""
+    ratio = torch.exp(log_probs.detach() - reference_log_probs)
+    return (weights * (ratio * advantages - advantages)).sum(dim=-1) >= 0.0
+
+
+def discrepancy(
+    log_p: Float[Tensor, "*batch A"], log_q: Float[Tensor, "*batch A"], kind: Discrepancy
+) -> Float[Tensor, "*batch"]:
+    """‖p - q‖₂² (Eq. 16) or the total variation ½‖p - q‖₁, over the neighbour's actions."""
+    difference = log_p.exp() - log_q.exp()
+    if kind == "l2":
+        return difference.square().sum(dim=-1)
+    return 0.5 * difference.abs().sum(dim=-1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveWeights:
+    """The knobs of Eq. 16 that do not depend on data."""
+
+    clip_eps: float = 0.2  # ε
+    rho: float = 0.1  # ρ: suggestion π^ij towards the peer's policy π^jj (constraint b)
+    rho_follow: float = 0.1  # ρ': own policy π^ii towards the received suggestion π^ji (constraint c)
+    surrogate: Surrogate = "product"
+    anchor: Discrepancy = "l2"  # distance of π^ij to π^jj
+    follow: Discrepancy = "l2"  # distance of π^ii to π^ji
+    indicators: bool = True  # 1_X of Eq. 14; False: penalties always on
+    ent_coef: float = 0.0  # entropy bonus on own policies
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Eq. 16 and its parts, per decision (and neighbour)."""
+
+    surrogate: Float[Tensor, "B N"]
+    suggestion: Float[Tensor, "B N M"] | None
+    anchor_penalty: Float[Tensor, "B N M"] | None  # without κ
+    follow_penalty: Float[Tensor, "B N M"] | None  # without κ
+    entropy: Float[Tensor, "B N"]
+
+
+def objective_terms(
+    own: OwnView, peers: PeerView | None, received: ReceivedView | None, weights: ObjectiveWeights
+) -> Objective:
+    """The terms of Eq. 16; `peers` and `received` are None in a gap of the exchange (Appendix A.4)."""
+    product = weights.surrogate == "product" and peers is not None
+    xi_neighbours = neighbour_ratio(peers) if product else None
+    suggestion = None if product or peers is None else suggestion_surrogate(peers) * peers.valid
+    return Objective(
+        surrogate=clipped_surrogate(own, weights.clip_eps, xi_neighbours) * own.valid,
+        suggestion=suggestion,
+        anchor_penalty=None if peers is None else anchor_penalty(peers, weights),
+        follow_penalty=None if received is None else follow_penalty(own, received, weights),
+        entropy=-(own.log_probs.exp() * own.log_probs).sum(dim=-1) * own.valid,
+    )
+
+
+def anchor_penalty(peers: PeerView, weights: ObjectiveWeights) -> Float[Tensor, "B N M"]:
+    """ρ 1_{X^ij} d(π^ij, π^jj)."""
+    active = peers.valid
+    if weights.indicators:
+        active = active * diverging(
+            peers.log_probs, peers.shared_log_probs, peers.weights, peers.advantages
+        )
+    return weights.rho * active * discrepancy(peers.log_probs, peers.shared_log_probs, weights.anchor)
+
+
+def follow_penalty(
+    own: OwnView, received: ReceivedView, weights: ObjectiveWeights
+) -> Float[Tensor, "B N M"]:
+    """ρ' 1_{X^ii} d(π^ii, π^ji)."""
+    mine = own.log_probs.unsqueeze(2)
+    active = received.valid
+    if weights.indicators:
+        active = active * diverging(
+            mine.expand_as(received.log_probs),
+            received.log_probs,
+            own.weights.unsqueeze(2).expand_as(received.log_probs),
+            own.advantages.unsqueeze(2).expand_as(received.log_probs),
+        )
+    distance = discrepancy(mine, received.log_probs, weights.follow)
+    return weights.rho_follow * active * distance
+
+
+def objective(
+    terms: Objective, kappas: Float[Tensor, " N"], weights: ObjectiveWeights
+) -> Float[Tensor, " N"]:
+    """Eq. 16 summed over decisions, one value per agent: maximise each by its own parameters."""
+    total = terms.surrogate.sum(dim=0) + weights.ent_coef * terms.entropy.sum(dim=0)
+    if terms.suggestion is not None:
+        total = total + terms.suggestion.sum(dim=(0, 2))
+    for penalty in (terms.anchor_penalty, terms.follow_penalty):
+        if penalty is not None:
+            total = total - kappas * penalty.sum(dim=(0, 2))
+    return total
