@@ -211,7 +211,8 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path, use_threads=False)
+        with pyarrow.parquet.ParquetFile(path) as file:  # read_table would import pandas
+            table = file.read(use_threads=False)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}); restore it") from error
     missing = [name for name in _expected_columns() if name not in table.column_names]
