@@ -1,0 +1,1 @@
+"""Households on a low-voltage feeder: physics, tariff, the scheduling game and its references."""
