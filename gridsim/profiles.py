@@ -1,4 +1,4 @@
-"""Measured-like inputs as arrays: synPRO traces and weather, appliance data, tariff shapes.
+"""Inputs as arrays: synPRO traces and weather, appliance data, tariff shapes.
 
 Reads the files of `data/`, checks them and hands out fresh arrays. Who lives in a household and
 which job arrives on which day is decided elsewhere. Powers are kW of consumption (heat: thermal),
@@ -212,7 +212,7 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:  # read_table would import pandas
-            table = file.read(use_threads=False)
+            table = file.read(use_threads=False).combine_chunks()
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}); restore it") from error
     missing = [name for name in _expected_columns() if name not in table.column_names]
@@ -222,7 +222,17 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
         raise InputError(
             f"{path}: {table.num_rows} rows, expected {DAYS * STEPS_PER_DAY} (a year of 15 min)"
         )
-    return {name: _checked(path, name, table[name].to_numpy()) for name in _expected_columns()}
+    columns = {}
+    for name in _expected_columns():
+        column = table[name]
+        if not pyarrow.types.is_floating(column.type):
+            raise InputError(f"{path}: column {name!r} holds {column.type}, expected floats")
+        if column.null_count:
+            raise InputError(
+                f"{path}: column {name!r} has {column.null_count} empty cells; fill them"
+            )
+        columns[name] = _checked(path, name, np.from_dlpack(column.chunk(0)))  # no pandas either
+    return columns
 
 
 def _expected_columns() -> tuple[str, ...]:
@@ -237,8 +247,6 @@ def _expected_columns() -> tuple[str, ...]:
 
 def _checked(path: Path, name: str, values: np.ndarray) -> Float[np.ndarray, "day step"]:
     """Finite, and non-negative unless a temperature; reshaped to days."""
-    if not np.issubdtype(values.dtype, np.number):
-        raise InputError(f"{path}: column {name!r} holds {values.dtype}, expected numbers")
     bad = ~np.isfinite(values) if name.endswith("_c") else ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         row = int(bad.argmax())

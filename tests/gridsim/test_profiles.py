@@ -126,7 +126,9 @@ def test_the_licence_travels_with_the_data() -> None:
     assert b"Fraunhofer" in metadata[b"source"]
 
 
-def _altered(tmp_path: Path, column: str, values: np.ndarray | None, rows: int = 35_040) -> Path:
+def _altered(
+    tmp_path: Path, column: str, values: np.ndarray | list[float | None] | None, rows: int = 35_040
+) -> Path:
     table = pq.read_table(data_path("profiles/synpro_15min.parquet")).slice(0, rows)
     position = table.column_names.index(column)
     table = table.remove_column(position)
@@ -164,7 +166,13 @@ def test_a_short_year_is_refused(tmp_path: Path) -> None:
 
 def test_text_instead_of_numbers_is_refused(tmp_path: Path) -> None:
     path = _altered(tmp_path, "temperature_c", np.full(35_040, "warm"))
-    with pytest.raises(InputError, match="expected numbers"):
+    with pytest.raises(InputError, match=r"'temperature_c' holds .*string, expected floats"):
+        load_profiles(path)
+
+
+def test_an_empty_cell_is_refused(tmp_path: Path) -> None:
+    path = _altered(tmp_path, "temperature_c", [None] + [0.0] * 35_039)
+    with pytest.raises(InputError, match="'temperature_c' has 1 empty"):
         load_profiles(path)
 
 
