@@ -1,8 +1,8 @@
 """Lemma 1-3 and Theorem 1 on tabular games, by exact enumeration; proofs are in `docs/theory.md`.
 
-For checking the theory on games small enough to list every joint action; the learner never calls it.
-Axes: `N` agent · `S` state · `A` action · `J` joint action (Aᴺ, agent 0 most significant). Pairs are
-*(sender, receiver)*. State visitation is unnormalised, Σ_s d(s) = 1/(1-γ), as in the paper.
+For checking the theory on games small enough to list every joint action; learners never call it.
+Axes: `N` agent · `S` state · `A` action · `J` joint action (Aᴺ, agent 0 most significant). Pairs
+are *(sender, receiver)*. State visitation is unnormalised, Σ_s d(s) = 1/(1-γ), as in the paper.
 All tensors should be float64.
 """
 
@@ -65,7 +65,7 @@ class Lemma2Bound:
         return self.f_term + self.squared_term
 
 
-# --- policies --------------------------------------------------------------------------------------
+# --- policies ---------------------------------------------------------------------------
 
 
 def joint_actions(num_agents: int, num_actions: int) -> Int[Tensor, "J N"]:
@@ -83,7 +83,7 @@ def joint_policy(policies: Float[Tensor, "N S A"]) -> Float[Tensor, "S J"]:
 
 
 def suggesting_joint_policy(suggestions: Float[Tensor, "N N S A"]) -> Float[Tensor, "N S J"]:
-    """π̃ⁱ(a|s) = Πⱼ πⁱʲ(aʲ|s) for each agent i (Denotation 1); `suggestions[i, i]` is i's own policy."""
+    """π̃ⁱ(a|s) = Πⱼ πⁱʲ(aʲ|s) of each agent i (Denotation 1); πⁱⁱ is i's own policy."""
     return torch.stack([joint_policy(row) for row in suggestions])
 
 
@@ -93,7 +93,7 @@ def own_policies(suggestions: Float[Tensor, "N N S A"]) -> Float[Tensor, "N S A"
     return suggestions[index, index]
 
 
-# --- values ----------------------------------------------------------------------------------------
+# --- values -----------------------------------------------------------------------------
 
 
 def state_visitation(game: TabularGame, joint: Float[Tensor, "S J"]) -> Float[Tensor, " S"]:
@@ -134,7 +134,7 @@ def marginal_advantages(
     return torch.stack([torch.stack(row) for row in pairs])
 
 
-# --- objectives ------------------------------------------------------------------------------------
+# --- objectives -------------------------------------------------------------------------
 
 
 def zeta(
@@ -159,7 +159,7 @@ def performance_difference(
     return torch.einsum("s,sj,nsj->", state_visitation(game, new), new, advantages(game, old))
 
 
-# --- bounds ----------------------------------------------------------------------------------------
+# --- bounds -----------------------------------------------------------------------------
 
 
 def advantage_scales(table: Float[Tensor, "N S J"]) -> Float[Tensor, " N"]:
@@ -212,7 +212,7 @@ def joint_total_variation_bound(
 def trust_region_penalty(
     game: TabularGame, old: Float[Tensor, "N S A"], new: Float[Tensor, "N S A"]
 ) -> Float[Tensor, ""]:
-    """C Σᵢ max_s KL(πⁱⁱ_old ‖ πⁱⁱ_new), the third term of Eq. 10; infinite where support is lost."""
+    """C Σᵢ max_s KL(πⁱⁱ_old ‖ πⁱⁱ_new), third term of Eq. 10; infinite where support is lost."""
     joint_advantage = advantages(game, joint_policy(old)).sum(dim=0)
     scale = 4 * joint_advantage.abs().max() * game.gamma / (1 - game.gamma) ** 2
     divergences = (torch.xlogy(old, old) - torch.xlogy(old, new)).sum(dim=2).amax(dim=1).sum()

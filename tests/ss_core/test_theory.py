@@ -221,28 +221,27 @@ def test_total_variation_bound_is_attained() -> None:
 
 
 def test_pairwise_bound_can_exceed_lemma_2_for_three_agents_without_discounting() -> None:
-    """Two states visited half the time, γ = 0: 4 against 3 per unit of κ; the coupled form has 2."""
-    seeded = random_game(0, num_agents=3, num_actions=2, state_count=2, gamma=0.0)
+    """Two states visited half the time, γ = 0: 4 against 3 per unit of κ; the coupled form: 2."""
+    rewards = torch.zeros(3, 2, 8, dtype=torch.float64)
+    rewards[0] = random_game(0, 3, 2, 2, 0.0).rewards[0]
     game = TabularGame(
-        transition=seeded.transition,
-        rewards=seeded.rewards,
-        initial=torch.tensor([0.5, 0.5], dtype=torch.float64),
+        transition=torch.full((2, 8, 2), 0.5, dtype=torch.float64),
+        rewards=rewards,
+        initial=torch.full((2,), 0.5, dtype=torch.float64),
         gamma=0.0,
         num_agents=3,
         num_actions=2,
     )
-    # agent 0 plays evenly and suggests "1" to others who play "0"; they agree with everybody
+    # agent 0 plays evenly and suggests "1" to the others, who play "0"
     true = torch.tensor([[0.5, 0.5], [1.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
     suggestions = agreeing(true[:, None].expand(3, 2, 2)).clone()
     suggestions[0, 1:] = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    reference = theory.joint_policy(random_policies(0, game))
-    scales = theory.advantage_scales(theory.advantages(game, reference))
-    others = 2 * scales[1:].sum()  # their f-terms: ½ · 8 · ½
-    case = (game, reference, suggestions)
-    assert theory.total_variation_bound(*case).item() == pytest.approx(4 * scales[0].item())
-    assert theory.coupled_total_variation_bound(*case).item() == pytest.approx(2 * scales[0].item())
-    lemma_2 = theory.lemma_2_bound(*case).total - others
-    assert lemma_2.item() == pytest.approx(3 * scales[0].item())
+    case = (game, theory.joint_policy(random_policies(0, game)), suggestions)
+    scale = theory.advantage_scales(theory.advantages(*case[:2]))[0].item()
+    assert theory.total_variation_bound(*case).item() == pytest.approx(4 * scale)
+    assert theory.lemma_2_bound(*case).total.item() == pytest.approx(3 * scale)
+    assert theory.coupled_total_variation_bound(*case).item() == pytest.approx(2 * scale)
+    assert theory.joint_total_variation_bound(*case).item() == pytest.approx(2 * scale)
 
 
 @given(
