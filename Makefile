@@ -1,0 +1,44 @@
+# One front door: `make run`, `make test`. Everything is installed into .venv from constraints.txt.
+PYTHON ?= python3
+HOUSEHOLDS ?= 50
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+STAMP := .venv/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast check fix clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## create .venv and install the pinned packages (nothing to do when up to date)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+		f"needs Python 3.11 to 3.13, this is {sys.version.split()[0]}: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: setup  ## plan a day for 50 households on a low-voltage feeder and print the comparison
+	$(BIN)/ssgrid run --households $(HOUSEHOLDS)
+
+test: setup  ## every test that needs neither SUMO nor a GPU
+	$(RUN) pytest -q -m "not sumo and not gpu"
+
+test-fast: setup  ## the same without the tests marked slow
+	$(RUN) pytest -q -m "not slow and not sumo and not gpu"
+
+check: setup  ## format, lint, types, layers: what must be clean before a commit
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) basedpyright
+	$(RUN) pytest -q tests/test_layers.py
+
+fix: setup  ## let ruff mend what it can
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+clean:  ## remove .venv and caches; runs/ stays
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build

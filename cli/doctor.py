@@ -1,0 +1,120 @@
+"""`ss doctor`: is this installation able to work?"""
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import click
+
+from cli.app import DISTRIBUTION, SHOWN_PACKAGES, debug_option, installed_version
+from ss_core.errors import CheckFailedError
+
+DISK_FREE_MIN_GB = 1.0
+
+
+class Finding(NamedTuple):
+    """One line of the report."""
+
+    check: str
+    status: Literal["ok", "note", "bad"]
+    detail: str
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug_option
+def doctor(as_json: bool) -> None:
+    """Check versions, threads, disk, write permission, PATH and one small power flow."""
+    from cli.render import print_records
+
+    findings = [check() for check in CHECKS]
+    records = [finding._asdict() for finding in findings]
+    print_records("ss.doctor/1", "findings", records, as_json=as_json)
+    bad = [finding.check for finding in findings if finding.status == "bad"]
+    if bad:
+        raise CheckFailedError(
+            f"not in order: {', '.join(bad)}; `make setup` installs the pinned packages"
+        )
+
+
+def _versions() -> Finding:
+    packages = ", ".join(
+        f"{name} {installed_version(name)}" for name in (DISTRIBUTION, *SHOWN_PACKAGES)
+    )
+    return Finding("versions", "ok", f"python {platform.python_version()}, {packages}")
+
+
+def _torch() -> Finding:
+    if find_spec("torch") is None:
+        return Finding("torch", "bad", "not installed")
+    import torch
+
+    device = "CUDA" if torch.cuda.is_available() else "CPU only"
+    return Finding(
+        "torch", "ok", f"{torch.__version__}, {device}, {torch.get_num_threads()} threads"
+    )
+
+
+def _disk() -> Finding:
+    free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
+    return Finding(
+        "disk", "ok" if free_gb >= DISK_FREE_MIN_GB else "bad", f"{free_gb:.1f} GB free here"
+    )
+
+
+def _writable() -> Finding:
+    try:
+        with tempfile.TemporaryFile(dir=Path.cwd()):
+            return Finding("write permission", "ok", str(Path.cwd()))
+    except OSError as error:
+        return Finding("write permission", "bad", f"{Path.cwd()}: {error.strerror}")
+
+
+def _first_on_path() -> Finding:
+    found = shutil.which("ss")
+    if found is None:
+        return Finding("ss on PATH", "note", "none; use .venv/bin/ss or python -m cli ss")
+    with Path(found).open("rb") as file:
+        is_script = file.read(2) == b"#!"
+    if is_script:
+        return Finding("ss on PATH", "ok", found)
+    return Finding(
+        "ss on PATH", "note", f"{found} is another program; use .venv/bin/ss or python -m cli ss"
+    )
+
+
+def _power_flow() -> Finding:
+    if find_spec("pandapower") is None:
+        return Finding("power flow", "note", "pandapower is not installed; no audit of feeders")
+    import pandapower
+
+    net = pandapower.create_empty_network()
+    source = pandapower.create_bus(net, vn_kv=0.4)
+    house = pandapower.create_bus(net, vn_kv=0.4)
+    pandapower.create_ext_grid(net, source)
+    pandapower.create_line_from_parameters(
+        net, source, house, length_km=0.1, r_ohm_per_km=0.2, x_ohm_per_km=0.08,
+        c_nf_per_km=0.0, max_i_ka=0.27,
+    )  # fmt: skip
+    pandapower.create_load(net, house, p_mw=0.01)
+    pandapower.runpp(net, numba=False)
+    vm_pu = float(net.res_bus.vm_pu[house])
+    agrees = abs(vm_pu - _two_bus_voltage_pu()) < 1e-6
+    return Finding("power flow", "ok" if agrees else "bad", f"two buses, 10 kW: {vm_pu:.6f} pu")
+
+
+def _two_bus_voltage_pu() -> float:
+    """|V₂| of the smoke net in closed form: |V₂|⁴ + (2RP - 1)|V₂|² + |Z|²P² = 0, in per unit."""
+    base_ohm = 0.4**2
+    r, x, p = 0.02 / base_ohm, 0.008 / base_ohm, 0.01
+    b = 2 * r * p - 1
+    return ((-b + (b * b - 4 * (r * r + x * x) * p * p) ** 0.5) / 2) ** 0.5
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    _versions, _torch, _disk, _writable, _first_on_path, _power_flow,
+)  # fmt: skip

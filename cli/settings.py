@@ -1,0 +1,153 @@
+"""Where settings come from: flag > `SS_*` variable > `--config` or `./ss.toml` > preset > default.
+
+Only names and origins are handled here; whether a value makes sense is the config door's to say.
+The outcome is a flat dict, `{"neighbours": 8, "training.gamma": 0.99}`, without the values that
+nobody gave.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from ss_core.errors import ConfigError, InputError
+
+DEFAULT_FILE = "ss.toml"
+ENV_PREFIX = "SS_"
+CONFIG_BYTES_MAX = 1_000_000
+KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+BUDGET = re.compile(r"(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>s|min|h|updates|episodes)?")
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Values somebody gave, and who gave each."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)  # dotted key: value
+    origins: Mapping[str, str] = field(default_factory=dict)  # dotted key: words for a person
+
+    def over(self, weaker: "Settings") -> "Settings":
+        """Both, where these values win."""
+        return Settings(
+            values={**weaker.values, **self.values}, origins={**weaker.origins, **self.origins}
+        )
+
+
+def from_file(path: Path | None) -> Settings:
+    """Settings of a TOML file; of `./ss.toml`, where there is one, when no path is given.
+
+    Raises:
+        InputError: the file is missing, too large or not TOML.
+    """
+    if path is None:
+        path = Path(DEFAULT_FILE)
+        if not path.is_file():
+            return Settings()
+    values = _flat(_read_toml(path))
+    return Settings(values=values, origins=dict.fromkeys(values, f"file {path}"))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > CONFIG_BYTES_MAX:
+            raise InputError(
+                f"{path}: larger than {CONFIG_BYTES_MAX} bytes; is this a settings file?"
+            )
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; give an existing TOML file") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not TOML: {error or 'nested too deeply'}") from error
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def from_assignments(assignments: tuple[str, ...]) -> Settings:
+    """Settings of repeated `--set KEY=VALUE`; VALUE is a TOML value, or else a string.
+
+    Raises:
+        ConfigError: an assignment has no `=` or no usable key.
+    """
+    values = dict(_assignment(text) for text in assignments)
+    return Settings(values=values, origins={key: f"--set {key}" for key in values})
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not KEY.fullmatch(key.strip()):
+        raise ConfigError(f"--set {text!r}: write KEY=VALUE, for example --set training.gamma=0.98")
+    return key.strip(), _toml_value(value.strip())
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+
+
+def from_options(ctx: click.Context, names: tuple[str, ...]) -> Settings:
+    """Settings given by a command's own flags, and by the `SS_*` variables that stand for them."""
+    flags, variables = Settings(), Settings()
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        source = ctx.get_parameter_source(name)
+        given = {name: ctx.params.get(name)}
+        if name not in names:
+            continue
+        if source is ParameterSource.COMMANDLINE:
+            flags = Settings(given, {name: parameter.opts[0]}).over(flags)
+        elif source is ParameterSource.ENVIRONMENT:
+            variables = Settings(given, {name: f"variable {parameter.envvar}"}).over(variables)
+    return flags.over(variables)
+
+
+def from_environment(known: tuple[str, ...], environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of variables such as `SS_TRAINING__GAMMA` (`training.gamma`), those of flags aside."""
+    values, origins = {}, {}
+    for variable, text in sorted(environ.items()):
+        key = variable.removeprefix(ENV_PREFIX).lower().replace("__", ".")
+        if (
+            variable.startswith(ENV_PREFIX)
+            and "." in key
+            and key not in known
+            and KEY.fullmatch(key)
+        ):
+            values[key], origins[key] = _toml_value(text), f"variable {variable}"
+    return Settings(values, origins)
+
+
+def parse_budget(text: str) -> dict[str, float]:
+    """How long to train: `90s`, `2min`, `300` or `300updates`, `4800episodes`.
+
+    Returns:
+        One entry, named `seconds`, `updates` or `episodes`.
+
+    Raises:
+        ConfigError: the text is none of these, or not positive.
+    """
+    match = BUDGET.fullmatch(text.strip())
+    unit = (match["unit"] or "updates") if match else ""
+    amount = float(match["amount"]) if match else 0.0
+    if amount <= 0 or (unit not in SECONDS and not amount.is_integer()):
+        raise ConfigError(f"budget {text!r}: give 90s, 2min, 300 (updates) or 4800episodes")
+    if unit in SECONDS:
+        return {"seconds": amount * SECONDS[unit]}
+    return {unit: int(amount)}

@@ -1,0 +1,67 @@
+"""`ss`: runs, checks and this installation, whatever the world."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.app import CONTEXT_SETTINGS, LazyCommand, debug_option, exit_with, lazy_group
+from ss_core.errors import InputError
+
+cli = lazy_group(
+    "ss",
+    "Agents that share suggestions and keep everything else to themselves.\n\n"
+    "Many systems have another `ss`, for sockets; this is `.venv/bin/ss` or `python -m cli ss`.",
+    {
+        "completion": LazyCommand(
+            "cli.completion:completion", "Print a shell's completion script."
+        ),
+        "doctor": LazyCommand("cli.doctor:doctor", "Check this installation."),
+        "verify": LazyCommand("cli.verify:verify", "Recompute every checksum of a run directory."),
+    },
+)
+
+
+@cli.group("runs", context_settings=CONTEXT_SETTINGS)
+def runs() -> None:
+    """Run directories."""
+
+
+@runs.command("ls")
+@click.argument("root", type=click.Path(path_type=Path), default=Path("runs"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug_option
+def list_runs(root: Path, as_json: bool) -> None:
+    """List the runs in the folder ROOT (default: runs), newest last."""
+    from cli.render import print_records
+
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; `ssgrid run` makes one, or name another")
+    folders = sorted(path.parent for path in root.glob("*/manifest.json"))
+    print_records("ss.runs/1", "runs", [_describe(folder) for folder in folders], as_json=as_json)
+
+
+def _describe(folder: Path) -> dict[str, Any]:
+    from ss_core.errors import CorruptError
+    from ss_core.runs import is_locked, read_manifest
+
+    try:
+        block = read_manifest(folder)["ss"]
+    except CorruptError:
+        return {"run": folder.name, "status": "corrupt", "task": None, "seed": None, "in_use": None}
+    return {
+        "run": folder.name,
+        "status": block["status"],
+        "task": block.get("task"),
+        "seed": block.get("seed"),
+        "in_use": is_locked(folder),
+    }
+
+
+def main() -> None:
+    """Entry point of the `ss` script."""
+    exit_with(cli, "ss")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""`ssgrid`: households on a low-voltage feeder."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
+from cli.settings import (
+    from_assignments,
+    from_environment,
+    from_file,
+    from_options,
+    parse_budget,
+)
+from cli.verify import verify
+
+OPTIONS_OF_THE_SCENARIO = (
+    "households",
+    "feeder",
+    "kva_per_household",
+    "days",
+    "seed",
+    "algorithm",
+    "neighbours",
+    "budget",
+    "workers",
+    "trace",
+    "device",
+)
+
+
+@click.group(context_settings=CONTEXT_SETTINGS)
+@version_option
+@debug_option
+def cli() -> None:
+    """Households on a low-voltage feeder shift their loads by suggestions, not by sharing data."""
+
+
+@cli.command("run")
+@click.option(
+    "--households",
+    type=click.IntRange(1, 5000),
+    envvar="SS_HOUSEHOLDS",
+    show_default="50",
+    help="How many households live on the feeder.",
+)
+@click.option(
+    "--feeder",
+    metavar="NAME|FILE",
+    envvar="SS_FEEDER",
+    show_default="chosen by the number of households",
+    help="A shipped feeder (see `ssgrid feeders`) or a pandapower JSON file.",
+)
+@click.option(
+    "--kva-per-household",
+    type=click.FloatRange(0.1, 100),
+    envvar="SS_KVA_PER_HOUSEHOLD",
+    show_default="2.0",
+    help="Transformer rating per household [kVA].",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 365),
+    envvar="SS_DAYS",
+    help="Held-out days on which every policy is scored.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    envvar="SS_SEED",
+    show_default="0",
+    help="The same seed gives the same run.",
+)
+@click.option(
+    "--algorithm",
+    type=click.Choice(["ss", "independent", "centralised"]),
+    envvar="SS_ALGORITHM",
+    show_default="ss",
+    help="Who learns from what; see docs.",
+)
+@click.option(
+    "--neighbours",
+    type=click.IntRange(0, 1000),
+    envvar="SS_NEIGHBOURS",
+    show_default="8",
+    help="Peers a household exchanges suggestions with.",
+)
+@click.option(
+    "--budget",
+    metavar="LENGTH",
+    envvar="SS_BUDGET",
+    help="How long to train: 90s, 2min, 300 (updates) or 4800episodes.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="SS_OUT",
+    default=Path("runs"),
+    show_default=True,
+    help="Folder in which the run directory is made.",
+)
+@click.option(
+    "--resume",
+    metavar="auto|never|PATH",
+    envvar="SS_RESUME",
+    default="auto",
+    show_default=True,
+    help="Continue an interrupted run of the same settings, never, or the run at PATH.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="SS_CONFIG",
+    help="Settings in TOML; ./ss.toml is read when there is one.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any setting, by its dotted name.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["tuned", "paper", "sampled"]),
+    envvar="SS_PRESET",
+    show_default="tuned",
+    help="Hyper-parameters: ours, the paper's, or without counterfactuals.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    envvar="SS_WORKERS",
+    help="Processes for the references.",
+)
+@click.option(
+    "--trace",
+    type=click.Choice(["off", "kpi", "agent", "full"]),
+    envvar="SS_TRACE",
+    help="How much is recorded.",
+)
+@click.option("--device", metavar="cpu|cuda[:N]", envvar="SS_DEVICE", help="Where tensors live.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--dry-run", is_flag=True, help="Show the resolved settings and stop.")
+@debug_option
+@click.pass_context
+def run(ctx: click.Context, /, **options: Any) -> None:
+    """Train, score on held-out days against exact references, audit, and write traces."""
+    from cli.render import Progress, print_result
+
+    request = build_request(ctx, options)
+    from gridsim.scenario import run_from_cli
+
+    with Progress(quiet=options["quiet"]) as progress:
+        result = run_from_cli(request, progress)
+    print_result(result, as_json=options["as_json"])
+
+
+def build_request(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """What `gridsim.scenario.run_from_cli` needs, as plain values.
+
+    `overrides` holds only what somebody set, by dotted name, `origins` who set it; `budget` in it
+    is a dict with one of `seconds`, `updates`, `episodes`. Presets and defaults are the scenario's.
+    """
+    settings = from_assignments(options["assignments"]).over(
+        from_options(ctx, (*OPTIONS_OF_THE_SCENARIO, "preset"))
+        .over(from_environment(OPTIONS_OF_THE_SCENARIO))
+        .over(from_file(options["config"]))
+    )
+    overrides = dict(settings.values)
+    if "budget" in overrides:
+        overrides["budget"] = parse_budget(str(overrides["budget"]))
+    return {
+        "preset": overrides.pop("preset", "tuned"),
+        "overrides": overrides,
+        "origins": dict(settings.origins),
+        "out": str(options["out"]),
+        "resume": options["resume"],
+        "dry_run": options["dry_run"],
+    }
+
+
+@cli.command("feeders")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug_option
+def feeders(as_json: bool) -> None:
+    """List the feeders that are shipped."""
+    from cli.render import print_records
+    from gridsim.feeder import load_compiled
+    from ss_core.resources import data_path
+
+    compiled = (load_compiled(path) for path in sorted(data_path("feeders").glob("*.npz")))
+    records = [
+        {
+            "feeder": feeder.name,
+            "house_connections": feeder.load_count,
+            "buses": feeder.bus_count,
+            "lines": len(feeder.line_index),
+            "length_km": round(float(feeder.line_length_km.sum()), 3),
+            "transformer_kva": round(1000 * feeder.transformer_sn_mva, 3),
+        }
+        for feeder in compiled
+    ]
+    print_records("ss.feeders/1", "feeders", records, as_json=as_json)
+
+
+cli.add_command(verify)
+
+
+def main() -> None:
+    """Entry point of the `ssgrid` script."""
+    exit_with(cli, "ssgrid")
+
+
+if __name__ == "__main__":
+    main()
