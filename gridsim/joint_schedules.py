@@ -1,0 +1,68 @@
+"""A joint schedule: what every job draws, and what follows for households. No solving here."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from gridsim.game import Costs, costs
+from gridsim.households import Days, JobKind
+from gridsim.schedules import Candidates
+from gridsim.tariff import Tariff
+
+WET_APPLIANCES = (JobKind.WASHING_MACHINE, JobKind.DISHWASHER, JobKind.TUMBLE_DRYER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """What all households of a batch of days do; `days` is the batch it belongs to."""
+
+    name: str
+    job_kw: Float[np.ndarray, "job step"]  # rows as in `Days.jobs`
+    delay_eur: Float[np.ndarray, " job"]
+    load_kw: Float[np.ndarray, "day household step"]  # base load and jobs
+    discomfort_eur: Float[np.ndarray, "day household"]
+
+    @classmethod
+    def of_jobs(
+        cls,
+        name: str,
+        days: Days,
+        job_kw: Float[np.ndarray, "job step"],
+        delay_eur: Float[np.ndarray, " job"],
+    ) -> Self:
+        """Add the jobs up to households."""
+        discomfort = np.zeros(days.base_kw.shape[:2])
+        np.add.at(discomfort, (days.jobs.day, days.jobs.household), delay_eur)
+        return cls(
+            name=name,
+            job_kw=job_kw,
+            delay_eur=delay_eur,
+            load_kw=days.base_kw + device_load_kw(days, job_kw, tuple(JobKind)),
+            discomfort_eur=discomfort,
+        )
+
+    def costs(self, tariff: Tariff) -> Costs:
+        """Bills, charge and discomfort under a tariff."""
+        return costs(self.load_kw, self.discomfort_eur, tariff)
+
+
+def chosen_schedule(
+    name: str, days: Days, candidates: Candidates, action: Int[np.ndarray, " job"]
+) -> Schedule:
+    """The joint schedule of one candidate plan per job."""
+    job = np.arange(days.jobs.num_jobs)
+    return Schedule.of_jobs(
+        name, days, candidates.load_kw[job, action], candidates.delay_eur[job, action]
+    )
+
+
+def device_load_kw(
+    days: Days, job_kw: Float[np.ndarray, "job step"], kinds: tuple[JobKind, ...]
+) -> Float[np.ndarray, "day household step"]:
+    """What the jobs of some kinds draw: `(JobKind.EV,)`, `WET_APPLIANCES`, `(JobKind.HEAT_PUMP,)`."""
+    chosen = np.isin(days.jobs.kind, kinds)
+    load_kw = np.zeros_like(days.base_kw)
+    np.add.at(load_kw, (days.jobs.day[chosen], days.jobs.household[chosen]), job_kw[chosen])
+    return load_kw
