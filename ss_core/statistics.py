@@ -1,0 +1,137 @@
+"""Statistics of runs: interquartile mean, bootstrap intervals, gap closed, Gini coefficient.
+
+A statistic acts on the last axis, so that all resamples are evaluated in one call.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+Statistic = Callable[[np.ndarray], np.ndarray]  # (..., sample) -> (...)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A statistic of the sample and its percentile bootstrap interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def interquartile_mean(values: Float[np.ndarray, "*batch sample"]) -> Float[np.ndarray, "*batch"]:
+    """Mean of the middle half: a quarter of the samples, rounded down, is cut off at each end."""
+    count = values.shape[-1]
+    cut = count // 4
+    return np.asarray(np.sort(values, axis=-1)[..., cut : count - cut].mean(axis=-1))
+
+
+def mean(values: Float[np.ndarray, "*batch sample"]) -> Float[np.ndarray, "*batch"]:
+    """Mean over the last axis."""
+    return np.asarray(values.mean(axis=-1))
+
+
+def bootstrap_interval(
+    values: Float[np.ndarray, " sample"],
+    statistic: Statistic,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: np.random.Generator,
+) -> Interval:
+    """Percentile interval of a statistic of independent samples (Efron, 1979)."""
+    _check(values, level)
+    rows = rng.integers(values.shape[0], size=(resamples, values.shape[0]))
+    return _interval(statistic(values), statistic(values[rows]), level)
+
+
+def stratified_bootstrap_interval(
+    values: Float[np.ndarray, "seed day"],
+    statistic: Statistic,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: np.random.Generator,
+) -> Interval:
+    """Interval over seeds at fixed days: seeds are drawn anew within each day (Agarwal et al., 2021).
+
+    The statistic sees all seeds and days of one resample as one flat sample.
+    """
+    _check(values, level)
+    num_seeds, num_days = values.shape
+    seeds = rng.integers(num_seeds, size=(resamples, num_seeds, num_days))
+    drawn = values[seeds, np.arange(num_days)]
+    return _interval(statistic(values.reshape(-1)), statistic(drawn.reshape(resamples, -1)), level)
+
+
+def gap_closed_interval(
+    selfish: Float[np.ndarray, " day"],
+    run: Float[np.ndarray, "seed day"],
+    optimum: Float[np.ndarray, " day"],
+    *,
+    minimum_gap: float = 0.01,
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: np.random.Generator,
+) -> Interval | None:
+    """Share of the avoidable cost that a run avoids, with its interval over days and seeds.
+
+        (Σ selfish - Σ run) / (Σ selfish - Σ optimum),  sums over days, run averaged over seeds
+
+    Days are drawn with all their costs together, and seeds independently of days. None means that there is
+    no dilemma: the gap is below `minimum_gap` of the selfish cost, too small to divide by.
+    """
+    for costs in (selfish, run, optimum):
+        _check(costs, level)
+    num_seeds, num_days = run.shape
+    gap = float(selfish.sum() - optimum.sum())
+    if gap <= 0 or gap < minimum_gap * abs(float(selfish.sum())):
+        return None
+    estimate = (selfish.sum() - run.mean(axis=0).sum()) / gap
+
+    days = rng.integers(num_days, size=(resamples, num_days))
+    seeds = rng.integers(num_seeds, size=(resamples, num_seeds))
+    day_weights = _counts(days, num_days)
+    seed_weights = _counts(seeds, num_seeds) / num_seeds
+    avoided = day_weights @ selfish - ((seed_weights @ run) * day_weights).sum(axis=1)
+    avoidable = day_weights @ (selfish - optimum)
+    usable = avoidable > 0
+    return _interval(estimate, avoided[usable] / avoidable[usable], level)
+
+
+def gini(values: Float[np.ndarray, " sample"]) -> float:
+    """Gini coefficient: 0 when all have the same, (n - 1)/n when one has everything.
+
+        Σᵢ (2i - n - 1) xᵢ / (n Σ x),  x sorted ascending, i = 1 … n
+
+    Raises:
+        ValueError: a negative value, for which the coefficient has no meaning.
+    """
+    if values.size == 0 or not (values >= 0).all():
+        raise ValueError("the Gini coefficient needs at least one value, and none negative or NaN")
+    count, total = values.size, float(values.sum())
+    if total == 0:
+        return 0.0
+    ranks = 2 * np.arange(1, count + 1) - count - 1
+    return float(ranks @ np.sort(values)) / (count * total)
+
+
+def _counts(rows: np.ndarray, size: int) -> np.ndarray:
+    """How often each of `size` items occurs in each row of drawn indices."""
+    counts = np.zeros((rows.shape[0], size))
+    np.add.at(counts, (np.arange(rows.shape[0])[:, None], rows), 1.0)
+    return counts
+
+
+def _interval(estimate: np.ndarray | float, drawn: np.ndarray, level: float) -> Interval:
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate=float(estimate), low=float(low), high=float(high))
+
+
+def _check(values: np.ndarray, level: float) -> None:
+    if values.size == 0 or not np.isfinite(values).all():
+        raise ValueError("a bootstrap needs at least one value, all of them finite")
+    if not 0 < level < 1:
+        raise ValueError(f"level={level} must lie between 0 and 1")

@@ -1,0 +1,131 @@
+"""Statistics of runs, by hand and against SciPy."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ss_core.statistics import (
+    bootstrap_interval,
+    gap_closed_interval,
+    gini,
+    interquartile_mean,
+    mean,
+    stratified_bootstrap_interval,
+)
+
+finite = st.floats(-1e6, 1e6)
+
+
+def test_interquartile_mean_leaves_out_a_quarter_at_each_end() -> None:
+    assert interquartile_mean(np.array([100.0, 1.0, 2.0, -50.0])) == 1.5
+    assert interquartile_mean(np.array([1.0, 2.0, 9.0])) == 4.0  # a quarter of three is none
+
+
+@given(st.lists(finite, min_size=1, max_size=40))
+def test_interquartile_mean_is_scipys_trimmed_mean(values: list[float]) -> None:
+    expected = scipy.stats.trim_mean(np.array(values), 0.25)
+    assert interquartile_mean(np.array(values)) == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+
+def test_interquartile_mean_of_a_stack_is_the_stack_of_interquartile_means() -> None:
+    stack = np.random.default_rng(0).normal(size=(5, 3, 9))
+    singles = [[float(interquartile_mean(row)) for row in block] for block in stack]
+    np.testing.assert_allclose(interquartile_mean(stack), singles)
+
+
+def test_interval_of_a_mean_is_close_to_the_normal_one() -> None:
+    values = np.random.default_rng(1).normal(loc=3.0, size=400)
+    interval = bootstrap_interval(values, mean, resamples=4000, rng=np.random.default_rng(2))
+    half = 1.96 * values.std(ddof=1) / 20
+    assert interval.estimate == pytest.approx(values.mean())
+    assert interval.low == pytest.approx(values.mean() - half, abs=0.01)
+    assert interval.high == pytest.approx(values.mean() + half, abs=0.01)
+
+
+def test_interval_agrees_with_scipys_percentile_bootstrap() -> None:
+    values = np.random.default_rng(3).exponential(size=60)
+    ours = bootstrap_interval(
+        values, interquartile_mean, resamples=9999, rng=np.random.default_rng(4)
+    )
+    theirs = scipy.stats.bootstrap(
+        (values,),
+        lambda x, axis: scipy.stats.trim_mean(x, 0.25, axis=axis),
+        method="percentile",
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert ours.low == pytest.approx(theirs.low, abs=0.02)
+    assert ours.high == pytest.approx(theirs.high, abs=0.02)
+
+
+def test_stratified_interval_has_no_width_when_seeds_agree() -> None:
+    """Days differ much, but days are fixed: only seeds are drawn anew."""
+    values = np.tile(np.array([1.0, 5.0, 9.0]), (4, 1))
+    interval = stratified_bootstrap_interval(values, mean, rng=np.random.default_rng(0))
+    assert (interval.estimate, interval.low, interval.high) == (5.0, 5.0, 5.0)
+
+
+def test_stratified_interval_of_one_day_is_the_plain_one() -> None:
+    values = np.random.default_rng(0).normal(size=30)
+    plain = bootstrap_interval(values, mean, rng=np.random.default_rng(1))
+    strata = stratified_bootstrap_interval(values[:, None], mean, rng=np.random.default_rng(1))
+    assert strata == plain
+
+
+def test_gap_closed_is_a_ratio_of_sums_not_a_mean_of_ratios() -> None:
+    selfish, optimum = np.array([10.0, 4.0]), np.array([6.0, 3.0])
+    run = np.array([[7.0, 4.0], [9.0, 4.0]])  # avoids (3 + 0 + 1 + 0)/2 = 2 of 5
+    interval = gap_closed_interval(selfish, run, optimum, rng=np.random.default_rng(0))
+    assert interval is not None
+    assert interval.estimate == pytest.approx(0.4)
+    assert interval.low == pytest.approx(0.0)  # two second days
+    assert interval.high == pytest.approx(3 / 4)  # two first days, the better seed twice
+
+
+def test_gap_closed_is_one_at_the_optimum_and_zero_at_the_selfish_outcome() -> None:
+    rng = np.random.default_rng(0)
+    optimum = rng.uniform(1, 2, size=20)
+    selfish = optimum + rng.uniform(0.5, 1, size=20)
+    for run, share in ((optimum, 1.0), (selfish, 0.0)):
+        interval = gap_closed_interval(selfish, np.stack([run, run]), optimum, rng=rng)
+        assert interval is not None
+        assert (interval.low, interval.estimate, interval.high) == pytest.approx(
+            (share, share, share)
+        )
+
+
+def test_no_dilemma_gives_no_ratio() -> None:
+    costs = np.array([5.0, 5.0])
+    assert (
+        gap_closed_interval(costs, costs[None], costs - 0.01, rng=np.random.default_rng(0)) is None
+    )
+    assert (
+        gap_closed_interval(costs, costs[None], costs + 1.0, rng=np.random.default_rng(0)) is None
+    )
+
+
+def test_gini_by_hand() -> None:
+    assert gini(np.array([2.0, 2.0, 2.0])) == 0.0
+    assert gini(np.array([0.0, 0.0, 0.0, 8.0])) == 0.75
+    assert gini(np.array([1.0, 3.0])) == 0.25  # mean difference 1 over twice the mean 4, by pairs
+    assert gini(np.zeros(3)) == 0.0
+
+
+@given(st.lists(st.floats(0.01, 1e4), min_size=1, max_size=20), st.floats(0.1, 10.0))
+def test_gini_is_half_the_relative_mean_difference_whatever_the_unit(
+    values: list[float], unit: float
+) -> None:
+    x = np.array(values)
+    expected = np.abs(x[:, None] - x).mean() / (2 * x.mean())
+    assert gini(x) == pytest.approx(expected, abs=1e-9)
+    assert gini(unit * x) == pytest.approx(expected, abs=1e-9)
+
+
+def test_meaningless_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        gini(np.array([1.0, -1.0]))
+    with pytest.raises(ValueError, match="finite"):
+        bootstrap_interval(np.array([np.nan]), mean, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="level"):
+        bootstrap_interval(np.array([1.0]), mean, level=95.0, rng=np.random.default_rng(0))
