@@ -140,6 +140,8 @@ def draw_population(
         + [config.ev_delay_cost_eur_per_kwh_h, config.heat_pump_delay_cost_eur_per_h]
     )
     profile_kind = rng.integers(0, len(profiles.electricity_kw), n)
+    # an unrenovated detached house needs 40 kWh a winter day: no heat pump of this size is put there
+    heated = [k for k, name in enumerate(profiles.building_names) if "old_single" not in name]
     # the traces contain the wet appliances that are jobs here: take their mean energy out again
     yearly_kwh = profiles.electricity_kw.sum(axis=(1, 2)) * STEP_H
     wet_kwh = owns[:, : len(wet)] @ np.array([sum(a.cycle_kw) * STEP_H * a.cycles_per_year for a in wet])
@@ -151,7 +153,7 @@ def draw_population(
         owns=owns,
         delay_cost=mean_cost * rng.lognormal(0.0, config.delay_cost_sigma, (n, kinds)),
         heat_scale=rng.lognormal(0.0, 0.2, n),
-        building=rng.integers(0, len(profiles.space_heat_kw), n),
+        building=rng.choice(heated, n),
     )
 
 

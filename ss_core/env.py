@@ -23,6 +23,7 @@ class EnvSpec:
     agent_names: tuple[str, ...]
     candidate_size: int = 0  # F > 0: observations are (A, F) feature rows, one per candidate action
     public_size: int = 0  # features per action that neighbours may know of an agent's decision
+    announcement_floats: int = 0  # floats an agent tells so that neighbours can derive its `public`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,143 @@
+"""What a learner is made of: its configuration, networks, optimiser states and running scales."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ss_core.advantages import KappaKind
+from ss_core.env import EnvSpec
+from ss_core.exchange import ExchangeConfig
+from ss_core.networks import (
+    ActorBank,
+    Architecture,
+    CriticBank,
+    build_actors,
+    build_critics,
+)
+from ss_core.optimiser import AdamState, init_adam
+from ss_core.suggestions import ObjectiveWeights
+
+AlgorithmName = Literal["ss", "independent", "centralised"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerConfig:
+    """Hyper-parameters of one learner; symbols of the paper in the comments.
+
+    The defaults are the `paper` preset (Tables 1 and 2, Cooperative Predation); see `presets.py`.
+    """
+
+    algorithm: AlgorithmName = "ss"
+    architecture: Architecture = "independent"
+    hidden: tuple[int, ...] = (128, 64)
+    critic_hidden: tuple[int, ...] = (128, 64)
+    zero_logits: bool = False  # start all policies uniform
+    num_envs: int = 1  # episodes per update
+    num_updates: int = 300
+    num_epochs: int = 3  # K
+    actor_lr: float = 1e-4
+    suggestion_lr: float = 1e-4  # of the suggestion networks; equal to actor_lr where they share nets
+    critic_lr: float = 1e-4
+    final_lr_fraction: float = 1.0  # linear decay of all rates to this fraction
+    gamma: float = 0.99
+    gae_lambda: float = 0.98
+    max_grad_norm: float = 0.0  # per agent; 0 = off
+    advantage_scale: Literal["none", "per_agent", "common"] = "none"  # divide by a running-max std
+    kappa: KappaKind = "mean"
+    counterfactuals: bool = False  # use the env's own-reward alternatives where it offers them
+    old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
+    agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
+    scale_rho_follow: bool = False  # ρ' = ρ_follow · (N - 1) / m: unbiased for m of N - 1 neighbours
+    objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
+    exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("num_envs", "num_updates", "num_epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1")
+        for name in ("gamma", "gae_lambda", "final_lr_fraction"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name}={getattr(self, name)}: between 0 and 1")
+        if self.architecture != "independent" and not self.hidden:
+            raise ValueError("hidden=(): this architecture needs at least one hidden layer")
+
+
+@dataclass(slots=True)
+class Learner:
+    """Everything that training changes; a checkpoint holds all of it."""
+
+    config: LearnerConfig
+    spec: EnvSpec
+    actors: ActorBank
+    critics: CriticBank
+    actor_adam: AdamState
+    critic_adam: AdamState
+    kappa: Float[Tensor, " N"]
+    advantage_std: Float[Tensor, " N"]  # running maximum
+    generator: torch.Generator  # samples actions
+
+    def learning_rates(self, update: int) -> dict[str, float]:
+        """Rate of every actor parameter at this update."""
+        config = self.config
+        decay = lr_decay(config, update)
+        return {
+            k: decay * (config.suggestion_lr if k.startswith("suggest_") else config.actor_lr)
+            for k in self.actors.params
+        }
+
+
+def lr_decay(config: LearnerConfig, update: int) -> float:
+    """Linear from 1 at the first update to `final_lr_fraction` at the last."""
+    progress = update / max(1, config.num_updates - 1)
+    return 1.0 + (config.final_lr_fraction - 1.0) * min(1.0, progress)
+
+
+def build_learner(
+    config: LearnerConfig, spec: EnvSpec, seed: int, device: torch.device | str = "cpu"
+) -> Learner:
+    """A fresh learner; the same seed gives the same networks and the same exploration."""
+    init = torch.Generator(device).manual_seed(seed)
+    actors = build_actors(
+        config.architecture, spec, config.hidden, init, zero_logits=config.zero_logits
+    )
+    n = spec.num_agents
+    critics = build_critics(spec, n, config.critic_hidden, init)
+    return Learner(
+        config=config,
+        spec=spec,
+        actors=actors,
+        critics=critics,
+        actor_adam=init_adam(actors.params, n),
+        critic_adam=init_adam(critics.params, n),
+        kappa=torch.zeros(n, device=device),
+        advantage_std=torch.zeros(n, device=device),
+        generator=torch.Generator(device).manual_seed(seed + 1_000_003),
+    )
+
+
+def learner_tensors(learner: Learner) -> dict[str, Tensor]:
+    """All tensors of a learner by name, for a checkpoint; nothing is copied."""
+    named: dict[str, Tensor] = {}
+    for bank, params, adam in (
+        ("actor", learner.actors.params, learner.actor_adam),
+        ("critic", learner.critics.params, learner.critic_adam),
+    ):
+        named |= {f"{bank}/{k}": w.detach() for k, w in params.items()}
+        named |= {f"{bank}_adam_m/{k}": w for k, w in adam.exp_avg.items()}
+        named |= {f"{bank}_adam_v/{k}": w for k, w in adam.exp_avg_sq.items()}
+        named[f"{bank}_adam_steps"] = adam.steps
+    named["kappa"], named["advantage_std"] = learner.kappa, learner.advantage_std
+    named["generator"] = learner.generator.get_state()
+    return named
+
+
+def restore_learner(learner: Learner, named: dict[str, Tensor]) -> None:
+    """Put a checkpoint's tensors into a freshly built learner, random state last."""
+    with torch.no_grad():
+        for name, tensor in learner_tensors(learner).items():
+            if name != "generator":
+                tensor.copy_(named[name])
+    learner.generator.set_state(named["generator"])
