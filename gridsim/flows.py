@@ -1,0 +1,111 @@
+"""What follows from solved voltages: branch currents and powers, loadings, losses, the slack's supply."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float, Int
+
+from gridsim.feeder import Feeder
+
+
+@dataclass(frozen=True, slots=True)
+class FlowModel:
+    """Branch constants of one feeder, as columns for arithmetic with blocks of scenarios."""
+
+    branch_from: Int[np.ndarray, " branch"]
+    branch_to: Int[np.ndarray, " branch"]
+    yff: Complex[np.ndarray, "branch 1"]
+    yft: Complex[np.ndarray, "branch 1"]
+    ytf: Complex[np.ndarray, "branch 1"]
+    ytt: Complex[np.ndarray, "branch 1"]
+    from_scale: Float[np.ndarray, "branch 1"]  # current per unit -> kA (lines), loading % (trafos)
+    to_scale: Float[np.ndarray, "branch 1"]
+    line: Int[np.ndarray, " line"]
+    trafo: Int[np.ndarray, " trafo"]
+    line_percent_per_ka: Float[np.ndarray, "line 1"]
+    slack: int
+    slack_from: Int[np.ndarray, " end"]  # branches that begin at the slack bus
+    slack_to: Int[np.ndarray, " end"]  # branches that end there
+    shunt_bus: Int[np.ndarray, " shunt"]
+    shunt_y: Complex[np.ndarray, "shunt 1"]
+    slack_shunt: complex
+    sn_mva: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Flows of a block of scenarios."""
+
+    i_ka: Float[np.ndarray, "line lane"]
+    line_loading_percent: Float[np.ndarray, "line lane"]
+    p_from_mw: Float[np.ndarray, "line lane"]
+    trafo_loading_percent: Float[np.ndarray, "trafo lane"]
+    loss_mw: Float[np.ndarray, " lane"]
+    slack_mva: Complex[
+        np.ndarray, " lane"
+    ]  # into the feeder, without loads at the slack bus itself
+
+
+def flow_model(feeder: Feeder) -> FlowModel:
+    """Prepare a feeder's branch constants."""
+    base_ka = feeder.sn_mva / (np.sqrt(3) * feeder.bus_vn_kv)
+    from_scale, to_scale = base_ka[feeder.branch_from], base_ka[feeder.branch_to]
+    trafo_mva = feeder.trafo_sn_mva * feeder.trafo_parallel * feeder.trafo_df
+    percent_per_ka_kv = 100 * np.sqrt(3) / trafo_mva
+    from_scale[feeder.trafo_branch] *= percent_per_ka_kv * feeder.trafo_vn_hv_kv
+    to_scale[feeder.trafo_branch] *= percent_per_ka_kv * feeder.trafo_vn_lv_kv
+    shunt_bus = np.flatnonzero(feeder.bus_shunt)
+    return FlowModel(
+        branch_from=feeder.branch_from,
+        branch_to=feeder.branch_to,
+        yff=feeder.yff[:, None],
+        yft=feeder.yft[:, None],
+        ytf=feeder.ytf[:, None],
+        ytt=feeder.ytt[:, None],
+        from_scale=from_scale[:, None],
+        to_scale=to_scale[:, None],
+        line=feeder.line_branch,
+        trafo=feeder.trafo_branch,
+        line_percent_per_ka=100 / feeder.line_max_i_ka[:, None],
+        slack=feeder.slack_bus,
+        slack_from=np.flatnonzero(feeder.branch_from == feeder.slack_bus),
+        slack_to=np.flatnonzero(feeder.branch_to == feeder.slack_bus),
+        shunt_bus=shunt_bus,
+        shunt_y=feeder.bus_shunt[shunt_bus, None],
+        slack_shunt=complex(feeder.bus_shunt[feeder.slack_bus]),
+        sn_mva=feeder.sn_mva,
+    )
+
+
+def branch_flows(model: FlowModel, v: Complex[np.ndarray, "bus lane"]) -> Flows:
+    """Currents, powers and losses at the given voltages."""
+    v_from, v_to = v[model.branch_from], v[model.branch_to]
+    i_from = model.yff * v_from + model.yft * v_to
+    i_to = model.ytf * v_from + model.ytt * v_to
+    p_from = _active(v_from, i_from)
+    p_to = _active(v_to, i_to)
+    load = np.maximum(np.abs(i_from) * model.from_scale, np.abs(i_to) * model.to_scale)
+    i_ka = load[model.line]
+    loss = p_from.sum(axis=0) + p_to.sum(axis=0)
+    if len(model.shunt_bus):
+        v_shunt = v[model.shunt_bus]
+        loss += _active(v_shunt, model.shunt_y * v_shunt).sum(axis=0)
+    v_slack = v[model.slack]
+    i_slack = i_from[model.slack_from].sum(axis=0) + i_to[model.slack_to].sum(axis=0)
+    return Flows(
+        i_ka=i_ka,
+        line_loading_percent=i_ka * model.line_percent_per_ka,
+        p_from_mw=p_from[model.line] * model.sn_mva,
+        trafo_loading_percent=load[model.trafo],
+        loss_mw=loss * model.sn_mva,
+        slack_mva=v_slack * np.conj(i_slack + model.slack_shunt * v_slack) * model.sn_mva,
+    )
+
+
+def _active(
+    v: Complex[np.ndarray, "row lane"], i: Complex[np.ndarray, "row lane"]
+) -> Float[np.ndarray, "row lane"]:
+    """Real part of v conj(i)."""
+    power = v.real * i.real
+    power += v.imag * i.imag
+    return power
