@@ -253,6 +253,21 @@ def test_pairwise_bound_can_exceed_lemma_2_for_three_agents_without_discounting(
     assert theory.joint_total_variation_bound(*case).item() == pytest.approx(2 * scale)
 
 
+@given(seed=st.integers(0, 2**20), num_agents=st.integers(2, 3), gamma=st.floats(0.0, 0.99))
+def test_half_the_span_of_an_advantage_may_replace_its_maximum(
+    seed: int, num_agents: int, gamma: float
+) -> None:
+    game = random_game(seed, num_agents, 2, 3, gamma)
+    old, suggestions = random_policies(seed, game), random_suggestions(seed, game, 5.0)
+    reference = theory.joint_policy(old)
+    table = theory.advantages(game, reference)
+    half_spans = 0.5 * (table.amax(2) - table.amin(2)).amax(1)
+    assert bool((half_spans <= theory.advantage_scales(table) + SLACK).all())
+    distances = theory.policy_distances(suggestions).sum(dim=1)
+    bound = half_spans @ distances @ theory.state_visitation(game, reference)
+    assert zeta_gap(game, old, suggestions).abs() <= bound + SLACK
+
+
 @given(
     seed=st.integers(0, 2**20),
     num_agents=st.integers(1, 3),
