@@ -14,6 +14,8 @@ from cli.app import DISTRIBUTION, SHOWN_PACKAGES, debug_option, installed_versio
 from ss_core.errors import CheckFailedError
 
 DISK_FREE_MIN_GB = 1.0
+VOLTAGE_TOLERANCE_PU = 1e-6
+TWO_BUS_NET = {"vn_kv": 0.4, "r_ohm": 0.02, "x_ohm": 0.008, "p_mw": 0.01}  # one line, one load
 
 
 class Finding(NamedTuple):
@@ -93,24 +95,31 @@ def _power_flow() -> Finding:
     import pandapower
 
     net = pandapower.create_empty_network()
-    source = pandapower.create_bus(net, vn_kv=0.4)
-    house = pandapower.create_bus(net, vn_kv=0.4)
+    source = pandapower.create_bus(net, vn_kv=TWO_BUS_NET["vn_kv"])
+    house = pandapower.create_bus(net, vn_kv=TWO_BUS_NET["vn_kv"])
     pandapower.create_ext_grid(net, source)
     pandapower.create_line_from_parameters(
-        net, source, house, length_km=0.1, r_ohm_per_km=0.2, x_ohm_per_km=0.08,
-        c_nf_per_km=0.0, max_i_ka=0.27,
-    )  # fmt: skip
-    pandapower.create_load(net, house, p_mw=0.01)
+        net,
+        source,
+        house,
+        length_km=1.0,
+        r_ohm_per_km=TWO_BUS_NET["r_ohm"],
+        x_ohm_per_km=TWO_BUS_NET["x_ohm"],
+        c_nf_per_km=0.0,
+        max_i_ka=0.27,
+    )
+    pandapower.create_load(net, house, p_mw=TWO_BUS_NET["p_mw"])
     pandapower.runpp(net, numba=False)
     vm_pu = float(net.res_bus.vm_pu[house])
-    agrees = abs(vm_pu - _two_bus_voltage_pu()) < 1e-6
+    agrees = abs(vm_pu - two_bus_voltage_pu()) < VOLTAGE_TOLERANCE_PU
     return Finding("power flow", "ok" if agrees else "bad", f"two buses, 10 kW: {vm_pu:.6f} pu")
 
 
-def _two_bus_voltage_pu() -> float:
-    """|V₂| of the smoke net in closed form: |V₂|⁴ + (2RP - 1)|V₂|² + |Z|²P² = 0, in per unit."""
-    base_ohm = 0.4**2
-    r, x, p = 0.02 / base_ohm, 0.008 / base_ohm, 0.01
+def two_bus_voltage_pu() -> float:
+    """|V₂| of `TWO_BUS_NET`: |V₂|⁴ + (2RP - 1)|V₂|² + |Z|²P² = 0, per unit of 1 MVA."""
+    base_ohm = TWO_BUS_NET["vn_kv"] ** 2
+    r, x = TWO_BUS_NET["r_ohm"] / base_ohm, TWO_BUS_NET["x_ohm"] / base_ohm
+    p = TWO_BUS_NET["p_mw"]
     b = 2 * r * p - 1
     return ((-b + (b * b - 4 * (r * r + x * x) * p * p) ** 0.5) / 2) ** 0.5
 

@@ -120,7 +120,7 @@ def from_options(ctx: click.Context, names: tuple[str, ...]) -> Settings:
 
 
 def from_environment(known: tuple[str, ...], environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings of variables such as `SS_TRAINING__GAMMA` (`training.gamma`), those of flags aside."""
+    """Settings of variables such as `SS_TRAINING__GAMMA`, which is `training.gamma`."""
     values, origins = {}, {}
     for variable, text in sorted(environ.items()):
         key = variable.removeprefix(ENV_PREFIX).lower().replace("__", ".")
