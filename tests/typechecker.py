@@ -1,0 +1,20 @@
+"""Beartype for the import hook, which leaves to the static checker what it cannot check at run time.
+
+That is a `Protocol` without `@runtime_checkable` and `typing.Self` in a method.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from beartype import beartype
+from beartype.roar import BeartypeDecorHintPep673Exception, BeartypeDecorHintPep3119Exception
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def check(function: Function) -> Function:
+    """The function, refusing arguments of the wrong type, shape or axes where that can be told."""
+    try:
+        return beartype(function)
+    except (BeartypeDecorHintPep3119Exception, BeartypeDecorHintPep673Exception):
+        return function
