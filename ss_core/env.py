@@ -40,6 +40,7 @@ class Step:
     public: Float[Tensor, "E N A F"] | None = None  # what neighbours may know of each action
 
 
+@runtime_checkable
 class VectorEnv(Protocol):
     """`num_envs` copies of one environment, stepped together; an ended copy restarts by itself."""
 
