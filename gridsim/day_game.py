@@ -1,12 +1,12 @@
 """One day of the scheduling game as the compiled kernels take it: jobs, objectives, plans.
 
-Conversions only; solving is in `descent.py` and `relaxation.py`, the references in `references.py`.
+Conversions only; solving is in `search.py` and `relaxation.py`, the references in `references.py`.
 """
 
 import numpy as np
 from jaxtyping import Float
 
-from gridsim.descent import DayJobs, Objective, Plan, randomise
+from gridsim.descent import DayJobs, Objective, Plan
 from gridsim.households import STEP_H, STEPS_PER_DAY, Days
 from gridsim.relaxation import Mix
 from gridsim.schedules import Candidates
@@ -93,13 +93,6 @@ def empty_plan(day: DayJobs) -> Plan:
     return plan_of(day, np.zeros((count, STEPS_PER_DAY)), np.zeros(count))
 
 
-def start_plan(day: DayJobs, uniform: Float[np.ndarray, " job"] | None = None) -> Plan:
-    """ASAP, or the random plan that `uniform` picks."""
-    plan = empty_plan(day)
-    randomise(day, plan, np.zeros(len(day.household)) if uniform is None else uniform)
-    return plan
-
-
 def as_mix(day: DayJobs, plan: Plan) -> Mix:
     """A pure plan as a fractional one: weight 1 on a cycle's start, EV levels as they are."""
     weight = np.where((day.units > 0)[:, None], plan.job_kw / day.level_kw, 0.0)
@@ -110,7 +103,7 @@ def as_mix(day: DayJobs, plan: Plan) -> Mix:
 
 
 def rounded(day: DayJobs, mix: Mix) -> Plan:
-    """A pure plan near a fractional one: a cycle's heaviest start, EV levels by largest remainder."""
+    """A pure plan near a fractional one: heaviest start, EV levels by largest remainder."""
     job_kw = np.zeros_like(mix.weight)
     delay_h = np.zeros(len(job_kw))
     for j, weight in enumerate(mix.weight):

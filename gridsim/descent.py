@@ -1,10 +1,11 @@
-"""Compiled kernels of the scheduling game: best responses, descent, local search, rolling play.
+"""Compiled kernels of the scheduling game: best responses, descent, placing jobs one by one.
 
-One day at a time, plain arrays. Importing this module imports numba; `references.py` does so only
-when references are computed. What the objectives mean is in `game.py`.
+One day at a time, plain arrays. Importing this module imports numba. What the objectives
+mean is in `game.py`.
 
-An objective is a sum over steps t of  Δ [a x + q L² + s Σ_i x_i² + g (L/N - κ)₊² + v Σ_i x_i (L/N - κ)₊]
-plus delay costs; each reference is a choice of (q, s, g, v).
+An objective is delay costs plus the sum over steps t of
+    Δ [a L + q L² + s Σ_i x_i² + g (L/N - κ)₊² + v Σ_i x_i (L/N - κ)₊];
+each reference is a choice of (q, s, g, v). Loops copy rows, as array expressions compile slowly.
 """
 
 from typing import NamedTuple, no_type_check
@@ -17,6 +18,8 @@ from gridsim.schedules import EV_LEVELS
 
 TOLERANCE_EUR = 1e-9  # a move must gain more than this
 NO_START = -1
+
+kernel = njit(cache=True, error_model="numpy")
 
 
 class DayJobs(NamedTuple):
@@ -56,7 +59,7 @@ class Plan(NamedTuple):
     delay_eur: np.ndarray  # (job,)
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def added_cost(goal, t, load, own, add):
     """EUR by which `add` kW in step t raise the objective when all draw `load`, the owner `own`."""
@@ -68,7 +71,7 @@ def added_cost(goal, t, load, own, add):
     return STEP_H * (energy * add + charge + toll)
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def shift_job(day, plan, j, sign):
     """Add (+1) or take out (-1) what job j draws."""
@@ -79,7 +82,7 @@ def shift_job(day, plan, j, sign):
             plan.own_kw[h, t] += sign * plan.job_kw[j, t]
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def job_cost(day, goal, plan, j):
     """Objective added by job j's present plan; the job must be taken out of the plan's sums."""
@@ -91,7 +94,7 @@ def job_cost(day, goal, plan, j):
     return cost
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def best_start(day, goal, plan, j):
     """Cheapest start step of a fixed cycle, and its cost."""
@@ -108,20 +111,22 @@ def best_start(day, goal, plan, j):
     return best, best_cost
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def best_levels(day, goal, plan, j, levels):
-    """Fill `levels` with the cheapest charging plan; greedy is exact as each step's cost is convex."""
+    """Fill `levels` with the cheapest charging plan: greedy, exact as step costs are convex."""
     own = plan.own_kw[day.household[j]]
     first, end, p = day.arrival[j], day.end[j], day.level_kw
     unit_delay = day.delay_cost[j] * p * STEP_H * STEP_H
-    levels[:] = 0
-    marginal = np.full(STEPS_PER_DAY, np.inf)
+    marginal = np.empty(STEPS_PER_DAY)
     for t in range(first, end):
         marginal[t] = added_cost(goal, t, plan.total_kw[t], own[t], p) + unit_delay * (t - first)
     cost = 0.0
     for _ in range(day.units[j]):
-        t = first + np.argmin(marginal[first:end])
+        t = first
+        for other in range(first + 1, end):
+            if marginal[other] < marginal[t]:
+                t = other
         cost += marginal[t]
         levels[t] += 1
         if levels[t] == EV_LEVELS:
@@ -134,7 +139,7 @@ def best_levels(day, goal, plan, j, levels):
     return cost
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def best_listed(day, goal, plan, j):
     """Cheapest of the listed plans of a job, and its cost."""
@@ -150,17 +155,18 @@ def best_listed(day, goal, plan, j):
     return best, best_cost
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def set_start(day, plan, j, start):
     """Write a cycle's plan, without adding it to the sums."""
-    plan.job_kw[j] = 0.0
+    for t in range(STEPS_PER_DAY):
+        plan.job_kw[j, t] = 0.0
     for k in range(day.duration[j]):
         plan.job_kw[j, start + k] = day.cycle_kw[j, k]
     plan.delay_eur[j] = day.delay_cost[j] * STEP_H * (start - day.arrival[j])
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def set_levels(day, plan, j, levels):
     """Write an EV's plan, without adding it to the sums."""
@@ -171,15 +177,23 @@ def set_levels(day, plan, j, levels):
         plan.delay_eur[j] += unit_delay * levels[t] * (t - day.arrival[j])
 
 
-@njit(cache=True)
+@kernel
+@no_type_check
+def set_listed(day, plan, j, action):
+    """Write a listed plan, without adding it to the sums."""
+    for t in range(STEPS_PER_DAY):
+        plan.job_kw[j, t] = day.plan_kw[j, action, t]
+    plan.delay_eur[j] = day.plan_eur[j, action]
+
+
+@kernel
 @no_type_check
 def respond(day, goal, plan, j, present_cost):
-    """Give job j (taken out) its best plan if that is cheaper than now; returns what it then costs."""
+    """Give job j (taken out) its best plan if cheaper than now; returns what it then costs."""
     if day.plan_kw.shape[1] > 0:
         action, cost = best_listed(day, goal, plan, j)
         if cost < present_cost - TOLERANCE_EUR:
-            plan.job_kw[j] = day.plan_kw[j, action]
-            plan.delay_eur[j] = day.plan_eur[j, action]
+            set_listed(day, plan, j, action)
             return cost
     elif day.units[j] > 0:
         levels = np.zeros(STEPS_PER_DAY, np.int64)
@@ -195,7 +209,7 @@ def respond(day, goal, plan, j, present_cost):
     return present_cost
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def descend(day, goal, plan, jobs, max_sweeps):
     """Best responses of `jobs` in turn until none gains; returns the total gain and the sweeps."""
@@ -213,29 +227,44 @@ def descend(day, goal, plan, jobs, max_sweeps):
     return gained, max_sweeps
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
-def roll(day, goal, plan, order, forecast_kw):
-    """Jobs in `order` of arrival commit for good, knowing the base load and what is committed.
+def take_out(day, goal, plan, jobs):
+    """Take `jobs` out of the plan's sums one by one; returns what they cost together."""
+    cost = 0.0
+    for j in jobs:
+        shift_job(day, plan, j, -1.0)
+        cost += job_cost(day, goal, plan, j)
+    return cost
 
-    `forecast_kw[s]` is the load (step) expected of jobs that arrive after step s.
+
+@kernel
+@no_type_check
+def place(day, goal, plan, jobs, forecast_kw):
+    """Put `jobs` (taken out) in one by one, each at its best; returns what they cost together.
+
+    Job j counts with the plan's sums and `forecast_kw[s]` on top, where s is the step it arrives.
     """
-    for j in order:
-        plan.total_kw[:] += forecast_kw[day.arrival[j]]
-        respond(day, goal, plan, j, np.inf)
-        plan.total_kw[:] -= forecast_kw[day.arrival[j]]
+    cost = 0.0
+    for j in jobs:
+        for t in range(STEPS_PER_DAY):
+            plan.total_kw[t] += forecast_kw[day.arrival[j], t]
+        cost += respond(day, goal, plan, j, np.inf)
+        for t in range(STEPS_PER_DAY):
+            plan.total_kw[t] -= forecast_kw[day.arrival[j], t]
         shift_job(day, plan, j, 1.0)
+    return cost
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def set_random(day, plan, j, uniform):
     """Write a feasible plan picked by `uniform` in [0, 1); 0 starts at once, EVs at full power."""
     if day.plan_kw.shape[1] > 0:
-        legal = np.flatnonzero(np.isfinite(day.plan_eur[j]))
-        action = legal[int(uniform * len(legal))]
-        plan.job_kw[j] = day.plan_kw[j, action]
-        plan.delay_eur[j] = day.plan_eur[j, action]
+        action = int(uniform * day.plan_eur.shape[1])
+        while not np.isfinite(day.plan_eur[j, action]):  # action 0 is always legal
+            action -= 1
+        set_listed(day, plan, j, action)
     elif day.units[j] > 0:
         window = day.end[j] - day.arrival[j]
         first, left = int(uniform * window), day.units[j]
@@ -250,86 +279,10 @@ def set_random(day, plan, j, uniform):
         set_start(day, plan, j, day.arrival[j] + int(uniform * starts))
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
-def randomise(day, plan, uniform):
-    """Give every job the plan that `uniform[j]` picks."""
-    for j in range(len(day.household)):
-        shift_job(day, plan, j, -1.0)
+def place_randomly(day, plan, jobs, uniform):
+    """Put `jobs` (taken out) in, each with the plan that `uniform[j]` picks."""
+    for j in jobs:
         set_random(day, plan, j, uniform[j])
         shift_job(day, plan, j, 1.0)
-
-
-@njit(cache=True)
-@no_type_check
-def deviations(day, goal, plan, owners, uniform):
-    """What each owner could gain by changing all own jobs at once: found gain, and a bound on it.
-
-    Found by descent over the own jobs from one greedy and `len(uniform)` random starts. Bounded
-    because convex step costs make jobs together cost at least the sum of each alone. The plan ends
-    as it began.
-    """
-    found, bound = np.zeros(len(owners)), np.zeros(len(owners))
-    for i in range(len(owners)):
-        jobs = np.flatnonzero(day.household == owners[i])
-        kept_kw, kept_eur = plan.job_kw[jobs], plan.delay_eur[jobs]
-        present = 0.0
-        for j in jobs:
-            shift_job(day, plan, j, -1.0)
-            present += job_cost(day, goal, plan, j)
-        bound[i] = present
-        for j in jobs:
-            bound[i] -= respond(day, goal, plan, j, np.inf)
-        for r in range(-1, len(uniform)):
-            cost = 0.0
-            for j in jobs:
-                if r < 0:
-                    cost += respond(day, goal, plan, j, np.inf)
-                else:
-                    set_random(day, plan, j, uniform[r, j])
-                    cost += job_cost(day, goal, plan, j)
-                shift_job(day, plan, j, 1.0)
-            cost -= descend(day, goal, plan, jobs, 100)[0]
-            found[i] = max(found[i], present - cost)
-            for j in jobs:
-                shift_job(day, plan, j, -1.0)
-        plan.job_kw[jobs], plan.delay_eur[jobs] = kept_kw, kept_eur
-        for j in jobs:
-            shift_job(day, plan, j, 1.0)
-    return found, bound
-
-
-@njit(cache=True)
-@no_type_check
-def copy_plan(source, target):
-    """Overwrite `target` with `source`."""
-    target.total_kw[:] = source.total_kw
-    target.own_kw[:] = source.own_kw
-    target.job_kw[:] = source.job_kw
-    target.delay_eur[:] = source.delay_eur
-
-
-@njit(cache=True)
-@no_type_check
-def local_search(day, goal, plan, best, picks, max_sweeps):
-    """Iterated local search: take `picks[r]` out, reinsert them one by one, descend, keep if better.
-
-    `plan` and `best` start equal; `best` ends as the best plan found. Returns the total gain [EUR].
-    """
-    total = 0.0
-    everyone = np.arange(len(day.household))
-    for r in range(len(picks)):
-        gain = 0.0
-        for j in picks[r]:
-            shift_job(day, plan, j, -1.0)
-            gain += job_cost(day, goal, plan, j)
-        for j in picks[r]:
-            gain -= respond(day, goal, plan, j, np.inf)
-            shift_job(day, plan, j, 1.0)
-        gain += descend(day, goal, plan, everyone, max_sweeps)[0]
-        if gain > TOLERANCE_EUR:
-            total += gain
-            copy_plan(plan, best)
-        else:
-            copy_plan(best, plan)
-    return total

@@ -61,7 +61,7 @@ def chosen_schedule(
 def device_load_kw(
     days: Days, job_kw: Float[np.ndarray, "job step"], kinds: tuple[JobKind, ...]
 ) -> Float[np.ndarray, "day household step"]:
-    """What the jobs of some kinds draw: `(JobKind.EV,)`, `WET_APPLIANCES`, `(JobKind.HEAT_PUMP,)`."""
+    """What the jobs of some kinds draw, say of `(JobKind.EV,)` or `WET_APPLIANCES`."""
     chosen = np.isin(days.jobs.kind, kinds)
     load_kw = np.zeros_like(days.base_kw)
     np.add.at(load_kw, (days.jobs.day[chosen], days.jobs.household[chosen]), job_kw[chosen])

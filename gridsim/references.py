@@ -14,20 +14,26 @@ from gridsim.day_game import (
     as_mix,
     base_price_cost,
     day_jobs,
-    empty_plan,
     marginal_price_cost,
     own_cost,
     plan_of,
     rounded,
     rows_of,
     social_cost,
-    start_plan,
 )
-from gridsim.descent import DayJobs, Objective, Plan, descend, deviations, local_search, roll
+from gridsim.descent import DayJobs, Objective, Plan
 from gridsim.households import STEPS_PER_DAY, Days
 from gridsim.joint_schedules import Schedule
 from gridsim.relaxation import relax
 from gridsim.schedules import Candidates
+from gridsim.search import (
+    NOTHING_TO_COME,
+    descended,
+    deviation_gain,
+    locally_searched,
+    placed_in_order,
+    start_plan,
+)
 from gridsim.tariff import Tariff
 
 
@@ -116,7 +122,7 @@ def asap(days: Days) -> Schedule:
 def herd(days: Days, tariff: Tariff) -> Schedule:
     """Everybody follows the hourly price shape and the own delay cost only."""
     goal = base_price_cost(tariff, days.num_households)
-    return _each_day("herd", days, lambda d, day: _descended(day, goal, start_plan(day), 2))
+    return _each_day("herd", days, lambda d, day: descended(day, goal, start_plan(day), 2))
 
 
 def nash(
@@ -128,7 +134,7 @@ def nash(
 
     def solve(d: int, day: DayJobs) -> Plan:
         uniform = np.zeros(len(day.household)) if start == 0 else rng.random(len(day.household))
-        return _descended(day, goal, start_plan(day, uniform), config.max_sweeps)
+        return descended(day, goal, start_plan(day, uniform), config.max_sweeps)
 
     equilibria = []
     for start in range(config.num_random_starts + 1):
@@ -143,7 +149,7 @@ def pigou(days: Days, tariff: Tariff, config: SearchConfig) -> Schedule:
     return _each_day(
         "pigou",
         days,
-        lambda d, day: _descended(day, goal, start_plan(day), config.max_sweeps),
+        lambda d, day: descended(day, goal, start_plan(day), config.max_sweeps),
     )
 
 
@@ -156,11 +162,11 @@ def optimum(
     bounds = np.empty(days.num_days)
 
     def solve(d: int, day: DayJobs) -> Plan:
-        plan = _descended(day, goal, start_plan(day), config.max_sweeps)
+        plan = descended(day, goal, start_plan(day), config.max_sweeps)
         mix = as_mix(day, plan)
         bounds[d] = relax(day, goal, mix, config.relaxation_sweeps, config.relative_gap)[0]
-        start = _descended(day, goal, rounded(day, mix), config.max_sweeps)
-        return _searched(day, goal, start, config, rng)
+        start = descended(day, goal, rounded(day, mix), config.max_sweeps)
+        return _perturbed(day, goal, start, config, rng)
 
     return _each_day("optimum", days, solve), bounds
 
@@ -173,8 +179,8 @@ def restricted_optimum(
     rng = np.random.default_rng(config.seed)
 
     def solve(d: int, day: DayJobs) -> Plan:
-        plan = _descended(day, goal, start_plan(day), config.max_sweeps)
-        return _searched(day, goal, plan, config, rng)
+        plan = descended(day, goal, start_plan(day), config.max_sweeps)
+        return _perturbed(day, goal, plan, config, rng)
 
     return _each_day("restricted_optimum", days, solve, candidates)
 
@@ -183,7 +189,7 @@ def selfish_rolling(days: Days, tariff: Tariff, candidates: Candidates | None = 
     """Jobs commit on arrival, each minimising its owner's cost given what is committed."""
     goal = own_cost(tariff, days.num_households)
     name = "selfish_rolling" if candidates is None else "restricted_selfish_rolling"
-    return _rolled(name, days, goal, None, candidates)
+    return _each_day(name, days, lambda d, day: placed_in_order(day, goal), candidates)
 
 
 def rolling_planner(
@@ -197,7 +203,8 @@ def rolling_planner(
     goal = social_cost(tariff, days.num_households)
     name = "rolling_planner" if to_come_kw is None else "rolling_planner_forecast"
     name = name if candidates is None else f"restricted_{name}"
-    return _rolled(name, days, goal, to_come_kw, candidates)
+    total_kw = NOTHING_TO_COME if to_come_kw is None else to_come_kw * days.num_households
+    return _each_day(name, days, lambda d, day: placed_in_order(day, goal, total_kw), candidates)
 
 
 def load_to_come(schedule: Schedule, days: Days) -> Float[np.ndarray, "arrival step"]:
@@ -214,18 +221,18 @@ def load_to_come(schedule: Schedule, days: Days) -> Float[np.ndarray, "arrival s
 def deviation_gains(
     days: Days, tariff: Tariff, schedule: Schedule, config: SearchConfig
 ) -> tuple[Float[np.ndarray, "day household"], Float[np.ndarray, "day household"]]:
-    """Own cost each household could save by revising all its jobs: found, and an upper bound [EUR]."""
+    """Own cost each household could save by revising all its jobs: found, and a bound [EUR]."""
     goal = own_cost(tariff, days.num_households)
     rng = np.random.default_rng(config.seed)
     found = np.zeros(days.base_kw.shape[:2])
     bound = np.zeros_like(found)
     for d in range(days.num_days):
-        day = day_jobs(days, d)
-        rows = rows_of(days, d)
+        day, rows = day_jobs(days, d), rows_of(days, d)
         plan = plan_of(day, schedule.job_kw[rows], schedule.delay_eur[rows])
-        owners = np.unique(day.household)
         uniform = rng.random((config.num_deviation_starts, len(day.household)))
-        found[d, owners], bound[d, owners] = deviations(day, goal, plan, owners, uniform)
+        for h in np.unique(day.household):
+            own = np.flatnonzero(day.household == h)
+            found[d, h], bound[d, h] = deviation_gain(day, goal, plan, own, uniform)
     return found, bound
 
 
@@ -240,36 +247,10 @@ def _each_day(
     return Schedule.of_jobs(name, days, job_kw, np.concatenate([plan.delay_eur for plan in plans]))
 
 
-def _descended(day: DayJobs, goal: Objective, plan: Plan, max_sweeps: int) -> Plan:
-    descend(day, goal, plan, np.arange(len(day.household)), max_sweeps)
-    return plan
-
-
-def _searched(
+def _perturbed(
     day: DayJobs, goal: Objective, plan: Plan, config: SearchConfig, rng: np.random.Generator
 ) -> Plan:
     count = len(day.household)
     everyone = np.tile(np.arange(count), (config.num_perturbations, 1))
     picks = rng.permuted(everyone, axis=1)[:, : min(config.perturbation_jobs, count)]
-    best = plan_of(day, plan.job_kw, plan.delay_eur)
-    local_search(day, goal, plan, best, np.ascontiguousarray(picks), config.max_sweeps)
-    return best
-
-
-def _rolled(
-    name: str,
-    days: Days,
-    goal: Objective,
-    to_come_kw: Float[np.ndarray, "arrival step"] | None,
-    candidates: Candidates | None,
-) -> Schedule:
-    expected_kw = np.zeros((STEPS_PER_DAY, STEPS_PER_DAY))
-    if to_come_kw is not None:
-        expected_kw = to_come_kw * days.num_households
-
-    def solve(d: int, day: DayJobs) -> Plan:
-        plan = empty_plan(day)
-        roll(day, goal, plan, np.argsort(day.arrival, kind="stable"), expected_kw)
-        return plan
-
-    return _each_day(name, days, solve, candidates)
+    return locally_searched(day, goal, plan, np.ascontiguousarray(picks), config.max_sweeps)

@@ -2,14 +2,14 @@
 
 Every job may mix its schedules (the convex hull). The social cost is convex there, so pairwise
 Frank-Wolfe steps, one job at a time, approach its minimum, and at any point
-C(x) - max_y <∇C(x), x - y> bounds the optimum of the real game from below. Kernels as in `descent.py`.
+C(x) - max_y <∇C(x), x - y> bounds the optimum of the real game from below. Kernels as there.
 """
 
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from numba import njit
 
+from gridsim.descent import kernel
 from gridsim.households import STEP_H, STEPS_PER_DAY
 from gridsim.schedules import EV_LEVELS
 
@@ -24,7 +24,7 @@ class Mix(NamedTuple):
     weight: np.ndarray  # (job, step): share of the start in that step; EVs: level 0..3
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def slope(goal, t, load):
     """∂C/∂L_t, EUR/kW."""
@@ -34,7 +34,7 @@ def slope(goal, t, load):
     )
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def line_search(goal, total_kw, direction, first, end, extra, longest):
     """Step length in [0, longest] along `direction` (kW) at which C stops falling."""
@@ -54,7 +54,7 @@ def line_search(goal, total_kw, direction, first, end, extra, longest):
     return low
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def start_scores(day, slopes, j, scores):
     """Linearised cost of every start of a cycle."""
@@ -64,7 +64,7 @@ def start_scores(day, slopes, j, scores):
             scores[start] += slopes[start + k] * day.cycle_kw[j, k]
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def improve_cycle(day, goal, mix, slopes, j, scores, direction):
     """Move weight from the worst start in use to the best one."""
@@ -79,7 +79,8 @@ def improve_cycle(day, goal, mix, slopes, j, scores, direction):
             worst = s
     if scores[worst] - scores[best] <= 1e-12:
         return
-    direction[first:end] = 0.0
+    for t in range(first, end):
+        direction[t] = 0.0
     for k in range(day.duration[j]):
         direction[best + k] += day.cycle_kw[j, k]
         direction[worst + k] -= day.cycle_kw[j, k]
@@ -97,7 +98,7 @@ def improve_cycle(day, goal, mix, slopes, j, scores, direction):
             slopes[t] = slope(goal, t, mix.total_kw[t])
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def improve_ev(day, goal, mix, slopes, j, direction):
     """Move charge from the dearest step in use to the cheapest with room, a few times."""
@@ -113,7 +114,8 @@ def improve_ev(day, goal, mix, slopes, j, direction):
                 worst = t
         if best < 0 or slopes[worst] - slopes[best] + hourly * (worst - best) <= 1e-12:
             return
-        direction[first:end] = 0.0
+        for t in range(first, end):
+            direction[t] = 0.0
         direction[best], direction[worst] = p, -p
         longest = min(mix.weight[j, worst], EV_LEVELS - mix.weight[j, best])
         extra = hourly * p * (best - worst)
@@ -125,7 +127,7 @@ def improve_ev(day, goal, mix, slopes, j, direction):
             slopes[t] = slope(goal, t, mix.total_kw[t])
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def job_gap(day, slopes, mix, j, scores):
     """Linearised cost of job j's mix above that of its best schedule."""
@@ -134,25 +136,30 @@ def job_gap(day, slopes, mix, j, scores):
     if day.units[j] == 0:
         start_scores(day, slopes, j, scores)
         last = end - day.duration[j] + 1
-        best = scores[first:last].min()
+        best = scores[first]
+        for s in range(first + 1, last):
+            best = min(best, scores[s])
         for s in range(first, last):
             mixed += mix.weight[j, s] * (scores[s] - best)
         return mixed
-    per_level = np.empty(end - first)
     for t in range(first, end):
         delay = day.delay_cost[j] * STEP_H * STEP_H * (t - first)
-        per_level[t - first] = day.level_kw * (slopes[t] + delay)
-        mixed += mix.weight[j, t] * per_level[t - first]
-    per_level.sort()
+        scores[t] = day.level_kw * (slopes[t] + delay)
+        mixed += mix.weight[j, t] * scores[t]
     left = day.units[j]
-    for cost in per_level:
+    while left > 0:
+        cheapest = first
+        for t in range(first + 1, end):
+            if scores[t] < scores[cheapest]:
+                cheapest = t
         level = min(left, EV_LEVELS)
-        best += level * cost
+        best += level * scores[cheapest]
+        scores[cheapest] = np.inf
         left -= level
     return mixed - best
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def mix_delay(day, mix, j):
     """Discomfort of job j's mix, EUR."""
@@ -165,7 +172,7 @@ def mix_delay(day, mix, j):
     return delay
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def mix_cost(day, goal, mix):
     """Social cost of the fractional schedule, EUR."""
@@ -179,10 +186,10 @@ def mix_cost(day, goal, mix):
     return cost
 
 
-@njit(cache=True)
+@kernel
 @no_type_check
 def relax(day, goal, mix, max_sweeps, relative_gap):
-    """Approach the fractional optimum in place; returns the best lower bound on C and the sweeps."""
+    """Approach the fractional optimum in place; returns the best lower bound on C, and sweeps."""
     scores, direction = np.zeros(STEPS_PER_DAY), np.zeros(STEPS_PER_DAY)
     slopes = np.empty(STEPS_PER_DAY)
     bound = -np.inf
