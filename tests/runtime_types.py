@@ -1,4 +1,4 @@
-"""Beartype for the import hook, which leaves to the static checker what it cannot check at run time.
+"""Beartype for the import hook; what it cannot check at run time is left to the static checker.
 
 That is a `Protocol` without `@runtime_checkable` and `typing.Self` in a method.
 """
