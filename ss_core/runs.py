@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from ss_core.atomic import atomic_write, disk_message, json_bytes, make_folder, sha256_of
 from ss_core.config import config_hash, toml_bytes
@@ -59,8 +59,8 @@ def trace_run_id(task: str, size: str, seed: int, config_sha256: str) -> str:
 class RunDirectory:
     """A run directory held by this process; a context manager that gives the lock back.
 
-    Leaving the block by an exception marks the run `failed`, or `interrupted` on `Interrupted` and
-    `KeyboardInterrupt`; ending it well is said by `finish`.
+    Leaving the block by an exception marks the run `failed`; by a signal or for want of a resource,
+    `interrupted`, which `find_resumable` finds. Ending it well is said by `finish`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +80,7 @@ class RunDirectory:
         config: Mapping[str, Any],
         environment: Mapping[str, Any] | None = None,
         now: datetime | None = None,
-    ) -> Self:
+    ) -> "RunDirectory":
         """Start a new run in `path`, a folder that holds no run yet.
 
         Raises:
@@ -119,7 +119,7 @@ class RunDirectory:
         return run
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "RunDirectory":
         """Continue the run in `path`; what a crash left half written is swept away.
 
         Raises:
@@ -224,7 +224,7 @@ class RunDirectory:
         """Give the lock back."""
         self._lock.release()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "RunDirectory":
         return self
 
     def __exit__(
@@ -235,7 +235,7 @@ class RunDirectory:
     ) -> None:
         try:
             if kind is not None and self.status == "running":
-                interrupted = issubclass(kind, (KeyboardInterrupt, Interrupted))
+                interrupted = issubclass(kind, (KeyboardInterrupt, Interrupted, ResourceError))
                 self._set_status("interrupted" if interrupted else "failed")
         except ResourceError:
             pass  # a full disk: the first error is the one to show; `running` without a lock resumes too
