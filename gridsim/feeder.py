@@ -1,7 +1,7 @@
 """A compiled feeder: the electrical network as plain arrays, and who lives where on it.
 
-No pandapower here (see `pandapower_io`) and no solving (see `powerflow`). Bus, line and load axes are
-positions in this file's arrays; the `*_index` arrays give pandapower's own index of each position.
+No pandapower here (see `pandapower_io`) and no solving (see `powerflow`). Bus, line and load axes
+are positions in these arrays; the `*_index` arrays give pandapower's own index of each position.
 Per-unit values refer to `sn_mva` and to the rated voltage of each bus.
 """
 
@@ -47,7 +47,7 @@ class Feeder:
     load_p_mw: Float[np.ndarray, " load"]  # nominal values of the net, scaling applied
     load_q_mvar: Float[np.ndarray, " load"]
 
-    branch_from: Int[np.ndarray, " branch"]
+    branch_from: Int[np.ndarray, " branch"]  # everything in service between two buses
     branch_to: Int[np.ndarray, " branch"]
     yff: Complex[np.ndarray, " branch"]  # I_from = yff V_from + yft V_to
     yft: Complex[np.ndarray, " branch"]
@@ -88,8 +88,8 @@ class Feeder:
 def with_transformer_rating(feeder: Feeder, sn_mva: float) -> Feeder:
     """The same feeder with transformers of `sn_mva` in all, of the same relative data.
 
-    Short-circuit voltage, its ohmic part and the no-load current stay as they are in percent and the
-    iron losses stay in proportion to the rating, so every transformer admittance scales with it.
+    Short-circuit voltage, its ohmic part and the no-load current stay as they are in percent and
+    the iron losses in proportion to the rating, so every transformer admittance scales with it.
 
     Raises:
         InputError: the rating is not positive, or the feeder has no transformer.
@@ -100,7 +100,7 @@ def with_transformer_rating(feeder: Feeder, sn_mva: float) -> Feeder:
         )
     if not len(feeder.trafo_branch):
         raise InputError(
-            f"feeder {feeder.name!r} has no transformer to resize: leave the transformer rating unset"
+            f"feeder {feeder.name!r} has no transformer to resize: leave its rating unset"
         )
     scale = sn_mva / feeder.transformer_sn_mva
     factor = np.ones(len(feeder.branch_from))
@@ -126,7 +126,7 @@ class Attachment:
     def load_power(
         self, household_power: Float[np.ndarray, "batch household"]
     ) -> Float[np.ndarray, "batch load"]:
-        """Sum of the households behind each connection, in the unit given; zero where nobody lives."""
+        """Sum of the households behind each connection, in the unit given; 0 where none lives."""
         loads = np.zeros((len(household_power), self.load_count))
         if len(self.load_of_household) <= self.load_count:
             loads[:, self.load_of_household] = household_power
@@ -136,7 +136,7 @@ class Attachment:
 
 
 def attach_households(feeder: Feeder, households: int) -> Attachment:
-    """Connect households to loads in the order of the net; more households than loads share in turn.
+    """Connect households to loads in the order of the net; households in excess share in turn.
 
     Raises:
         InputError: fewer than one household.
@@ -226,7 +226,7 @@ def _check_arrays(arrays: dict[str, np.ndarray]) -> None:
             raise ValueError(f"array {name!r} has values that are not finite")
     for name, axis in REFERENCES.items():
         positions = arrays[name]
-        if len(positions) and not (0 <= positions.min() and positions.max() < len(arrays[axis])):
+        if len(positions) and not (positions.min() >= 0 and positions.max() < len(arrays[axis])):
             raise ValueError(f"array {name!r} points outside {axis!r}")
     for axis in ("bus", "load", "line", "trafo"):
         lengths = {name: len(arrays[name]) for name in arrays if name.startswith(f"{axis}_")}

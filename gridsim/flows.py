@@ -1,4 +1,4 @@
-"""What follows from solved voltages: branch currents and powers, loadings, losses, the slack's supply."""
+"""What follows from solved voltages: branch currents and powers, loadings, losses, supply."""
 
 from dataclasses import dataclass
 

@@ -22,7 +22,7 @@ class ZipShare:
         for z, i in (self.p_shares, self.q_shares):
             if not (z >= 0 and i >= 0 and z + i <= 100):
                 raise InputError(
-                    f"ZIP shares z={z} %, i={i} %: each must be at least 0 and their sum at most 100"
+                    f"ZIP shares z={z} %, i={i} %: each must be at least 0, their sum at most 100"
                 )
 
     @property
@@ -50,13 +50,15 @@ class LoadBuses:
 
     bus: Int[np.ndarray, " loadbus"]  # distinct
     slot_of_load: Int[np.ndarray, " load"]  # position in `bus`; len(bus) means the slack bus
+    has_shared_bus: bool  # several loads at one bus
 
 
 def load_buses(feeder: Feeder) -> LoadBuses:
     """The distinct buses that loads are connected to."""
     bus = np.setdiff1d(feeder.load_bus, [feeder.slack_bus])
     slot = np.searchsorted(bus, feeder.load_bus)
-    return LoadBuses(bus, np.where(feeder.load_bus == feeder.slack_bus, len(bus), slot))
+    slot = np.where(feeder.load_bus == feeder.slack_bus, len(bus), slot)
+    return LoadBuses(bus, slot, has_shared_bus=len(np.unique(slot)) < len(slot))
 
 
 def demand_by_bus(
@@ -66,11 +68,12 @@ def demand_by_bus(
 ) -> Complex[np.ndarray, "slots lane"]:
     """Power drawn at 1 per unit per load bus; the last row belongs to the slack bus."""
     demand = np.zeros((len(buses.bus) + 1, len(p_mw)), complex)
-    power = p_mw.T + 1j * q_mvar.T
-    if len(np.unique(buses.slot_of_load)) == len(buses.slot_of_load):
-        demand[buses.slot_of_load] = power
+    if buses.has_shared_bus:
+        np.add.at(demand.real, buses.slot_of_load, p_mw.T)
+        np.add.at(demand.imag, buses.slot_of_load, q_mvar.T)
     else:
-        np.add.at(demand, buses.slot_of_load, power)
+        demand.real[buses.slot_of_load] = p_mw.T
+        demand.imag[buses.slot_of_load] = q_mvar.T
     return demand
 
 

@@ -62,8 +62,8 @@ def read_plain_net(path: Path) -> PlainNet:
                 tables[name] = _table(value, f"{path}: table {name!r}")
         elif _names_a_class(value):
             raise InputError(
-                f"{path}: entry {name!r} is an object of {value.get('_module')}.{value.get('_class')}; "
-                "only tables are read: remove it from the net before writing it"
+                f"{path}: entry {name!r} is an object of {value.get('_module')}."
+                f"{value.get('_class')}; only tables are read: remove it from the net"
             )
     return PlainNet(settings, tables)
 

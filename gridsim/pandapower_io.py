@@ -51,7 +51,7 @@ def feeder_names() -> tuple[str, ...]:
 def load_feeder(
     name_or_path: str | Path, *, households: int, kva_per_household: float | None
 ) -> Feeder:
-    """A feeder ready to solve, its transformer rated for the households if `kva_per_household` is set.
+    """A feeder ready to solve, its transformer of `kva_per_household` per household if set.
 
     Raises:
         InputError: the net cannot be read or is not a feeder; all problems are listed.
@@ -104,7 +104,7 @@ def compile_feeder(net: Net, name: str) -> Feeder:
 def run_reference(
     net: Net, feeder: Feeder, p_mw: Float[np.ndarray, " load"], q_mvar: Float[np.ndarray, " load"]
 ) -> bool:
-    """Solve `net` in place by pandapower with the feeder's loads and ratings; False: no convergence."""
+    """Solve `net` in place by pandapower with the feeder's ratings; False: no convergence."""
     import pandapower
     from pandapower.auxiliary import LoadflowNotConverged
 

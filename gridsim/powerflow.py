@@ -24,7 +24,9 @@ from gridsim.loads import (
 from gridsim.zbus import Voltages, zbus_model
 from ss_core.errors import InputError
 
-RADIAL_ABOVE_LOAD_BUSES = 150  # from here on "auto" sweeps trees: work ~ buses, not ~ load buses²
+# "auto" sweeps trees beyond these sizes; below, loading numba (1 s) costs more than it saves
+RADIAL_ABOVE_LOADS = 100
+RADIAL_FROM_ROWS = 20_000
 BLOCK_ELEMENTS = 8192  # buses times scenarios solved together, so that a block stays in the cache
 
 Method = Literal["auto", "zbus", "radial"]
@@ -83,9 +85,11 @@ def solve_power_flow(
     Raises:
         InputError: `method="radial"` for a feeder with loops, or a meshed feeder that is too large.
     """
+    if method == "auto" and len(p_mw) < RADIAL_FROM_ROWS:
+        method = "auto" if feeder.load_count > RADIAL_ABOVE_LOADS else "zbus"
     model = _model(feeder, method)
     result = _unsolved(feeder, len(p_mw))
-    lanes = max(16, BLOCK_ELEMENTS // feeder.bus_count // 8 * 8)
+    lanes = max(32, BLOCK_ELEMENTS // feeder.bus_count // 16 * 16)
     for first in range(0, len(p_mw), lanes):
         rows = slice(first, first + lanes)
         demand = demand_by_bus(model.loads, p_mw[rows], q_mvar[rows]) / feeder.sn_mva
@@ -113,9 +117,9 @@ def _model(feeder: Feeder, method: Method) -> _Model:
 
 
 def _solver(feeder: Feeder, load_bus: Int[np.ndarray, " loadbus"], method: Method) -> Solver:
-    if method == "zbus" or (method == "auto" and len(load_bus) <= RADIAL_ABOVE_LOAD_BUSES):
+    if method == "zbus":
         return zbus_model(feeder, load_bus)
-    from gridsim.radial import radial_model  # compiles with numba, which small feeders do not need
+    from gridsim.radial import radial_model  # imports numba
 
     tree = radial_model(feeder, load_bus)
     if tree is not None:
@@ -154,7 +158,7 @@ def _write(
     demand: Complex[np.ndarray, "slots lane"],
     zip_share: ZipShare,
 ) -> None:
-    """Fill the rows of a block of scenarios; the arrays of `result` are still private to the solve."""
+    """Fill the rows of a block of scenarios; `result` is still private to the solve."""
     v = solved.v
     if not solved.converged.all():
         v[:, ~solved.converged] = np.nan

@@ -1,4 +1,4 @@
-"""AC power flow by the Z-bus fixed point: dense, vectorised over scenarios, meshed feeders included.
+"""AC power flow by the Z-bus fixed point: dense, vectorised over scenarios, loops allowed.
 
     V = V⁰ - Z I(V),   I(V) = conj(S(V) / V)
 
@@ -9,12 +9,13 @@ for taps, phase shifts, shunts and line charging. Only load buses take part in t
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Complex, Float, Int
+from jaxtyping import Bool, Complex, Int
 
 from gridsim.feeder import Feeder
 from gridsim.loads import ZipShare, served_power
 from ss_core.errors import InputError
 
+DIVERGED_PU = 1e3  # a voltage step of this size ends a scenario
 MAX_BUSES = 4000  # the impedance matrix of more would not fit small machines
 
 
@@ -46,8 +47,8 @@ class ZbusModel:
     ) -> Voltages:
         """Iterate until the estimated error of every load bus voltage is below the tolerance.
 
-        The error left after a step of size d is estimated as d q / (1 - q), with q the ratio of the
-        last two steps. Scenarios leave the iteration one by one as they converge or diverge.
+        With q the ratio of the last two steps d', d, what is left after d is d q / (1 - q), that is
+        d² / (d' - d). Scenarios leave the iteration one by one as they converge or diverge.
         """
         loads, lanes = demand.shape
         v_open = self.v_open[self.load_bus][:, None]
@@ -57,15 +58,15 @@ class ZbusModel:
 
         active = np.arange(lanes)
         v = np.repeat(v_open, lanes, axis=1)
-        last_step = np.full(lanes, np.inf)
+        last_step = np.zeros(lanes)
         with np.errstate(all="ignore"):
             for _ in range(max_iterations):
                 injected = _load_current(demand, v, zip_share)
                 next_v = v_open - self.z_load @ injected
                 step = np.abs(next_v - v).max(axis=0, initial=0.0)
                 iterations[active] += 1
-                done = _remaining_error(step, last_step) < tolerance_pu
-                leaves = done | ~np.isfinite(step)
+                done = step * step <= tolerance_pu * (last_step - step)
+                leaves = done | ~(step < DIVERGED_PU)
                 v, last_step = next_v, step
                 if leaves.any():
                     current[:, active[done]] = injected[:, done]
@@ -128,12 +129,3 @@ def _load_current(
     vm_pu = v.real if zip_share.is_constant_power else np.abs(v)  # constant power ignores it
     current = served_power(demand, vm_pu, zip_share) / v
     return np.conj(current, out=current)
-
-
-def _remaining_error(
-    step: Float[np.ndarray, " lane"], last_step: Float[np.ndarray, " lane"]
-) -> Float[np.ndarray, " lane"]:
-    ratio = np.maximum(step / last_step, 1e-3)
-    estimate = np.where(ratio < 1, step * ratio / (1 - ratio), np.inf)
-    first = np.isinf(last_step)
-    return np.where(first | (step < 1e-15), step, estimate)

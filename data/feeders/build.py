@@ -1,6 +1,6 @@
 """How the frozen feeders of this folder were made from networks that ship inside pandapower.
 
-Run from the repository root with `python -m data.feeders.build`; using the feeders does not need it.
+Run from the repository root: `python -m data.feeders.build`. Using the feeders does not need it.
 """
 
 import hashlib
