@@ -1,7 +1,11 @@
 """Who may import whom, and what no package may contain: read from the source, nothing is run."""
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -81,6 +85,23 @@ def test_no_package_runs_code_that_it_reads(package: str) -> None:
         if (names := unsafe(ast.parse(path.read_bytes())))
     }
     assert found == {}
+
+
+def test_what_the_packages_import_is_installed_with_them() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {normal(re.split(r"[<>=!~;\[ ]", line)[0]) for line in project["dependencies"]}
+    distributions = packages_distributions()
+    trees = [ast.parse(path.read_bytes()) for package in LAYERS for path in modules(package)]
+    roots = {name.split(".")[0] for tree in trees for name in imported(tree)}
+    foreign = roots - LAYERS.keys() - sys.stdlib_module_names
+    missing = {
+        name for name in foreign if not declared & set(map(normal, distributions.get(name, [name])))
+    }
+    assert missing == set()
+
+
+def normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_every_package_in_the_checkout_has_a_layer() -> None:
