@@ -254,3 +254,8 @@ def _perturbed(
     everyone = np.tile(np.arange(count), (config.num_perturbations, 1))
     picks = rng.permuted(everyone, axis=1)[:, : min(config.perturbation_jobs, count)]
     return locally_searched(day, goal, plan, np.ascontiguousarray(picks), config.max_sweeps)
+
+
+def random_schedule(days: Days, rng: np.random.Generator) -> Schedule:
+    """Every job at a random feasible time, as the random starts of the equilibria."""
+    return _each_day("random", days, lambda d, day: start_plan(day, rng.random(len(day.household))))
