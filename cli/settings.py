@@ -1,13 +1,12 @@
 """Where settings come from: flag > `SS_*` variable > `--config` or `./ss.toml` > preset > default.
 
 Only names and origins are handled here; whether a value makes sense is the config door's to say.
-The outcome is a flat dict, `{"neighbours": 8, "training.gamma": 0.99}`, without the values that
+The outcome is a flat dict, `{"neighbours": 8, "learner.gamma": 0.99}`, without the values that
 nobody gave.
 """
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ss_core.errors import ConfigError, InputError
+from ss_core.config import parse_assignment, read_toml
+from ss_core.errors import ConfigError
 
 DEFAULT_FILE = "ss.toml"
 ENV_PREFIX = "SS_"
-CONFIG_BYTES_MAX = 1_000_000
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 BUDGET = re.compile(r"(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>s|min|h|updates|episodes)?")
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
@@ -44,29 +43,14 @@ def from_file(path: Path | None) -> Settings:
     """Settings of a TOML file; of `./ss.toml`, where there is one, when no path is given.
 
     Raises:
-        InputError: the file is missing, too large or not TOML.
+        ConfigError: the file is missing, too large or not TOML.
     """
     if path is None:
         path = Path(DEFAULT_FILE)
         if not path.is_file():
             return Settings()
-    values = _flat(_read_toml(path))
+    values = _flat(read_toml(path))
     return Settings(values=values, origins=dict.fromkeys(values, f"file {path}"))
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > CONFIG_BYTES_MAX:
-            raise InputError(
-                f"{path}: larger than {CONFIG_BYTES_MAX} bytes; is this a settings file?"
-            )
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give an existing TOML file") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not TOML: {error or 'nested too deeply'}") from error
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -85,22 +69,8 @@ def from_assignments(assignments: tuple[str, ...]) -> Settings:
     Raises:
         ConfigError: an assignment has no `=` or no usable key.
     """
-    values = dict(_assignment(text) for text in assignments)
+    values = dict(parse_assignment(text) for text in assignments)
     return Settings(values=values, origins={key: f"--set {key}" for key in values})
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator or not KEY.fullmatch(key.strip()):
-        raise ConfigError(f"--set {text!r}: write KEY=VALUE, for example --set training.gamma=0.98")
-    return key.strip(), _toml_value(value.strip())
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
 
 
 def from_options(ctx: click.Context, names: tuple[str, ...]) -> Settings:
@@ -120,7 +90,7 @@ def from_options(ctx: click.Context, names: tuple[str, ...]) -> Settings:
 
 
 def from_environment(known: tuple[str, ...], environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings of variables such as `SS_TRAINING__GAMMA`, which is `training.gamma`."""
+    """Settings of variables such as `SS_LEARNER__GAMMA`, which is `learner.gamma`."""
     values, origins = {}, {}
     for variable, text in sorted(environ.items()):
         key = variable.removeprefix(ENV_PREFIX).lower().replace("__", ".")
@@ -130,7 +100,7 @@ def from_environment(known: tuple[str, ...], environ: Mapping[str, str] = os.env
             and key not in known
             and KEY.fullmatch(key)
         ):
-            values[key], origins[key] = _toml_value(text), f"variable {variable}"
+            values[key], origins[key] = parse_assignment(f"{key}={text}")[1], f"variable {variable}"
     return Settings(values, origins)
 
 
