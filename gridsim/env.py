@@ -36,7 +36,7 @@ from ss_core.env import Counterfactuals, EnvSpec, Step
 
 NUM_PUBLIC = 5 + len(JobKind) + HOURS
 NUM_PRIVATE = 1
-ANNOUNCEMENT_FLOATS = 5  # kind, arrival, deadline, power, energy: all else follows by public rules
+ANNOUNCEMENT_FLOATS = 6  # kind, arrival, deadline, power, energy, plan: all else is public rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +211,15 @@ class SchedulingEnv:
                 episode.candidates.load_kw[job], expected[day], self.world.tariff
             )
             mask[day, household] = episode.candidates.legal[job]
-        observations = torch.from_numpy(rows)
+        observations = torch.from_numpy(rows).flatten(2)
         end = torch.full((spec.num_envs,), ended)
         return Step(
-            observations=observations.flatten(2),
+            observations=observations,
             rewards=torch.zeros(shape[:2]) if rewards is None else rewards,
             terminated=end,
             truncated=torch.zeros_like(end),
-            next_observations=observations.flatten(2),
+            next_observations=observations,
             action_mask=torch.from_numpy(mask),
-            public=observations[..., :NUM_PUBLIC].contiguous(),
         )
 
 

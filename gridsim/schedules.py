@@ -34,18 +34,15 @@ def candidate_schedules(days: Days, num_actions: int) -> Candidates:
     jobs = days.jobs
     is_ev = jobs.units > 0
     starts, legal = _evenly_spaced_starts(jobs, num_actions)
-    units = _level_units(jobs, starts, num_actions)
-    load_kw = np.where(
-        is_ev[:, None, None], units * days.ev_level_kw, _cycle_load(jobs, starts)
-    )
-    steps = np.arange(STEPS_PER_DAY)
-    delay_h = np.where(
-        is_ev[:, None],
-        np.einsum("jat,jt->ja", units, (steps - jobs.arrival_step[:, None]) * STEP_H)
-        * (days.ev_level_kw * STEP_H),
-        (starts - jobs.arrival_step[:, None]) * STEP_H,
-    )
-    first = np.where(is_ev[:, None], (units > 0).argmax(axis=2), starts)
+    load_kw = _cycle_load(jobs, starts)
+    delay_h = (starts - jobs.arrival_step[:, None]) * STEP_H
+    first = starts.copy()
+    ev = np.flatnonzero(is_ev)
+    units = _level_units(jobs, starts, ev)
+    load_kw[ev] = units * days.ev_level_kw
+    since_arrival_h = (np.arange(STEPS_PER_DAY) - jobs.arrival_step[ev, None]) * STEP_H
+    delay_h[ev] = np.einsum("jat,jt->ja", units, since_arrival_h) * (days.ev_level_kw * STEP_H)
+    first[ev] = (units > 0).argmax(axis=2)
     return Candidates(
         load_kw=load_kw,
         delay_eur=delay_h * jobs.delay_cost[:, None],
@@ -79,24 +76,26 @@ def lowest_level(jobs: Jobs) -> Int[np.ndarray, " job"]:
 def _cycle_load(
     jobs: Jobs, starts: Int[np.ndarray, "job action"]
 ) -> Float[np.ndarray, "job action step"]:
-    load = np.zeros((*starts.shape, STEPS_PER_DAY + MAX_CYCLE_STEPS))
+    load = np.zeros((*starts.shape, STEPS_PER_DAY + MAX_CYCLE_STEPS), dtype=np.float32)
     where = starts[..., None] + np.arange(MAX_CYCLE_STEPS)
     np.put_along_axis(load, where, np.broadcast_to(jobs.cycle_kw[:, None], where.shape), axis=2)
     return load[..., :STEPS_PER_DAY]
 
 
 def _level_units(
-    jobs: Jobs, starts: Int[np.ndarray, "job action"], num_actions: int
-) -> Float[np.ndarray, "job action step"]:
-    """Charging level (0..3) per plan and step; zeros for cycles."""
-    steps = np.arange(STEPS_PER_DAY)
-    arrival, end, n = (x[:, None] for x in (jobs.arrival_step, jobs.end_step, jobs.units))
+    jobs: Jobs, starts: Int[np.ndarray, "job action"], ev: Int[np.ndarray, " car"]
+) -> Float[np.ndarray, "car action step"]:
+    """Charging level (0..3) of every car's plans per step."""
+    steps = np.arange(STEPS_PER_DAY, dtype=np.int32)
+    arrival, end, n = (
+        x[ev, None].astype(np.int32) for x in (jobs.arrival_step, jobs.end_step, jobs.units)
+    )
     window = np.maximum(end - arrival, 1)
-    level = lowest_level(jobs)[:, None, None]
-    since = steps[None, None, :] - starts[:, :, None]
+    level = lowest_level(jobs)[ev, None, None].astype(np.int32)
+    since = steps - starts[ev, :, None].astype(np.int32)
     units = np.clip(n[:, :, None] - level * since, 0, level) * (since >= 0)
     after = steps[None, :] - arrival
     inside = (after >= 0) & (steps[None, :] < end)
     units[:, 0] = np.clip(n - EV_LEVELS * after, 0, EV_LEVELS) * inside
     units[:, 1] = ((after + 1) * n // window - after * n // window) * inside
-    return units.astype(np.float64)
+    return units.astype(np.float32)

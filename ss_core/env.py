@@ -22,7 +22,7 @@ class EnvSpec:
     horizon: int  # steps per episode
     agent_names: tuple[str, ...]
     candidate_size: int = 0  # F > 0: observations are (A, F) feature rows, one per candidate action
-    public_size: int = 0  # features per action that neighbours may know of an agent's decision
+    public_size: int = 0  # how many of the F features (the first ones) neighbours may know
     announcement_floats: int = 0  # floats an agent tells so that neighbours can derive its `public`
 
 
@@ -37,7 +37,6 @@ class Step:
     next_observations: Float[Tensor, "E N O"]  # successor of the step just taken, before any auto-reset
     action_mask: Bool[Tensor, "E N A"] | None = None  # True = legal
     neighbours: Bool[Tensor, "E N N"] | None = None  # (sender, receiver): who may talk to whom now
-    public: Float[Tensor, "E N A F"] | None = None  # what neighbours may know of each action
 
 
 @runtime_checkable

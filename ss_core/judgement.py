@@ -33,6 +33,7 @@ def sampled_advantages(
 ) -> tuple[Float[Tensor, "T E N"], Float[Tensor, "T E N"]]:
     """Â_i (Eq. 17) and the value targets (Eq. 18) of `rewards` under the learner's critics."""
     config = learner.config
+    assert rollout.next_observations is not None
     with torch.no_grad():
         values = learner.critics.values(flatten(rollout.observations)).unflatten(
             0, rewards.shape[:2]

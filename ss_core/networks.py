@@ -67,6 +67,40 @@ def at_neighbours(x: Tensor, neighbours: Int[Tensor, "N M"]) -> Tensor:
     return x[:, neighbours.reshape(-1)].unflatten(1, tuple(neighbours.shape))
 
 
+@dataclass(frozen=True, slots=True)
+class PeerRows:
+    """Whom agents make suggestions for, and what they see of those decisions.
+
+    The seen rows are packed: agent i's r-th row is decision b of its slot m with
+    `packed[i, r] = m·B + b`; `M·B` pads. Made once an update, it serves every pass.
+    """
+
+    receivers: Int[Tensor, "N M"]
+    public: Float[Tensor, "N R A G"] | None = None
+    packed: Int[Tensor, "N R"] | None = None
+
+
+def pack_peer_rows(
+    observations: Float[Tensor, "B N O"],
+    valid: Bool[Tensor, "B N M"],
+    receivers: Int[Tensor, "N M"],
+    candidate_size: int,
+    public_size: int,
+) -> PeerRows:
+    """The public features of neighbours' decisions, padding left out."""
+    if not candidate_size:
+        return PeerRows(receivers)
+    b, n = observations.shape[:2]
+    seen = valid.permute(1, 2, 0).flatten(1)  # N, M*B
+    longest = max(1, int(seen.sum(dim=1).max()))
+    order = torch.argsort((~seen).to(torch.int8), dim=1, stable=True)[:, :longest]
+    packed = torch.where(seen.gather(1, order), order, seen.shape[1])
+    slot, decision = order // b, order % b
+    agent = receivers.gather(1, slot)
+    rows = observations.unflatten(-1, (-1, candidate_size))[..., :public_size]
+    return PeerRows(receivers, rows[decision, agent], packed)
+
+
 class ActorBank(Protocol):
     """Own policies π^ii and suggestions π^ij of all agents."""
 
@@ -82,9 +116,8 @@ class ActorBank(Protocol):
         self,
         observations: Float[Tensor, "B N O"],
         peer_log_probs: Float[Tensor, "B N A"],
-        public: Float[Tensor, "B N A G"] | None,
         mask: Bool[Tensor, "B N A"] | None,
-        neighbours: Int[Tensor, "N M"],
+        where: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij(· | s) of every agent i for its m-th neighbour j = neighbours[i, m]."""
         ...
@@ -108,11 +141,11 @@ class IndependentBank:
         self,
         observations: Tensor,
         peer_log_probs: Tensor,
-        public: Tensor | None,
         mask: Tensor | None,
-        neighbours: Tensor,
+        where: PeerRows,
     ) -> Tensor:
         """log π^ij: sender i's observation through network (i, j)."""
+        neighbours = where.receivers
         n, m = neighbours.shape
         sender = torch.arange(n, device=neighbours.device).repeat_interleave(m)
         receiver = neighbours.reshape(-1)
@@ -144,11 +177,11 @@ class MultiheadBank:
         self,
         observations: Tensor,
         peer_log_probs: Tensor,
-        public: Tensor | None,
         mask: Tensor | None,
-        neighbours: Tensor,
+        where: PeerRows,
     ) -> Tensor:
         """log π^ij through the trunk of i and its head for j."""
+        neighbours = where.receivers
         sender = torch.arange(neighbours.shape[0], device=neighbours.device)[:, None]
         w, b = self.params["head_w"][sender, neighbours], self.params["head_b"][sender, neighbours]
         logits = torch.einsum("nbh,nmha->bnma", self._trunk(observations), w) + b.squeeze(2)
@@ -175,11 +208,11 @@ class ConditionedBank:
         self,
         observations: Tensor,
         peer_log_probs: Tensor,
-        public: Tensor | None,
         mask: Tensor | None,
-        neighbours: Tensor,
+        where: PeerRows,
     ) -> Tensor:
         """log π^ij: what j said it would do, tilted by δ_i."""
+        neighbours = where.receivers
         n, m = neighbours.shape
         rows = observations.shape[0]
         receiver = torch.nn.functional.one_hot(neighbours, self.num_agents).to(observations.dtype)
@@ -213,17 +246,20 @@ class CandidateBank:
         self,
         observations: Tensor,
         peer_log_probs: Tensor,
-        public: Tensor | None,
         mask: Tensor | None,
-        neighbours: Tensor,
+        where: PeerRows,
     ) -> Tensor:
         """log π^ij: what j said it would do, tilted by δ_i."""
-        assert public is not None, "this architecture needs an environment with public features"
-        n, m = neighbours.shape
-        seen = public.transpose(0, 1)[neighbours.reshape(-1)].unflatten(0, (n, m))
-        tilt = _score_rows(self.params, "suggest_", seen.flatten(1, 2)).unflatten(1, (m, -1))
-        logits = at_neighbours(peer_log_probs, neighbours) + tilt.permute(2, 0, 1, 3)
-        return masked_log_softmax(logits, None if mask is None else at_neighbours(mask, neighbours))
+        assert where.public is not None and where.packed is not None
+        n, m = where.receivers.shape
+        b = peer_log_probs.shape[0]
+        scores = _score_rows(self.params, "suggest_", where.public)
+        tilt = scores.new_zeros((n, m * b + 1, scores.shape[-1]))
+        tilt = tilt.scatter(1, where.packed.unsqueeze(-1).expand(scores.shape), scores)
+        by_slot = tilt[:, :-1].unflatten(1, (m, b)).permute(2, 0, 1, 3)
+        logits = at_neighbours(peer_log_probs, where.receivers) + by_slot
+        mask = None if mask is None else at_neighbours(mask, where.receivers)
+        return masked_log_softmax(logits, mask)
 
 
 def _layers(params: Params, prefix: str) -> Params:
@@ -285,8 +321,8 @@ class CriticBank:
         return forward_stack(self.params, observations.transpose(0, 1)).squeeze(-1).transpose(0, 1)
 
 
-def build_critics(spec: EnvSpec, hidden: tuple[int, ...], generator: torch.Generator) -> CriticBank:
+def build_critics(
+    spec: EnvSpec, num_critics: int, hidden: tuple[int, ...], generator: torch.Generator
+) -> CriticBank:
     """Value networks for an environment."""
-    return CriticBank(
-        init_stack((spec.num_agents,), (spec.observation_size, *hidden, 1), generator)
-    )
+    return CriticBank(init_stack((num_critics,), (spec.observation_size, *hidden, 1), generator))

@@ -1,8 +1,8 @@
 """Collecting one episode of every environment copy, and laying decisions side by side.
 
-A rollout is dense in time. Where agents decide seldom (most rows have one legal action) and the
-world says what neighbours may know of a decision, `gather_decisions` keeps only real decisions: row
-b of agent n is then n's b-th decision, and rows of different agents no longer share a time.
+A rollout is dense in time. Where agents decide seldom (most rows have one legal action), `gather_decisions` keeps only real decisions: row b
+of agent n is then n's b-th decision, and rows of different agents no longer share a time. It serves
+architectures whose suggestions need nothing of the sender's own state (`CandidateBank`).
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,13 @@ class Rollout:
     """One episode per environment copy; time-major."""
 
     observations: Float[Tensor, "T E N O"]
-    next_observations: Float[Tensor, "T E N O"]
+    next_observations: Float[Tensor, "T E N O"] | None  # only where a critic will ask for it
     actions: Int[Tensor, "T E N"]
     log_probs: Float[Tensor, "T E N A"]  # of the acting policy, all actions
     rewards: Float[Tensor, "T E N"]
     terminated: Bool[Tensor, "T E"]
     truncated: Bool[Tensor, "T E"]
     action_mask: Bool[Tensor, "T E N A"] | None
-    public: Float[Tensor, "T E N A F"] | None
     neighbours: Bool[Tensor, "T E N N"] | None
 
 
@@ -41,7 +40,6 @@ class Decisions:
     actions: Int[Tensor, "B N"]
     old_log_probs: Float[Tensor, "B N A"]
     action_mask: Bool[Tensor, "B N A"] | None
-    public: Float[Tensor, "B N A F"] | None
 
     @property
     def mean_count(self) -> float:
@@ -50,7 +48,12 @@ class Decisions:
 
 
 def collect_rollout(
-    env: VectorEnv, actors: ActorBank, *, seed: int, generator: torch.Generator
+    env: VectorEnv,
+    actors: ActorBank,
+    *,
+    seed: int,
+    generator: torch.Generator,
+    with_successors: bool = True,
 ) -> Rollout:
     """Play `horizon` steps from a fresh reset with the stochastic policies."""
     step = env.reset(seed)
@@ -63,14 +66,13 @@ def collect_rollout(
         records.append(
             (
                 step.observations,
-                after.next_observations,
+                after.next_observations if with_successors else None,
                 actions,
                 log_probs,
                 after.rewards,
                 after.terminated,
                 after.truncated,
                 step.action_mask,
-                step.public,
                 step.neighbours,
             )
         )
@@ -109,20 +111,19 @@ def all_decisions(rollout: Rollout) -> Decisions:
         actions=actions,
         old_log_probs=flatten(rollout.log_probs),
         action_mask=None if rollout.action_mask is None else flatten(rollout.action_mask),
-        public=None if rollout.public is None else flatten(rollout.public),
     )
 
 
 def gather_decisions(rollout: Rollout) -> Decisions:
     """Only rows with more than one legal action, packed per agent and padded to the longest."""
     dense = all_decisions(rollout)
-    if rollout.action_mask is None or rollout.public is None:
+    if rollout.action_mask is None:
         return dense
     real = flatten(rollout.action_mask).sum(dim=-1) > 1
     longest = max(1, int(real.sum(dim=0).max()))
     order = torch.argsort((~real).to(torch.int8), dim=0, stable=True)[:longest]
     agent = torch.arange(real.shape[1], device=real.device)[None, :]
-    assert dense.action_mask is not None and dense.public is not None
+    assert dense.action_mask is not None
     return Decisions(
         rows=order,
         valid=real[order, agent],
@@ -130,7 +131,6 @@ def gather_decisions(rollout: Rollout) -> Decisions:
         actions=dense.actions[order, agent],
         old_log_probs=dense.old_log_probs[order, agent],
         action_mask=dense.action_mask[order, agent],
-        public=dense.public[order, agent],
     )
 
 

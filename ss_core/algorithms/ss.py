@@ -14,6 +14,7 @@ from ss_core.advantages import kappa
 from ss_core.exchange import Channel, Neighbourhood
 from ss_core.judgement import Judgement
 from ss_core.learner import Learner
+from ss_core.networks import PeerRows, pack_peer_rows
 from ss_core.optimiser import adam_step
 from ss_core.rollout import Decisions
 from ss_core.suggestions import (
@@ -48,6 +49,16 @@ def update_actors(
     learner.kappa = kappa(judgement.sizes, decisions.valid, config.kappa, learner.kappa)
     weights = _weights(learner, where)
     announced = None if where is None else _announce(learner, decisions, channel, where, update)
+    rows = None
+    if where is not None and announced is not None:
+        spec = learner.spec
+        rows = pack_peer_rows(
+            decisions.observations,
+            announced,
+            where.receivers,
+            spec.candidate_size,
+            spec.public_size,
+        )
     old = decisions.old_log_probs
     peers_old: Tensor | None = None
     metrics: dict[str, float] = {}
@@ -63,10 +74,10 @@ def update_actors(
                 valid=decisions.valid.to(own_log_probs.dtype),
             )
             exchanged = None
-            if where is not None and announced is not None:
+            if where is not None and announced is not None and rows is not None:
                 exchanged = _exchange(
                     learner, decisions, judgement, channel, where, own_log_probs, peers_old,
-                    announced, update,
+                    rows, announced, update,
                 )  # fmt: skip
                 if peers_old is None:
                     peers_old = exchanged.peers.shared_log_probs
@@ -117,6 +128,7 @@ def _exchange(
     where: Neighbourhood,
     own_log_probs: Float[Tensor, "B N A"],
     peers_old: Float[Tensor, "B N M A"] | None,
+    rows: PeerRows,
     valid: Bool[Tensor, "B N M"],
     update: int,
 ) -> Exchanged:
@@ -125,7 +137,7 @@ def _exchange(
     own = own_log_probs.detach()
     shared = channel.share_with_suggesters("own_policy", own, where, valid, update)
     suggested = learner.actors.suggest(
-        decisions.observations, own, decisions.public, decisions.action_mask, where.receivers
+        decisions.observations, own, decisions.action_mask, rows
     )
     received, received_valid = channel.send_suggestions(
         "suggestion", suggested.detach(), where, valid, update
@@ -165,11 +177,10 @@ def _metrics(
     with torch.no_grad():
         count = decisions.valid.sum().clamp_min(1)
         log_ratio = ((own.log_probs - own.old_log_probs) * own.weights).sum(dim=-1) * own.valid
-        ratio = log_ratio.exp()
         metrics = {
             "objective": gain.mean(),
             "entropy": terms.entropy.sum() / count,
-            "approx_kl": ((ratio - 1.0 - log_ratio) * own.valid).sum() / count,
+            "approx_kl": -log_ratio.sum() / count,
         }
         if terms.anchor_penalty is not None and terms.follow_penalty is not None:
             metrics["anchor_penalty"] = terms.anchor_penalty.sum() / count
