@@ -23,8 +23,8 @@ REMEDIES = {
 def atomic_write(path: Path, data: bytes) -> None:
     """Publish `data` as `path`, whole or not at all, and durably.
 
-    Temporary file in the same folder, write, fsync, rename, fsync of the folder. A reader, or a run that
-    resumes after a crash, sees the old file or the new one, never a part.
+    Temporary file in the same folder, write, fsync, rename, fsync of the folder. A reader, or a run
+    that resumes after a crash, sees the old file or the new one, never a part.
 
     Raises:
         ResourceError: the disk refused; the old file is untouched and the temporary one is gone.

@@ -1,7 +1,8 @@
-"""Checkpoints: safetensors and JSON with checksums, published by one pointer; nothing is ever unpickled.
+"""Checkpoints: safetensors and JSON with checksums behind one pointer; never pickle.
 
-Layout of a task folder: `checkpoints/<update>/{tensors.safetensors,state.json}` and `LATEST`. Replacing
-`LATEST` is the commit point: a checkpoint it does not name may be incomplete or ahead of the traces.
+Layout of a task folder: `checkpoints/<update>/{tensors.safetensors,state.json}` and `LATEST`.
+Replacing `LATEST` is the commit point: a checkpoint it does not name may be incomplete or ahead of
+the traces.
 """
 
 import json
@@ -55,8 +56,9 @@ def save_checkpoint(
 ) -> None:
     """Commit a checkpoint of the task in `folder`; the last `keep` stay.
 
-    Publish trace parts first and give their counts as `parts`: whoever resumes discards later ones. The
-    updates at which this is called must not depend on the clock, or equal runs leave different files.
+    Publish trace parts first and give their counts as `parts`: whoever resumes discards later ones.
+    The updates at which this is called must not depend on the clock, or equal runs leave different
+    files.
 
     Raises:
         ResourceError: the disk refused; the previous checkpoint stays the latest.
@@ -92,8 +94,8 @@ def save_checkpoint(
 def load_latest(folder: Path, *, expected: Mapping[str, Tensor] | None = None) -> Checkpoint | None:
     """The newest valid checkpoint of the task in `folder`; None where none was committed.
 
-    A damaged newest one is passed over for the one before it; `note` then says so. With `expected` the
-    names, shapes and dtypes of the tensors must agree with it.
+    A damaged newest one is passed over for the one before it; `note` then says so. With `expected`
+    the names, shapes and dtypes of the tensors must agree with it.
 
     Raises:
         CorruptError: checkpoints were committed but none is valid, or `expected` does not fit.
@@ -275,6 +277,6 @@ def _check_expected(checkpoint: Checkpoint, expected: Mapping[str, Tensor], fold
     ]
     if problems:
         raise CorruptError(
-            f"{folder}: the checkpoint does not fit this configuration ({'; '.join(problems[:5])}); "
-            "resume with the configuration it was written under"
+            f"{folder}: the checkpoint does not fit this configuration "
+            f"({'; '.join(problems[:5])}); resume with the configuration it was written under"
         )

@@ -1,7 +1,7 @@
 """The config door: frozen dataclasses from and to plain mappings, every mistake named at once.
 
-Components take dataclasses; only `cli` reads files and flags and hands mappings in here. An unknown key is
-refused with the closest known one, a wrong type or value with the place it stands in.
+Components take dataclasses; only `cli` reads files and flags and hands mappings in here. An unknown
+key is refused with the closest known one, a wrong type or value with the place it stands in.
 """
 
 import dataclasses
@@ -31,9 +31,10 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(cls: type[T], mapping: Mapping[str, Any], *, where: str) -> T:
-    """Build the dataclass `cls` from a mapping; `where` names its origin in messages (a file, a flag).
+    """Build the dataclass `cls` from a mapping; `where` names its origin (a file, a flag).
 
-    Values are not coerced: `"3"` is no integer and `1` no boolean; an integer may stand for a float.
+    Values are not coerced: `"3"` is no integer and `1` no boolean; an integer may stand for a
+    float.
 
     Raises:
         ConfigError: unknown or missing keys, wrong types or values; one message lists them all.
@@ -44,8 +45,8 @@ def from_dict(cls: type[T], mapping: Mapping[str, Any], *, where: str) -> T:
     try:
         config = _adapter(cls).validate_json(json.dumps(mapping, default=str), strict=True)
     except ValidationError as error:
-        for detail in error.errors(include_url=False, include_context=False):
-            problems.append(_describe(detail["loc"], detail["msg"], detail["input"]))
+        details = error.errors(include_url=False, include_context=False)
+        problems += [_describe(each["loc"], each["msg"], each["input"]) for each in details]
     else:
         if not problems:
             return cast(T, config)

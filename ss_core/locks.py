@@ -22,7 +22,7 @@ def acquire_lock(path: Path) -> "FileLock":
     owner = path / ".lock.json"
     try:
         make_folder(path)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=0.2, poll_interval=0.02)  # outlasts a probe by `is_locked`
     except Timeout as error:
         raise RunLockedError(
             f"{path}: another process is writing this run ({_describe_owner(owner)}); "

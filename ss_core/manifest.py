@@ -65,9 +65,7 @@ def verify_run(run: Path) -> list[str]:
     manifest = read_manifest(run)
     files: dict[str, Any] | None = manifest["ss"].get("files")
     if files is None:
-        return [
-            f"the run is {manifest['ss']['status']!r}: it was not sealed, so there is nothing to check"
-        ]
+        return [f"the run is {manifest['ss']['status']!r}, not sealed: nothing to check it against"]
     present = {path.relative_to(run).as_posix() for path in sealed_files(run)}
     problems = [f"{name}: missing" for name in sorted(files.keys() - present)]
     problems += [f"{name}: not part of the run" for name in sorted(present - files.keys())]

@@ -1,8 +1,8 @@
 """The record door: the run directory, owned by one process at a time.
 
-Every file of it except the `VOLATILE` ones is a function of configuration and seed alone: a run that was
-killed and resumed leaves the same bytes as one that was not. Hence no clock and no directory name enters
-the manifest, the traces or the checkpoints; those go to `environment.json`.
+Every file of it except the `VOLATILE` ones is a function of configuration and seed alone: a run
+that was killed and resumed leaves the same bytes as one that was not. Hence no clock and no
+directory name enters the manifest, the traces or the checkpoints; those go to `environment.json`.
 """
 
 import importlib.metadata
@@ -21,6 +21,7 @@ from ss_core.config import config_hash, toml_bytes
 from ss_core.errors import ConfigError, CorruptError, Interrupted, ResourceError
 from ss_core.locks import acquire_lock, is_locked
 from ss_core.manifest import VOLATILE, Status, read_manifest, sealed_files, verify_run
+from ss_core.schema import TRACE_SCHEMA
 
 __all__ = [
     "VOLATILE",
@@ -40,7 +41,6 @@ __all__ = [
     "verify_run",
 ]
 
-TRACE_SCHEMA = "ss.trace/1"
 PACKAGE_SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 PACKAGES = ("suggestion-sharing", "torch", "numpy", "pyarrow", "pandapower", "numba")
@@ -52,7 +52,7 @@ def run_id(task: str, size: str, seed: int, config_sha256: str, now: datetime) -
 
 
 def trace_run_id(task: str, size: str, seed: int, config_sha256: str) -> str:
-    """`run_id` as it stands inside traces: the same for every repetition of a run, whenever it ran."""
+    """`run_id` as it stands inside traces: the same for every repetition of a run."""
     return f"{task}-{size}-s{seed}-{config_sha256[:8]}"
 
 
@@ -175,7 +175,7 @@ class RunDirectory:
         return folder
 
     def log_event(self, event: str, detail: Mapping[str, Any] | None = None) -> None:
-        """Append one line to `events.jsonl`; a line torn by an earlier crash stays alone on its line."""
+        """Append one line to `events.jsonl`, below a line that an earlier crash may have torn."""
         record = {"time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event}
         line = json.dumps({**record, **(detail or {})}, ensure_ascii=False).encode() + b"\n"
         path = self.path / "events.jsonl"
@@ -199,7 +199,7 @@ class RunDirectory:
         resources: Sequence[Mapping[str, Any]] = (),
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Seal the run: list its tables (`ss_core.traces.trace_resources`) and every file's SHA-256."""
+        """Seal the run: list its tables (see `traces.trace_resources`) and each file's SHA-256."""
         self._manifest["resources"] = list(resources)
         self._manifest["ss"].update(facts or {})
         self._manifest["ss"]["files"] = {
@@ -238,13 +238,13 @@ class RunDirectory:
                 interrupted = issubclass(kind, (KeyboardInterrupt, Interrupted, ResourceError))
                 self._set_status("interrupted" if interrupted else "failed")
         except ResourceError:
-            pass  # a full disk: the first error is the one to show; `running` without a lock resumes too
+            pass  # show the first error; `running` without a lock can be resumed just as well
         finally:
             self.close()
 
 
 def find_resumable(root: Path, config_sha256: str) -> Path | None:
-    """The newest run below `root` with this configuration that was cut short and nobody is writing."""
+    """The newest run below `root` of this configuration that was cut short and nobody writes."""
     found: list[tuple[str, str, Path]] = []
     for path in sorted(root.glob("*/manifest.json")):
         try:
@@ -281,7 +281,7 @@ def read_events(path: Path) -> list[dict[str, Any]]:
 
 
 def environment_facts() -> dict[str, Any]:
-    """Where a run runs: what may explain a difference between two machines, and is no input of it."""
+    """Where a run runs: no input of it, but what may explain a difference between machines."""
     packages: dict[str, str | None] = {}
     for name in PACKAGES:
         try:

@@ -18,7 +18,9 @@ TRACE_SCHEMA = "ss.trace/1"
 
 ColumnType = Literal["string", "int32", "int64", "float32", "float64", "bool"]
 Visibility = Literal["public", "exchanged", "private", "operator", "simulator"]
-TraceLevel = Literal["off", "kpi", "agent", "full"]  # each level writes what the one before it does, and more
+TraceLevel = Literal[
+    "off", "kpi", "agent", "full"
+]  # each writes what the one before does, and more
 
 LEVELS: tuple[TraceLevel, ...] = ("off", "kpi", "agent", "full")
 VISIBILITIES: dict[Visibility, str] = {
@@ -55,16 +57,24 @@ class Table:
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
         if len(set(names)) < len(names) or not set(self.key) <= set(names):
-            raise ValueError(f"table {self.name}: column names repeat, or the key {self.key} is not among them")
+            raise ValueError(
+                f"table {self.name}: column names repeat, or the key {self.key} is not among them"
+            )
 
 
-RUN_ID = Column("run_id", "string", "", "run: task, size, seed and start of the configuration's hash")
-ALGORITHM = Column("algorithm", "string", "", "ss, a rival algorithm, or a reference such as nash or optimum")
+RUN_ID = Column(
+    "run_id", "string", "", "run: task, size, seed and start of the configuration's hash"
+)
+ALGORITHM = Column(
+    "algorithm", "string", "", "ss, a rival algorithm, or a reference such as nash or optimum"
+)
 PHASE = Column("phase", "string", "", "train, eval or baseline")
 SEED = Column("seed", "int32", "1", "seed of the run")
 DAY = Column("day", "int32", "1", "day, counted from 0 in the data set of its phase")
 STEP = Column("step", "int32", "1", "step of the day, counted from 0")
-SIM_TIME = Column("sim_time_s", "float64", "s", "simulation clock at the start of the step; midnight is 0")
+SIM_TIME = Column(
+    "sim_time_s", "float64", "s", "simulation clock at the start of the step; midnight is 0"
+)
 UPDATE = Column("update", "int32", "1", "learner update, counted from 0")
 AGENT_ID = Column("agent_id", "string", "", "the agent the row is about")
 SRC = Column("src_agent_id", "string", "", "sender")
@@ -247,7 +257,9 @@ def arrow_schema(table: Table) -> "pa.Schema":
             "source": column.source,
         }
         arrow_type = pa.bool_() if column.type == "bool" else pa.type_for_alias(column.type)
-        return pa.field(column.name, arrow_type, nullable=column.name not in table.key, metadata=facts)
+        return pa.field(
+            column.name, arrow_type, nullable=column.name not in table.key, metadata=facts
+        )
 
     units = json.dumps({column.name: column.unit for column in table.columns if column.unit})
     facts = {

@@ -55,7 +55,7 @@ def stratified_bootstrap_interval(
     resamples: int = 2000,
     rng: np.random.Generator,
 ) -> Interval:
-    """Interval over seeds at fixed days: seeds are drawn anew within each day (Agarwal et al., 2021).
+    """Interval over seeds at fixed days: seeds are redrawn within each day (Agarwal et al., 2021).
 
     The statistic sees all seeds and days of one resample as one flat sample.
     """
@@ -80,8 +80,8 @@ def gap_closed_interval(
 
         (Σ selfish - Σ run) / (Σ selfish - Σ optimum),  sums over days, run averaged over seeds
 
-    Days are drawn with all their costs together, and seeds independently of days. None means that there is
-    no dilemma: the gap is below `minimum_gap` of the selfish cost, too small to divide by.
+    Days are drawn with all their costs together, and seeds independently of days. None means that
+    there is no dilemma: the gap is below `minimum_gap` of the selfish cost, too small to divide by.
     """
     for costs in (selfish, run, optimum):
         _check(costs, level)

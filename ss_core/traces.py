@@ -1,13 +1,13 @@
 """The Parquet writer of `ss.trace/1`: rows are buffered, then published as complete part files.
 
 Layout below the folder of a run or a task: `traces/<table>/part-<number>.parquet`, and
-`metrics/part-<number>.parquet` for the table `metric`. A killed writer leaves no unreadable file, and
-equal rows give equal bytes. Part numbers count commits that had rows, table by table.
+`metrics/part-<number>.parquet` for the table `metric`. A killed writer leaves no unreadable file,
+and equal rows give equal bytes. Part numbers count commits that had rows, table by table.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -22,7 +22,14 @@ ROW_GROUP_SIZE = 122_880  # DuckDB's own, a multiple of its vector of 2,048
 ZSTD_LEVEL = 3
 PART_NAME = "part-{:06d}.parquet"
 FIELD_TYPES = {"string": "string", "bool": "boolean", "int32": "integer", "int64": "integer"}
-KINDS = {"string": "U", "bool": "b", "int32": "iu", "int64": "iu", "float32": "fiu", "float64": "fiu"}
+KINDS = {
+    "string": "U",
+    "bool": "b",
+    "int32": "iu",
+    "int64": "iu",
+    "float32": "fiu",
+    "float64": "fiu",
+}
 BYTES_PER_VALUE = {  # compressed, measured on noisy days; only measured quantities cost much
     "string": 0.1,
     "bool": 0.15,
@@ -33,14 +40,15 @@ BYTES_PER_VALUE = {  # compressed, measured on noisy days; only measured quantit
 }
 PART_OVERHEAD_BYTES = 10_000  # footer with the schema and its descriptions
 
-Values = np.ndarray | Sequence[Any] | str | int | float | bool | None
+Values = np.ndarray | Sequence[Any] | np.generic | str | int | float | bool | None
 
 
 class TraceWriter:
     """Writes the tables of one task; `constants` fill columns that `write` is not given.
 
-    `parts` says how many part files of each table are committed. Publish with `commit`, then write a
-    checkpoint that records `parts`; after a crash call `discard_after` with the parts of the checkpoint.
+    `parts` says how many part files of each table are committed. Publish with `commit`, then write
+    a checkpoint that records `parts`; after a crash call `discard_after` with the parts of the
+    checkpoint.
     """
 
     def __init__(
@@ -67,7 +75,7 @@ class TraceWriter:
         return LEVELS.index(table_named(table).level) <= LEVELS.index(self.level)
 
     def write(self, table: str, columns: Mapping[str, Values]) -> None:
-        """Buffer rows given by column; a scalar stands for a whole column, a missing column is null.
+        """Buffer rows given by column; a scalar fills a whole column, a missing column is null.
 
         Raises:
             CorruptError: unknown table or column, wrong type, unequal lengths, nothing in a key.
@@ -82,7 +90,7 @@ class TraceWriter:
         """Publish what is buffered, one part file per table.
 
         Raises:
-            ResourceError: the disk refused; nothing unreadable is left, and `commit` may be tried again.
+            ResourceError: the disk refused; nothing unreadable is left, and a retry is possible.
         """
         import pyarrow as pa
 
@@ -107,7 +115,9 @@ class TraceWriter:
             present = {path.name for path in folder.glob("part-*.parquet")}
             if wanted - present:
                 missing = folder / min(wanted - present)
-                raise CorruptError(f"{missing}: missing, though a checkpoint counts on it; start a new run")
+                raise CorruptError(
+                    f"{missing}: missing, though a checkpoint counts on it; start a new run"
+                )
             for leftover in sorted(present - wanted):
                 (folder / leftover).unlink()
             if not wanted and folder.is_dir() and not any(folder.iterdir()):
@@ -180,12 +190,14 @@ def _arrow_table(
     if len(set(lengths.values())) > 1:
         raise CorruptError(f"table {table.name!r}: columns differ in length: {lengths}")
     count = next(iter(lengths.values()), 1)
-    arrays = [_arrow_array(table, column, given.get(column.name), count) for column in table.columns]
+    arrays = [
+        _arrow_array(table, column, given.get(column.name), count) for column in table.columns
+    ]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
 
 
-def _is_column(value: Values) -> bool:
-    return value is not None and not isinstance(value, str) and np.ndim(value) > 0
+def _is_column(value: Values) -> TypeGuard[np.ndarray | Sequence[Any]]:
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def _arrow_array(table: Table, column: Column, value: Values, count: int) -> "pa.Array":
@@ -236,7 +248,9 @@ def _parquet_bytes(table: Table, rows: "pa.Table") -> bytes:
         row_group_size=ROW_GROUP_SIZE,
         compression="zstd",
         compression_level=ZSTD_LEVEL,
-        use_dictionary=[column.name for column in table.columns if column.type != "float32"],
+        use_dictionary=[  # pyright: ignore[reportArgumentType]  # PyArrow takes names, too
+            column.name for column in table.columns if column.type != "float32"
+        ],
         column_encoding=dict.fromkeys(split, "BYTE_STREAM_SPLIT"),
     )
     return sink.getvalue().to_pybytes()

@@ -1,7 +1,8 @@
 """A tiny run that commits checkpoints and traces in a loop, and a harness that kills it.
 
-Run as `python kill_worker.py FOLDER DELAY_S …`: forks the run once per delay, kills it by SIGKILL so long
-after its first commit, then lets it finish. Everything slow is imported before the first fork.
+Run as `python kill_worker.py FOLDER DELAY_S …`: forks the run once per delay, kills it by SIGKILL
+so long after its first commit, then lets it finish. Everything slow is imported before the first
+fork.
 """
 
 import os
@@ -10,7 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import filelock  # noqa: F401
 import numpy as np
+import pandas as pd  # noqa: F401  # PyArrow imports it with the first array
+import pyarrow.parquet  # noqa: F401
+import tomli_w  # noqa: F401
 import torch
 
 from ss_core.checkpoint import (
@@ -28,7 +33,7 @@ from ss_core.traces import TraceWriter, trace_resources
 CONFIG = {"learner": {"rho": 0.5}, "updates": 24, "name": None}
 
 
-def train(root: Path, updates: int = 24) -> Path:
+def train(root: Path, updates: int = 24, tasks: tuple[str, ...] = ("ss-0", "vps-0")) -> Path:
     """Start the run below `root`, or go on where it stopped; returns its folder."""
     fresh = root / "run"
     path = fresh
@@ -40,7 +45,7 @@ def train(root: Path, updates: int = 24) -> Path:
     else:
         run = RunDirectory.create(fresh, task="probe", size="n2", seed=0, config=CONFIG)
     with run:
-        for task in ("ss-0", "vps-0"):
+        for task in tasks:
             train_task(run, task, updates)
         run.write_timing({"wall_s": time.perf_counter()})
         run.finish("complete", resources=trace_resources(path))

@@ -161,13 +161,17 @@ def test_any_bytes_are_a_mapping_or_one_clear_error(
     path = tmp_path_factory.mktemp("toml") / "a.toml"
     path.write_bytes(data)
     try:
-        assert isinstance(read_toml(path), dict)
+        outcome = str(type(read_toml(path)))
     except ConfigError as error:
-        assert str(path) in str(error)
+        outcome = str(error)
+    assert outcome == "<class 'dict'>" or outcome.startswith(str(path))
 
 
 def test_importing_the_config_door_imports_nothing_heavy() -> None:
-    code = "import sys, ss_core.config, ss_core.runs; print([m for m in ('pydantic','torch','pyarrow','filelock') if m in sys.modules])"
+    code = (
+        "import sys, ss_core.config, ss_core.runs, ss_core.traces, ss_core.schema\n"
+        "print(sorted({'pydantic', 'torch', 'pyarrow', 'filelock'} & set(sys.modules)))"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

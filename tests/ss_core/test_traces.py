@@ -84,7 +84,10 @@ def test_files_are_compressed_and_encoded_as_documented(tmp_path: Path) -> None:
     )
     writer.commit()
     metadata = pq.read_metadata(tmp_path / "traces" / "bus_step" / "part-000000.parquet")
-    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [ROW_GROUP_SIZE, 1]
+    assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [
+        ROW_GROUP_SIZE,
+        1,
+    ]
     columns = {
         metadata.row_group(0).column(i).path_in_schema: metadata.row_group(0).column(i)
         for i in range(metadata.num_columns)
@@ -166,7 +169,10 @@ def test_a_missing_part_is_noticed(tmp_path: Path) -> None:
         ({"step": [True, False, True]}, "column 'step': expected int32, got bool"),
         ({"agent_id": [1, 2, 3]}, "column 'agent_id': expected string, got int"),
         ({"agent_id": ["a", None, "b"]}, "column 'agent_id': is part of the key"),
-        ({"agent_id": ["a", float("nan"), "b"]}, "column 'agent_id': expected string, got float and str"),
+        (
+            {"agent_id": ["a", float("nan"), "b"]},
+            "column 'agent_id': expected string, got float and str",
+        ),
         ({"day": None}, "column 'day': is part of the key"),
     ],
 )
