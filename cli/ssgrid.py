@@ -81,7 +81,7 @@ def cli() -> None:
 )
 @click.option(
     "--neighbours",
-    type=click.IntRange(0, 1000),
+    type=click.IntRange(1, 5000),
     envvar="SS_NEIGHBOURS",
     show_default="8",
     help="Peers a household exchanges suggestions with.",
