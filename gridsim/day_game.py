@@ -21,6 +21,7 @@ def day_jobs(days: Days, d: int, candidates: Candidates | None = None) -> DayJob
     else:
         plan_kw = np.ascontiguousarray(candidates.load_kw[rows])
         plan_eur = np.where(candidates.legal, candidates.delay_eur, np.inf)[rows]
+        plan_eur = np.ascontiguousarray(plan_eur)  # one memory layout: kernels compile once
     return DayJobs(
         *(
             np.ascontiguousarray(column[rows], dtype=np.int64)

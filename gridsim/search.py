@@ -67,7 +67,7 @@ def deviation_gain(
     day: DayJobs,
     goal: Objective,
     plan: Plan,
-    jobs: Int[np.ndarray, " job"],
+    jobs: Int[np.ndarray, " own"],
     uniform: Float[np.ndarray, "start job"],
 ) -> tuple[float, float]:
     """What the owner of `jobs` gains by changing all of them at once: found, and at most [EUR].
