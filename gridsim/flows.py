@@ -24,7 +24,7 @@ class FlowModel:
     trafo: Int[np.ndarray, " trafo"]
     line_percent_per_ka: Float[np.ndarray, "line 1"]
     slack: int
-    slack_from: Int[np.ndarray, " end"]  # branches that begin at the slack bus
+    slack_from: Int[np.ndarray, " start"]  # branches that begin at the slack bus
     slack_to: Int[np.ndarray, " end"]  # branches that end there
     shunt_bus: Int[np.ndarray, " shunt"]
     shunt_y: Complex[np.ndarray, "shunt 1"]

@@ -2,10 +2,12 @@
 
 The same fixed point as `zbus`, its linear system solved by elimination along the tree, so that work
 grows with the number of buses. Scenarios lie side by side in the innermost axis, which the compiler
-turns into vector instructions. Importing this module imports numba.
+turns into vector instructions. Importing this module imports numba, whose functions run-time type
+checks cannot wrap (`no_type_check`).
 """
 
 from dataclasses import dataclass
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Complex, Int
@@ -78,13 +80,13 @@ def radial_model(feeder: Feeder, load_bus: Int[np.ndarray, " loadbus"]) -> Radia
     np.add.at(diagonal, feeder.branch_to, feeder.ytt)
     pivot = diagonal[order]
     child_is_high = pairs[edge, 1] == order
-    y_parent_child = np.where(
-        child_is_high, to_low[edge], to_high[edge]
-    )  # row parent, column child
+    # Y[parent, child] and Y[child, parent]
+    y_parent_child = np.where(child_is_high, to_low[edge], to_high[edge])
     y_child_parent = np.where(child_is_high, to_high[edge], to_low[edge])
     y_parent_child[0] = y_child_parent[0] = 0.0
     for node in range(n - 1, 0, -1):
         pivot[parent[node]] -= y_parent_child[node] * y_child_parent[node] / pivot[node]
+    pivot[0] = 1.0  # the slack bus is not solved for
     return RadialModel(
         order=order,
         parent=parent,
@@ -137,6 +139,7 @@ def _outward_order(
 
 
 @njit(cache=True, fastmath={"contract"}, error_model="numpy")
+@no_type_check
 def _solve_lanes(
     order,
     parent,
@@ -194,6 +197,7 @@ def _solve_lanes(
 
 
 @njit(cache=True, error_model="numpy")
+@no_type_check
 def _load_block(demand, first, width, p, q):
     """Copy `width` scenarios side by side; unused lanes draw nothing."""
     p[:] = 0.0
@@ -205,12 +209,14 @@ def _load_block(demand, first, width, p, q):
 
 
 @njit(cache=True, error_model="numpy")
+@no_type_check
 def _store_lane(order, v_re, v_im, lane, v_out, column):
     for node in range(len(order)):
         v_out[order[node], column] = complex(v_re[node, lane], v_im[node, lane])
 
 
 @njit(cache=True, fastmath={"contract"}, error_model="numpy")
+@no_type_check
 def _open_circuit(parent, down, v_slack, v_re, v_im):
     v_re[0, :] = v_slack.real
     v_im[0, :] = v_slack.imag
@@ -222,6 +228,7 @@ def _open_circuit(parent, down, v_slack, v_re, v_im):
 
 
 @njit(cache=True, fastmath={"contract"}, error_model="numpy")
+@no_type_check
 def _inject(load_node, p, q, zip_shares, v_re, v_im, b_re, b_im):
     """Right side of the linear system: minus the load currents conj(S / V)."""
     z_p, i_p, z_q, i_q = zip_shares
@@ -242,6 +249,7 @@ def _inject(load_node, p, q, zip_shares, v_re, v_im, b_re, b_im):
 
 
 @njit(cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
+@no_type_check
 def _sweep(parent, up, inverse, down, v_re, v_im, b_re, b_im, step):
     """Solve the linear system in place; `step` becomes the largest change of a voltage."""
     nodes = len(parent)
