@@ -33,6 +33,7 @@ class LearnerConfig:
     algorithm: AlgorithmName = "ss"
     architecture: Architecture = "independent"
     hidden: tuple[int, ...] = (128, 64)
+    suggestion_hidden: tuple[int, ...] | None = None  # of `shared` suggestion nets; None: as `hidden`
     critic_hidden: tuple[int, ...] = (128, 64)
     zero_logits: bool = False  # start all policies uniform
     num_envs: int = 1  # episodes per update
@@ -101,7 +102,12 @@ def build_learner(
     """A fresh learner; the same seed gives the same networks and the same exploration."""
     init = torch.Generator(device).manual_seed(seed)
     actors = build_actors(
-        config.architecture, spec, config.hidden, init, zero_logits=config.zero_logits
+        config.architecture,
+        spec,
+        config.hidden,
+        init,
+        suggestion_hidden=config.suggestion_hidden,
+        zero_logits=config.zero_logits,
     )
     n = spec.num_agents
     critics = build_critics(spec, n, config.critic_hidden, init)

@@ -271,7 +271,10 @@ def _score_rows(
     params: Params, prefix: str, rows: Float[Tensor, "N B A F"]
 ) -> Float[Tensor, "N B A"]:
     flat = rows.flatten(1, 2)
-    score = forward_stack(_layers(params, prefix), flat) + torch.bmm(flat, params[f"{prefix}skip"])
+    score = torch.bmm(flat, params[f"{prefix}skip"])
+    layers = _layers(params, prefix)
+    if layers:
+        score = score + forward_stack(layers, flat)
     return score.squeeze(-1).unflatten(1, rows.shape[1:3])
 
 
@@ -281,9 +284,14 @@ def build_actors(
     hidden: tuple[int, ...],
     generator: torch.Generator,
     *,
+    suggestion_hidden: tuple[int, ...] | None = None,
     zero_logits: bool = False,
 ) -> ActorBank:
-    """An `ActorBank` for an environment; `zero_logits` starts all policies uniform."""
+    """An `ActorBank` for an environment; `zero_logits` starts all policies uniform.
+
+    `suggestion_hidden` gives the suggestion networks of `shared` other layers than `hidden`.
+    """
+    told = hidden if suggestion_hidden is None else suggestion_hidden
     n, a, o = spec.num_agents, spec.num_actions, spec.observation_size
     if architecture == "independent":
         sizes = (o, *hidden, a)
@@ -294,10 +302,10 @@ def build_actors(
         return MultiheadBank(params | {"head_w": head["w0"], "head_b": head["b0"]}, n)
     if spec.candidate_size:
         own = _candidate_params("own_", n, (spec.candidate_size, *hidden, 1), generator)
-        suggest = _candidate_params("suggest_", n, (spec.public_size, *hidden, 1), generator)
+        suggest = _candidate_params("suggest_", n, (spec.public_size, *told, 1), generator)
         return CandidateBank(own | suggest, n, spec.candidate_size)
     own = init_stack((n,), (o, *hidden, a), generator, zero_last=zero_logits)
-    suggest = init_stack((n,), (o + n, *hidden, a), generator, zero_last=True)
+    suggest = init_stack((n,), (o + n, *told, a), generator, zero_last=True)
     named = {f"own_{k}": w for k, w in own.items()} | {f"suggest_{k}": w for k, w in suggest.items()}
     return ConditionedBank(named, n)
 
@@ -305,7 +313,7 @@ def build_actors(
 def _candidate_params(
     prefix: str, num_agents: int, sizes: tuple[int, ...], generator: torch.Generator
 ) -> Params:
-    layers = init_stack((num_agents,), sizes, generator, zero_last=True)
+    layers = init_stack((num_agents,), sizes, generator, zero_last=True) if len(sizes) > 2 else {}
     skip = torch.zeros((num_agents, sizes[0], 1), device=generator.device, requires_grad=True)
     return {f"{prefix}{k}": w for k, w in layers.items()} | {f"{prefix}skip": skip}
 
