@@ -190,7 +190,8 @@ def _draw_table(
 
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
     for column, number in zip(columns, is_number, strict=True):
-        table.add_column(column, justify="right" if number else "left")
+        heading = column.replace("_", " ")  # may break between words
+        table.add_column(heading, justify="right" if number else "left", overflow="fold")
     for row in cells:
         table.add_row(*(Text(text) for text in row))
     Console().print(table)
