@@ -191,7 +191,12 @@ def _draw_table(
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
     for column, number in zip(columns, is_number, strict=True):
         heading = column.replace("_", " ")  # may break between words
-        table.add_column(heading, justify="right" if number else "left", overflow="fold")
+        table.add_column(
+            heading,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=column == columns[0],
+        )
     for row in cells:
         table.add_row(*(Text(text) for text in row))
     Console().print(table)
