@@ -19,7 +19,7 @@ def day_jobs(days: Days, d: int, candidates: Candidates | None = None) -> DayJob
     if candidates is None:
         plan_kw, plan_eur = np.zeros((0, 0, STEPS_PER_DAY)), np.zeros((0, 0))
     else:
-        plan_kw = np.ascontiguousarray(candidates.load_kw[rows])
+        plan_kw = np.ascontiguousarray(candidates.load_kw[rows], dtype=np.float64)
         plan_eur = np.where(candidates.legal, candidates.delay_eur, np.inf)[rows]
         plan_eur = np.ascontiguousarray(plan_eur)  # one memory layout: kernels compile once
     return DayJobs(

@@ -130,10 +130,11 @@ def nash(
 ) -> list[Schedule]:
     """Pure equilibria by best responses: from ASAP, then from `num_random_starts` random starts."""
     goal = own_cost(tariff, days.num_households)
-    rng = np.random.default_rng(config.seed)
 
     def solve(d: int, day: DayJobs) -> Plan:
-        uniform = np.zeros(len(day.household)) if start == 0 else rng.random(len(day.household))
+        uniform = np.zeros(len(day.household))
+        if start > 0:
+            uniform = _day_rng(config, days, d, start).random(len(day.household))
         return descended(day, goal, start_plan(day, uniform), config.max_sweeps)
 
     equilibria = []
@@ -158,7 +159,6 @@ def optimum(
 ) -> tuple[Schedule, Float[np.ndarray, " day"]]:
     """Best schedule found for C, and a lower bound on C for each day [EUR]."""
     goal = social_cost(tariff, days.num_households)
-    rng = np.random.default_rng(config.seed)
     bounds = np.empty(days.num_days)
 
     def solve(d: int, day: DayJobs) -> Plan:
@@ -166,7 +166,7 @@ def optimum(
         mix = as_mix(day, plan)
         bounds[d] = relax(day, goal, mix, config.relaxation_sweeps, config.relative_gap)[0]
         start = descended(day, goal, rounded(day, mix), config.max_sweeps)
-        return _perturbed(day, goal, start, config, rng)
+        return _perturbed(day, goal, start, config, _day_rng(config, days, d))
 
     return _each_day("optimum", days, solve), bounds
 
@@ -176,11 +176,10 @@ def restricted_optimum(
 ) -> Schedule:
     """Best joint choice found among the candidate plans: what the learner's actions allow."""
     goal = social_cost(tariff, days.num_households)
-    rng = np.random.default_rng(config.seed)
 
     def solve(d: int, day: DayJobs) -> Plan:
         plan = descended(day, goal, start_plan(day), config.max_sweeps)
-        return _perturbed(day, goal, plan, config, rng)
+        return _perturbed(day, goal, plan, config, _day_rng(config, days, d))
 
     return _each_day("restricted_optimum", days, solve, candidates)
 
@@ -223,13 +222,13 @@ def deviation_gains(
 ) -> tuple[Float[np.ndarray, "day household"], Float[np.ndarray, "day household"]]:
     """Own cost each household could save by revising all its jobs: found, and a bound [EUR]."""
     goal = own_cost(tariff, days.num_households)
-    rng = np.random.default_rng(config.seed)
     found = np.zeros(days.base_kw.shape[:2])
     bound = np.zeros_like(found)
     for d in range(days.num_days):
         day, rows = day_jobs(days, d), rows_of(days, d)
         plan = plan_of(day, schedule.job_kw[rows], schedule.delay_eur[rows])
-        uniform = rng.random((config.num_deviation_starts, len(day.household)))
+        shape = (config.num_deviation_starts, len(day.household))
+        uniform = _day_rng(config, days, d).random(shape)
         for h in np.unique(day.household):
             own = np.flatnonzero(day.household == h)
             found[d, h], bound[d, h] = deviation_gain(day, goal, plan, own, uniform)
@@ -245,6 +244,14 @@ def _each_day(
     plans = [solve(d, day_jobs(days, d, candidates)) for d in range(days.num_days)]
     job_kw = np.concatenate([plan.job_kw for plan in plans])
     return Schedule.of_jobs(name, days, job_kw, np.concatenate([plan.delay_eur for plan in plans]))
+
+
+def _day_rng(config: SearchConfig, days: Days, d: int, stream: int = 0) -> np.random.Generator:
+    """Seeded by the day itself, so that a day's references are the same in any batch."""
+    jobs = rows_of(days, d)
+    return np.random.default_rng(
+        [config.seed, stream, int(days.calendar_day[d]), jobs.stop - jobs.start]
+    )
 
 
 def _perturbed(

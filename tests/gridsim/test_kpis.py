@@ -10,7 +10,7 @@ from gridsim.tariff import TariffConfig, build_tariff
 
 
 def grid_day(converged: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Two households, four steps: one sags to 0.94 for an hour, the transformer is over for 0.5 h."""
+    """Two households, four steps: one sags below 0.95, the transformer is over for 0.5 h."""
     vm_pu = np.full((1, 4, 2), 1.0)
     vm_pu[0, :, 1] = 0.94
     vm_pu[0, 3, 1] = 0.89

@@ -28,7 +28,6 @@ from gridsim.references import (
     asap,
     compute_references,
     load_to_come,
-    nash,
     optimum,
     random_schedule,
     restricted_optimum,
@@ -249,16 +248,23 @@ def test_references_repeat_to_the_last_bit(days) -> None:
     np.testing.assert_array_equal(one.job_kw, two.job_kw)
 
 
-def test_a_day_alone_has_the_references_it_has_in_a_batch(days) -> None:
+def test_a_day_alone_has_the_references_it_has_in_a_batch(days, references) -> None:
+    last = days.num_days - 1
+    kept = with_jobs(days, days.jobs.day == last)
     alone = replace(
-        with_jobs(days, days.jobs.day == 0),
-        base_kw=days.base_kw[:1],
-        calendar_day=days.calendar_day[:1],
-        is_weekend=days.is_weekend[:1],
-        temperature_c=days.temperature_c[:1],
+        kept,
+        base_kw=days.base_kw[last:],
+        jobs=replace(kept.jobs, day=np.zeros(kept.jobs.num_jobs, int)),
+        calendar_day=days.calendar_day[last:],
+        is_weekend=days.is_weekend[last:],
+        temperature_c=days.temperature_c[last:],
     )
-    in_batch = nash(days, TARIFF, SEARCH)[0].load_kw[:1]
-    np.testing.assert_array_equal(nash(alone, TARIFF, SEARCH)[0].load_kw, in_batch)
+    found = compute_references(alone, TARIFF, config=SEARCH)
+    np.testing.assert_array_equal(found.nash_cost_eur, references.nash_cost_eur[:, last:])
+    np.testing.assert_array_equal(found.epsilon_eur, references.epsilon_eur[last:])
+    np.testing.assert_array_equal(found.lower_bound_eur, references.lower_bound_eur[last:])
+    for one, many in ((found.optimum, references.optimum), (found.pigou, references.pigou)):
+        np.testing.assert_array_equal(one.job_kw, many.job_kw[days.jobs.day == last])
 
 
 def test_asap_is_candidate_0_of_every_job(days) -> None:
