@@ -1,0 +1,217 @@
+"""How fast the power flow is against pandapower and power-grid-model, and how it grows with buses.
+
+    python benchmarks/powerflow.py [--batch 256] [--repeats 5] [--largest 86]
+
+All engines solve the same loads in the same process with one thread; figures are processor time
+per power flow, the best of the repeats.
+"""
+
+import argparse
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from gridsim.feeder import ARRAY_FIELDS, Feeder
+from gridsim.pandapower_io import SHIPPED, load_feeder, read_net
+from gridsim.powerflow import PowerFlow, solve_power_flow
+
+PEAK_MW = 2.5e-3  # loads are drawn evenly between 0 and this
+BUS_POSITIONS = ("load_bus", "branch_from", "branch_to")
+BRANCH_POSITIONS = ("line_branch", "trafo_branch")
+
+
+def seconds(action: Callable[[], object], repeats: int) -> float:
+    """Processor time of the fastest of some calls, after one call to warm up."""
+    action()
+    best = np.inf
+    for _ in range(repeats):
+        start = time.process_time()
+        action()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def villages(feeder: Feeder, count: int) -> Feeder:
+    """`count` copies of a feeder behind one common medium-voltage busbar."""
+    buses, branches = feeder.bus_count - 1, len(feeder.branch_from)
+    if feeder.slack_bus != 0:
+        raise ValueError("the first bus must be the slack bus")
+    arrays = {}
+    for name in ARRAY_FIELDS:
+        values = getattr(feeder, name)
+        if name in BUS_POSITIONS:
+            arrays[name] = np.concatenate(
+                [np.where(values == 0, 0, values + copy * buses) for copy in range(count)]
+            )
+        elif name in BRANCH_POSITIONS:
+            arrays[name] = np.concatenate([values + copy * branches for copy in range(count)])
+        elif name.startswith("bus_"):
+            arrays[name] = np.concatenate([values[:1], *[values[1:]] * count])
+        else:
+            arrays[name] = np.tile(values, count)
+    names = {name: getattr(feeder, name) * count for name in ("load_name", "line_name")}
+    return dataclasses.replace(
+        feeder,
+        bus_name=feeder.bus_name[:1] + feeder.bus_name[1:] * count,
+        trafo_name=feeder.trafo_name * count,
+        **names,
+        **arrays,
+    )
+
+
+def pandapower_seconds(net: Any, p_mw: np.ndarray, repeats: int) -> tuple[float, np.ndarray]:
+    """Time of one `runpp`, and its bus voltages, for the first row of loads."""
+    import pandapower
+
+    net.load["p_mw"] = p_mw[0]
+    net.load["q_mvar"] = 0.3 * p_mw[0]
+    return (
+        seconds(lambda: pandapower.runpp(net, numba=True), max(repeats, 5)),
+        net.res_bus["vm_pu"].to_numpy(),
+    )
+
+
+def grid_model_input(net: Any) -> dict[str, np.ndarray]:
+    """The net in power-grid-model's terms (no switches, ideal source)."""
+    from power_grid_model import LoadGenType, initialize_array
+
+    tables: dict[str, np.ndarray] = {}
+
+    def table(name: str, **columns: Any) -> None:
+        first = sum(len(rows) for rows in tables.values()) if name != "node" else 0
+        size = len(next(iter(columns.values())))
+        tables[name] = initialize_array("input", name, size)
+        tables[name]["id"] = columns.pop("id", None) if "id" in columns else first + np.arange(size)
+        for column, values in columns.items():
+            tables[name][column] = values
+
+    node = {bus: position for position, bus in enumerate(net.bus.index)}
+    at = np.vectorize(node.__getitem__)
+    line, trafo, load = net.line, net.trafo, net.load
+    omega = 2 * np.pi * net.f_hz
+    table("node", u_rated=net.bus.vn_kv * 1e3)
+    table(
+        "line", from_node=at(line.from_bus), to_node=at(line.to_bus), from_status=1, to_status=1,
+        r1=line.r_ohm_per_km * line.length_km / line.parallel,
+        x1=line.x_ohm_per_km * line.length_km / line.parallel,
+        c1=line.c_nf_per_km * 1e-9 * line.length_km * line.parallel,
+        tan1=line.g_us_per_km * 1e-6 / (omega * line.c_nf_per_km.clip(1e-9) * 1e-9),
+        i_n=line.max_i_ka * 1e3 * line.df * line.parallel,
+    )  # fmt: skip
+    sn = trafo.sn_mva * 1e6
+    table(
+        "transformer", from_node=at(trafo.hv_bus), to_node=at(trafo.lv_bus),
+        from_status=1, to_status=1, u1=trafo.vn_hv_kv * 1e3, u2=trafo.vn_lv_kv * 1e3, sn=sn,
+        uk=trafo.vk_percent / 100, pk=trafo.vkr_percent / 100 * sn,
+        i0=trafo.i0_percent / 100, p0=trafo.pfe_kw * 1e3, winding_from=2, winding_to=1,
+        clock=(trafo.shift_degree / 30).astype(int), tap_side=0, tap_pos=trafo.tap_pos.astype(int),
+        tap_min=-2, tap_max=2, tap_nom=0, tap_size=trafo.tap_step_percent * trafo.vn_hv_kv * 10,
+    )  # fmt: skip
+    source = net.ext_grid
+    table("source", node=at(source.bus), status=1, u_ref=source.vm_pu, sk=1e20)
+    table("sym_load", node=at(load.bus), status=1, type=LoadGenType.const_power, p_specified=0.0,
+          q_specified=0.0)  # fmt: skip
+    return tables
+
+
+def grid_model_seconds(
+    net: Any, p_mw: np.ndarray, repeats: int
+) -> tuple[dict[str, float], np.ndarray]:
+    """Time per power flow of each exact batch method, asking for voltages and loadings only."""
+    from power_grid_model import CalculationMethod, PowerGridModel, initialize_array
+
+    tables = grid_model_input(net)
+    model = PowerGridModel(tables, system_frequency=float(net.f_hz))
+    update = initialize_array("update", "sym_load", p_mw.shape)
+    update["id"] = tables["sym_load"]["id"]
+    update["p_specified"], update["q_specified"] = p_mw * 1e6, 0.3 * p_mw * 1e6
+    wanted = {"node": ["u_pu"], "line": ["loading"], "transformer": ["loading"]}
+    times, voltages = {}, np.empty(0)
+    for method in (CalculationMethod.newton_raphson, CalculationMethod.iterative_current):
+
+        def solve(method: Any = method) -> Any:
+            return model.calculate_power_flow(
+                calculation_method=method,
+                update_data={"sym_load": update},
+                output_component_types=wanted,
+                error_tolerance=1e-10,
+                max_iterations=100,
+                threading=-1,
+            )
+
+        times[method.name] = seconds(solve, repeats) / len(p_mw)
+        voltages = solve()["node"]["u_pu"]
+    return times, voltages
+
+
+def compare(name: str, batch: int, repeats: int) -> None:
+    """One feeder, every engine."""
+    feeder = load_feeder(name, households=50, kva_per_household=None)
+    p_mw = np.random.default_rng(0).uniform(0, PEAK_MW, (batch, feeder.load_count))
+    flows: dict[str, PowerFlow] = {}
+    times: dict[str, float] = {}
+    for method in ("zbus", "radial"):
+
+        def solve(method: Any = method) -> None:
+            flows[method] = solve_power_flow(feeder, p_mw, 0.3 * p_mw, method=method)
+
+        times[f"ours, {method}"] = seconds(solve, 4 * repeats) / batch
+    net = read_net(name)
+    times["pandapower.runpp"], reference = pandapower_seconds(net, p_mw, repeats)
+    print(f"\n{name}: {feeder.bus_count} buses, {feeder.load_count} loads, batch {batch}")
+    difference = np.abs(flows["radial"].vm_pu[0, feeder.bus_index >= 0] - reference).max()
+    print(f"  largest voltage difference from pandapower: {difference:.1e} per unit")
+    if not len(net.switch):
+        found, voltages = grid_model_seconds(net, p_mw, repeats)
+        times |= {f"power-grid-model, {method}": value for method, value in found.items()}
+        difference = np.abs(flows["radial"].vm_pu - voltages).max()
+        print(f"  largest voltage difference from power-grid-model: {difference:.1e} per unit")
+    for engine, value in times.items():
+        ratio = times["pandapower.runpp"] / value
+        print(f"  {engine:38s} {value * 1e6:10.2f} µs per power flow  {ratio:8.0f} x")
+
+
+def scale(largest: int, batch: int, repeats: int) -> None:
+    """The sweep on more and more villages under one busbar."""
+    village = load_feeder("kerber_dorfnetz", households=50, kva_per_household=None)
+    print("\nvillages under one busbar, radial sweep")
+    for count in sorted({1, 3, 9, 29, largest}):
+        feeder = villages(village, count)
+        rows = max(16, batch // count)
+        p_mw = np.random.default_rng(0).uniform(0, PEAK_MW, (rows, feeder.load_count))
+
+        def solve(feeder: Feeder = feeder, p_mw: np.ndarray = p_mw) -> PowerFlow:
+            return solve_power_flow(feeder, p_mw, 0.3 * p_mw, method="radial")
+
+        value = seconds(solve, repeats) / rows
+        flow = solve()
+        print(
+            f"  {feeder.bus_count:6d} buses {value * 1e6:10.1f} µs per power flow "
+            f"{value / feeder.bus_count * 1e9:6.1f} ns per bus  converged {flow.converged.all()}"
+        )
+
+
+def main() -> None:
+    """Parse the options and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--largest", type=int, default=86, help="villages in the largest feeder")
+    options = parser.parse_args()
+    for name in SHIPPED:
+        compare(name, options.batch, options.repeats)
+    scale(options.largest, options.batch, options.repeats)
+
+
+if __name__ == "__main__":
+    main()
