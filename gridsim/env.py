@@ -11,6 +11,7 @@ Data sheet
     end           noon to noon, 24 steps, then a true end
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gridsim.forecast import HOURS, LoadHistory, empty_history, forecast, remember
+from gridsim.forecast import (
+    HOURS,
+    LoadHistory,
+    day_regressors,
+    empty_history,
+    forecast,
+    remember,
+)
 from gridsim.game import Costs, costs
 from gridsim.households import (
     STEP_H,
@@ -58,6 +66,8 @@ class _Episode:
     candidates: Candidates
     job_at: Int[np.ndarray, "day household hour"]  # -1: none
     features: Float[np.ndarray, "job action feature"]  # those that do not depend on the forecast
+    regressors: Float[np.ndarray, "day regressor"]
+    dawn_kw: Float[np.ndarray, "day step"]  # load expected before the day began
     load_kw: Float[np.ndarray, "day household step"]
     chosen: Int[np.ndarray, " job"]
     hour: int
@@ -109,7 +119,10 @@ class SchedulingEnv:
         jobs = days.jobs
         job_at = np.full((days.num_days, days.num_households, HOURS), -1)
         job_at[jobs.day, jobs.household, jobs.arrival_step // STEPS_PER_HOUR] = np.arange(jobs.num_jobs)
+        regressors = day_regressors(days.temperature_c, days.is_weekend)
         self._episode = _Episode(
+            regressors=regressors,
+            dawn_kw=self.history.expected_kw(regressors),
             days=days,
             candidates=candidates,
             job_at=job_at,
@@ -132,7 +145,8 @@ class SchedulingEnv:
         if episode.hour < HOURS:
             return self._observe(rewards=None)
         if self._days is None:
-            self.history = remember(self.history, episode.load_kw.mean(axis=1), self._decay)
+            curves = episode.load_kw.mean(axis=1)
+            self.history = remember(self.history, curves, episode.regressors, self._decay)
         return self._observe(rewards=torch.from_numpy(-self.outcome().cost_eur).float())
 
     def outcome(self) -> Costs:
@@ -158,6 +172,25 @@ class SchedulingEnv:
     def chosen(self) -> Int[np.ndarray, " job"]:
         """Action taken per job."""
         return self._playing().chosen
+
+    def state(self) -> dict[str, Tensor]:
+        """The public history of load curves."""
+        history = self.history
+        return {
+            "moments": torch.from_numpy(history.moments.copy()),
+            "cross": torch.from_numpy(history.cross.copy()),
+            "covariance": torch.from_numpy(history.covariance.copy()),
+            "weight": torch.tensor([history.weight], dtype=torch.float64),
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from the history of a checkpoint."""
+        self.history = LoadHistory(
+            state["moments"].numpy().copy(),
+            state["cross"].numpy().copy(),
+            state["covariance"].numpy().copy(),
+            float(state["weight"][0]),
+        )
 
     def counterfactual_rewards(self, neighbours: Int[Tensor, "N M"]) -> Counterfactuals:
         """Each household's own daily return under every alternative of its own or a neighbour's job."""
@@ -205,7 +238,7 @@ class SchedulingEnv:
             day, household = np.nonzero(episode.job_at[:, :, episode.hour] >= 0)
             job = episode.job_at[day, household, episode.hour]
             today = episode.load_kw.mean(axis=1)
-            expected = forecast(self.history, today, episode.hour)
+            expected = forecast(self.history, episode.dawn_kw, today, episode.hour)
             rows[day, household] = episode.features[job]
             rows[day, household, :, 1:3] = _forecast_features(
                 episode.candidates.load_kw[job], expected[day], self.world.tariff

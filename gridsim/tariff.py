@@ -18,7 +18,7 @@ class TariffConfig:
     """Knobs of the tariff; defaults make a social dilemma (gamma = 0 takes it away)."""
 
     shape: str = "default"  # hourly prices, a file under data/tariffs
-    spread: float = 1.0  # factor on the shape's deviations from its mean
+    spread: float = 1.25  # factor on the shape's deviations from its mean
     beta: float = 0.01  # EUR/kWh per kW/household of mean load
     gamma: float = 0.5  # EUR/kWh per kW/household above kappa: the feeder charge
     kappa: float = 1.1  # kW/household the feeder carries without charge

@@ -174,6 +174,10 @@ class Channel:
         """Whether anything is exchanged at this update (every k-th; Appendix A.4, protocol 2)."""
         return self._num_agents > 1 and update % self.config.every == 0
 
+    def closed(self) -> "Channel":
+        """The same channel with nobody at the other end."""
+        return Channel(self.config, 1, self._seed)
+
     def neighbourhood(self, update: int, graph: Bool[Tensor, "N N"] | None = None) -> Neighbourhood:
         """Who talks to whom at this update; a function of seed and update only."""
         if self.config.protocol == "graph" and graph is not None:
@@ -182,6 +186,16 @@ class Channel:
             rng = np.random.default_rng([self._seed, update])
             return random_regular(self._num_agents, self.config.num_neighbours, rng)
         return all_to_all(self._num_agents)
+
+    def announce(
+        self, floats: int, where: Neighbourhood, valid: Bool[Tensor, "B N M"], update: int
+    ) -> None:
+        """Each j tells those who make suggestions for it what its decisions are about.
+
+        The content is what `EnvSpec.announcement_floats` describes; the receiver derives the public
+        features from it, which the environment has laid out already, so only the count passes here.
+        """
+        self._count(update, "announcement", where, valid.sum(dim=0), floats, to_receiver=False)
 
     def share_with_suggesters(
         self,

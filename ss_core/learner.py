@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ss_core.advantages import KappaKind
@@ -80,6 +80,11 @@ class Learner:
     advantage_std: Float[Tensor, " N"]  # running maximum
     generator: torch.Generator  # samples actions
 
+    @property
+    def no_neighbours(self) -> Int[Tensor, "N 0"]:
+        """Nobody to think about."""
+        return torch.zeros((self.spec.num_agents, 0), dtype=torch.long)
+
     def learning_rates(self, update: int) -> dict[str, float]:
         """Rate of every actor parameter at this update."""
         config = self.config
@@ -110,14 +115,15 @@ def build_learner(
         zero_logits=config.zero_logits,
     )
     n = spec.num_agents
-    critics = build_critics(spec, n, config.critic_hidden, init)
+    central = config.algorithm == "centralised"
+    critics = build_critics(spec, config.critic_hidden, init, centralised=central)
     return Learner(
         config=config,
         spec=spec,
         actors=actors,
         critics=critics,
         actor_adam=init_adam(actors.params, n),
-        critic_adam=init_adam(critics.params, n),
+        critic_adam=init_adam(critics.params, 1 if central else n),
         kappa=torch.zeros(n, device=device),
         advantage_std=torch.zeros(n, device=device),
         generator=torch.Generator(device).manual_seed(seed + 1_000_003),

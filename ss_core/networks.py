@@ -115,11 +115,14 @@ class ActorBank(Protocol):
     def suggest(
         self,
         observations: Float[Tensor, "B N O"],
-        peer_log_probs: Float[Tensor, "B N A"],
+        shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
         where: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
-        """log π^ij(· | s) of every agent i for its m-th neighbour j = neighbours[i, m]."""
+        """log π^ij(· | s) of every agent i for its m-th neighbour j = where.receivers[i, m].
+
+        `shared` is what those neighbours told agent i: log π^jj(· | s).
+        """
         ...
 
 
@@ -140,7 +143,7 @@ class IndependentBank:
     def suggest(
         self,
         observations: Tensor,
-        peer_log_probs: Tensor,
+        shared: Tensor,
         mask: Tensor | None,
         where: PeerRows,
     ) -> Tensor:
@@ -176,7 +179,7 @@ class MultiheadBank:
     def suggest(
         self,
         observations: Tensor,
-        peer_log_probs: Tensor,
+        shared: Tensor,
         mask: Tensor | None,
         where: PeerRows,
     ) -> Tensor:
@@ -207,7 +210,7 @@ class ConditionedBank:
     def suggest(
         self,
         observations: Tensor,
-        peer_log_probs: Tensor,
+        shared: Tensor,
         mask: Tensor | None,
         where: PeerRows,
     ) -> Tensor:
@@ -219,7 +222,7 @@ class ConditionedBank:
         state = observations.transpose(0, 1)[:, None].expand(n, m, rows, -1)
         x = torch.cat([state, receiver[:, :, None].expand(n, m, rows, -1)], dim=-1).flatten(1, 2)
         tilt = forward_stack(_layers(self.params, "suggest_"), x).unflatten(1, (m, rows))
-        logits = at_neighbours(peer_log_probs, neighbours) + tilt.permute(2, 0, 1, 3)
+        logits = shared + tilt.permute(2, 0, 1, 3)
         return masked_log_softmax(logits, None if mask is None else at_neighbours(mask, neighbours))
 
 
@@ -245,19 +248,19 @@ class CandidateBank:
     def suggest(
         self,
         observations: Tensor,
-        peer_log_probs: Tensor,
+        shared: Tensor,
         mask: Tensor | None,
         where: PeerRows,
     ) -> Tensor:
         """log π^ij: what j said it would do, tilted by δ_i."""
         assert where.public is not None and where.packed is not None
         n, m = where.receivers.shape
-        b = peer_log_probs.shape[0]
+        b = shared.shape[0]
         scores = _score_rows(self.params, "suggest_", where.public)
         tilt = scores.new_zeros((n, m * b + 1, scores.shape[-1]))
         tilt = tilt.scatter(1, where.packed.unsqueeze(-1).expand(scores.shape), scores)
         by_slot = tilt[:, :-1].unflatten(1, (m, b)).permute(2, 0, 1, 3)
-        logits = at_neighbours(peer_log_probs, where.receivers) + by_slot
+        logits = shared + by_slot
         mask = None if mask is None else at_neighbours(mask, where.receivers)
         return masked_log_softmax(logits, mask)
 
@@ -320,17 +323,22 @@ def _candidate_params(
 
 @dataclass(frozen=True, slots=True)
 class CriticBank:
-    """One value network V_i per agent."""
+    """One value network V_i per agent on its own observation, or a single one on all of them."""
 
     params: Params
+    centralised: bool
 
-    def values(self, observations: Float[Tensor, "B N O"]) -> Float[Tensor, "B N"]:
-        """V_i(s) of every agent."""
-        return forward_stack(self.params, observations.transpose(0, 1)).squeeze(-1).transpose(0, 1)
+    def values(self, observations: Float[Tensor, "B N O"]) -> Float[Tensor, "B C"]:
+        """V_i(s); C is the number of agents, or 1 when centralised."""
+        x = observations.flatten(1)[None] if self.centralised else observations.transpose(0, 1)
+        return forward_stack(self.params, x).squeeze(-1).transpose(0, 1)
 
 
 def build_critics(
-    spec: EnvSpec, num_critics: int, hidden: tuple[int, ...], generator: torch.Generator
+    spec: EnvSpec, hidden: tuple[int, ...], generator: torch.Generator, *, centralised: bool
 ) -> CriticBank:
     """Value networks for an environment."""
-    return CriticBank(init_stack((num_critics,), (spec.observation_size, *hidden, 1), generator))
+    count, inputs = spec.num_agents, spec.observation_size
+    if centralised:
+        count, inputs = 1, inputs * count
+    return CriticBank(init_stack((count,), (inputs, *hidden, 1), generator), centralised)

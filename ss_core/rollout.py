@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ss_core.env import VectorEnv
+from ss_core.env import EnvSpec, VectorEnv
 from ss_core.networks import ActorBank
 
 
@@ -104,13 +104,15 @@ def all_decisions(rollout: Rollout) -> Decisions:
     """Every time step as a decision of every agent: rows are shared, B = T*E."""
     actions = flatten(rollout.actions)
     b, n = actions.shape
+    mask = rollout.action_mask
+    always = torch.ones_like(actions, dtype=torch.bool)
     return Decisions(
         rows=torch.arange(b, device=actions.device)[:, None].expand(b, n),
-        valid=torch.ones_like(actions, dtype=torch.bool),
+        valid=always if mask is None else flatten(mask).sum(dim=-1) > 1,
         observations=flatten(rollout.observations),
         actions=actions,
         old_log_probs=flatten(rollout.log_probs),
-        action_mask=None if rollout.action_mask is None else flatten(rollout.action_mask),
+        action_mask=None if mask is None else flatten(mask),
     )
 
 
@@ -119,7 +121,7 @@ def gather_decisions(rollout: Rollout) -> Decisions:
     dense = all_decisions(rollout)
     if rollout.action_mask is None:
         return dense
-    real = flatten(rollout.action_mask).sum(dim=-1) > 1
+    real = dense.valid
     longest = max(1, int(real.sum(dim=0).max()))
     order = torch.argsort((~real).to(torch.int8), dim=0, stable=True)[:longest]
     agent = torch.arange(real.shape[1], device=real.device)[None, :]
@@ -132,6 +134,11 @@ def gather_decisions(rollout: Rollout) -> Decisions:
         old_log_probs=dense.old_log_probs[order, agent],
         action_mask=dense.action_mask[order, agent],
     )
+
+
+def decisions_of(rollout: Rollout, spec: EnvSpec) -> Decisions:
+    """Packed where actions are described by feature rows, otherwise one per time step."""
+    return gather_decisions(rollout) if spec.candidate_size else all_decisions(rollout)
 
 
 def at_rows(x: Tensor, rows: Int[Tensor, "B N"]) -> Tensor:

@@ -1,188 +1,27 @@
-"""Suggestion sharing: Algorithm 1 of the paper, for all agents at once.
+"""Suggestion sharing (SS): agents exchange action distributions and suggestions, nothing else."""
 
-Each pass: share own distributions π^jj, form suggestions π^ij, send them, and take one step on
-Eq. 16. Everything that crosses from agent to agent crosses through the `Channel`.
-"""
-
-from dataclasses import dataclass, replace
-
-import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
-
-from ss_core.advantages import kappa
-from ss_core.exchange import Channel, Neighbourhood
-from ss_core.judgement import Judgement
+from ss_core.env import CounterfactualEnv, VectorEnv
+from ss_core.exchange import Channel
+from ss_core.judgement import judge_alternatives, judge_samples, sampled_advantages
 from ss_core.learner import Learner
-from ss_core.networks import PeerRows, pack_peer_rows
-from ss_core.optimiser import adam_step
-from ss_core.rollout import Decisions
-from ss_core.suggestions import (
-    Objective,
-    ObjectiveWeights,
-    OwnView,
-    PeerView,
-    ReceivedView,
-    objective,
-    objective_terms,
-)
+from ss_core.rollout import Rollout, decisions_of, flatten
+from ss_core.update import update_actors, update_critics
 
 
-@dataclass(frozen=True, slots=True)
-class Exchanged:
-    """What one pass of the exchange brought."""
-
-    peers: PeerView
-    received: ReceivedView
-
-
-def update_actors(
-    learner: Learner,
-    decisions: Decisions,
-    judgement: Judgement,
-    channel: Channel,
-    where: Neighbourhood | None,
-    update: int,
+def learn(
+    learner: Learner, rollout: Rollout, env: VectorEnv, channel: Channel, update: int
 ) -> dict[str, float]:
-    """K passes of Algorithm 1; `where` is None when nothing is exchanged at this update."""
-    config = learner.config
-    learner.kappa = kappa(judgement.sizes, decisions.valid, config.kappa, learner.kappa)
-    weights = _weights(learner, where)
-    announced = None if where is None else _announce(learner, decisions, channel, where, update)
-    rows = None
-    if where is not None and announced is not None:
-        spec = learner.spec
-        rows = pack_peer_rows(
-            decisions.observations,
-            announced,
-            where.receivers,
-            spec.candidate_size,
-            spec.public_size,
+    """One update; in a gap of the exchange (every k-th) the agents learn alone."""
+    decisions = decisions_of(rollout, learner.spec)
+    graph = None if rollout.neighbours is None else rollout.neighbours.flatten(0, 2).any(dim=0)
+    where = channel.neighbourhood(update, graph) if channel.exchanges_at(update) else None
+    if learner.config.counterfactuals and isinstance(env, CounterfactualEnv):
+        table = env.counterfactual_rewards(where.receivers if where else learner.no_neighbours)
+        return update_actors(
+            learner, decisions, judge_alternatives(table, decisions, where), channel, where, update
         )
-    old = decisions.old_log_probs
-    peers_old: Tensor | None = None
-    metrics: dict[str, float] = {}
-    for _ in range(config.num_epochs):
-        order = range(learner.spec.num_agents) if config.agent_order == "sequential" else (None,)
-        for agent in order:
-            own_log_probs = learner.actors.own(decisions.observations, decisions.action_mask)
-            own = OwnView(
-                log_probs=own_log_probs,
-                old_log_probs=old,
-                weights=judgement.own_weights,
-                advantages=judgement.own_advantages,
-                valid=decisions.valid.to(own_log_probs.dtype),
-            )
-            exchanged = None
-            if where is not None and announced is not None and rows is not None:
-                exchanged = _exchange(
-                    learner, decisions, judgement, channel, where, own_log_probs, peers_old,
-                    rows, announced, update,
-                )  # fmt: skip
-                if peers_old is None:
-                    peers_old = exchanged.peers.shared_log_probs
-                    exchanged = replace(
-                        exchanged, peers=replace(exchanged.peers, old_log_probs=peers_old)
-                    )
-            terms = objective_terms(
-                own,
-                exchanged.peers if exchanged else None,
-                exchanged.received if exchanged else None,
-                weights,
-            )
-            gain = objective(terms, learner.kappa, weights) / decisions.mean_count
-            _ascend(learner, gain, update, agent)
-            metrics = _metrics(terms, own, gain, decisions)
-            if config.old_policy == "literal":
-                old, peers_old = own_log_probs.detach(), None
-    return metrics
-
-
-def _weights(learner: Learner, where: Neighbourhood | None) -> ObjectiveWeights:
-    weights = learner.config.objective
-    if where is None or not learner.config.scale_rho_follow:
-        return weights
-    factor = (learner.spec.num_agents - 1) / where.degree
-    return replace(weights, rho_follow=weights.rho_follow * factor)
-
-
-def _announce(
-    learner: Learner, decisions: Decisions, channel: Channel, where: Neighbourhood, update: int
-) -> Bool[Tensor, "B N M"]:
-    """Tell neighbours what the decisions are about; returns where there is one to talk about."""
-    valid = decisions.valid[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-    valid = valid & where.linked
-    size = learner.spec.announcement_floats
-    if size:
-        blank = decisions.valid.new_zeros((1, 1, size), dtype=torch.float32)
-        payload = blank.expand(*decisions.valid.shape, size)
-        channel.share_with_suggesters("announcement", payload, where, valid, update)
-    return valid
-
-
-def _exchange(
-    learner: Learner,
-    decisions: Decisions,
-    judgement: Judgement,
-    channel: Channel,
-    where: Neighbourhood,
-    own_log_probs: Float[Tensor, "B N A"],
-    peers_old: Float[Tensor, "B N M A"] | None,
-    rows: PeerRows,
-    valid: Bool[Tensor, "B N M"],
-    update: int,
-) -> Exchanged:
-    """Share π^jj, suggest π^ij, receive π^ji."""
-    assert judgement.peer_weights is not None and judgement.peer_advantages is not None
-    own = own_log_probs.detach()
-    shared = channel.share_with_suggesters("own_policy", own, where, valid, update)
-    suggested = learner.actors.suggest(
-        decisions.observations, own, decisions.action_mask, rows
-    )
-    received, received_valid = channel.send_suggestions(
-        "suggestion", suggested.detach(), where, valid, update
-    )
-    peers = PeerView(
-        log_probs=suggested,
-        shared_log_probs=shared,
-        old_log_probs=shared if peers_old is None else peers_old,
-        weights=judgement.peer_weights,
-        advantages=judgement.peer_advantages,
-        valid=valid.to(own.dtype),
-    )
-    return Exchanged(peers, ReceivedView(log_probs=received, valid=received_valid.to(own.dtype)))
-
-
-def _ascend(learner: Learner, gain: Float[Tensor, " N"], update: int, agent: int | None) -> None:
-    params = learner.actors.params
-    target = gain.sum() if agent is None else gain[agent]
-    grads = torch.autograd.grad(-target, list(params.values()), allow_unused=True)
-    filled = {
-        k: torch.zeros_like(w) if g is None else g
-        for (k, w), g in zip(params.items(), grads, strict=True)
-    }
-    adam_step(
-        params,
-        filled,
-        learner.actor_adam,
-        lr=learner.learning_rates(update),
-        agent=agent,
-        max_grad_norm=learner.config.max_grad_norm,
-    )
-
-
-def _metrics(
-    terms: Objective, own: OwnView, gain: Float[Tensor, " N"], decisions: Decisions
-) -> dict[str, float]:
-    with torch.no_grad():
-        count = decisions.valid.sum().clamp_min(1)
-        log_ratio = ((own.log_probs - own.old_log_probs) * own.weights).sum(dim=-1) * own.valid
-        metrics = {
-            "objective": gain.mean(),
-            "entropy": terms.entropy.sum() / count,
-            "approx_kl": -log_ratio.sum() / count,
-        }
-        if terms.anchor_penalty is not None and terms.follow_penalty is not None:
-            metrics["anchor_penalty"] = terms.anchor_penalty.sum() / count
-            metrics["follow_penalty"] = terms.follow_penalty.sum() / count
-    return {k: float(v) for k, v in metrics.items()}
+    advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
+    judgement = judge_samples(advantages, decisions, where, learner.spec.num_actions)
+    metrics = update_actors(learner, decisions, judgement, channel, where, update)
+    loss = update_critics(learner, flatten(rollout.observations), flatten(targets), update)
+    return metrics | {"critic_loss": loss}

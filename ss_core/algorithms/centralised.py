@@ -1,0 +1,59 @@
+"""Centralised learning (CL): own policies, advantages of the sum of all rewards.
+
+Everybody's rewards go to everybody, through the `Channel`: the upper end to compare with, and what
+suggestion sharing spares its users.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ss_core.env import CounterfactualEnv, Counterfactuals, VectorEnv
+from ss_core.exchange import Channel, all_to_all
+from ss_core.judgement import judge_alternatives, judge_samples, sampled_advantages
+from ss_core.learner import Learner
+from ss_core.rollout import Decisions, Rollout, at_peer_rows, decisions_of, flatten
+from ss_core.update import update_actors, update_critics
+
+
+def learn(
+    learner: Learner, rollout: Rollout, env: VectorEnv, channel: Channel, update: int
+) -> dict[str, float]:
+    """One update on the collective objective."""
+    decisions = decisions_of(rollout, learner.spec)
+    if learner.config.counterfactuals and isinstance(env, CounterfactualEnv):
+        own = _summed_alternatives(learner, env, decisions, channel, update)
+        judgement = judge_alternatives(own, decisions, None)
+        return update_actors(learner, decisions, judgement, channel, None, update)
+    team = _summed_rewards(rollout, channel, update)
+    advantages, targets = sampled_advantages(learner, rollout, team)
+    judgement = judge_samples(advantages, decisions, None, learner.spec.num_actions)
+    metrics = update_actors(learner, decisions, judgement, channel, None, update)
+    loss = update_critics(learner, flatten(rollout.observations), flatten(targets[..., :1]), update)
+    return metrics | {"critic_loss": loss}
+
+
+def _summed_rewards(rollout: Rollout, channel: Channel, update: int) -> Float[Tensor, "T E N"]:
+    where = all_to_all(rollout.rewards.shape[-1])
+    payload = flatten(rollout.rewards).unsqueeze(-1)
+    valid = torch.ones((payload.shape[0], *where.receivers.shape), dtype=torch.bool)
+    told = channel.share_with_suggesters("reward", payload, where, valid, update)
+    team = payload.squeeze(-1) + told.sum(dim=(2, 3))
+    return team.unflatten(0, rollout.rewards.shape[:2])
+
+
+def _summed_alternatives(
+    learner: Learner, env: CounterfactualEnv, decisions: Decisions, channel: Channel, update: int
+) -> Counterfactuals:
+    """Every agent tells every other what that one's alternatives would have brought it."""
+    where = all_to_all(learner.spec.num_agents)
+    table = env.counterfactual_rewards(where.receivers)
+    valid = decisions.valid[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
+    told = at_peer_rows(flatten(table.peers), decisions.rows, where.receivers)
+    received, received_valid = channel.send_suggestions("reward", told, where, valid, update)
+    others = (received * received_valid.unsqueeze(-1)).sum(dim=2)
+    own = flatten(table.own).clone()
+    agent = torch.arange(own.shape[1])[None, :].expand_as(decisions.rows)
+    at = (decisions.rows[decisions.valid], agent[decisions.valid])
+    own[at] += others[decisions.valid]
+    return Counterfactuals(own=own.unflatten(0, table.own.shape[:2]), peers=table.peers[:, :, :, :0])

@@ -1,0 +1,170 @@
+"""The training loop: collect, learn, evaluate now and then, commit; killed anywhere, it resumes.
+
+One `Training` owns one task folder of a run directory. Every update is a function of (learner,
+update number, seed): environments restart at each update from a seed of their own, so a checkpoint
+between updates holds all there is.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from torch import Tensor
+
+from ss_core.algorithms import ALGORITHMS
+from ss_core.checkpoint import load_latest, prune_checkpoints, save_checkpoint
+from ss_core.env import VectorEnv
+from ss_core.exchange import Channel, LedgerRow
+from ss_core.learner import Learner, learner_tensors, restore_learner
+from ss_core.rollout import collect_rollout
+from ss_core.traces import TraceWriter
+
+COMMIT_EVERY = 25  # updates; counted, never timed, so that equal runs leave equal files
+
+
+@runtime_checkable
+class StatefulEnv(Protocol):
+    """A `VectorEnv` that remembers something public from episode to episode."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from `state`."""
+        ...
+
+
+@dataclass(slots=True)
+class Training:
+    """A learner at work in an environment."""
+
+    learner: Learner
+    env: VectorEnv
+    channel: Channel
+    seed: int
+    update: int = 0  # updates done
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last update
+
+    def advance(self) -> None:
+        """One update: an episode per environment copy, then the algorithm."""
+        config = self.learner.config
+        seed = int(np.random.SeedSequence([self.seed, self.update]).generate_state(1)[0])
+        rollout = collect_rollout(
+            self.env,
+            self.learner.actors,
+            seed=seed,
+            generator=self.learner.generator,
+            with_successors=not config.counterfactuals,
+        )
+        learn = ALGORITHMS[config.algorithm]
+        self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
+        self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
+        self.update += 1
+
+
+Evaluate = Callable[[Training], Mapping[str, float]]
+Progress = Callable[[int, int, str], None]  # updates done, all updates, a word on how it goes
+
+
+def train(
+    training: Training,
+    folder: Path,
+    writer: TraceWriter,
+    *,
+    evaluate: Evaluate,
+    evaluate_every: int,
+    progress: Progress,
+    stop_requested: Callable[[], bool],
+) -> bool:
+    """Train to the last update, from the newest checkpoint in `folder` where there is one.
+
+    Returns whether the end was reached; False after `stop_requested`, with everything committed.
+
+    Raises:
+        CorruptError: checkpoints exist and none of them is whole.
+    """
+    total = training.learner.config.num_updates
+    committed = _resume(training, folder, writer)
+    while training.update < total:
+        if stop_requested():
+            if training.update > committed:
+                commit(training, folder, writer)
+            return False
+        training.advance()
+        record_metrics(writer, training.update, training.metrics)
+        if training.update % evaluate_every == 0 or training.update == total:
+            scores = evaluate(training)
+            record_metrics(writer, training.update, scores)
+        record_messages(writer, training.channel.ledger.take_rows())
+        if training.update % COMMIT_EVERY == 0 or training.update == total:
+            commit(training, folder, writer)
+            committed = training.update
+        progress(training.update, total, _note(training))
+    return True
+
+
+def _note(training: Training) -> str:
+    return f"entropy {training.metrics.get('entropy', float('nan')):.2f}"
+
+
+def commit(training: Training, folder: Path, writer: TraceWriter) -> None:
+    """Publish the trace rows and the checkpoint that goes with them."""
+    writer.commit()
+    tensors = dict(learner_tensors(training.learner))
+    tensors |= {f"ledger/{k}": t for k, t in training.channel.ledger.state().items()}
+    if isinstance(training.env, StatefulEnv):
+        tensors |= {f"env/{k}": t for k, t in training.env.state().items()}
+    save_checkpoint(folder, training.update, tensors, {"update": training.update}, parts=writer.parts)
+
+
+def _resume(training: Training, folder: Path, writer: TraceWriter) -> int:
+    checkpoint = load_latest(folder)
+    writer.discard_after(checkpoint.parts if checkpoint else {})
+    if checkpoint is None:
+        return 0
+    prune_checkpoints(folder)
+    restore(training, checkpoint.tensors)
+    training.update = checkpoint.update
+    return checkpoint.update
+
+
+def restore(training: Training, tensors: Mapping[str, Tensor]) -> None:
+    """Put a checkpoint's tensors back where `commit` took them from."""
+    training.channel.ledger.restore(_under("ledger/", tensors))
+    if isinstance(training.env, StatefulEnv):
+        training.env.restore(_under("env/", tensors))
+    restore_learner(training.learner, dict(tensors))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
+def record_metrics(writer: TraceWriter, update: int, values: Mapping[str, float]) -> None:
+    """Rows of the `metric` table, one per name."""
+    rows = {"update": np.full(len(values), update), "name": list(values), "value": list(values.values())}
+    if values and writer.writes("metric"):
+        writer.write("metric", rows)
+
+
+def record_messages(writer: TraceWriter, rows: list[LedgerRow]) -> None:
+    """Rows of the `message` table: what the ledger counted."""
+    if not rows or not writer.writes("message"):
+        return
+    writer.write(
+        "message",
+        {
+            "update": [r.update for r in rows],
+            "kind": [r.kind for r in rows],
+            "src_agent_id": [r.sender for r in rows],
+            "dst_agent_id": [r.receiver for r in rows],
+            "n_messages": [r.num_messages for r in rows],
+            "n_float": [r.num_floats for r in rows],
+            "n_bytes": [r.num_bytes for r in rows],
+        },
+    )
