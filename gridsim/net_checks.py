@@ -70,6 +70,8 @@ REMEDIES = {
     ("load", "p_mw"): "give generation as negative household power instead",
     ("line", "length_km"): "join its two buses with a closed switch instead",
 }
+MAX_INDEX = 10_000_000  # pandapower's lookup tables are as long as the largest bus index
+SWITCHED = {"b": "bus", "l": "line", "t": "trafo"}  # what a switch's `et` says its element is
 Net = Any  # pandapowerNet: a dict of pandas frames
 
 
@@ -78,7 +80,9 @@ def net_problems(net: Net) -> list[str]:
     return [
         *_unsupported_elements(net),
         *_missing_parts(net),
+        *_indices_out_of_range(net),
         *_dangling_references(net),
+        *_dangling_switches(net),
         *_values_out_of_range(net),
         *_several_sources(net),
         *_lines_without_impedance(net),
@@ -129,6 +133,22 @@ def _dangling_references(net: Net) -> Iterator[str]:
             for element, bus in net[table][column].items() if len(net[table]) else ():
                 if bus not in buses:
                     yield f"{table} {element}: {column}={bus} is not in the bus table; correct it"
+
+
+def _indices_out_of_range(net: Net) -> Iterator[str]:
+    for table in SUPPORTED:
+        for element in net[table].index[(net[table].index < 0) | (net[table].index > MAX_INDEX)]:
+            yield f"{table} {element}: an index must be between 0 and {MAX_INDEX}; renumber it"
+
+
+def _dangling_switches(net: Net) -> Iterator[str]:
+    for switch, kind, element in zip(
+        net.switch.index, net.switch["et"], net.switch["element"], strict=True
+    ):
+        if kind not in SWITCHED:
+            yield f"switch {switch}: et={kind!r} is not supported; use one of {sorted(SWITCHED)}"
+        elif element not in net[SWITCHED[kind]].index:
+            yield f"switch {switch}: {SWITCHED[kind]} {element} does not exist; correct it"
 
 
 def _values_out_of_range(net: Net) -> Iterator[str]:

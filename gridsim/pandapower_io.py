@@ -41,6 +41,8 @@ CREATORS = (  # functions of pandapower.networks
 )
 CREATION_SEED = 0  # some creators draw cable types at random
 MAX_LISTED_PROBLEMS = 20
+# what pandapower raises for values that no check foresaw
+MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, UserWarning, ValueError)
 
 
 def feeder_names() -> tuple[str, ...]:
@@ -151,7 +153,7 @@ def _net_from_tables(plain: PlainNet, place: str) -> Net:
         net[name] = _frame(table, net.get(name), f"{place}: table {name!r}")
     try:
         net = pandapower.convert_format(net)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise InputError(f"{place}: cannot be converted to this pandapower ({error})") from error
     _refuse([f"no {name} table" for name in SUPPORTED if name not in net], place)
     return net
@@ -189,7 +191,7 @@ def _solve_unloaded(net: Net, name: str) -> Net:
     bare.load[["p_mw", "q_mvar"]] = 0.0
     try:
         pandapower.runpp(bare, numba=False)
-    except (LoadflowNotConverged, FloatingPointError, ValueError, KeyError, UserWarning) as error:
+    except (LoadflowNotConverged, *MALFORMED) as error:
         raise InputError(
             f"feeder {name}: pandapower cannot solve it without load: {error}"
         ) from error

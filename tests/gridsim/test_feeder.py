@@ -193,6 +193,17 @@ def spoil_voltage(net):
     net.bus.loc[5, "vn_kv"] = 0.0
 
 
+def spoil_index(net):
+    net.bus.rename(index={40: 10**12}, inplace=True)
+
+
+def spoil_switch(net):
+    import pandapower
+
+    pandapower.create_switch(net, 2, 1, et="l")
+    net.switch["element"] = 9999
+
+
 BAD_NETS = {
     "loads": (spoil_load, ["load 3: p_mw=nan", "load 4: p_mw=-0.001", "load 5: q_mvar=inf"]),
     "zero length": (spoil_length, ["line 7: length_km=0", "closed switch"]),
@@ -203,6 +214,8 @@ BAD_NETS = {
     "elements": (spoil_generator, ["gen 0: voltage-controlled", "storage 0: storages"]),
     "dangling": (spoil_reference, ["line 2: to_bus=9999 is not in the bus table"]),
     "voltage": (spoil_voltage, ["bus 5: vn_kv=0"]),
+    "index": (spoil_index, ["bus 1000000000000: an index must be"]),
+    "switch": (spoil_switch, ["switch 0: line 9999 does not exist"]),
 }
 
 
