@@ -187,7 +187,7 @@ def scale(largest: int, batch: int, repeats: int) -> None:
     print("\nvillages under one busbar, radial sweep")
     for count in sorted({1, 3, 9, 29, largest}):
         feeder = villages(village, count)
-        rows = max(16, batch // count)
+        rows = max(64, batch // count)
         p_mw = np.random.default_rng(0).uniform(0, PEAK_MW, (rows, feeder.load_count))
 
         def solve(feeder: Feeder = feeder, p_mw: np.ndarray = p_mw) -> PowerFlow:

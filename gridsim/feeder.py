@@ -131,7 +131,7 @@ class Attachment:
         if len(self.load_of_household) <= self.load_count:
             loads[:, self.load_of_household] = household_power
         else:
-            np.add.at(loads, (slice(None), self.load_of_household), household_power)
+            np.add.at(loads.T, self.load_of_household, household_power.T)
         return loads
 
 

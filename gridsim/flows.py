@@ -7,6 +7,8 @@ from jaxtyping import Complex, Float, Int
 
 from gridsim.feeder import Feeder
 
+BLOCK_ELEMENTS = 4096  # branches times scenarios worked on together, so that they stay in the cache
+
 
 @dataclass(frozen=True, slots=True)
 class FlowModel:
@@ -24,8 +26,6 @@ class FlowModel:
     trafo: Int[np.ndarray, " trafo"]
     line_percent_per_ka: Float[np.ndarray, "line 1"]
     slack: int
-    slack_from: Int[np.ndarray, " start"]  # branches that begin at the slack bus
-    slack_to: Int[np.ndarray, " end"]  # branches that end there
     shunt_bus: Int[np.ndarray, " shunt"]
     shunt_y: Complex[np.ndarray, "shunt 1"]
     slack_shunt: complex
@@ -68,8 +68,6 @@ def flow_model(feeder: Feeder) -> FlowModel:
         trafo=feeder.trafo_branch,
         line_percent_per_ka=100 / feeder.line_max_i_ka[:, None],
         slack=feeder.slack_bus,
-        slack_from=np.flatnonzero(feeder.branch_from == feeder.slack_bus),
-        slack_to=np.flatnonzero(feeder.branch_to == feeder.slack_bus),
         shunt_bus=shunt_bus,
         shunt_y=feeder.bus_shunt[shunt_bus, None],
         slack_shunt=complex(feeder.bus_shunt[feeder.slack_bus]),
@@ -79,26 +77,37 @@ def flow_model(feeder: Feeder) -> FlowModel:
 
 def branch_flows(model: FlowModel, v: Complex[np.ndarray, "bus lane"]) -> Flows:
     """Currents, powers and losses at the given voltages."""
-    v_from, v_to = v[model.branch_from], v[model.branch_to]
-    i_from = model.yff * v_from + model.yft * v_to
-    i_to = model.ytf * v_from + model.ytt * v_to
-    p_from = _active(v_from, i_from)
-    p_to = _active(v_to, i_to)
-    load = np.maximum(np.abs(i_from) * model.from_scale, np.abs(i_to) * model.to_scale)
-    i_ka = load[model.line]
-    loss = p_from.sum(axis=0) + p_to.sum(axis=0)
+    branches, lanes = len(model.branch_from), v.shape[1]
+    load = np.empty((branches, lanes))  # kA of lines, percent of transformers
+    p_from = np.empty((branches, lanes))
+    loss = np.zeros(lanes)
+    i_slack = model.slack_shunt * v[model.slack]
+    block = max(64, BLOCK_ELEMENTS // max(lanes, 1))
+    for first in range(0, branches, block):
+        part = slice(first, first + block)
+        v_from, v_to = v[model.branch_from[part]], v[model.branch_to[part]]
+        i_from = model.yff[part] * v_from + model.yft[part] * v_to
+        i_to = model.ytf[part] * v_from + model.ytt[part] * v_to
+        p_from[part] = _active(v_from, i_from)
+        loss += p_from[part].sum(axis=0) + _active(v_to, i_to).sum(axis=0)
+        np.maximum(
+            np.abs(i_from) * model.from_scale[part],
+            np.abs(i_to) * model.to_scale[part],
+            out=load[part],
+        )
+        i_slack += i_from[model.branch_from[part] == model.slack].sum(axis=0)
+        i_slack += i_to[model.branch_to[part] == model.slack].sum(axis=0)
     if len(model.shunt_bus):
         v_shunt = v[model.shunt_bus]
         loss += _active(v_shunt, model.shunt_y * v_shunt).sum(axis=0)
-    v_slack = v[model.slack]
-    i_slack = i_from[model.slack_from].sum(axis=0) + i_to[model.slack_to].sum(axis=0)
+    i_ka = load[model.line]
     return Flows(
         i_ka=i_ka,
         line_loading_percent=i_ka * model.line_percent_per_ka,
         p_from_mw=p_from[model.line] * model.sn_mva,
         trafo_loading_percent=load[model.trafo],
         loss_mw=loss * model.sn_mva,
-        slack_mva=v_slack * np.conj(i_slack + model.slack_shunt * v_slack) * model.sn_mva,
+        slack_mva=v[model.slack] * np.conj(i_slack) * model.sn_mva,
     )
 
 
@@ -106,6 +115,6 @@ def _active(
     v: Complex[np.ndarray, "row lane"], i: Complex[np.ndarray, "row lane"]
 ) -> Float[np.ndarray, "row lane"]:
     """Real part of v conj(i)."""
-    power = v.real * i.real
-    power += v.imag * i.imag
+    power = np.real(v) * np.real(i)
+    power += np.imag(v) * np.imag(i)
     return power

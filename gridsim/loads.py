@@ -69,11 +69,11 @@ def demand_by_bus(
     """Power drawn at 1 per unit per load bus; the last row belongs to the slack bus."""
     demand = np.zeros((len(buses.bus) + 1, len(p_mw)), complex)
     if buses.has_shared_bus:
-        np.add.at(demand.real, buses.slot_of_load, p_mw.T)
-        np.add.at(demand.imag, buses.slot_of_load, q_mvar.T)
+        np.add.at(np.real(demand), buses.slot_of_load, p_mw.T)
+        np.add.at(np.imag(demand), buses.slot_of_load, q_mvar.T)
     else:
-        demand.real[buses.slot_of_load] = p_mw.T
-        demand.imag[buses.slot_of_load] = q_mvar.T
+        np.real(demand)[buses.slot_of_load] = p_mw.T
+        np.imag(demand)[buses.slot_of_load] = q_mvar.T
     return demand
 
 
@@ -85,8 +85,8 @@ def served_power(
     """What loads draw at a voltage that would draw `demand` at 1 per unit."""
     if zip_share.is_constant_power:
         return demand
-    return demand.real * voltage_factor(vm_pu, zip_share.p_shares) + 1j * (
-        demand.imag * voltage_factor(vm_pu, zip_share.q_shares)
+    return np.real(demand) * voltage_factor(vm_pu, zip_share.p_shares) + 1j * (
+        np.imag(demand) * voltage_factor(vm_pu, zip_share.q_shares)
     )
 
 

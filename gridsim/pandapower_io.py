@@ -164,7 +164,9 @@ def _frame(table: Table, empty: Any, place: str) -> Any:
     import pandas
 
     try:
-        frame = pandas.DataFrame(table.rows, columns=table.columns, index=table.index)
+        frame = pandas.DataFrame(
+            table.rows, columns=pandas.Index(table.columns), index=pandas.Index(table.index)
+        )
         if empty is None:
             return frame
         if len(set(table.index)) != len(table.index):
@@ -173,7 +175,7 @@ def _frame(table: Table, empty: Any, place: str) -> Any:
         for column, dtype in empty.dtypes.items():
             if column not in frame.columns:
                 frame[column] = pandas.Series([None] * len(frame), index=frame.index, dtype=object)
-            if not frame[column].isna().any() or dtype.kind == "f":
+            if not bool(frame[column].isna().any()) or dtype.kind == "f":
                 frame[column] = frame[column].astype(dtype)
         return frame
     except (ValueError, TypeError, OverflowError) as error:

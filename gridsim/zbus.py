@@ -126,6 +126,6 @@ def _load_current(
     v: Complex[np.ndarray, "loadbus lane"],
     zip_share: ZipShare,
 ) -> Complex[np.ndarray, "loadbus lane"]:
-    vm_pu = v.real if zip_share.is_constant_power else np.abs(v)  # constant power ignores it
+    vm_pu = np.real(v) if zip_share.is_constant_power else np.abs(v)  # constant power ignores it
     current = served_power(demand, vm_pu, zip_share) / v
     return np.conj(current, out=current)
