@@ -11,7 +11,8 @@ from jaxtyping import Float
 
 from gridsim.households import STEP_H, Days
 from gridsim.joint_schedules import Schedule
-from gridsim.references import References, SearchConfig, deviation_gains, random_schedule
+from gridsim.references import References, deviation_gains, random_schedule
+from gridsim.search_config import SearchConfig
 from gridsim.tariff import Tariff
 
 SMALLEST_GAP = 0.03  # of the optimum's cost; below it there is nothing to divide by

@@ -37,6 +37,7 @@ from gridsim.households import (
     Population,
     draw_days,
 )
+from gridsim.joint_schedules import Schedule, chosen_schedule
 from gridsim.profiles import Profiles
 from gridsim.schedules import Candidates, candidate_schedules
 from gridsim.tariff import Tariff
@@ -162,6 +163,11 @@ class SchedulingEnv:
         delay = episode.candidates.delay_eur[np.arange(jobs.num_jobs), episode.chosen]
         np.add.at(discomfort, (jobs.day, jobs.household), delay)
         return discomfort
+
+    def schedule(self, name: str) -> Schedule:
+        """The joint schedule committed so far."""
+        episode = self._playing()
+        return chosen_schedule(name, episode.days, episode.candidates, episode.chosen)
 
     @property
     def load_kw(self) -> Float[np.ndarray, "day household step"]:

@@ -124,20 +124,20 @@ class Ledger:
 
     num_agents: int
     totals: dict[str, Int[np.ndarray, "2 N N"]] = field(default_factory=dict)  # messages, floats
-    _fresh: list[tuple[int, str, np.ndarray]] = field(default_factory=list)
+    _fresh: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
 
     def record(self, update: int, kind: str, counts: Int[np.ndarray, "2 N N"]) -> None:
         """Add one exchange; `counts[0]` messages and `counts[1]` floats per (sender, receiver)."""
         shape = (2, self.num_agents, self.num_agents)
         self.totals.setdefault(kind, np.zeros(shape, dtype=np.int64))
         self.totals[kind] += counts
-        self._fresh.append((update, kind, counts))
+        self._fresh[update, kind] = self._fresh.get((update, kind), 0) + counts
 
     def take_rows(self) -> list[LedgerRow]:
-        """Rows recorded since the last call, in order of (update, exchange, sender, receiver)."""
+        """Rows since the last call, one per (update, kind, sender, receiver) that met, in order."""
         rows = [
             LedgerRow(update, kind, int(i), int(j), int(counts[0, i, j]), int(counts[1, i, j]))
-            for update, kind, counts in self._fresh
+            for (update, kind), counts in self._fresh.items()
             for i, j in zip(*np.nonzero(counts[1]), strict=True)
         ]
         self._fresh.clear()

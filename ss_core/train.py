@@ -100,7 +100,8 @@ def train(
         if training.update % evaluate_every == 0 or training.update == total:
             scores = evaluate(training)
             record_metrics(writer, training.update, scores)
-        record_messages(writer, training.channel.ledger.take_rows())
+        names = training.learner.spec.agent_names
+        record_messages(writer, training.channel.ledger.take_rows(), names)
         if training.update % COMMIT_EVERY == 0 or training.update == total:
             commit(training, folder, writer)
             committed = training.update
@@ -152,7 +153,7 @@ def record_metrics(writer: TraceWriter, update: int, values: Mapping[str, float]
         writer.write("metric", rows)
 
 
-def record_messages(writer: TraceWriter, rows: list[LedgerRow]) -> None:
+def record_messages(writer: TraceWriter, rows: list[LedgerRow], names: tuple[str, ...]) -> None:
     """Rows of the `message` table: what the ledger counted."""
     if not rows or not writer.writes("message"):
         return
@@ -161,8 +162,8 @@ def record_messages(writer: TraceWriter, rows: list[LedgerRow]) -> None:
         {
             "update": [r.update for r in rows],
             "kind": [r.kind for r in rows],
-            "src_agent_id": [r.sender for r in rows],
-            "dst_agent_id": [r.receiver for r in rows],
+            "src_agent_id": [names[r.sender] for r in rows],
+            "dst_agent_id": [names[r.receiver] for r in rows],
             "n_messages": [r.num_messages for r in rows],
             "n_float": [r.num_floats for r in rows],
             "n_bytes": [r.num_bytes for r in rows],

@@ -1,0 +1,142 @@
+"""The scenario's configuration: one frozen dataclass, its presets, and how requests change it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from gridsim.households import HouseholdConfig
+from gridsim.search_config import SearchConfig
+from gridsim.tariff import TariffConfig
+from ss_core.config import replace_paths
+from ss_core.errors import ConfigError
+from ss_core.exchange import ExchangeConfig
+from ss_core.learner import LearnerConfig
+from ss_core.presets import Regime, in_regime, paper_learner
+from ss_core.schema import TraceLevel
+
+Preset = Literal["tuned", "paper", "sampled"]
+
+SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
+SMALL_FEEDER_LOADS = 57
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioConfig:
+    """Everything a run's outcome depends on."""
+
+    households: int = 50
+    feeder: str = "auto"  # a shipped name, a pandapower JSON file, or by the number of households
+    kva_per_household: float | None = 2.0  # transformer rating; None leaves the net's own
+    power_factor: float = 0.97  # of every household, lagging
+    days: int = 32  # held-out days every policy is scored on
+    policy_samples: int = 4  # plays of each held-out day by the learned (stochastic) policies
+    seed: int = 0
+    num_actions: int = 8  # candidate schedules per job
+    variant: Literal["per_job", "quarter_hourly"] = "per_job"  # form of the decisions
+    compare_selfish: bool = True  # also train independent learners, for the table's selfish row
+    evaluations: int = 20  # points of the learning curve on held-out days
+    audit_steps: int = 12  # steps re-solved by pandapower
+    trace: TraceLevel = "agent"
+    device: str = "cpu"
+    budget_seconds: float | None = None  # of training; None: `learner.num_updates`
+    population: HouseholdConfig = field(default_factory=HouseholdConfig)
+    tariff: TariffConfig = field(default_factory=TariffConfig)
+    learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
+    search: SearchConfig = field(default_factory=SearchConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("households", "days", "policy_samples", "evaluations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1")
+        if not 3 <= self.num_actions <= 96:
+            raise ValueError(f"num_actions={self.num_actions}: between 3 and 96 candidate schedules")
+        if not 0.0 < self.power_factor <= 1.0:
+            raise ValueError(f"power_factor={self.power_factor}: above 0, at most 1")
+        if self.budget_seconds is not None and not self.budget_seconds > 0:
+            raise ValueError(f"budget_seconds={self.budget_seconds}: above 0")
+
+    @property
+    def feeder_name(self) -> str:
+        """The feeder, `auto` resolved."""
+        if self.feeder != "auto":
+            return self.feeder
+        return SMALL_FEEDER if self.households <= SMALL_FEEDER_LOADS else LARGE_FEEDER
+
+
+def tuned_learner() -> LearnerConfig:
+    """Our settings for the scheduling game: the gradient regime on exact own-reward alternatives."""
+    base = LearnerConfig(
+        architecture="shared",
+        hidden=(16,),
+        num_envs=16,
+        num_updates=200,
+        actor_lr=3e-2,
+        suggestion_lr=1e-1,
+        final_lr_fraction=0.1,
+        gamma=1.0,
+        kappa="one",
+        counterfactuals=True,
+        exchange=ExchangeConfig(protocol="random", num_neighbours=8),
+    )
+    return in_regime(base, "gradient")
+
+
+def preset_config(preset: str) -> ScenarioConfig:
+    """The named starting point.
+
+    Raises:
+        ConfigError: no preset of that name.
+    """
+    if preset == "tuned":
+        return ScenarioConfig()
+    if preset == "sampled":
+        learner = replace(
+            tuned_learner(),
+            counterfactuals=False,
+            gae_lambda=1.0,
+            advantage_scale="common",
+            critic_lr=1e-3,
+            critic_hidden=(32,),
+            num_envs=64,
+        )
+        return ScenarioConfig(learner=learner)
+    if preset == "paper":
+        return ScenarioConfig(learner=replace(paper_learner(), gamma=1.0))
+    raise ConfigError(f"preset={preset!r}: choose tuned, paper or sampled")
+
+
+SHORTHANDS = {"algorithm": "learner.algorithm", "neighbours": "learner.exchange.num_neighbours"}
+
+
+def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
+    """Preset, then the regime if one is named, then every override.
+
+    Raises:
+        ConfigError: unknown preset, regime or key, or values that do not fit; all listed.
+    """
+    config = preset_config(preset)
+    values = dict(overrides)
+    regime = values.pop("regime", None)
+    if regime is not None:
+        if regime not in ("paper", "gradient", "norm"):
+            raise ConfigError(f"regime={regime!r}: choose paper, gradient or norm")
+        chosen: Regime = regime
+        config = replace(config, learner=in_regime(config.learner, chosen))
+    values |= _budget(values.pop("budget", None), config)
+    paths = {SHORTHANDS.get(key, key): value for key, value in values.items()}
+    if "neighbours" in values:
+        paths.setdefault("learner.exchange.protocol", "random")
+    return replace_paths(config, paths)
+
+
+def _budget(budget: Mapping[str, float] | None, config: ScenarioConfig) -> dict[str, Any]:
+    match budget:
+        case None:
+            return {}
+        case {"updates": amount}:
+            return {"learner.num_updates": int(amount)}
+        case {"episodes": amount}:
+            return {"learner.num_updates": max(1, round(amount / config.learner.num_envs))}
+        case {"seconds": amount}:
+            return {"budget_seconds": float(amount)}
+    raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")

@@ -1,0 +1,323 @@
+"""What a run's parts add up to: rows scored on the same days, the audit, the trace, the table."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gridsim.config import ScenarioConfig
+from gridsim.game import charge_per_household
+from gridsim.households import STEP_H, STEPS_PER_DAY, Days
+from gridsim.kpis import Summary, summarise
+from gridsim.referee import Audit, audit
+from gridsim.schedules import candidate_schedules
+from gridsim.scoring import Grid, Scored, gap_closed, mean_of, power_flow_of, score
+from gridsim.tables import (
+    write_agents,
+    write_decisions,
+    write_feeder_steps,
+    write_household_steps,
+    write_kpis,
+    write_network_steps,
+)
+from gridsim.tariff import Tariff
+from gridsim.tasks import Stage, plays_of, result_of, schedules_of, set_stage
+from ss_core.runs import RunDirectory
+from ss_core.statistics import Interval
+from ss_core.traces import TraceWriter, predicted_bytes
+
+SHOWN = {  # rows of the table, in order, and what people call them
+    "asap": "ASAP (no control)",
+    "herd": "HERD (price only)",
+    "independent": "selfish, learned",
+    "nash": "Nash equilibrium",
+    "nash_among_candidates": "Nash among the candidate plans",
+    "ss": "SS (suggestions only)",
+    "centralised": "centralised, learned",
+    "rolling_planner_forecast": "rolling planner with forecast",
+    "pigou": "ideal prices (Pigou)",
+    "optimum": "optimum (clairvoyant)",
+}
+TRACED = ("asap", "nash", "independent", "ss", "centralised", "optimum")
+AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
+BOOTSTRAP, AUDIT = 5, 6  # streams of random numbers below a seed
+
+
+def learners(config: ScenarioConfig) -> list[str]:
+    """The learned rows: the algorithm asked for, and selfish learners to compare with."""
+    asked = config.learner.algorithm
+    rival = config.compare_selfish and asked != "independent"
+    return [asked, "independent"] if rival else [asked]
+
+
+def announce(config: ScenarioConfig, grid: Grid) -> str:
+    """What will happen, and how much it will write."""
+    rows = _traced_rows(config, grid)
+    size = predicted_bytes(rows, level=config.trace) / 1e6
+    return (
+        f"{config.households} households on {grid.feeder.name}, transformer "
+        f"{grid.feeder.transformer_sn_mva * 1000:.0f} kVA; trace at most {size:.0f} MB"
+    )
+
+
+def _traced_rows(config: ScenarioConfig, grid: Grid) -> dict[str, int]:
+    traced = 3 + len(learners(config))
+    steps = traced * config.days * STEPS_PER_DAY
+    m = min(config.learner.exchange.num_neighbours, config.households - 1)
+    if config.learner.exchange.protocol != "random":
+        m = config.households - 1
+    talks = config.learner.algorithm != "independent"
+    return {
+        "household_step": steps * config.households,
+        "feeder_step": steps,
+        "bus_step": steps * len(grid.feeder.bus_index),
+        "line_step": steps * len(grid.feeder.line_index),
+        "trafo_step": steps * len(grid.feeder.trafo_index),
+        "message": talks * 3 * config.households * m * config.learner.num_updates,
+        "agent_decision": len(learners(config)) * config.days * config.households * 6,
+        "agent": config.households,
+        "kpi": 20 * len(SHOWN),
+    }
+
+
+def conclude(run: RunDirectory, config: ScenarioConfig, grid: Grid) -> dict[str, Any]:
+    """Score every row, let pandapower check, write the trace, and return the result."""
+    stage = set_stage(config)
+    days, tariff = stage.held_out, stage.world.tariff
+    referred = result_of(run.task_folder("references"))
+    learned = {name: result_of(run.task_folder(name)) for name in learners(config)}
+    plays = {s.name: [s] for s in schedules_of(referred, days)}
+    plays |= {name: plays_of(result, name, days) for name, result in learned.items()}
+    nash_cost = plays["nash"][0].costs(tariff).cost_eur
+    rows = {
+        name: score(plays[name], tariff, grid, None if name == "nash" else nash_cost)
+        for name in SHOWN
+        if name in plays
+    }
+    rng = np.random.default_rng([config.seed, BOOTSTRAP])
+    gaps = {name: gap_closed(row, rows["nash"], rows["optimum"], rng) for name, row in rows.items()}
+    if referred.state["no_dilemma"]:
+        gaps = dict.fromkeys(gaps)
+    figures = {name: summarise(row.figures, rng) for name, row in rows.items()}
+    audits = _audits(rows, grid, config)
+    bytes_each = {
+        name: sum(result.state["bytes_by_kind"].values()) / config.households
+        for name, result in learned.items()
+    }
+    _write_traces(run, config, stage, grid, rows, figures, gaps, learned)
+    return {
+        "tables": {_title(config): _table(figures, gaps, bytes_each)},
+        "notes": _notes(config, grid, referred.state, figures, gaps, audits, learned),
+        "gap_closed": {
+            name: None if gap is None else [gap.estimate, gap.low, gap.high]
+            for name, gap in gaps.items()
+        },
+        "certificate": referred.state["certificate"],
+        "audit": {
+            name: {k: getattr(a, k) for k in a.__slots__} for name, a in audits.items()
+        },
+        "kpis": {
+            name: {k: s.mean for k, s in summary.items()} for name, summary in figures.items()
+        },
+    }
+
+
+def _title(config: ScenarioConfig) -> str:
+    return f"{config.households} households, means over {config.days} held-out days"
+
+
+def _table(
+    figures: Mapping[str, Mapping[str, Summary]],
+    gaps: Mapping[str, Interval | None],
+    bytes_each: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "policy": SHOWN[name],
+            "cost EUR/household": round(mean_of(summary, "cost_eur_per_household"), 3),
+            "gap closed %": _percent(gaps[name]),
+            "peak kW": round(mean_of(summary, "peak_kw"), 1),
+            "transformer %": round(mean_of(summary, "trafo_loading_percent"), 0),
+            "h over 100 %": round(mean_of(summary, "trafo_overload_h"), 2),
+            "min vm_pu": round(mean_of(summary, "vm_min_pu"), 3),
+            "losers %": _losers(summary),
+            "kB exchanged/household": round(bytes_each[name] / 1000, 1) if name in bytes_each else "",
+        }
+        for name, summary in figures.items()
+    ]
+
+
+def _percent(gap: Interval | None) -> str:
+    if gap is None:
+        return "no dilemma"
+    return f"{100 * gap.estimate:.0f} [{100 * gap.low:.0f}, {100 * gap.high:.0f}]"
+
+
+def _losers(summary: Mapping[str, Summary]) -> float | str:
+    share = mean_of(summary, "share_of_losers")
+    return "" if np.isnan(share) else round(100 * share, 0)
+
+
+def _audits(rows: Mapping[str, Scored], grid: Grid, config: ScenarioConfig) -> dict[str, Audit]:
+    checked = [*AUDITED, config.learner.algorithm]
+    audits = {}
+    for name in checked:
+        flow, p_mw, q_mvar = power_flow_of(grid, rows[name].schedule.load_kw)
+        audits[name] = audit(
+            config.feeder_name,
+            grid.feeder,
+            p_mw,
+            q_mvar,
+            flow,
+            samples=-(-config.audit_steps // len(checked)),
+            rng=np.random.default_rng([config.seed, AUDIT]),
+        )
+    return audits
+
+
+def _notes(
+    config: ScenarioConfig,
+    grid: Grid,
+    referred: Mapping[str, Any],
+    figures: Mapping[str, Mapping[str, Summary]],
+    gaps: Mapping[str, Interval | None],
+    audits: Mapping[str, Audit],
+    learned: Mapping[str, Any],
+) -> list[str]:
+    certificate = referred["certificate"]
+    optimum, bound = certificate["optimum_cost_eur"], certificate["lower_bound_eur"]
+    worst = max(a.max_dv_pu for a in audits.values())
+    balance = max(a.energy_balance_mw for a in audits.values())
+    steps = sum(a.steps_checked for a in audits.values())
+    disputed = sum(a.steps_disputed for a in audits.values())
+    unsolved = sum(mean_of(s, "unsolved_steps") * config.days for s in figures.values())
+    kinds = learned[config.learner.algorithm].state["bytes_by_kind"]
+    crossed = ", ".join(f"{kind} {count / 1e6:.2f} MB" for kind, count in sorted(kinds.items()))
+    notes = [
+        "gap closed = (C_Nash - C) / (C_Nash - C_optimum), 95 % interval over days and plays",
+        f"optimum certified to {100 * (optimum - bound) / bound:.2f} %; Nash to "
+        f"{certificate['epsilon_ct']:.2f} ct per household and day",
+        f"others' cooperation helps whatever one does: {100 * certificate['premise_share']:.1f} % of "
+        f"{certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
+        f"{100 * certificate['tempted_share']:.0f} % of households",
+        f"exchanged between households: {crossed or 'nothing'}",
+        f"pandapower re-solved {steps} steps: max |dV| {worst:.1e} p.u., energy balance "
+        f"{balance:.1e} MW, {disputed} disputed; {unsolved:.0f} steps without a solution",
+        grid.attachment.sentence,
+    ]
+    if referred["no_dilemma"]:
+        notes.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
+    return notes
+
+
+def _write_traces(
+    run: RunDirectory,
+    config: ScenarioConfig,
+    stage: Stage,
+    grid: Grid,
+    rows: Mapping[str, Scored],
+    figures: Mapping[str, Mapping[str, Summary]],
+    gaps: Mapping[str, Interval | None],
+    learned: Mapping[str, Any],
+) -> None:
+    constants = {"run_id": run.trace_run_id, "seed": config.seed}
+    writer = TraceWriter(run.path, level=config.trace, constants=constants)
+    writer.discard_after({})
+    days, tariff = stage.held_out, stage.world.tariff
+    _write_run(writer, run, config, learned)
+    write_agents(writer, stage.world.population, days, grid)
+    for name, row in rows.items():
+        share = _gap_summary(gaps[name], config.days)
+        write_kpis(writer, name, {**figures[name], **share}, figures["nash"])
+        if name in TRACED:
+            _write_row(writer, config, row, days, tariff, grid)
+    plans = candidate_schedules(days, config.num_actions)
+    for name, result in learned.items():
+        if "chosen" in result.tensors and writer.writes("agent_decision"):
+            chosen = result.tensors["chosen"][0].numpy()
+            probability = result.tensors["probability"][0].numpy()
+            write_decisions(writer, rows[name], days, plans, chosen, probability, config.seed)
+    _write_incidents(writer, rows, config)
+    writer.commit()
+
+
+def _gap_summary(gap: Interval | None, days: int) -> dict[str, Summary]:
+    if gap is None:
+        return {}
+    return {
+        "gap_closed": Summary(
+            mean=gap.estimate, ci_low=gap.low, ci_high=gap.high, num_days=days, num_missing=0
+        )
+    }
+
+
+def _write_row(
+    writer: TraceWriter,
+    config: ScenarioConfig,
+    row: Scored,
+    days: Days,
+    tariff: Tariff,
+    grid: Grid,
+) -> None:
+    mean_kw = row.schedule.load_kw.mean(axis=1)
+    over = np.maximum(mean_kw - tariff.kappa, 0.0)
+    share = tariff.gamma * STEP_H * over**2
+    assert np.allclose(share.sum(axis=1), charge_per_household(mean_kw, tariff))
+    if writer.writes("household_step"):
+        write_household_steps(writer, row, days, share, config.seed)
+    write_feeder_steps(writer, row, grid, config.seed)
+    if writer.writes("bus_step"):
+        write_network_steps(writer, row, grid, config.seed)
+
+
+def _write_run(
+    writer: TraceWriter, run: RunDirectory, config: ScenarioConfig, learned: Mapping[str, Any]
+) -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        code = version("suggestion-sharing")
+    except PackageNotFoundError:
+        code = "unknown"
+    algorithm = config.learner.algorithm
+    writer.write(
+        "run",
+        {
+            "task": "grid",
+            "algorithm": algorithm,
+            "n_agent": [config.households],
+            "n_update": learned[algorithm].state["num_updates"],
+            "config_sha256": run.config_sha256,
+            "code_version": code,
+            "trace_schema": "ss.trace/1",
+        },
+    )
+
+
+def _write_incidents(
+    writer: TraceWriter, rows: Mapping[str, Scored], config: ScenarioConfig
+) -> None:
+    """A power flow without a solution is an incident, not a figure."""
+    for name, row in rows.items():
+        unsolved: Sequence[int] = np.flatnonzero(~row.power_flow.converged).tolist()
+        if unsolved:
+            day, step = np.divmod(np.array(unsolved), STEPS_PER_DAY)
+            writer.write(
+                "incident",
+                {
+                    "algorithm": name,
+                    "phase": "eval",
+                    "update": 0,
+                    "day": day.astype(np.int32),
+                    "step": step.astype(np.int32),
+                    "sim_time_s": 43200.0 + step * STEP_H * 3600.0,
+                    "code": "SS-W210",
+                    "severity": "warning",
+                    "entity_id": "feeder",
+                    "action_taken": "grid figures of the day left out",
+                    "detail": "power flow did not converge",
+                },
+            )
+
+
+

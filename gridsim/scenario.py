@@ -1,0 +1,197 @@
+"""One run, from request to table: check, train, refer, score on held-out days, audit, write.
+
+Heavy imports happen inside functions, so that a run's first line appears at once.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ss_core.errors import ConfigError, ResourceError
+
+if TYPE_CHECKING:
+    from gridsim.config import ScenarioConfig
+    from ss_core.runs import RunDirectory
+
+Progress = Callable[[str, float, float, str], None]
+Result = dict[str, Any]
+
+MIN_FREE_BYTES = 200_000_000
+DEFAULT_WORKERS = 2
+
+
+def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
+    """Run what a command line asked for; see `cli.ssgrid.build_request` for the request's form.
+
+    Raises:
+        ConfigError, InputError: something asked for does not make sense; nothing was written.
+        ResourceError: the disk is full or not writable; what was written stays usable.
+        RunLockedError: another process works on that run.
+        Interrupted: a signal came; the same command continues.
+    """
+    progress("prepare", 0, 1, "reading settings and feeder")
+    overrides = dict(request["overrides"])
+    workers = int(overrides.pop("workers", DEFAULT_WORKERS))
+    config = _config(request, overrides)
+    if request["dry_run"]:
+        return _dry_run(config, request["origins"])
+    checked = _checked_feeder(config)
+    with _run_directory(config, request) as run:
+        if run.status == "complete":
+            return _finished(run, "this run was complete already; nothing was computed again")
+        started = time.perf_counter()
+        result = _carry_out(run, config, checked, workers, progress)
+        run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
+    return result | {"run_dir": str(run.path)}
+
+
+def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "ScenarioConfig":
+    from gridsim.config import ScenarioConfig, resolve
+    from ss_core.config import from_dict, to_dict
+    from ss_core.runs import read_manifest
+
+    resume = request["resume"]
+    if resume in ("auto", "never"):
+        return resolve(request["preset"], overrides)
+    path = Path(resume)
+    if not (path / "manifest.json").is_file():
+        raise ConfigError(f"--resume {path}: holds no run (no manifest.json); give a run directory")
+    stored = from_dict(
+        ScenarioConfig, read_manifest(path)["ss"]["config"], where=str(path / "manifest.json")
+    )
+    if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
+        raise ConfigError(
+            f"--resume {path}: that run has other settings than the ones given "
+            f"({', '.join(sorted(overrides))}); leave them out, or start a new run"
+        )
+    return stored
+
+
+def _dry_run(config: "ScenarioConfig", origins: Mapping[str, str]) -> Result:
+    from ss_core.config import to_dict
+
+    settings = [
+        {"setting": key, "value": value, "from": origins.get(key, "preset or default")}
+        for key, value in _flat(to_dict(config))
+    ]
+    return {"tables": {"settings": settings}, "notes": [], "run_dir": ""}
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        nested = isinstance(value, Mapping)
+        flat += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", value)]
+    return flat
+
+
+def _checked_feeder(config: "ScenarioConfig") -> Any:
+    """The compiled feeder with its households, as `scoring.Grid`: bad nets fail here, in seconds."""
+    import numpy as np
+
+    from gridsim.feeder import attach_households
+    from gridsim.pandapower_io import load_feeder
+    from gridsim.scoring import Grid
+
+    feeder = load_feeder(
+        config.feeder_name,
+        households=config.households,
+        kva_per_household=config.kva_per_household,
+    )
+    share = float(np.tan(np.arccos(config.power_factor)))
+    return Grid(feeder, attach_households(feeder, config.households), share)
+
+
+def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "RunDirectory":
+    from datetime import UTC, datetime
+
+    from ss_core.config import config_hash, to_dict
+    from ss_core.runs import RunDirectory, find_resumable, run_id
+
+    out, resume = Path(request["out"]), request["resume"]
+    if resume not in ("auto", "never"):
+        return RunDirectory.open(Path(resume))
+    plain = to_dict(config)
+    sha256 = config_hash(plain)
+    found = find_resumable(out, sha256) if resume == "auto" and out.is_dir() else None
+    if found is not None:
+        return RunDirectory.open(found)
+    _check_disk(out)
+    size = f"h{config.households}"
+    name = run_id("grid", size, config.seed, sha256, datetime.now(UTC))
+    return RunDirectory.create(
+        out / name, task="grid", size=size, seed=config.seed, config=plain
+    )
+
+
+def _check_disk(out: Path) -> None:
+    existing = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < MIN_FREE_BYTES:
+        raise ResourceError(
+            f"{existing}: {free / 1e6:.0f} MB free, a run may need {MIN_FREE_BYTES / 1e6:.0f} MB; "
+            "free some or choose another folder with --out"
+        )
+
+
+def _finished(run: "RunDirectory", note: str) -> Result:
+    import json
+
+    result: Result = json.loads((run.path / "result.json").read_text())
+    result["notes"] = [*result["notes"], note]
+    return result | {"run_dir": str(run.path)}
+
+
+def _carry_out(
+    run: "RunDirectory", config: "ScenarioConfig", grid: Any, workers: int, progress: Progress
+) -> Result:
+    from gridsim.outcome import announce, conclude
+    from ss_core.atomic import atomic_write, json_bytes
+    from ss_core.traces import trace_resources
+    from ss_core.workers import run_tasks
+
+    run.log_event("start", {"workers": workers})
+    progress("prepare", 1, 1, announce(config, grid))
+    warm = threading.Thread(target=_import_referee, daemon=True)
+    warm.start()  # pandapower takes seconds to import; do so while the children work
+    run_tasks(_tasks(run, config), workers, progress)
+    warm.join()
+    progress("score", 0, 1, "power flow, audit, traces")
+    result = conclude(run, config, grid)
+    atomic_write(run.path / "result.json", json_bytes(result))
+    run.finish("complete", resources=trace_resources(run.path))
+    run.log_event("complete")
+    progress("score", 1, 1, "")
+    return result
+
+
+def _import_referee() -> None:
+    import gridsim.referee
+    import pandapower  # noqa: F401
+
+    assert gridsim.referee
+
+
+def _tasks(run: "RunDirectory", config: "ScenarioConfig") -> list[Any]:
+    from gridsim.outcome import learners
+    from ss_core.config import to_dict
+    from ss_core.workers import Task
+
+    common = {"config": to_dict(config), "run_id": run.trace_run_id}
+    tasks = [
+        Task(
+            name=name,
+            target="gridsim.tasks:learn",
+            arguments=common | {"algorithm": name, "folder": str(run.task_folder(name))},
+        )
+        for name in learners(config)
+    ]
+    references = Task(
+        name="references",
+        target="gridsim.tasks:refer",
+        arguments=common | {"folder": str(run.task_folder("references"))},
+    )
+    return [tasks[0], references, *tasks[1:]]
