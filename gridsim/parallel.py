@@ -35,7 +35,7 @@ def parallel_env(
     household_config: HouseholdConfig | None = None,
     tariff_config: TariffConfig | None = None,
 ) -> "ParallelEnv":
-    """Households of one feeder; `seed` draws who they are, `reset(seed=…)` the day they live through.
+    """Households of one feeder; `seed` draws who they are, `reset(seed=…)` the day they live.
 
     `per_job`: 24 steps, one of `num_actions` schedules for the job that came (`gridsim/env.py`).
     `quarter_hourly`: 96 steps, charging level and starts (`gridsim/quarter_hourly.py`).
