@@ -68,6 +68,7 @@ def tuned_learner() -> LearnerConfig:
     base = LearnerConfig(
         architecture="shared",
         hidden=(16,),
+        critic_hidden=(),  # nothing is estimated where every alternative is known
         num_envs=16,
         num_updates=200,
         actor_lr=3e-2,
