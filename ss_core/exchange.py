@@ -30,6 +30,7 @@ class ExchangeConfig:
     protocol: Literal["all", "random", "graph"] = "all"  # graph: the environment's own neighbours
     num_neighbours: int = 8  # m, for `random`
     every: int = 1  # exchange at every k-th update
+    redraw: bool = True  # draw `random` neighbours anew at each update; False: once for all
 
     def __post_init__(self) -> None:
         if self.num_neighbours < 1:
@@ -183,7 +184,8 @@ class Channel:
         if self.config.protocol == "graph" and graph is not None:
             return from_graph(graph)
         if self.config.protocol == "random":
-            rng = np.random.default_rng([self._seed, update])
+            draw = update if self.config.redraw else 0
+            rng = np.random.default_rng([self._seed, draw])
             return random_regular(self._num_agents, self.config.num_neighbours, rng)
         return all_to_all(self._num_agents)
 
