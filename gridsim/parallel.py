@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Variant = Literal["per_job", "quarter_hourly"]
 
 HISTORY_DAYS = 32
+_POPULATION, _PAST = 0, 3  # streams of random numbers below the seed, as in `tasks.py`
 _KEEP = 1.0  # decay that leaves a history as it is
 
 
@@ -42,7 +43,7 @@ def parallel_env(
     Legal actions are in `infos[agent]["action_mask"]`.
 
     Raises:
-        ConfigError: no household, fewer than two actions, or an unknown variant.
+        ConfigError: no household, fewer than two actions, a negative seed or an unknown variant.
     """
     from ss_core.pettingzoo import ParallelFromVector  # here: only who asks for PettingZoo pays
 
@@ -61,7 +62,7 @@ def parallel_env(
 
 def uncontrolled_history(world: World, seed: int, num_days: int = HISTORY_DAYS) -> LoadHistory:
     """What past days look like when every job starts at once."""
-    rng = np.random.default_rng([2, seed])
+    rng = np.random.default_rng([seed, _PAST])
     days = draw_days(world.households, world.profiles, world.population, num_days, rng)
     load_kw = days.base_kw.copy()
     at_once = candidate_schedules(days, 2).load_kw[:, 0]
@@ -79,7 +80,9 @@ def _build_world(
 ) -> World:
     if num_actions < 2:
         raise ConfigError(f"num_actions={num_actions}: a choice needs at least 2")
-    profiles, rng = load_profiles(), np.random.default_rng([0, seed])
+    if seed < 0:
+        raise ConfigError(f"seed={seed}: use 0 or more")
+    profiles, rng = load_profiles(), np.random.default_rng([seed, _POPULATION])
     return World(
         profiles=profiles,
         population=draw_population(config, profiles, households, rng),

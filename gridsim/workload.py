@@ -86,7 +86,7 @@ def _check(days: Days) -> None:
 
 
 def _placed(
-    shape: tuple[int, ...], at: tuple[np.ndarray, ...], values: np.ndarray, empty: float
+    shape: tuple[int, ...], at: tuple[np.ndarray, ...], values: np.ndarray, empty: float | int
 ) -> np.ndarray:
     table = np.full(shape, empty, dtype=values.dtype)
     table[at] = values
