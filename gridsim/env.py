@@ -137,6 +137,8 @@ class SchedulingEnv:
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Commit the chosen schedules of the jobs that arrived this hour."""
         episode = self._playing()
+        if episode.hour == HOURS:
+            raise RuntimeError("the days are over: call reset")
         day, household = np.nonzero(episode.job_at[:, :, episode.hour] >= 0)
         job = episode.job_at[day, household, episode.hour]
         choice = actions.numpy(force=True)[day, household]
@@ -161,7 +163,8 @@ class SchedulingEnv:
         jobs = episode.days.jobs
         discomfort = np.zeros(episode.load_kw.shape[:2])
         delay = episode.candidates.delay_eur[np.arange(jobs.num_jobs), episode.chosen]
-        np.add.at(discomfort, (jobs.day, jobs.household), delay)
+        committed = jobs.arrival_step // STEPS_PER_HOUR < episode.hour
+        np.add.at(discomfort, (jobs.day, jobs.household), delay * committed)
         return discomfort
 
     def schedule(self, name: str) -> Schedule:
