@@ -26,7 +26,7 @@ VARIANTS = {  # overrides of the tuned preset
     "ss rho'=rho": {"learner.scale_rho_follow": False},
     "ss m=4": {"neighbours": 4},
     "ss 16 plans": {"num_actions": 16},
-    "ss fixed neighbours": {"learner.exchange.redraw": False},
+    "ss redrawn neighbours": {"learner.exchange.redraw": True},
     "ss sampled": {"preset": "sampled"},
     "independent sampled": {"preset": "sampled", "algorithm": "independent"},
 }
