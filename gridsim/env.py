@@ -1,12 +1,12 @@
-"""The scheduling game as a batched environment: every hour, households decide on the jobs that came.
+"""The scheduling game as a batched environment: every hour, households decide on jobs that came.
 
 Data sheet
     agents        households
     step          one hour; a household decides on at most one job an hour, on its arrival
     action        which of `num_actions` candidate schedules the job follows (`schedules.py`)
-    observation   per candidate a row of features: the public ones, and the household's own delay cost
-    public        per candidate: price, forecast load and excess over its block, power, energy, kind,
-                  energy per hour of day (follows from the job's announcement and public data)
+    observation   per candidate a row of features: the public ones, and the own delay cost
+    public        per candidate: price, forecast load and excess over its block, power, energy,
+                  kind, energy per hour (follows from the job's announcement and public data)
     reward        -J_i of the day, given at the last step; unit EUR
     end           noon to noon, 24 steps, then a true end
 """
@@ -75,7 +75,7 @@ class _Episode:
 
 
 class SchedulingEnv:
-    """`VectorEnv` and `CounterfactualEnv` over fresh days (or the given ones, when `days` is set)."""
+    """`VectorEnv` and `CounterfactualEnv` over fresh days (the given ones, when `days` is set)."""
 
     def __init__(
         self,
@@ -115,11 +115,15 @@ class SchedulingEnv:
         if days is None:
             world = self.world
             rng = np.random.default_rng([1, seed])
-            days = draw_days(world.households, world.profiles, world.population, self._spec.num_envs, rng)
+            days = draw_days(
+                world.households, world.profiles, world.population, self._spec.num_envs, rng
+            )
         candidates = candidate_schedules(days, self.world.num_actions)
         jobs = days.jobs
         job_at = np.full((days.num_days, days.num_households, HOURS), -1)
-        job_at[jobs.day, jobs.household, jobs.arrival_step // STEPS_PER_HOUR] = np.arange(jobs.num_jobs)
+        job_at[jobs.day, jobs.household, jobs.arrival_step // STEPS_PER_HOUR] = np.arange(
+            jobs.num_jobs
+        )
         regressors = day_regressors(days.temperature_c, days.is_weekend)
         self._episode = _Episode(
             regressors=regressors,
@@ -202,7 +206,7 @@ class SchedulingEnv:
         )
 
     def counterfactual_rewards(self, neighbours: Int[Tensor, "N M"]) -> Counterfactuals:
-        """Each household's own daily return under every alternative of its own or a neighbour's job."""
+        """Each household's own return under every alternative of its own or a neighbour's job."""
         episode, tariff = self._playing(), self.world.tariff
         jobs, plans = episode.days.jobs, episode.candidates
         n = episode.load_kw.shape[1]
@@ -274,7 +278,9 @@ def _static_features(
     """Rows of (price, 0, 0, peak power, energy, kind one-hot, energy per hour; delay cost)."""
     jobs, actions = days.jobs, plans.load_kw.shape[1]
     rows = np.zeros((jobs.num_jobs, actions, NUM_PUBLIC + NUM_PRIVATE), dtype=np.float32)
-    rows[..., 0] = STEP_H * plans.load_kw @ (tariff.base_price - tariff.base_price.mean()) / _PRICE_EUR
+    rows[..., 0] = (
+        STEP_H * plans.load_kw @ (tariff.base_price - tariff.base_price.mean()) / _PRICE_EUR
+    )
     rows[..., 3] = plans.load_kw.max(axis=-1) / 11.0
     rows[..., 4] = STEP_H * plans.load_kw.sum(axis=-1) / 13.0
     rows[np.arange(jobs.num_jobs), :, 5 + jobs.kind] = 1.0
@@ -285,7 +291,9 @@ def _static_features(
 
 
 def _forecast_features(
-    load_kw: Float[np.ndarray, "job action step"], expected_kw: Float[np.ndarray, "job step"], tariff: Tariff
+    load_kw: Float[np.ndarray, "job action step"],
+    expected_kw: Float[np.ndarray, "job step"],
+    tariff: Tariff,
 ) -> Float[np.ndarray, "job action 2"]:
     excess = np.maximum(expected_kw - tariff.kappa, 0.0)
     return np.stack(

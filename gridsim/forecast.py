@@ -1,4 +1,4 @@
-"""The public load forecast: what past load curves, weather and weekday tell about the rest of today.
+"""The public load forecast: what past loads, weather and weekday tell about the rest of today.
 
 Everybody can compute it from published data: the feeder's mean load of past days, today's up to the
 last full hour, the day's mean temperature and whether it is a weekend. Nothing in it is private.

@@ -8,7 +8,8 @@ With x_it the load of household i, L_t = Σ_i x_it, l_t = L_t / N (kW per househ
     C        = Σ_i J_i
     Φ        = Σ_t Δ [a_t L_t + β/(2N) (L_t² + Σ_i x_it²)] + K / N + Σ_i D_i
 
-Φ is an exact potential: a unilateral change moves J_i and Φ by the same amount. Leading axes are batch.
+Φ is an exact potential: a unilateral change moves J_i and Φ by the same amount.
+Leading axes are batch.
 """
 
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ def potential(
     """Φ: its local minimisers are the pure Nash equilibria."""
     n = load_kw.shape[-2]
     total = load_kw.sum(axis=-2)
-    energy = tariff.base_price * total + tariff.beta / (2 * n) * (total**2 + (load_kw**2).sum(axis=-2))
+    energy = tariff.base_price * total + tariff.beta / (2 * n) * (
+        total**2 + (load_kw**2).sum(axis=-2)
+    )
     return (
         STEP_H * energy.sum(axis=-1)
         + charge_per_household(total / n, tariff)

@@ -20,7 +20,12 @@ MAX_CYCLE_STEPS = 8
 HEAT_PUMP_BLOCKS = 4
 HEAT_PUMP_BLOCK_STEPS = 6
 
-SEASON_MONTHS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11)}
+SEASON_MONTHS = {
+    "winter": (12, 1, 2),
+    "spring": (3, 4, 5),
+    "summer": (6, 7, 8),
+    "autumn": (9, 10, 11),
+}
 
 
 class JobKind(IntEnum):
@@ -64,7 +69,7 @@ class HouseholdConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """The households of one feeder; private to each household but for what the trace makes public."""
+    """The households of one feeder; private to each but for what the trace makes public."""
 
     profile_kind: Int[np.ndarray, " household"]  # row of `Profiles.electricity_kw`
     base_scale: Float[np.ndarray, " household"]
@@ -133,18 +138,22 @@ def draw_population(
         raise ConfigError(f"households={num_households}: at least one is needed")
     n, kinds = num_households, len(JobKind)
     wet = wet_appliances()
-    ownership = np.array([*(a.ownership for a in wet), config.ev_ownership, config.heat_pump_ownership])
+    ownership = np.array(
+        [*(a.ownership for a in wet), config.ev_ownership, config.heat_pump_ownership]
+    )
     owns = (rng.random((n, kinds)) < ownership).astype(np.int64)
     mean_cost = np.array(
         [config.wet_delay_cost_eur_per_h] * len(wet)
         + [config.ev_delay_cost_eur_per_kwh_h, config.heat_pump_delay_cost_eur_per_h]
     )
     profile_kind = rng.integers(0, len(profiles.electricity_kw), n)
-    # an unrenovated detached house needs 40 kWh a winter day: no heat pump of this size is put there
+    # an unrenovated detached house needs 40 kWh a winter day: too much for a heat pump this size
     heated = [k for k, name in enumerate(profiles.building_names) if "old_single" not in name]
     # the traces contain the wet appliances that are jobs here: take their mean energy out again
     yearly_kwh = profiles.electricity_kw.sum(axis=(1, 2)) * STEP_H
-    wet_kwh = owns[:, : len(wet)] @ np.array([sum(a.cycle_kw) * STEP_H * a.cycles_per_year for a in wet])
+    wet_kwh = owns[:, : len(wet)] @ np.array(
+        [sum(a.cycle_kw) * STEP_H * a.cycles_per_year for a in wet]
+    )
     own_scale = rng.lognormal(0.0, config.load_scale_sigma, n)
     yearly = yearly_kwh[profile_kind] * own_scale
     return Population(
@@ -158,7 +167,7 @@ def draw_population(
 
 
 def wet_appliances() -> tuple[Appliance, ...]:
-    """Washing machine, dishwasher and tumble dryer of `data/appliances.toml`, in `JobKind` order."""
+    """Washing machine, dishwasher, tumble dryer of `data/appliances.toml`, in `JobKind` order."""
     by_name = {a.name: a for a in load_appliances()}
     return tuple(by_name[kind.name.lower()] for kind in list(JobKind)[:3])
 
@@ -236,7 +245,8 @@ def _part(
     return day, household, np.full(len(day), int(kind)), arrival, end, duration, cycle, units, cost
 
 
-_WET_ARRIVAL_H = {  # mean and spread [h of day] at which a load is ready; households' habit, not published
+# mean and spread [h of day] at which a load is ready; households' habit, not published
+_WET_ARRIVAL_H = {
     JobKind.WASHING_MACHINE: (17.0, 2.5),
     JobKind.DISHWASHER: (19.5, 1.5),
     JobKind.TUMBLE_DRYER: (18.0, 2.0),
@@ -247,8 +257,8 @@ def _wet_jobs(population: Population, num_days: int, rng: np.random.Generator) -
     n, parts = population.num_households, []
     for kind, appliance in zip(list(JobKind)[:3], wet_appliances(), strict=True):
         chance = appliance.cycles_per_year / 365.0 * population.owns[:, kind]
-        where = np.nonzero(rng.random((num_days, n)) < chance)
-        count = len(where[0])
+        day, household = np.nonzero(rng.random((num_days, n)) < chance)
+        count = len(day)
         mean_h, spread_h = _WET_ARRIVAL_H[kind]
         arrival = _steps_after_noon(rng.normal(mean_h, spread_h, count), latest=72)
         cycle_kw = np.zeros(MAX_CYCLE_STEPS)
@@ -257,7 +267,8 @@ def _wet_jobs(population: Population, num_days: int, rng: np.random.Generator) -
         window = np.round(rng.uniform(*appliance.window_h, count) / STEP_H).astype(np.int64)
         end = np.clip(arrival + np.maximum(window, duration), None, STEPS_PER_DAY)
         cycles = np.tile(cycle_kw, (count, 1))
-        parts.append(_part(where, kind, arrival, end, duration, cycles, np.zeros(count, int), population))
+        where, units = (day, household), np.zeros(count, int)
+        parts.append(_part(where, kind, arrival, end, duration, cycles, units, population))
     return parts
 
 
@@ -265,8 +276,8 @@ def _ev_jobs(
     config: HouseholdConfig, population: Population, num_days: int, rng: np.random.Generator
 ) -> _Part:
     chance = config.ev_plug_in_probability * population.owns[:, JobKind.EV]
-    where = np.nonzero(rng.random((num_days, population.num_households)) < chance)
-    count = len(where[0])
+    day, household = np.nonzero(rng.random((num_days, population.num_households)) < chance)
+    count = len(day)
     arrival = _steps_after_noon(rng.normal(18.2, 1.3, count), latest=60)
     end = np.clip(_steps_after_noon(rng.normal(31.2, 0.7, count), latest=96), arrival + 8, 96)
     mu = np.log(config.ev_energy_mean_kwh) - config.ev_energy_sigma**2 / 2
@@ -274,6 +285,7 @@ def _ev_jobs(
     units = np.clip(np.round(energy_kwh / (config.ev_level_kw * STEP_H)), 1, 2 * (end - arrival))
     no_cycle = np.zeros((count, MAX_CYCLE_STEPS))
     units = units.astype(np.int64)
+    where = (day, household)
     return _part(where, JobKind.EV, arrival, end, units.copy(), no_cycle, units, population)
 
 
@@ -285,7 +297,9 @@ def _heat_pump_jobs(
     rng: np.random.Generator,
 ) -> _Part:
     """Four blocks of 1.5 h a day that together deliver the day's heat at the day's COP."""
-    day, household = np.nonzero(np.tile(population.owns[:, JobKind.HEAT_PUMP], (len(calendar_day), 1)))
+    day, household = np.nonzero(
+        np.tile(population.owns[:, JobKind.HEAT_PUMP], (len(calendar_day), 1))
+    )
     heat_kwh = noon_to_noon(profiles.space_heat_kw).sum(axis=-1) * STEP_H
     cop = heat_pump_cop(noon_to_noon(profiles.temperature_c)).mean(axis=-1)
     daily = heat_kwh[population.building[household], calendar_day[day]] / cop[calendar_day[day]]
@@ -304,7 +318,9 @@ def _heat_pump_jobs(
     cycle[:, :HEAT_PUMP_BLOCK_STEPS] = power_kw[:, None]
     duration = np.full(count, HEAT_PUMP_BLOCK_STEPS)
     zeros = np.zeros(count, int)
-    return _part((day, household), JobKind.HEAT_PUMP, arrival, end, duration, cycle, zeros, population)
+    return _part(
+        (day, household), JobKind.HEAT_PUMP, arrival, end, duration, cycle, zeros, population
+    )
 
 
 def _steps_after_noon(hour_of_day: np.ndarray, *, latest: int) -> Int[np.ndarray, " job"]:
@@ -317,7 +333,8 @@ def _in_order(parts: list[_Part]) -> Jobs:
     )
     order = np.lexsort((kind, arrival, household, day))
     day, household, kind, arrival, end, duration, cycle, units, cost = (
-        column[order] for column in (day, household, kind, arrival, end, duration, cycle, units, cost)
+        column[order]
+        for column in (day, household, kind, arrival, end, duration, cycle, units, cost)
     )
     arrival = _one_arrival_per_hour(day, household, arrival, end, duration, units)
     return Jobs(
@@ -341,9 +358,9 @@ def _one_arrival_per_hour(
     duration: np.ndarray,
     units: np.ndarray,
 ) -> Int[np.ndarray, " job"]:
-    """Let a household meet at most one new job an hour: a second one is met in the next free hour.
+    """Let a household meet at most one new job an hour: a second one waits for a free hour.
 
-    Deadlines are kept; where a job would no longer fit, `end` is moved on with it (never past noon).
+    Deadlines are kept; where a job would no longer fit, `end` moves on with it (never past noon).
     """
     arrival = arrival.copy()
     shortest = np.where(units > 0, -(-units // 3), duration)

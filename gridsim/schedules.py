@@ -27,9 +27,9 @@ class Candidates:
 def candidate_schedules(days: Days, num_actions: int) -> Candidates:
     """Plans of every job: start times for cycles; at once, evenly spread, and blocks for EVs.
 
-    Cycles may start at `num_actions` evenly spaced steps of their window. EVs charge at once at full
-    power (action 0), evenly over the whole window (action 1), or in one block at the lowest level
-    that suffices, starting at evenly spaced steps (the others).
+    Cycles may start at `num_actions` evenly spaced steps of their window. EVs charge at once at
+    full power (action 0), evenly over the whole window (action 1), or in one block at the lowest
+    level that suffices, starting at evenly spaced steps (the others).
     """
     jobs = days.jobs
     is_ev = jobs.units > 0
