@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,17 +24,16 @@ Record = Mapping[str, Any]
 class Progress:
     """Reports how far a run is: a bar on a terminal, else a line at most every ten seconds.
 
-    Call it with the stage's name, what is done, what there is in all, and a note; a new stage's
-    first report appears at once.
+    Call it with the stage's name, what is done, what there is in all, and a note. Several stages
+    may be under way; the first and the last report of each appear at once. Time left is judged by
+    what was done since the first report: a resumed stage begins where it was.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bar: RichProgress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._stage = ""
-        self._stage_started_s = 0.0
-        self._last_line_s = -math.inf
+        self._stages: dict[str, _Stage] = {}
 
     def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
@@ -61,18 +61,34 @@ class Progress:
 
     def _draw(self, bar: "RichProgress", stage: str, done: float, total: float, note: str) -> None:
         if stage not in self._tasks:
-            self._tasks[stage] = bar.add_task(stage, total=total, note=note)
+            self._tasks[stage] = bar.add_task(stage, total=total, completed=int(done), note=note)
         bar.update(self._tasks[stage], completed=done, total=total, note=note)
 
     def _print_line(self, stage: str, done: float, total: float, note: str) -> None:
         now_s = time.monotonic()
-        is_new = stage != self._stage
-        if is_new:
-            self._stage, self._stage_started_s = stage, now_s
-        if not is_new and done < total and now_s - self._last_line_s < SECONDS_BETWEEN_LINES:
+        known = self._stages.get(stage)
+        if known is None:
+            known = self._stages[stage] = _Stage(now_s, done)
+        elif done < total and now_s - known.last_line_s < SECONDS_BETWEEN_LINES:
             return
-        self._last_line_s = now_s
-        click.echo(_line(stage, done, total, now_s - self._stage_started_s, note), err=True)
+        known.last_line_s = now_s
+        left_s = known.left_s(done, total, now_s)
+        click.echo(_line(stage, done, total, left_s, note), err=True)
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What is remembered of a stage under way."""
+
+    started_s: float
+    first_done: float
+    last_line_s: float = -math.inf
+
+    def left_s(self, done: float, total: float, now_s: float) -> float | None:
+        """Seconds left at the pace so far; None where there is none to judge by."""
+        if not self.first_done < done < total:
+            return None
+        return (now_s - self.started_s) * (total - done) / (done - self.first_done)
 
 
 def _rich_progress() -> "RichProgress":
@@ -92,12 +108,17 @@ def _rich_progress() -> "RichProgress":
     )
 
 
-def _line(stage: str, done: float, total: float, elapsed_s: float, note: str) -> str:
-    share = done / total if total > 0 else 1.0
-    left = ""
-    if 0 < share < 1 and elapsed_s > 0:
-        left = f", about {elapsed_s * (1 - share) / share:.0f} s left"
-    return f"{stage}: {100 * share:.0f} %{left}{'  ' + note if note else ''}"
+def _line(stage: str, done: float, total: float, left_s: float | None, note: str) -> str:
+    share = 100 * done / total if total > 0 else 100.0
+    left = "" if left_s is None else f", about {duration(left_s)} left"
+    return f"{stage}: {share:.0f} %{left}{'  ' + note if note else ''}"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: 45 s, 3 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def print_json(document: Mapping[str, Any]) -> None:

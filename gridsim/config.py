@@ -36,6 +36,7 @@ class ScenarioConfig:
     compare_selfish: bool = True  # also train independent learners, for the table's selfish row
     evaluations: int = 20  # points of the learning curve on held-out days
     audit_steps: int = 12  # steps re-solved by pandapower
+    commit_every: int = 10  # updates from checkpoint to checkpoint
     trace: TraceLevel = "agent"
     device: str = "cpu"
     budget_seconds: float | None = None  # of training; None: `learner.num_updates`
@@ -45,11 +46,11 @@ class ScenarioConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
 
     def __post_init__(self) -> None:
-        for name in ("households", "days", "policy_samples", "evaluations"):
+        for name in ("households", "days", "policy_samples", "evaluations", "commit_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
         if not 3 <= self.num_actions <= 96:
-            raise ValueError(f"num_actions={self.num_actions}: between 3 and 96 candidate schedules")
+            raise ValueError(f"num_actions={self.num_actions}: between 3 and 96 schedules")
         if not 0.0 < self.power_factor <= 1.0:
             raise ValueError(f"power_factor={self.power_factor}: above 0, at most 1")
         if self.budget_seconds is not None and not self.budget_seconds > 0:
@@ -64,7 +65,7 @@ class ScenarioConfig:
 
 
 def tuned_learner() -> LearnerConfig:
-    """Our settings for the scheduling game: the gradient regime on exact own-reward alternatives."""
+    """Ours for the scheduling game: the gradient regime on exact own-reward alternatives."""
     base = LearnerConfig(
         architecture="shared",
         hidden=(16,),
@@ -77,7 +78,7 @@ def tuned_learner() -> LearnerConfig:
         gamma=1.0,
         kappa="one",
         counterfactuals=True,
-        exchange=ExchangeConfig(protocol="random", num_neighbours=8),
+        exchange=ExchangeConfig(protocol="random", num_neighbours=8, redraw=False),
     )
     return in_regime(base, "gradient")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import ConfigError, ResourceError
+from ss_core.errors import ConfigError, CorruptError, ResourceError
 
 if TYPE_CHECKING:
     from gridsim.config import ScenarioConfig
@@ -32,16 +32,24 @@ def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
         RunLockedError: another process works on that run.
         Interrupted: a signal came; the same command continues.
     """
-    progress("prepare", 0, 1, "reading settings and feeder")
+    from ss_core.workers import interruptible
+
+    with interruptible():
+        return _run(request, progress)
+
+
+def _run(request: Mapping[str, Any], progress: Progress) -> Result:
+    progress("prepare", 0, 1, "settings and feeder; then learning, references, scores, audit")
     overrides = dict(request["overrides"])
     workers = int(overrides.pop("workers", DEFAULT_WORKERS))
     config = _config(request, overrides)
     if request["dry_run"]:
         return _dry_run(config, request["origins"])
+    if request["resume"] not in ("auto", "never") and _is_complete(Path(request["resume"])):
+        return _finished(Path(request["resume"]))
     checked = _checked_feeder(config)
     with _run_directory(config, request) as run:
-        if run.status == "complete":
-            return _finished(run, "this run was complete already; nothing was computed again")
+        _keep_feeder_file(run, config)
         started = time.perf_counter()
         result = _carry_out(run, config, checked, workers, progress)
         run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
@@ -89,7 +97,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _checked_feeder(config: "ScenarioConfig") -> Any:
-    """The compiled feeder with its households, as `scoring.Grid`: bad nets fail here, in seconds."""
+    """The compiled feeder with its households: bad nets fail here, in seconds."""
     import numpy as np
 
     from gridsim.feeder import attach_households
@@ -122,9 +130,7 @@ def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "Run
     _check_disk(out)
     size = f"h{config.households}"
     name = run_id("grid", size, config.seed, sha256, datetime.now(UTC))
-    return RunDirectory.create(
-        out / name, task="grid", size=size, seed=config.seed, config=plain
-    )
+    return RunDirectory.create(out / name, task="grid", size=size, seed=config.seed, config=plain)
 
 
 def _check_disk(out: Path) -> None:
@@ -137,12 +143,46 @@ def _check_disk(out: Path) -> None:
         )
 
 
-def _finished(run: "RunDirectory", note: str) -> Result:
+def _is_complete(path: Path) -> bool:
+    from ss_core.runs import read_manifest
+
+    return read_manifest(path)["ss"]["status"] == "complete"
+
+
+def _finished(path: Path) -> Result:
+    """The result of a run that is complete already."""
     import json
 
-    result: Result = json.loads((run.path / "result.json").read_text())
-    result["notes"] = [*result["notes"], note]
-    return result | {"run_dir": str(run.path)}
+    try:
+        result: Result = json.loads((path / "result.json").read_bytes())
+        notes = [*result["notes"], "this run was complete already; nothing was computed again"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CorruptError(
+            f"{path / 'result.json'}: not the result of a run ({error}); `ssgrid verify {path}` "
+            "lists what was changed"
+        ) from error
+    return result | {"notes": notes, "run_dir": str(path)}
+
+
+def _keep_feeder_file(run: "RunDirectory", config: "ScenarioConfig") -> None:
+    """Copy the user's net into the run; a run is not continued on another net.
+
+    Raises:
+        ConfigError: the file has changed since the run began.
+    """
+    from gridsim.pandapower_io import feeder_names
+    from ss_core.atomic import atomic_write
+
+    if config.feeder_name in feeder_names():
+        return
+    data, kept = Path(config.feeder_name).read_bytes(), run.path / "inputs" / "feeder.json"
+    if not kept.exists():
+        atomic_write(kept, data)
+    elif kept.read_bytes() != data:
+        raise ConfigError(
+            f"{config.feeder_name}: differs from the net this run began with ({kept}); "
+            "put that one back, or start anew with --resume never"
+        )
 
 
 def _carry_out(
@@ -169,8 +209,9 @@ def _carry_out(
 
 
 def _import_referee() -> None:
-    import gridsim.referee
     import pandapower  # noqa: F401
+
+    import gridsim.referee
 
     assert gridsim.referee
 
@@ -186,6 +227,7 @@ def _tasks(run: "RunDirectory", config: "ScenarioConfig") -> list[Any]:
             name=name,
             target="gridsim.tasks:learn",
             arguments=common | {"algorithm": name, "folder": str(run.task_folder(name))},
+            folder=str(run.task_folder(name)),
         )
         for name in learners(config)
     ]
@@ -193,5 +235,7 @@ def _tasks(run: "RunDirectory", config: "ScenarioConfig") -> list[Any]:
         name="references",
         target="gridsim.tasks:refer",
         arguments=common | {"folder": str(run.task_folder("references"))},
+        folder=str(run.task_folder("references")),
+        commits=False,
     )
     return [tasks[0], references, *tasks[1:]]

@@ -92,6 +92,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
         writer,
         evaluate=evaluate,
         evaluate_every=max(1, learner.num_updates // config.evaluations),
+        commit_every=config.commit_every,
         progress=report,
         stop_requested=stop,
     )
@@ -118,9 +119,7 @@ def build_env(
     return SchedulingEnv(world, num_envs, days=days, history=history)
 
 
-def _num_updates(
-    config: ScenarioConfig, learner: LearnerConfig, stage: Stage, folder: Path
-) -> int:
+def _num_updates(config: ScenarioConfig, learner: LearnerConfig, stage: Stage, folder: Path) -> int:
     """The configured number, or what a budget of seconds affords; measured once and kept."""
     if config.budget_seconds is None:
         return learner.num_updates

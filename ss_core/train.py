@@ -5,7 +5,6 @@ update number, seed): environments restart at each update from a seed of their o
 between updates holds all there is.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from ss_core.learner import Learner, learner_tensors, restore_learner
 from ss_core.rollout import collect_rollout
 from ss_core.traces import TraceWriter
 
-COMMIT_EVERY = 25  # updates; counted, never timed, so that equal runs leave equal files
+STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
 
 
 @runtime_checkable
@@ -78,23 +77,29 @@ def train(
     *,
     evaluate: Evaluate,
     evaluate_every: int,
+    commit_every: int,
     progress: Progress,
     stop_requested: Callable[[], bool],
 ) -> bool:
     """Train to the last update, from the newest checkpoint in `folder` where there is one.
 
-    Returns whether the end was reached; False after `stop_requested`, with everything committed.
+    Commits are counted in updates, never timed, so that a run leaves the same files however often
+    it was stopped. Asked to stop, it goes on to the next of them if that takes seconds; else what
+    came after the last one is done again. Returns whether the end was reached.
 
     Raises:
         CorruptError: checkpoints exist and none of them is whole.
     """
     total = training.learner.config.num_updates
-    committed = _resume(training, folder, writer)
+    _resume(training, folder, writer)
+    progress(training.update, total, "")
+    started_s, first = time.monotonic(), training.update
     while training.update < total:
         if stop_requested():
-            if training.update > committed:
-                commit(training, folder, writer)
-            return False
+            each_s = (time.monotonic() - started_s) / max(1, training.update - first)
+            ahead = -training.update % commit_every
+            if training.update == first or ahead == 0 or ahead * each_s > STOP_WITHIN_S:
+                return False
         training.advance()
         record_metrics(writer, training.update, training.metrics)
         if training.update % evaluate_every == 0 or training.update == total:
@@ -102,9 +107,8 @@ def train(
             record_metrics(writer, training.update, scores)
         names = training.learner.spec.agent_names
         record_messages(writer, training.channel.ledger.take_rows(), names)
-        if training.update % COMMIT_EVERY == 0 or training.update == total:
+        if training.update % commit_every == 0 or training.update == total:
             commit(training, folder, writer)
-            committed = training.update
         progress(training.update, total, _note(training))
     return True
 
@@ -120,18 +124,19 @@ def commit(training: Training, folder: Path, writer: TraceWriter) -> None:
     tensors |= {f"ledger/{k}": t for k, t in training.channel.ledger.state().items()}
     if isinstance(training.env, StatefulEnv):
         tensors |= {f"env/{k}": t for k, t in training.env.state().items()}
-    save_checkpoint(folder, training.update, tensors, {"update": training.update}, parts=writer.parts)
+    save_checkpoint(
+        folder, training.update, tensors, {"update": training.update}, parts=writer.parts
+    )
 
 
-def _resume(training: Training, folder: Path, writer: TraceWriter) -> int:
+def _resume(training: Training, folder: Path, writer: TraceWriter) -> None:
     checkpoint = load_latest(folder)
     writer.discard_after(checkpoint.parts if checkpoint else {})
     if checkpoint is None:
-        return 0
+        return
     prune_checkpoints(folder)
     restore(training, checkpoint.tensors)
     training.update = checkpoint.update
-    return checkpoint.update
 
 
 def restore(training: Training, tensors: Mapping[str, Tensor]) -> None:
@@ -148,7 +153,11 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def record_metrics(writer: TraceWriter, update: int, values: Mapping[str, float]) -> None:
     """Rows of the `metric` table, one per name."""
-    rows = {"update": np.full(len(values), update), "name": list(values), "value": list(values.values())}
+    rows = {
+        "update": np.full(len(values), update),
+        "name": list(values),
+        "value": list(values.values()),
+    }
     if values and writer.writes("metric"):
         writer.write("metric", rows)
 

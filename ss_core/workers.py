@@ -2,26 +2,39 @@
 
 A task is a function named `module:function`, called with plain arguments, a `report` callback and a
 `stop` question; it commits its own work and returns whether it reached its end. A signal to the
-parent asks the children to stop; a child whose parent is gone stops by itself.
+parent asks the children to stop; a child whose parent is gone stops by itself. A task's folder is
+locked while a process works in it, so that a run started anew waits for a child that outlived the
+old one.
 """
 
+import errno
 import importlib
 import multiprocessing
 import os
 import signal
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ss_core import errors
-from ss_core.errors import Interrupted, SimulatorError, SuggestionSharingError
+from ss_core.atomic import disk_message, make_folder
+from ss_core.errors import Interrupted, ResourceError, RunLockedError, SuggestionSharingError
 
-GRACE_S = 20.0  # to commit after a stop was asked for
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+GRACE_S = 15.0  # to commit after a stop was asked for
+ORPHAN_GRACE_S = 10.0  # the same, when the parent is gone
+LOCK_WAIT_S = 60.0  # for a process of an earlier run to let go of a task's folder
+RESTARTS = 2  # of a child that died without a word
 
 Report = Callable[[int, int, str], None]  # done, total, a word on how it goes
 Stop = Callable[[], bool]
@@ -35,6 +48,8 @@ class Task:
     name: str
     target: str  # module:function
     arguments: Mapping[str, Any]
+    folder: str  # where it writes; one process at a time
+    commits: bool = True  # has something to save when asked to stop; else it may be ended at once
 
 
 def run_tasks(tasks: Sequence[Task], workers: int, progress: Progress) -> None:
@@ -43,48 +58,81 @@ def run_tasks(tasks: Sequence[Task], workers: int, progress: Progress) -> None:
     Raises:
         Interrupted: SIGINT or SIGTERM; what the tasks had done is committed.
         SuggestionSharingError: what a task raised; the others are stopped first.
-        SimulatorError: a child process died.
+        ResourceError: a child process died again and again.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting, running = list(tasks), dict[Connection, tuple[Task, SpawnProcess]]()
-    with _signals_interrupt():
+    waiting, running = list(tasks), dict[Connection, _Child]()
+    deaths = dict.fromkeys((task.name for task in tasks), 0)
+    with interruptible():
         try:
             while waiting or running:
                 while waiting and len(running) < workers:
-                    task = waiting.pop(0)
-                    ours, theirs = context.Pipe(duplex=False)
-                    child = context.Process(target=_child, args=(task, theirs, os.getpid()))
-                    child.start()
-                    theirs.close()
-                    running[ours] = (task, child)
+                    child = _start(waiting.pop(0))
+                    running[child.pipe] = child
                 for pipe in wait(list(running), timeout=1.0):
                     assert isinstance(pipe, Connection)
-                    if _finished(pipe, running[pipe][0], progress):
-                        _, child = running.pop(pipe)
-                        child.join()
-                        pipe.close()
+                    child = running[pipe]
+                    match _read(child, progress):
+                        case "working":
+                            continue
+                        case "died":
+                            deaths[child.task.name] += 1
+                            _give_up_after(deaths[child.task.name], child)
+                            waiting.insert(0, child.task)
+                    del running[pipe]
+                    child.process.join()
+                    pipe.close()
         finally:
-            _stop_all([child for _, child in running.values()])
+            _stop_all(list(running.values()))
 
 
-def _finished(pipe: Connection, task: Task, progress: Progress) -> bool:
-    """Read one message; whether it was the last of this task."""
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A task at work."""
+
+    task: Task
+    process: SpawnProcess
+    pipe: Connection
+
+
+def _start(task: Task) -> _Child:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(
+        target=_work,
+        args=(task, theirs, os.getpid()),
+        daemon=True,  # ended with this process
+    )
+    process.start()
+    theirs.close()
+    assert isinstance(ours, Connection)
+    return _Child(task, process, ours)
+
+
+def _read(child: _Child, progress: Progress) -> Literal["working", "done", "died"]:
+    """Read one message of a child."""
     try:
-        message = pipe.recv()
-    except EOFError:
-        raise SimulatorError(
-            f"task {task.name!r} died without a word (killed, or out of memory); "
-            "run the same command again to continue"
-        ) from None
+        message = child.pipe.recv()
+    except (EOFError, OSError):  # the end of the pipe, or of half a message
+        return "died"
     match message:
         case ("progress", int(done), int(total), str(note)):
-            progress(task.name, done, total, note)
-            return False
+            progress(child.task.name, done, total, note)
+            return "working"
         case ("done",):
-            return True
+            return "done"
         case ("error", str(kind), str(text), str(trace)):
-            _raise_again(task, kind, text, trace)
-    raise SimulatorError(f"task {task.name!r} sent a message of unknown form")
+            _raise_again(child.task, kind, text, trace)
+    raise RuntimeError(f"task {child.task.name!r} sent a message of unknown form")
+
+
+def _give_up_after(deaths: int, child: _Child) -> None:
+    if deaths > RESTARTS:
+        child.process.join()
+        raise ResourceError(
+            f"task {child.task.name!r} died {deaths} times without a word (exit code "
+            f"{child.process.exitcode}: killed, or out of memory); free some memory and run the "
+            "same command again to continue"
+        )
 
 
 def _raise_again(task: Task, kind: str, text: str, trace: str) -> NoReturn:
@@ -94,26 +142,33 @@ def _raise_again(task: Task, kind: str, text: str, trace: str) -> NoReturn:
     raise RuntimeError(f"task {task.name!r} failed: {kind}: {text}\n{trace}")
 
 
-def _stop_all(children: Sequence[SpawnProcess]) -> None:
+def _stop_all(children: Sequence[_Child]) -> None:
+    """Ask every child to commit and stop; a second signal, or too long a wait, ends it at once."""
     for child in children:
-        child.terminate()
-    for child in children:
-        child.join(GRACE_S)
-        if child.is_alive():
-            child.kill()
-            child.join()
+        child.process.terminate()
+    deadline_s = time.monotonic() + GRACE_S
+    try:
+        for child in children:
+            child.process.join(max(0.0, deadline_s - time.monotonic()))
+    finally:
+        for child in children:
+            if child.process.is_alive():
+                child.process.kill()
+                child.process.join()
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """SIGINT and SIGTERM raise `Interrupted` inside; outside all is as before."""
 
     def handle(number: int, _frame: FrameType | None) -> NoReturn:
         raise Interrupted(
-            "stopped; everything up to the last update is kept: run the same command to continue",
-            number,
+            "stopped; what was committed is kept: run the same command to continue", number
         )
 
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's to handle
+        return
     before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -122,11 +177,13 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _child(task: Task, pipe: Connection, parent: int) -> None:
+def _work(task: Task, pipe: Connection, parent: int) -> None:
     """Body of a child process."""
     asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda n, _frame: asked.append(n))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
+    if task.commits:
+        signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    threading.Thread(target=_follow_parent, args=(parent,), daemon=True).start()
 
     def stop() -> bool:
         return bool(asked) or os.getppid() != parent
@@ -136,11 +193,67 @@ def _child(task: Task, pipe: Connection, parent: int) -> None:
 
     try:
         module, _, name = task.target.partition(":")
-        if getattr(importlib.import_module(module), name)(task.arguments, report, stop):
+        lock = _lock_folder(Path(task.folder), report)
+        try:
+            finished = getattr(importlib.import_module(module), name)(task.arguments, report, stop)
+        finally:
+            lock.release()
+        if finished:
             pipe.send(("done",))
     except BrokenPipeError:
         pass  # the parent is gone
     except SuggestionSharingError as error:
-        pipe.send(("error", type(error).__name__, str(error), ""))
+        _send_error(pipe, type(error).__name__, str(error), "")
+    except MemoryError:
+        _send_error(pipe, ResourceError.__name__, f"task {task.name!r} is out of memory", "")
+    except OSError as error:  # may be a full disk: the number says so
+        _send_error(pipe, *_described(error))
     except Exception as error:  # noqa: BLE001 - reported in the parent
-        pipe.send(("error", type(error).__name__, str(error), traceback.format_exc()))
+        _send_error(pipe, type(error).__name__, str(error), traceback.format_exc())
+
+
+def _described(error: OSError) -> tuple[str, str, str]:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
+        text = f"out of memory or disk: {error}; free some and run the same command again"
+        return ResourceError.__name__, text, ""
+    return type(error).__name__, str(error), traceback.format_exc()
+
+
+def _send_error(pipe: Connection, kind: str, text: str, trace: str) -> None:
+    with suppress(BrokenPipeError):
+        pipe.send(("error", kind, text, trace))
+
+
+def _follow_parent(parent: int) -> None:
+    """End this process when its parent is gone and the time to commit is over."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    time.sleep(ORPHAN_GRACE_S)
+    os._exit(1)  # as a kill would: what was committed is whole
+
+
+def _lock_folder(folder: Path, report: Report) -> "FileLock":
+    """Lock a task's folder, waiting for a process of an earlier run to stop.
+
+    Raises:
+        RunLockedError: it does not.
+        ResourceError: the folder is not writable.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        make_folder(folder)
+        lock = FileLock(folder / ".lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            report(0, 1, "waiting for a process of the run before to stop")
+            lock.acquire(timeout=LOCK_WAIT_S)
+    except Timeout as error:
+        raise RunLockedError(
+            f"{folder}: a process of an earlier run still works here after {LOCK_WAIT_S:.0f} s; "
+            "end it and run the same command again"
+        ) from error
+    except OSError as error:
+        raise ResourceError(disk_message(folder / ".lock", 0, error)) from error
+    return lock
