@@ -1,4 +1,4 @@
-"""The inner loop of Algorithm 1: K passes of exchange and one step on Eq. 16, for all agents at once.
+"""The inner loop of Algorithm 1: K passes, each an exchange and a step on Eq. 16, for all agents.
 
 Each pass: share own distributions π^jj, form suggestions π^ij, send them, and take one step.
 Everything that crosses from agent to agent crosses through the `Channel`. Learners that exchange
@@ -6,16 +6,18 @@ nothing run the same passes without peers: what is left of Eq. 16 is PPO's clipp
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ss_core.advantages import kappa
+from ss_core.candidates import PeerRows, pack_peer_rows
 from ss_core.exchange import Channel, Neighbourhood
 from ss_core.judgement import Judgement
 from ss_core.learner import Learner, lr_decay
-from ss_core.networks import PeerRows, pack_peer_rows
+from ss_core.networks import JointActorBank
 from ss_core.optimiser import adam_step
 from ss_core.rollout import Decisions
 from ss_core.suggestions import (
@@ -31,10 +33,13 @@ from ss_core.suggestions import (
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """What one pass of the exchange brought."""
+    """One exchange: what everybody computed, and what everybody last told and heard."""
 
-    peers: PeerView
-    received: ReceivedView
+    own: Float[Tensor, "B N A"]  # log π^ii, with its gradient
+    suggested: Float[Tensor, "B N M A"]  # log π^ij, with its gradient
+    shared: Float[Tensor, "B N M A"]  # log π^jj as j told i
+    told: Float[Tensor, "B N M A"]  # log π^ij as i told j
+    received: Float[Tensor, "B N K A"]  # log π^ji as j told i
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class _Talk:
     channel: Channel
     where: Neighbourhood
     valid: Bool[Tensor, "B N M"]
+    received_valid: Bool[Tensor, "B N K"]
     rows: PeerRows
     update: int
 
@@ -59,32 +65,67 @@ def update_actors(
     """K passes of Algorithm 1; `where` is None when nothing is exchanged at this update."""
     config = learner.config
     learner.kappa = kappa(judgement.sizes, decisions.valid, config.kappa, learner.kappa)
-    weights = _weights(learner, where)
+    weights, count = _weights(learner, where), decisions.mean_count
     talk = None if where is None else _announce(learner, decisions, channel, where, update)
     in_turn = config.agent_order == "sequential"
-    old, peers_old, metrics = decisions.old_log_probs, None, {}
-    for _ in range(config.num_epochs):
-        for agent in range(learner.spec.num_agents) if in_turn else (None,):
+    turns: list[int | None] = list(range(learner.spec.num_agents)) if in_turn else [None]
+    heard = peers = received = peers_old = None
+    metrics: dict[str, float] = {}
+    for number in range(config.num_epochs * len(turns)):
+        turn = number % len(turns)
+        if talk is None:
             own_log_probs = learner.actors.own(decisions.observations, decisions.action_mask)
-            own = OwnView(
-                log_probs=own_log_probs,
-                old_log_probs=old,
-                weights=judgement.own_weights,
-                advantages=judgement.own_advantages,
-                valid=decisions.valid.to(own_log_probs.dtype),
-            )
-            peers = received = None
-            if talk is not None:
-                heard = _exchange(learner, decisions, judgement, talk, own_log_probs, peers_old)
-                peers, received = heard.peers, heard.received
-                peers_old = peers.old_log_probs
-            terms = objective_terms(own, peers, received, weights)
-            gain = objective(terms, learner.kappa, weights) / decisions.mean_count
-            _ascend(learner, gain, update, agent)
+        else:
+            speaker = turns[turn - 1] if turn else None  # all, then whoever has just learnt
+            heard = _exchange(learner, decisions, talk, heard, speaker)
+            own_log_probs = heard.own
+            if peers_old is None or config.old_policy == "literal":
+                peers_old = heard.shared
+            peers, received = _views(heard, talk, judgement, peers_old)
+        own = _own_view(decisions, judgement, own_log_probs, config.old_policy)
+        terms = objective_terms(own, peers, received, weights)
+        gain = objective(terms, learner.kappa, weights) / count
+        _ascend(learner, gain, update, turns[turn])
+        if number == config.num_epochs * len(turns) - 1:
             metrics = _metrics(terms, own, gain, decisions)
-            if config.old_policy == "literal":
-                old, peers_old = own_log_probs.detach(), None
     return metrics
+
+
+def _own_view(
+    decisions: Decisions,
+    judgement: Judgement,
+    log_probs: Float[Tensor, "B N A"],
+    old_policy: Literal["behaviour", "literal"],
+) -> OwnView:
+    """π_old is the policy that acted, or, read literally, the policy before this very step."""
+    literal = old_policy == "literal"
+    return OwnView(
+        log_probs=log_probs,
+        old_log_probs=log_probs.detach() if literal else decisions.old_log_probs,
+        weights=judgement.own_weights,
+        advantages=judgement.own_advantages,
+        valid=decisions.valid.to(log_probs.dtype),
+    )
+
+
+def _views(
+    heard: Exchanged,
+    talk: _Talk,
+    judgement: Judgement,
+    peers_old: Float[Tensor, "B N M A"],
+) -> tuple[PeerView, ReceivedView]:
+    assert judgement.peer_weights is not None
+    assert judgement.peer_advantages is not None
+    peers = PeerView(
+        log_probs=heard.suggested,
+        shared_log_probs=heard.shared,
+        old_log_probs=peers_old,
+        weights=judgement.peer_weights,
+        advantages=judgement.peer_advantages,
+        valid=talk.valid.to(heard.own.dtype),
+    )
+    valid = talk.received_valid.to(heard.own.dtype)
+    return peers, ReceivedView(log_probs=heard.received, valid=valid)
 
 
 def _weights(learner: Learner, where: Neighbourhood | None) -> ObjectiveWeights:
@@ -107,39 +148,50 @@ def _announce(
     rows = pack_peer_rows(
         decisions.observations, valid, where.receivers, spec.candidate_size, spec.public_size
     )
-    return _Talk(channel, where, valid, rows, update)
+    received_valid = valid[:, where.senders, where.slots] & where.received
+    return _Talk(channel, where, valid, received_valid, rows, update)
 
 
 def _exchange(
     learner: Learner,
     decisions: Decisions,
-    judgement: Judgement,
     talk: _Talk,
-    own_log_probs: Float[Tensor, "B N A"],
-    peers_old: Float[Tensor, "B N M A"] | None,
+    before: Exchanged | None,
+    speaker: int | None,
 ) -> Exchanged:
-    """Share π^jj, suggest π^ij, receive π^ji."""
-    assert judgement.peer_weights is not None
-    assert judgement.peer_advantages is not None
-    own = own_log_probs.detach()
-    shared = talk.channel.share_with_suggesters(
-        "own_policy", own, talk.where, talk.valid, talk.update
+    """Share π^jj, suggest π^ij, receive π^ji: everybody, or one `speaker` after its step.
+
+    Of those who keep silent, what they told `before` stands.
+    """
+    actors, channel = learner.actors, talk.channel
+    observations, mask = decisions.observations, decisions.action_mask
+    share_valid = suggest_valid = talk.valid
+    if speaker is not None:
+        share_valid = talk.valid & (talk.where.receivers == speaker)
+        agents = torch.arange(learner.spec.num_agents, device=talk.valid.device)
+        suggest_valid = talk.valid & (agents == speaker)[:, None]
+
+    def share(own: Float[Tensor, "B N A"]) -> Float[Tensor, "B N M A"]:
+        told = own.detach()
+        return channel.share_with_suggesters(
+            "own_policy", told, talk.where, share_valid, talk.update
+        )
+
+    if isinstance(actors, JointActorBank):
+        own, suggested = actors.own_and_suggest(observations, mask, talk.rows)
+        shared = share(own)
+    else:
+        own = actors.own(observations, mask)
+        shared = share(own)
+        suggested = actors.suggest(observations, shared, mask, talk.rows)
+    told = suggested.detach()
+    if before is not None and speaker is not None:
+        told = before.told.clone()
+        told[:, speaker] = suggested[:, speaker].detach()
+    received, _ = channel.send_suggestions(
+        "suggestion", told, talk.where, suggest_valid, talk.update
     )
-    suggested = learner.actors.suggest(
-        decisions.observations, shared, decisions.action_mask, talk.rows
-    )
-    received, received_valid = talk.channel.send_suggestions(
-        "suggestion", suggested, talk.where, talk.valid, talk.update
-    )
-    peers = PeerView(
-        log_probs=suggested,
-        shared_log_probs=shared,
-        old_log_probs=shared if peers_old is None else peers_old,
-        weights=judgement.peer_weights,
-        advantages=judgement.peer_advantages,
-        valid=talk.valid.to(own.dtype),
-    )
-    return Exchanged(peers, ReceivedView(log_probs=received, valid=received_valid.to(own.dtype)))
+    return Exchanged(own, suggested, shared, told, received)
 
 
 def _ascend(learner: Learner, gain: Float[Tensor, " N"], update: int, agent: int | None) -> None:
@@ -197,4 +249,4 @@ def update_critics(
             lr=dict.fromkeys(params, rate),
             max_grad_norm=learner.config.max_grad_norm,
         )
-    return float(loss)
+    return float(loss.detach())
