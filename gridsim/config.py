@@ -99,7 +99,7 @@ def preset_config(preset: str) -> ScenarioConfig:
             advantage_scale="common",
             critic_lr=1e-3,
             critic_hidden=(32,),
-            num_envs=64,
+            num_envs=16,
         )
         return ScenarioConfig(learner=learner)
     if preset == "paper":
