@@ -1,5 +1,6 @@
 """The scenario's configuration: one frozen dataclass, its presets, and how requests change it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -18,6 +19,7 @@ Preset = Literal["tuned", "paper", "sampled"]
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,15 @@ class ScenarioConfig:
             raise ValueError(f"num_actions={self.num_actions}: between 3 and 96 schedules")
         if not 0.0 < self.power_factor <= 1.0:
             raise ValueError(f"power_factor={self.power_factor}: above 0, at most 1")
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: 0 or more")
+        if not DEVICE.fullmatch(self.device):
+            raise ValueError(f"device={self.device!r}: cpu, cuda or cuda:N")
+        if self.variant == "quarter_hourly" and self.learner.counterfactuals:
+            raise ValueError(
+                "variant='quarter_hourly': alternatives are known of whole jobs only; "
+                "set learner.counterfactuals=false"
+            )
         if self.budget_seconds is not None and not self.budget_seconds > 0:
             raise ValueError(f"budget_seconds={self.budget_seconds}: above 0")
 
@@ -81,6 +92,20 @@ def tuned_learner() -> LearnerConfig:
         exchange=ExchangeConfig(protocol="random", num_neighbours=8, redraw=False),
     )
     return in_regime(base, "gradient")
+
+
+def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:
+    """The learner where a job is decided on in many steps: values are estimated from samples."""
+    if not learner.counterfactuals:
+        return learner
+    return replace(
+        learner,
+        counterfactuals=False,
+        gae_lambda=0.95,
+        advantage_scale="common",
+        critic_lr=1e-3,
+        critic_hidden=(32,),
+    )
 
 
 def preset_config(preset: str) -> ScenarioConfig:
@@ -124,21 +149,26 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
             raise ConfigError(f"regime={regime!r}: choose paper, gradient or norm")
         chosen: Regime = regime
         config = replace(config, learner=in_regime(config.learner, chosen))
-    values |= _budget(values.pop("budget", None), config)
+    if values.get("variant") == "quarter_hourly":
+        learner = stepwise_learner(config.learner)
+        config = replace(config, variant="quarter_hourly", learner=learner)
+    num_envs = values.get("learner.num_envs", config.learner.num_envs)
+    values |= _budget(values.pop("budget", None), num_envs)
     paths = {SHORTHANDS.get(key, key): value for key, value in values.items()}
     if "neighbours" in values:
         paths.setdefault("learner.exchange.protocol", "random")
     return replace_paths(config, paths)
 
 
-def _budget(budget: Mapping[str, float] | None, config: ScenarioConfig) -> dict[str, Any]:
+def _budget(budget: Mapping[str, float] | None, num_envs: Any) -> dict[str, Any]:
     match budget:
         case None:
             return {}
         case {"updates": amount}:
             return {"learner.num_updates": int(amount)}
         case {"episodes": amount}:
-            return {"learner.num_updates": max(1, round(amount / config.learner.num_envs))}
+            each = num_envs if isinstance(num_envs, int) and num_envs > 0 else 1  # else refused
+            return {"learner.num_updates": max(1, round(amount / each))}
         case {"seconds": amount}:
             return {"budget_seconds": float(amount)}
     raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gridsim.game import Costs, costs
-from gridsim.households import Days, JobKind
+from gridsim.households import STEP_H, Days, JobKind
 from gridsim.schedules import Candidates
 from gridsim.tariff import Tariff
 
@@ -56,6 +56,28 @@ def chosen_schedule(
     return Schedule.of_jobs(
         name, days, candidates.load_kw[job, action], candidates.delay_eur[job, action]
     )
+
+
+def stepwise_schedule(
+    name: str,
+    days: Days,
+    ev_level: Int[np.ndarray, "day household step"],
+    start_step: Int[np.ndarray, " job"],
+) -> Schedule:
+    """The joint schedule of charging levels per step and of one start per cycle."""
+    jobs, steps = days.jobs, days.base_kw.shape[-1]
+    is_ev = jobs.units > 0
+    units = np.where(is_ev[:, None], ev_level[jobs.day, jobs.household], 0)
+    cycle_length = jobs.cycle_kw.shape[1]
+    job_kw = np.pad(units * days.ev_level_kw, ((0, 0), (0, cycle_length)))
+    cycle = np.flatnonzero(~is_ev)
+    runs = start_step[cycle, None] + np.arange(cycle_length)
+    job_kw[cycle[:, None], runs] = jobs.cycle_kw[cycle]
+    waits_h = (start_step - jobs.arrival_step) * STEP_H
+    since_h = (np.arange(steps) - jobs.arrival_step[:, None]) * STEP_H
+    level_h = np.einsum("jt,jt->j", units, since_h) * (days.ev_level_kw * STEP_H)
+    delay_eur = np.where(is_ev, level_h, waits_h) * jobs.delay_cost
+    return Schedule.of_jobs(name, days, job_kw[:, :steps], delay_eur)
 
 
 def device_load_kw(

@@ -19,8 +19,9 @@ from gridsim.config import ScenarioConfig
 from gridsim.env import SchedulingEnv, World
 from gridsim.forecast import LoadHistory
 from gridsim.households import Days, draw_days, draw_population
-from gridsim.joint_schedules import Schedule
+from gridsim.joint_schedules import Schedule, stepwise_schedule
 from gridsim.profiles import load_profiles
+from gridsim.quarter_hourly import QuarterHourlyEnv
 from gridsim.tariff import build_tariff
 from ss_core.atomic import atomic_write, json_bytes
 from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
@@ -114,8 +115,10 @@ def build_env(
     num_envs: int,
     days: Days | None = None,
     history: LoadHistory | None = None,
-) -> SchedulingEnv:
+) -> SchedulingEnv | QuarterHourlyEnv:
     """The environment of the configured form of decisions."""
+    if config.variant == "quarter_hourly":
+        return QuarterHourlyEnv(world, num_envs, days=days, history=history)
     return SchedulingEnv(world, num_envs, days=days, history=history)
 
 
@@ -141,8 +144,7 @@ class Played:
     """One play of the held-out days."""
 
     schedule: Schedule
-    chosen: np.ndarray  # [job] candidate
-    probability: Float[np.ndarray, " job"]  # the policy gave it
+    decisions: Mapping[str, np.ndarray]  # [job]: candidate `chosen`, `probability` it had
 
 
 def play(training: Training, stage: Stage, config: ScenarioConfig, *, sample: int) -> Played:
@@ -153,11 +155,11 @@ def play(training: Training, stage: Stage, config: ScenarioConfig, *, sample: in
     rollout = collect_rollout(
         env, training.learner.actors, seed=0, generator=generator, with_successors=False
     )
-    return Played(
-        schedule=env.schedule(training.learner.config.algorithm),
-        chosen=env.chosen.copy(),
-        probability=_probabilities(rollout, stage.held_out),
-    )
+    name = training.learner.config.algorithm
+    if isinstance(env, QuarterHourlyEnv):  # decides on steps, not on jobs
+        return Played(stepwise_schedule(name, stage.held_out, env.ev_level, env.start_step), {})
+    probability = _probabilities(rollout, stage.held_out)
+    return Played(env.schedule(name), {"chosen": env.chosen.copy(), "probability": probability})
 
 
 def _probabilities(rollout: Rollout, days: Days) -> Float[np.ndarray, " job"]:
@@ -172,9 +174,9 @@ def _save_result(training: Training, stage: Stage, config: ScenarioConfig, folde
     tensors = {
         "job_kw": torch.from_numpy(np.stack([p.schedule.job_kw for p in plays])).float(),
         "delay_eur": torch.from_numpy(np.stack([p.schedule.delay_eur for p in plays])),
-        "chosen": torch.from_numpy(np.stack([p.chosen for p in plays])),
-        "probability": torch.from_numpy(np.stack([p.probability for p in plays])),
     }
+    for name in plays[0].decisions:
+        tensors[name] = torch.from_numpy(np.stack([p.decisions[name] for p in plays]))
     state = {"num_updates": training.update, "bytes_by_kind": ledger.bytes_by_kind()}
     save_checkpoint(folder / "result", training.update, tensors, state)
 
