@@ -35,17 +35,35 @@ def sampled_advantages(
     config = learner.config
     assert rollout.next_observations is not None
     with torch.no_grad():
-        values = learner.critics.values(flatten(rollout.observations)).unflatten(
-            0, rewards.shape[:2]
-        )
-        following = learner.critics.values(flatten(rollout.next_observations)).unflatten(
-            0, rewards.shape[:2]
+        values, following = (  # a single, centralised critic speaks for everybody
+            learner.critics.values(flatten(seen)).unflatten(0, rewards.shape[:2]).expand_as(rewards)
+            for seen in (rollout.observations, rollout.next_observations)
         )
     ends = (rollout.terminated, rollout.truncated)
     advantages = generalized_advantages(
         rewards, values, following, *ends, gamma=config.gamma, gae_lambda=config.gae_lambda
     )
     return advantages, discounted_returns(rewards, following, *ends, gamma=config.gamma)
+
+
+def scaled_advantages(
+    learner: Learner, advantages: Float[Tensor, "T E N"], decisions: Decisions
+) -> Float[Tensor, "T E N"]:
+    """Centred per agent and divided by the running maximum of their spread, if so configured.
+
+    `per_agent` measures every agent in units of its own spread, `common` all in the spread of all:
+    with it one unit stays one unit of reward for everybody.
+    """
+    if learner.config.advantage_scale == "none":
+        return advantages
+    own, valid = at_rows(flatten(advantages), decisions.rows), decisions.valid
+    count = valid.sum(dim=0).clamp_min(1)
+    mean = (own * valid).sum(dim=0) / count
+    variance = ((own - mean).square() * valid).sum(dim=0) / count
+    if learner.config.advantage_scale == "common":
+        variance = ((variance * count).sum() / count.sum()).expand_as(variance)
+    learner.advantage_std = torch.maximum(learner.advantage_std, variance.sqrt())
+    return (advantages - mean) / learner.advantage_std.clamp_min(1e-8)
 
 
 def judge_samples(
