@@ -1,4 +1,4 @@
-"""Adam over stacks of networks, able to step one agent of a stack and to be saved as plain tensors."""
+"""Adam over stacks of networks: can step one agent of a stack, is saved as plain tensors."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from ss_core.networks import Params
+from ss_core.stacks import Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def adam_step(
         with torch.no_grad():
             adam(
                 [params[k][rows] for k in names],
-                [grads[k][rows] for k in names],
+                [grads[k][rows].contiguous() for k in names],  # the kernel ignores strides
                 [state.exp_avg[k][rows] for k in names],
                 [state.exp_avg_sq[k][rows] for k in names],
                 [],

@@ -1,4 +1,4 @@
-"""The suggestion-sharing objective: Eq. 13 (ratios), 14–15 (indicators), 16 (dual clipped objective).
+"""The suggestion-sharing objective: Eq. 13 (ratios), 14–15 (indicators), 16 (dual clipping).
 
 Pure functions of tensors, for all agents at once. Everything received from others (π^jj, π^ji) and
 every advantage is a constant here: no gradient crosses from agent to agent.
@@ -9,6 +9,7 @@ Expectations over actions are written Σ_a w(a) f(a): with w the one-hot of the 
 the sample of Eq. 16, with w = π_old it is the exact expectation where every alternative is known.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,8 @@ from torch import Tensor
 
 Surrogate = Literal["product", "additive"]
 Discrepancy = Literal["l2", "tv"]
+
+MAX_LOG_RATIO = 20.0  # keeps a ratio that no weight asks for from becoming infinite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +54,22 @@ class ReceivedView:
     valid: Float[Tensor, "B N M"]
 
 
+def probabilities(log_probs: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
+    """π = exp(log π), by exp2: ten times faster than exp where π underflows to 0."""
+    return torch.exp2(log_probs * math.log2(math.e))
+
+
 def policy_ratio(
     log_probs: Float[Tensor, "*batch A"], old_log_probs: Float[Tensor, "*batch A"]
 ) -> Float[Tensor, "*batch A"]:
-    """ξ(a) = π(a | s) / π_old(a | s) of Eq. 13, for every action."""
-    return torch.exp(log_probs - old_log_probs)
+    """ξ(a) = π(a | s) / π_old(a | s) of Eq. 13, for every action; at most e^20."""
+    return torch.exp((log_probs - old_log_probs).clamp_max(MAX_LOG_RATIO))
 
 
 def neighbour_ratio(peers: PeerView) -> Float[Tensor, "B N"]:
     """ξ_{N_i} = Π_{j ∈ N_i} π^ij(a_j | s) / π^jj_old(a_j | s), Eq. 13; computed in log space."""
     log_ratio = (peers.weights * (peers.log_probs - peers.old_log_probs)).sum(dim=-1)
-    return torch.exp((log_ratio * peers.valid).sum(dim=-1))
+    return torch.exp((log_ratio * peers.valid).sum(dim=-1).clamp_max(MAX_LOG_RATIO))
 
 
 def clipped_surrogate(
@@ -89,7 +97,7 @@ def diverging(
     advantages: Float[Tensor, "*batch A"],
 ) -> Bool[Tensor, "*batch"]:
     """1_X of Eq. 14–15: (π(a)/π_ref(a)) Â ≥ Â, where the advantage drives the two apart."""
-    ratio = torch.exp(log_probs.detach() - reference_log_probs)
+    ratio = policy_ratio(log_probs.detach(), reference_log_probs)
     return (weights * (ratio * advantages - advantages)).sum(dim=-1) >= 0.0
 
 
@@ -97,7 +105,7 @@ def discrepancy(
     log_p: Float[Tensor, "*batch A"], log_q: Float[Tensor, "*batch A"], kind: Discrepancy
 ) -> Float[Tensor, "*batch"]:
     """‖p - q‖₂² (Eq. 16) or the total variation ½‖p - q‖₁, over the neighbour's actions."""
-    difference = log_p.exp() - log_q.exp()
+    difference = probabilities(log_p) - probabilities(log_q)
     if kind == "l2":
         return difference.square().sum(dim=-1)
     return 0.5 * difference.abs().sum(dim=-1)
@@ -109,7 +117,7 @@ class ObjectiveWeights:
 
     clip_eps: float = 0.2  # ε
     rho: float = 0.1  # ρ: suggestion π^ij towards the peer's policy π^jj (constraint b)
-    rho_follow: float = 0.1  # ρ': own policy π^ii towards the received suggestion π^ji (constraint c)
+    rho_follow: float = 0.1  # ρ': own policy π^ii towards received suggestions π^ji (constraint c)
     surrogate: Surrogate = "product"
     anchor: Discrepancy = "l2"  # distance of π^ij to π^jj
     follow: Discrepancy = "l2"  # distance of π^ii to π^ji
@@ -131,16 +139,18 @@ class Objective:
 def objective_terms(
     own: OwnView, peers: PeerView | None, received: ReceivedView | None, weights: ObjectiveWeights
 ) -> Objective:
-    """The terms of Eq. 16; `peers` and `received` are None in a gap of the exchange (Appendix A.4)."""
-    product = weights.surrogate == "product" and peers is not None
-    xi_neighbours = neighbour_ratio(peers) if product else None
-    suggestion = None if product or peers is None else suggestion_surrogate(peers) * peers.valid
+    """The terms of Eq. 16; `peers` and `received` are None in a gap of the exchange (A.4)."""
+    xi_neighbours = suggestion = None
+    if peers is not None and weights.surrogate == "product":
+        xi_neighbours = neighbour_ratio(peers)
+    elif peers is not None:
+        suggestion = suggestion_surrogate(peers) * peers.valid
     return Objective(
         surrogate=clipped_surrogate(own, weights.clip_eps, xi_neighbours) * own.valid,
         suggestion=suggestion,
         anchor_penalty=None if peers is None else anchor_penalty(peers, weights),
         follow_penalty=None if received is None else follow_penalty(own, received, weights),
-        entropy=-(own.log_probs.exp() * own.log_probs).sum(dim=-1) * own.valid,
+        entropy=-(probabilities(own.log_probs) * own.log_probs).sum(dim=-1) * own.valid,
     )
 
 
@@ -151,18 +161,19 @@ def anchor_penalty(peers: PeerView, weights: ObjectiveWeights) -> Float[Tensor, 
         active = active * diverging(
             peers.log_probs, peers.shared_log_probs, peers.weights, peers.advantages
         )
-    return weights.rho * active * discrepancy(peers.log_probs, peers.shared_log_probs, weights.anchor)
+    distance = discrepancy(peers.log_probs, peers.shared_log_probs, weights.anchor)
+    return weights.rho * active * distance
 
 
 def follow_penalty(
     own: OwnView, received: ReceivedView, weights: ObjectiveWeights
 ) -> Float[Tensor, "B N M"]:
     """ρ' 1_{X^ii} d(π^ii, π^ji)."""
-    mine = own.log_probs.unsqueeze(2)
+    mine = own.log_probs.unsqueeze(2).expand_as(received.log_probs)
     active = received.valid
     if weights.indicators:
         active = active * diverging(
-            mine.expand_as(received.log_probs),
+            mine,
             received.log_probs,
             own.weights.unsqueeze(2).expand_as(received.log_probs),
             own.advantages.unsqueeze(2).expand_as(received.log_probs),

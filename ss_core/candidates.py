@@ -1,0 +1,170 @@
+"""`CandidateBank`: policies and suggestions for worlds that describe every action by features.
+
+An action's logit is a linear part plus a small perceptron of its row of features, so the networks
+serve any number of actions. Which rows a suggestion network looks at is packed once an update.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from ss_core.stacks import (
+    Params,
+    forward_stack,
+    init_stack,
+    layers_under,
+    masked_log_softmax,
+)
+
+CACHED_FLOATS = 128 * 1024  # what is worked on at a time: half a megabyte
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRows:
+    """Whom agents make suggestions for, and what they see of those decisions.
+
+    The seen rows are packed: agent i's r-th row is decision b of its slot m with
+    `packed[i, r] = m·B + b`; `M·B` pads. Made once an update, it serves every pass.
+    """
+
+    receivers: Int[Tensor, "N M"]
+    public: Float[Tensor, "N R A G"] | None = None
+    packed: Int[Tensor, "N R"] | None = None
+
+
+def pack_peer_rows(
+    observations: Float[Tensor, "B N O"],
+    valid: Bool[Tensor, "B N M"],
+    receivers: Int[Tensor, "N M"],
+    candidate_size: int,
+    public_size: int,
+) -> PeerRows:
+    """The public features of neighbours' decisions, padding left out."""
+    if not candidate_size:
+        return PeerRows(receivers)
+    rows, agents = observations.shape[:2]
+    seen = valid.permute(1, 2, 0).flatten(1)  # N, M*B
+    longest = max(1, int(seen.sum(dim=1).max()))
+    order = torch.argsort((~seen).to(torch.int8), dim=1, stable=True)[:, :longest]
+    packed = torch.where(seen.gather(1, order), order, seen.shape[1])
+    slot, decision = order // rows, order % rows
+    at = decision * agents + receivers.gather(1, slot)
+    features = observations.unflatten(-1, (-1, candidate_size))[..., :public_size].flatten(0, 1)
+    public = features.contiguous().index_select(0, at.flatten()).unflatten(0, tuple(at.shape))
+    return PeerRows(receivers, public, packed)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateBank:
+    """An own network and one suggestion network per agent, both scoring actions one by one.
+
+    log π^ij = log π^jj + δ_i(public features of j's action) + const, with δ_i zero at first. The
+    receiver's private state and action mask come along in π^jj without being told.
+    """
+
+    params: Params  # `own_…` and `suggest_…`, each with layers and a linear part `skip`
+    num_agents: int
+    candidate_size: int
+
+    def own(
+        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+    ) -> Float[Tensor, "B N A"]:
+        """log π^ii from the agent's own rows of candidate features."""
+        rows = observations.unflatten(-1, (-1, self.candidate_size))
+        logits = score_rows(self.params, "own_", rows.transpose(0, 1))
+        return masked_log_softmax(logits.transpose(0, 1), mask)
+
+    def suggest(
+        self,
+        observations: Float[Tensor, "B N O"],
+        shared: Float[Tensor, "B N M A"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> Float[Tensor, "B N M A"]:
+        """log π^ij: what j said it would do, tilted by δ_i."""
+        assert where.public is not None
+        assert where.packed is not None
+        (n, m), b = where.receivers.shape, shared.shape[0]
+        scores = score_rows(self.params, "suggest_", where.public)
+        tilt = scores.new_zeros((n, m * b + 1, scores.shape[-1]))
+        tilt = tilt.scatter(1, where.packed.unsqueeze(-1).expand(scores.shape), scores)
+        logits = shared + tilt[:, :-1].unflatten(1, (m, b)).permute(2, 0, 1, 3)
+        return torch.log_softmax(logits, dim=-1)  # what is illegal for j has no chance in `shared`
+
+
+def score_rows(
+    params: Params, prefix: str, rows: Float[Tensor, "N R A F"]
+) -> Float[Tensor, "N R A"]:
+    """Linear part plus perceptron of every row of features."""
+    x = rows.flatten(1, 2).transpose(1, 2)  # long rows last, so that each layer is contiguous
+    layers, skip = layers_under(prefix, params), params[f"{prefix}skip"]
+    if not layers:
+        score = torch.bmm(skip.transpose(1, 2), x)
+    elif len(layers) == 4:
+        score = _OneHiddenLayer.apply(x, layers["w0"], layers["b0"], layers["w1"], skip)
+        score = score + layers["b1"]
+    else:
+        score = torch.bmm(skip.transpose(1, 2), x)
+        score = score + forward_stack(layers, x.transpose(1, 2)).transpose(1, 2)
+    return score.squeeze(1).unflatten(1, rows.shape[1:3])
+
+
+class _OneHiddenLayer(torch.autograd.Function):
+    """skipᵀ x + w1ᵀ relu(w0ᵀ x + b0), for rows that are constants.
+
+    Memory, not arithmetic, is what this costs: hidden layers are made for a few agents at a time,
+    stay in the cache, and are made again for the gradient. One product serves all that reads x.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, x: Tensor, w0: Tensor, b0: Tensor, w1: Tensor, skip: Tensor
+    ) -> Tensor:
+        first = torch.cat([w0, skip], dim=-1)  # N, F, H + 1
+        after = torch.nn.functional.pad(w1, (0, 0, 0, 1), value=1.0)  # the linear part as it is
+        ctx.save_for_backward(x, first, b0, after)
+        score = x.new_empty((x.shape[0], 1, x.shape[2]))
+        for some in _few_agents(x, first):
+            torch.bmm(after[some].mT, _hidden(x[some], first[some], b0[some]), out=score[some])
+        return score
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        x, first, b0, after = ctx.saved_tensors
+        (grad,) = grad_outputs
+        grad_first, grad_after = torch.empty_like(first), torch.empty_like(after)
+        grad_b0 = torch.empty_like(b0)
+        for some in _few_agents(x, first):
+            hidden = _hidden(x[some], first[some], b0[some])
+            torch.bmm(hidden, grad[some].mT, out=grad_after[some])
+            active = hidden.sign_()
+            active[:, -1] = 1.0
+            grad_hidden = active.mul_(after[some]).mul_(grad[some])
+            torch.bmm(x[some], grad_hidden.mT, out=grad_first[some])
+            torch.sum(grad_hidden[:, :-1], dim=2, out=grad_b0[some, 0])
+        return None, grad_first[..., :-1], grad_b0, grad_after[:, :-1], grad_first[..., -1:]
+
+
+def _hidden(x: Tensor, first: Tensor, b0: Tensor) -> Tensor:
+    out = torch.bmm(first.mT, x)
+    out[:, :-1].add_(b0.mT).relu_()
+    return out
+
+
+def _few_agents(x: Tensor, first: Tensor) -> list[slice]:
+    """Agents whose hidden layers fit the cache together."""
+    step = max(1, CACHED_FLOATS // (first.shape[2] * x.shape[2]))
+    return [slice(start, start + step) for start in range(0, x.shape[0], step)]
+
+
+def init_candidates(
+    prefix: str, num_agents: int, sizes: tuple[int, ...], generator: torch.Generator
+) -> Params:
+    """A zero linear part, and a perceptron with zero output where `sizes` has a hidden layer."""
+    skip = torch.zeros((num_agents, sizes[0], 1), device=generator.device, requires_grad=True)
+    layers = init_stack((num_agents,), sizes, generator, zero_last=True) if len(sizes) > 2 else {}
+    return {f"{prefix}{k}": w for k, w in layers.items()} | {f"{prefix}skip": skip}

@@ -1,0 +1,74 @@
+"""Stacked perceptrons: many networks as one stack of weights and one batched product per layer.
+
+Parameters are plain dicts of leaf tensors whose first axes are the stack. What the networks mean
+(policies, suggestions, values) lives in `networks.py` and `candidates.py`.
+"""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Params = dict[str, Tensor]
+
+
+def init_stack(
+    stack: tuple[int, ...],
+    sizes: tuple[int, ...],
+    generator: torch.Generator,
+    *,
+    zero_last: bool = False,
+) -> Params:
+    """Weights of a stack of perceptrons; uniform within 1/sqrt(fan in), as torch's Linear.
+
+    Keys are `w0, b0, w1, …`; shapes `(*stack, fan in, fan out)` and `(*stack, 1, fan out)`.
+    """
+    params: Params = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        bound = 0.0 if zero_last and layer == len(sizes) - 2 else fan_in**-0.5
+        params[f"w{layer}"] = _uniform((*stack, fan_in, fan_out), bound, generator)
+        params[f"b{layer}"] = _uniform((*stack, 1, fan_out), bound, generator)
+    return params
+
+
+def _uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator) -> Tensor:
+    drawn = torch.rand(shape, generator=generator, device=generator.device)
+    return ((2.0 * drawn - 1.0) * bound).requires_grad_()
+
+
+def forward_stack(
+    params: Params, x: Float[Tensor, "S B I"], *, first_layer: int = 0
+) -> Float[Tensor, "S B K"]:
+    """ReLU perceptrons of a flat stack: one batched matrix product per layer.
+
+    With `first_layer` > 0, `x` is what the layers before it gave, their ReLU included.
+    """
+    layers = len(params) // 2
+    for layer in range(first_layer, layers):
+        x = torch.baddbmm(params[f"b{layer}"], x, params[f"w{layer}"])
+        if layer < layers - 1:
+            x = x.relu_()  # in place: neither gradient needs what was there before
+    return x
+
+
+def layers_under(prefix: str, params: Params) -> Params:
+    """The layers `w0, b0, …` that carry a prefix in a larger dict of parameters."""
+    names = {k: k.removeprefix(prefix) for k in params if k.startswith(prefix)}
+    return {name: params[k] for k, name in names.items() if name[0] in "wb"}
+
+
+def masked_log_softmax(
+    logits: Float[Tensor, "*batch A"], mask: Bool[Tensor, "*batch A"] | None
+) -> Float[Tensor, "*batch A"]:
+    """Log probabilities; illegal actions get a huge negative logit and so probability 0."""
+    if mask is not None:
+        logits = logits.masked_fill(~mask, -1e9)
+    return torch.log_softmax(logits, dim=-1)
+
+
+def at_neighbours(
+    x: Float[Tensor, "B N *K"] | Bool[Tensor, "B N *K"], neighbours: Int[Tensor, "N M"]
+) -> Float[Tensor, "B N M *K"] | Bool[Tensor, "B N M *K"]:
+    """`x[b, n, …]` of every agent's neighbours: `[b, i, m, …] = x[b, neighbours[i, m], …]`."""
+    return x.index_select(1, neighbours.reshape(-1)).unflatten(1, tuple(neighbours.shape))
