@@ -29,6 +29,7 @@ from ss_core.traces import TraceWriter, predicted_bytes
 SHOWN = {  # rows of the table, in order, and what people call them
     "asap": "ASAP (no control)",
     "herd": "HERD (price only)",
+    "random_among_candidates": "random candidate plans",
     "independent": "selfish, learned",
     "nash": "Nash equilibrium",
     "nash_among_candidates": "Nash among the candidate plans",

@@ -33,7 +33,7 @@ from ss_core.traces import TraceWriter
 from ss_core.train import Training, train
 from ss_core.workers import Report, Stop
 
-POPULATION, HELD_OUT, PAST = 0, 2, 3  # streams of random numbers below a seed
+POPULATION, HELD_OUT, PAST, RANDOM_PLANS = 0, 2, 3, 4  # streams of random numbers below a seed
 PAST_DAYS = 8  # from which the forecasting planner knows what is to come
 CALIBRATION_UPDATES = 6
 
@@ -205,7 +205,13 @@ def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     restricted = nash(days, tariff, replace(config.search, num_random_starts=0), plans)[0]
     report(3, 4, "certificate")
     certificate = certify_dilemma(days, tariff, found, config=config.search)
-    schedules = (*found.schedules, replace(restricted, name="nash_among_candidates"))
+    rng = np.random.default_rng([config.seed, RANDOM_PLANS])
+    pick = rng.random(plans.legal.shape) * plans.legal
+    schedules = (
+        *found.schedules,
+        replace(restricted, name="nash_among_candidates"),
+        chosen_schedule("random_among_candidates", days, plans, pick.argmax(axis=1)),
+    )
     tensors = {f"{s.name}/job_kw": torch.from_numpy(s.job_kw).float() for s in schedules}
     tensors |= {f"{s.name}/delay_eur": torch.from_numpy(s.delay_eur) for s in schedules}
     tensors["lower_bound_eur"] = torch.from_numpy(found.lower_bound_eur)
