@@ -1,1 +1,1 @@
-"""Suggestion Sharing: the learner, the exchange and the record. Knows tensors and agents, no domain."""
+"""Suggestion Sharing: learner, exchange and record. Knows tensors and agents, no domain."""

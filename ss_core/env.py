@@ -34,7 +34,7 @@ class Step:
     rewards: Float[Tensor, "E N"]  # of the step just taken; zeros after reset
     terminated: Bool[Tensor, " E"]  # a true end: nothing of value follows
     truncated: Bool[Tensor, " E"]  # a time limit: the value of `next_observations` still counts
-    next_observations: Float[Tensor, "E N O"]  # successor of the step just taken, before any auto-reset
+    next_observations: Float[Tensor, "E N O"]  # successor of this step, before any auto-reset
     action_mask: Bool[Tensor, "E N A"] | None = None  # True = legal
     neighbours: Bool[Tensor, "E N N"] | None = None  # (sender, receiver): who may talk to whom now
 
@@ -61,9 +61,9 @@ class VectorEnv(Protocol):
 class Counterfactuals:
     """An agent's own return under each alternative action, everything else as it happened.
 
-    Values are returns of the whole episode relative to what happened (0 at the action taken), computed
-    by the agent itself from public formulas. `peers[t, e, i, m, a]` is what agent i's return would have
-    been had its m-th neighbour taken action a instead.
+    Values are returns of the whole episode relative to what happened (0 at the action taken),
+    computed by the agent itself from public formulas. `peers[t, e, i, m, a]` is what agent i's
+    return would have been had its m-th neighbour taken action a instead.
     """
 
     own: Float[Tensor, "T E N A"]
@@ -75,5 +75,5 @@ class CounterfactualEnv(Protocol):
     """A `VectorEnv` whose rewards follow public formulas, so that agents can judge alternatives."""
 
     def counterfactual_rewards(self, neighbours: Int[Tensor, "N M"]) -> Counterfactuals:
-        """Alternatives of the episode that just ended; `neighbours[i, m]` is the peer i thinks about."""
+        """Alternatives of the episode just ended; `neighbours[i, m]` is whom i thinks about."""
         ...

@@ -61,8 +61,8 @@ class RunLockedError(SuggestionSharingError):
     exit_code = 8
 
 
-class Interrupted(SuggestionSharingError):
-    """A signal stopped the run after a clean checkpoint; `exit_code` is 128 + the signal's number."""
+class Interrupted(SuggestionSharingError):  # noqa: N818 - what happened is no error
+    """A signal stopped the run after a clean checkpoint; `exit_code` is 128 + its number."""
 
     code = "SS-I130"
 

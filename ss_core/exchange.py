@@ -89,7 +89,7 @@ def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
 
 def invert(receivers: Int[Tensor, "N M"], linked: Bool[Tensor, "N M"]) -> Neighbourhood:
     """Complete the lists of receivers by the lists of senders."""
-    n, m = receivers.shape
+    n = receivers.shape[0]
     incoming: list[list[tuple[int, int]]] = [[] for _ in range(n)]
     for i, (row, flags) in enumerate(zip(receivers.tolist(), linked.tolist(), strict=True)):
         for slot, (j, flag) in enumerate(zip(row, flags, strict=True)):
@@ -121,7 +121,7 @@ class LedgerRow:
 
 @dataclass(slots=True)
 class Ledger:
-    """Messages and floats by kind, sender and receiver: totals, and the rows since the last flush."""
+    """Messages and floats by kind, sender, receiver: totals, and the rows since the last flush."""
 
     num_agents: int
     totals: dict[str, Int[np.ndarray, "2 N N"]] = field(default_factory=dict)  # messages, floats
@@ -207,9 +207,9 @@ class Channel:
         valid: Bool[Tensor, "B N M"],
         update: int,
     ) -> Float[Tensor, "B N M *K"]:
-        """Each j tells those who make suggestions for it; result[b, i, m] is from j = receivers[i, m].
+        """Each j tells those who suggest to it; result[b, i, m] is from j = receivers[i, m].
 
-        `valid[b, i, m]` says at which of j's decisions there is something to tell; only these count.
+        `valid[b, i, m]` says at which of j's decisions there is something to tell: these count.
         """
         floats = int(payload[0, 0].numel()) if payload.numel() else 0
         self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)

@@ -33,14 +33,14 @@ class LearnerConfig:
     algorithm: AlgorithmName = "ss"
     architecture: Architecture = "independent"
     hidden: tuple[int, ...] = (128, 64)
-    suggestion_hidden: tuple[int, ...] | None = None  # of `shared` suggestion nets; None: as `hidden`
+    suggestion_hidden: tuple[int, ...] | None = None  # of `shared`; None: as `hidden`
     critic_hidden: tuple[int, ...] = (128, 64)
     zero_logits: bool = False  # start all policies uniform
     num_envs: int = 1  # episodes per update
     num_updates: int = 300
     num_epochs: int = 3  # K
     actor_lr: float = 1e-4
-    suggestion_lr: float = 1e-4  # of the suggestion networks; equal to actor_lr where they share nets
+    suggestion_lr: float = 1e-4  # of `shared` suggestion networks
     critic_lr: float = 1e-4
     final_lr_fraction: float = 1.0  # linear decay of all rates to this fraction
     gamma: float = 0.99
@@ -51,7 +51,7 @@ class LearnerConfig:
     counterfactuals: bool = False  # use the env's own-reward alternatives where it offers them
     old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
     agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
-    scale_rho_follow: bool = False  # ρ' = ρ_follow · (N - 1) / m: unbiased for m of N - 1 neighbours
+    scale_rho_follow: bool = False  # ρ' = ρ_follow · (N - 1) / m: m stand for N - 1
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
 

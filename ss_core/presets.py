@@ -16,9 +16,7 @@ Regime = Literal["paper", "gradient", "norm"]
 
 REGIMES: dict[Regime, ObjectiveWeights] = {
     "paper": ObjectiveWeights(rho=0.1, rho_follow=0.1),
-    "gradient": ObjectiveWeights(
-        rho=0.1, rho_follow=0.1, surrogate="additive", indicators=False
-    ),
+    "gradient": ObjectiveWeights(rho=0.1, rho_follow=0.1, surrogate="additive", indicators=False),
     "norm": ObjectiveWeights(rho=0.1, rho_follow=1.0, surrogate="additive", follow="tv"),
 }
 

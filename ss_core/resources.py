@@ -1,4 +1,4 @@
-"""Where the shipped data lies: `data/` beside the packages in a checkout, a data folder in a wheel."""
+"""Where shipped data lies: `data/` beside the packages in a checkout, a data folder in a wheel."""
 
 from pathlib import Path
 
@@ -16,4 +16,6 @@ def data_path(relative: str) -> Path:
         path = folder / relative
         if path.exists():
             return path
-    raise FileNotFoundError(f"no shipped data {relative!r} under {root / WHEEL_FOLDER} or {root / 'data'}")
+    raise FileNotFoundError(
+        f"no shipped data {relative!r} under {root / WHEEL_FOLDER} or {root / 'data'}"
+    )

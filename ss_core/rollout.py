@@ -1,8 +1,9 @@
 """Collecting one episode of every environment copy, and laying decisions side by side.
 
-A rollout is dense in time. Where agents decide seldom (most rows have one legal action), `gather_decisions` keeps only real decisions: row b
-of agent n is then n's b-th decision, and rows of different agents no longer share a time. It serves
-architectures whose suggestions need nothing of the sender's own state (`CandidateBank`).
+A rollout is dense in time. Where agents decide seldom (most rows have one legal action),
+`gather_decisions` keeps only real decisions: row b of agent n is then n's b-th decision, and rows
+of different agents no longer share a time. It serves architectures whose suggestions need nothing
+of the sender's own state (`CandidateBank`).
 """
 
 from dataclasses import dataclass
@@ -147,9 +148,7 @@ def at_rows(x: Tensor, rows: Int[Tensor, "B N"]) -> Tensor:
     return x[rows, agent]
 
 
-def at_peer_rows(
-    x: Tensor, rows: Int[Tensor, "B N"], receivers: Int[Tensor, "N M"]
-) -> Tensor:
+def at_peer_rows(x: Tensor, rows: Int[Tensor, "B N"], receivers: Int[Tensor, "N M"]) -> Tensor:
     """Agent i's values `[T*E, N(, M, …)]` at its neighbours' rows: `[B, N, M(, …)]`.
 
     With a slot axis in `x` (per-neighbour values) slot m is read, otherwise i's own value.

@@ -62,4 +62,6 @@ def _summed_alternatives(
     agent = torch.arange(own.shape[1])[None, :].expand_as(decisions.rows)
     at = (decisions.rows[decisions.valid], agent[decisions.valid])
     own[at] += others[decisions.valid]
-    return Counterfactuals(own=own.unflatten(0, table.own.shape[:2]), peers=table.peers[:, :, :, :0])
+    return Counterfactuals(
+        own=own.unflatten(0, table.own.shape[:2]), peers=table.peers[:, :, :, :0]
+    )
