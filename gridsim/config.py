@@ -160,7 +160,7 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     return replace_paths(config, paths)
 
 
-def _budget(budget: Mapping[str, float] | None, num_envs: Any) -> dict[str, Any]:
+def _budget(budget: Mapping[str, int | float] | None, num_envs: Any) -> dict[str, Any]:
     match budget:
         case None:
             return {}

@@ -19,7 +19,7 @@ from gridsim.config import ScenarioConfig
 from gridsim.env import SchedulingEnv, World
 from gridsim.forecast import LoadHistory
 from gridsim.households import Days, draw_days, draw_population
-from gridsim.joint_schedules import Schedule, stepwise_schedule
+from gridsim.joint_schedules import Schedule, chosen_schedule, stepwise_schedule
 from gridsim.profiles import load_profiles
 from gridsim.quarter_hourly import QuarterHourlyEnv
 from gridsim.tariff import build_tariff

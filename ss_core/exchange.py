@@ -58,7 +58,7 @@ class Neighbourhood:
 def all_to_all(num_agents: int) -> Neighbourhood:
     """Everybody talks to everybody else."""
     others = [[j for j in range(num_agents) if j != i] for i in range(num_agents)]
-    receivers = torch.tensor(others).reshape(num_agents, num_agents - 1)
+    receivers = torch.tensor(others, dtype=torch.long).reshape(num_agents, num_agents - 1)
     return invert(receivers, torch.ones_like(receivers, dtype=torch.bool))
 
 
