@@ -1,10 +1,10 @@
-"""How much of the Nash-to-optimum gap learners close, over seeds; each seed draws its own households.
+"""How much of the Nash-to-optimum gap learners close, over seeds with households of their own.
 
     .venv/bin/python benchmarks/gap.py --seeds 5 --households 50 --variants ss,independent
 
 Every seed has its own population, training days, held-out days and networks. A seed's figure is
 (Σ C_Nash - Σ C) / (Σ C_Nash - Σ C_optimum) over its held-out days and plays; printed are the
-interquartile mean over seeds with its 95 % bootstrap interval, and the whole learning curve in JSON.
+interquartile mean over seeds with its 95 % bootstrap interval; `--out` keeps the whole curves.
 """
 
 import argparse
@@ -97,7 +97,8 @@ def summary(rows: list[dict]) -> str:
         f"{rows[0]['variant']:22s} N={rows[0]['households']:<4d} {100 * interval.estimate:6.1f} "
         f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] % of the gap"
         f"  (seeds: {', '.join(f'{100 * v:.0f}' for v in values)};"
-        f" Nash among plans {100 * among:.0f} %; dilemma {100 * np.mean([r['dilemma'] for r in rows]):.0f} %;"
+        f" Nash among plans {100 * among:.0f} %;"
+        f" dilemma {100 * np.mean([r['dilemma'] for r in rows]):.0f} %;"
         f" {np.mean([r['cpu_s'] for r in rows]):.0f} CPU s;"
         f" {np.mean([r['kb_per_household'] for r in rows]):,.0f} kB/household)"
     )
@@ -105,7 +106,8 @@ def summary(rows: list[dict]) -> str:
 
 def main() -> None:
     """Run the variants over seeds, two processes at a time."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    as_written = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=100, help="tuning used seeds 0 to 9")
     parser.add_argument("--households", type=int, default=50)

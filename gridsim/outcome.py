@@ -114,9 +114,7 @@ def conclude(run: RunDirectory, config: ScenarioConfig, grid: Grid) -> dict[str,
             for name, gap in gaps.items()
         },
         "certificate": referred.state["certificate"],
-        "audit": {
-            name: {k: getattr(a, k) for k in a.__slots__} for name, a in audits.items()
-        },
+        "audit": {name: {k: getattr(a, k) for k in a.__slots__} for name, a in audits.items()},
         "kpis": {
             name: {k: s.mean for k, s in summary.items()} for name, summary in figures.items()
         },
@@ -142,10 +140,14 @@ def _table(
             "h over 100 %": round(mean_of(summary, "trafo_overload_h"), 2),
             "min vm_pu": round(mean_of(summary, "vm_min_pu"), 3),
             "losers %": _losers(summary),
-            "kB exchanged/household": round(bytes_each[name] / 1000, 1) if name in bytes_each else "",
+            "kB exchanged/household": _kilobytes(bytes_each, name),
         }
         for name, summary in figures.items()
     ]
+
+
+def _kilobytes(bytes_each: Mapping[str, float], name: str) -> float | str:
+    return round(bytes_each[name] / 1000, 1) if name in bytes_each else ""
 
 
 def _percent(gap: Interval | None) -> str:
@@ -198,8 +200,8 @@ def _notes(
         "gap closed = (C_Nash - C) / (C_Nash - C_optimum), 95 % interval over days and plays",
         f"optimum certified to {100 * (optimum - bound) / bound:.2f} %; Nash to "
         f"{certificate['epsilon_ct']:.2f} ct per household and day",
-        f"others' cooperation helps whatever one does: {100 * certificate['premise_share']:.1f} % of "
-        f"{certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
+        f"others' cooperation helps whatever one does: {100 * certificate['premise_share']:.1f} % "
+        f"of {certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
         f"{100 * certificate['tempted_share']:.0f} % of households",
         f"exchanged between households: {crossed or 'nothing'}",
         f"pandapower re-solved {steps} steps: max |dV| {worst:.1e} p.u., energy balance "
@@ -319,6 +321,3 @@ def _write_incidents(
                     "detail": "power flow did not converge",
                 },
             )
-
-
-

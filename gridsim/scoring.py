@@ -1,4 +1,4 @@
-"""From schedules to figures: what they cost, what they do to the feeder, and with what certainty."""
+"""From schedules to figures: what they cost, what they do to the feeder, how certain that is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -125,7 +125,9 @@ def write_network_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int)
     flow, feeder = row.power_flow, grid.feeder
     days = len(row.schedule.load_kw)
 
-    def write(table: str, key: str, names: tuple[str, ...], columns: Mapping[str, np.ndarray]) -> None:
+    def write(
+        table: str, key: str, names: tuple[str, ...], columns: Mapping[str, np.ndarray]
+    ) -> None:
         if not names:
             return
         shape = (days, len(names), STEPS_PER_DAY)
