@@ -132,7 +132,8 @@ def cli() -> None:
     "--workers",
     type=click.IntRange(1, 256),
     envvar="SS_WORKERS",
-    help="Processes for the references.",
+    show_default="2",
+    help="Processes at a time, for the learners and the references.",
 )
 @click.option(
     "--trace",

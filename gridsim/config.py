@@ -1,7 +1,8 @@
 """The scenario's configuration: one frozen dataclass, its presets, and how requests change it."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from ss_core.presets import Regime, in_regime, paper_learner
 from ss_core.schema import TraceLevel
 
 Preset = Literal["tuned", "paper", "sampled"]
+Check = tuple[bool, str]  # whether a value fits, and what to say if not
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
@@ -48,24 +50,38 @@ class ScenarioConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
 
     def __post_init__(self) -> None:
+        for fits, message in (*self._counts(), *self._ranges(), *self._combinations()):
+            if not fits:
+                raise ValueError(message)
+
+    def _counts(self) -> Iterator[Check]:
         for name in ("households", "days", "policy_samples", "evaluations", "commit_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: at least 1")
-        if not 3 <= self.num_actions <= 96:
-            raise ValueError(f"num_actions={self.num_actions}: between 3 and 96 schedules")
-        if not 0.0 < self.power_factor <= 1.0:
-            raise ValueError(f"power_factor={self.power_factor}: above 0, at most 1")
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed}: 0 or more")
-        if not DEVICE.fullmatch(self.device):
-            raise ValueError(f"device={self.device!r}: cpu, cuda or cuda:N")
-        if self.variant == "quarter_hourly" and self.learner.counterfactuals:
-            raise ValueError(
-                "variant='quarter_hourly': alternatives are known of whole jobs only; "
-                "set learner.counterfactuals=false"
-            )
-        if self.budget_seconds is not None and not self.budget_seconds > 0:
-            raise ValueError(f"budget_seconds={self.budget_seconds}: above 0")
+            value = getattr(self, name)
+            yield value >= 1, f"{name}={value}: at least 1"
+        for name in ("seed", "audit_steps"):
+            value = getattr(self, name)
+            yield value >= 0, f"{name}={value}: 0 or more"
+
+    def _ranges(self) -> Iterator[Check]:
+        n, phi, kva = self.num_actions, self.power_factor, self.kva_per_household
+        yield 3 <= n <= 96, f"num_actions={n}: between 3 and 96 schedules"
+        yield 0.0 < phi <= 1.0, f"power_factor={phi}: above 0, at most 1"
+        yield kva is None or 0 < kva < math.inf, f"kva_per_household={kva}: above 0"
+        seconds = self.budget_seconds
+        yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
+        known = DEVICE.fullmatch(self.device) is not None
+        yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
+
+    def _combinations(self) -> Iterator[Check]:
+        yield (
+            self.variant == "per_job" or not self.learner.counterfactuals,
+            "variant='quarter_hourly': alternatives are known of whole jobs only; "
+            "set learner.counterfactuals=false",
+        )
+        yield (
+            self.households > 1 or self.learner.algorithm != "centralised",
+            "households=1: algorithm='centralised' needs two or more",
+        )
 
     @property
     def feeder_name(self) -> str:

@@ -41,6 +41,7 @@ SHOWN = {  # rows of the table, in order, and what people call them
 }
 TRACED = ("asap", "nash", "independent", "ss", "centralised", "optimum")
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
+METRICS = 20  # numbers of a learner per update, at most
 BOOTSTRAP, AUDIT = 5, 6  # streams of random numbers below a seed
 
 
@@ -53,28 +54,41 @@ def learners(config: ScenarioConfig) -> list[str]:
 
 def announce(config: ScenarioConfig, grid: Grid) -> str:
     """What will happen, and how much it will write."""
-    rows = _traced_rows(config, grid)
-    size = predicted_bytes(rows, level=config.trace) / 1e6
+    size = traced_bytes(config, grid) / 1e6
+    most = "at most" if config.budget_seconds is None else "about"  # updates are not known yet
     return (
         f"{config.households} households on {grid.feeder.name}, transformer "
-        f"{grid.feeder.transformer_sn_mva * 1000:.0f} kVA; trace at most {size:.0f} MB"
+        f"{grid.feeder.transformer_sn_mva * 1000:.0f} kVA; trace {most} {size:.1f} MB"
     )
 
 
-def _traced_rows(config: ScenarioConfig, grid: Grid) -> dict[str, int]:
+def traced_bytes(config: ScenarioConfig, grid: Grid) -> int:
+    """How many bytes of traces and metrics the run will leave, generously."""
+    commits = -(-config.learner.num_updates // config.commit_every)
+    while_learning = predicted_bytes(_learning_rows(config), level=config.trace, parts=commits)
+    return while_learning + predicted_bytes(_scored_rows(config, grid), level=config.trace)
+
+
+def _learning_rows(config: ScenarioConfig) -> dict[str, int]:
+    others, exchange = config.households - 1, config.learner.exchange
+    random = exchange.protocol == "random" and config.learner.algorithm == "ss"
+    m = min(exchange.num_neighbours, others) if random else others
+    kinds = {"ss": 3, "centralised": 1, "independent": 0}[config.learner.algorithm]
+    return {
+        "message": kinds * config.households * m * config.learner.num_updates,
+        "metric": METRICS * len(learners(config)) * config.learner.num_updates,
+    }
+
+
+def _scored_rows(config: ScenarioConfig, grid: Grid) -> dict[str, int]:
     traced = 3 + len(learners(config))
     steps = traced * config.days * STEPS_PER_DAY
-    m = min(config.learner.exchange.num_neighbours, config.households - 1)
-    if config.learner.exchange.protocol != "random":
-        m = config.households - 1
-    talks = config.learner.algorithm != "independent"
     return {
         "household_step": steps * config.households,
         "feeder_step": steps,
         "bus_step": steps * len(grid.feeder.bus_index),
         "line_step": steps * len(grid.feeder.line_index),
         "trafo_step": steps * len(grid.feeder.trafo_index),
-        "message": talks * 3 * config.households * m * config.learner.num_updates,
         "agent_decision": len(learners(config)) * config.days * config.households * 6,
         "agent": config.households,
         "kpi": 20 * len(SHOWN),

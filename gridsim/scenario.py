@@ -20,7 +20,7 @@ Progress = Callable[[str, float, float, str], None]
 Result = dict[str, Any]
 
 MIN_FREE_BYTES = 200_000_000
-DEFAULT_WORKERS = 2
+DEFAULT_WORKERS, MAX_WORKERS = 2, 256
 
 
 def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
@@ -41,7 +41,7 @@ def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
 def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     progress("prepare", 0, 1, "settings and feeder; then learning, references, scores, audit")
     overrides = dict(request["overrides"])
-    workers = int(overrides.pop("workers", DEFAULT_WORKERS))
+    workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
     config = _config(request, overrides)
     if request["dry_run"]:
         return _dry_run(config, request["origins"])
@@ -54,6 +54,12 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
         result = _carry_out(run, config, checked, workers, progress)
         run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
     return result | {"run_dir": str(run.path)}
+
+
+def _checked_workers(value: Any) -> int:
+    if not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
+        raise ConfigError(f"workers={value!r}: an integer from 1 to {MAX_WORKERS}")
+    return value
 
 
 def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "ScenarioConfig":
