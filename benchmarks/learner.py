@@ -80,6 +80,7 @@ class Case:
             actions=torch.randint(0, a, (b, n), generator=draw),
             old_log_probs=old,
             action_mask=None,
+            num_steps=b,
         )
         advantages = torch.randn((b, 1, n), generator=draw)
         self.judgement: Judgement = judge_samples(advantages, self.decisions, self.where, a)

@@ -118,7 +118,7 @@ def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:
         learner,
         counterfactuals=False,
         gae_lambda=0.95,
-        advantage_scale="common",
+        advantage_scale="centred",
         critic_lr=1e-3,
         critic_hidden=(32,),
     )
@@ -137,7 +137,7 @@ def preset_config(preset: str) -> ScenarioConfig:
             tuned_learner(),
             counterfactuals=False,
             gae_lambda=1.0,
-            advantage_scale="common",
+            advantage_scale="centred",
             critic_lr=1e-3,
             critic_hidden=(32,),
             num_envs=16,

@@ -49,19 +49,18 @@ def sampled_advantages(
 def scaled_advantages(
     learner: Learner, advantages: Float[Tensor, "T E N"], decisions: Decisions
 ) -> Float[Tensor, "T E N"]:
-    """Centred per agent and divided by the running maximum of their spread, if so configured.
+    """`centred`: less the agent's own mean; `per_agent`: also in units of its own largest spread.
 
-    `per_agent` measures every agent in units of its own spread, `common` all in the spread of all:
-    with it one unit stays one unit of reward for everybody.
+    Both use the agent's own advantages only. `centred` keeps one unit of reward the same for all.
     """
     if learner.config.advantage_scale == "none":
         return advantages
     own, valid = at_rows(flatten(advantages), decisions.rows), decisions.valid
     count = valid.sum(dim=0).clamp_min(1)
     mean = (own * valid).sum(dim=0) / count
+    if learner.config.advantage_scale == "centred":
+        return advantages - mean
     variance = ((own - mean).square() * valid).sum(dim=0) / count
-    if learner.config.advantage_scale == "common":
-        variance = ((variance * count).sum() / count.sum()).expand_as(variance)
     learner.advantage_std = torch.maximum(learner.advantage_std, variance.sqrt())
     return (advantages - mean) / learner.advantage_std.clamp_min(1e-8)
 

@@ -46,7 +46,7 @@ class LearnerConfig:
     gamma: float = 0.99
     gae_lambda: float = 0.98
     max_grad_norm: float = 0.0  # per agent; 0 = off
-    advantage_scale: Literal["none", "per_agent", "common"] = "none"  # divide by a running-max std
+    advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see judgement.py
     kappa: KappaKind = "mean"
     counterfactuals: bool = False  # use the env's own-reward alternatives where it offers them
     old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass

@@ -41,11 +41,7 @@ class Decisions:
     actions: Int[Tensor, "B N"]
     old_log_probs: Float[Tensor, "B N A"]
     action_mask: Bool[Tensor, "B N A"] | None
-
-    @property
-    def mean_count(self) -> float:
-        """Decisions per agent, averaged: the common normaliser of all agents' objectives."""
-        return max(1.0, float(self.valid.sum()) / self.valid.shape[1])
+    num_steps: int  # T*E: what every agent divides its objective by, whatever others decided
 
 
 def collect_rollout(
@@ -114,6 +110,7 @@ def all_decisions(rollout: Rollout) -> Decisions:
         actions=actions,
         old_log_probs=flatten(rollout.log_probs),
         action_mask=None if mask is None else flatten(mask),
+        num_steps=b,
     )
 
 
@@ -134,6 +131,7 @@ def gather_decisions(rollout: Rollout) -> Decisions:
         actions=dense.actions[order, agent],
         old_log_probs=dense.old_log_probs[order, agent],
         action_mask=dense.action_mask[order, agent],
+        num_steps=dense.num_steps,
     )
 
 

@@ -65,7 +65,7 @@ def update_actors(
     """K passes of Algorithm 1; `where` is None when nothing is exchanged at this update."""
     config = learner.config
     learner.kappa = kappa(judgement.sizes, decisions.valid, config.kappa, learner.kappa)
-    weights, count = _weights(learner, where), decisions.mean_count
+    weights, count = _weights(learner, where), decisions.num_steps
     talk = None if where is None else _announce(learner, decisions, channel, where, update)
     in_turn = config.agent_order == "sequential"
     turns: list[int | None] = list(range(learner.spec.num_agents)) if in_turn else [None]
