@@ -8,7 +8,7 @@ from torch import Tensor
 from ss_core.env import EnvSpec
 from ss_core.learner import Learner, LearnerConfig, build_learner
 from ss_core.networks import ActorBank, Architecture, build_actors
-from ss_core.rollout import Decisions
+from ss_core.rollout import Decisions, sample_actions
 
 # (architecture, candidate features): all four banks
 BANKS: tuple[tuple[Architecture, int], ...] = (
@@ -77,9 +77,10 @@ def random_decisions(
         rows=torch.arange(rows)[:, None].expand(rows, n),
         valid=torch.ones((rows, n), dtype=torch.bool) if mask is None else mask.sum(dim=-1) > 1,
         observations=observations,
-        actions=torch.distributions.Categorical(logits=old).sample(),
+        actions=sample_actions(old, draw),
         old_log_probs=old,
         action_mask=mask,
+        num_steps=rows,
     )
 
 

@@ -83,7 +83,7 @@ def test_dense_decisions_keep_every_step_and_mark_the_real_ones() -> None:
     decisions = all_decisions(sparse_rollout())
     assert decisions.rows.tolist() == [[0, 0], [1, 1], [2, 2]]
     assert decisions.valid.tolist() == [[True, False], [False, True], [True, False]]
-    assert decisions.mean_count == 1.5
+    assert decisions.num_steps == 3
 
 
 def test_gathered_decisions_are_the_real_ones_of_each_agent() -> None:
