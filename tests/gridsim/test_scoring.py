@@ -190,7 +190,7 @@ def test_the_lines_of_the_readme_read_the_tables(run: Path) -> None:
         "    print(len(x.collect() if hasattr(x, 'collect') else x))",
     ]
     calls = readme_lines("pandas.") + readme_lines("polars.")
-    queries = [re.findall(r'"(.*)"', line)[0] for line in readme_lines("duckdb -c")]
+    queries = [re.findall(r'"(.*)"', line)[0] for line in readme_lines(".venv/bin/duckdb -c")]
     assert calls
     assert queries
     households = "runs/*/traces/household_step/*.parquet"
