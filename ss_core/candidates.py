@@ -20,7 +20,7 @@ from ss_core.stacks import (
     masked_log_softmax,
 )
 
-CACHED_FLOATS = 128 * 1024  # what is worked on at a time: half a megabyte
+CACHED_FLOATS = 512 * 1024  # what is worked on at a time: two megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,49 +116,53 @@ def score_rows(
 class _OneHiddenLayer(torch.autograd.Function):
     """skipᵀ x + w1ᵀ relu(w0ᵀ x + b0), for rows that are constants.
 
-    Memory, not arithmetic, is what this costs: hidden layers are made for a few agents at a time,
-    stay in the cache, and are made again for the gradient. One product serves all that reads x.
+    Memory, not arithmetic, is what this costs: a few agents at a time, so that their layers stay in
+    the cache, and one product for all that reads x.
     """
 
     @staticmethod
     def forward(
         ctx: FunctionCtx, x: Tensor, w0: Tensor, b0: Tensor, w1: Tensor, skip: Tensor
     ) -> Tensor:
-        first = torch.cat([w0, skip], dim=-1)  # N, F, H + 1
+        first = torch.cat([w0, skip], dim=-1).mT  # N, H + 1, F
         after = torch.nn.functional.pad(w1, (0, 0, 0, 1), value=1.0)  # the linear part as it is
-        ctx.save_for_backward(x, first, b0, after)
+        hidden = x.new_empty((*first.shape[:2], x.shape[2]))
         score = x.new_empty((x.shape[0], 1, x.shape[2]))
-        for some in _few_agents(x, first):
-            torch.bmm(after[some].mT, _hidden(x[some], first[some], b0[some]), out=score[some])
+        for some in _few_agents(hidden):
+            torch.bmm(first[some], x[some], out=hidden[some])
+            hidden[some, :-1].add_(b0[some].mT).relu_()
+            torch.bmm(after[some].mT, hidden[some], out=score[some])
+        ctx.save_for_backward(x, hidden, after)
         return score
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        x, first, b0, after = ctx.saved_tensors
+        x, hidden, after = ctx.saved_tensors
         (grad,) = grad_outputs
-        grad_first, grad_after = torch.empty_like(first), torch.empty_like(after)
-        grad_b0 = torch.empty_like(b0)
-        for some in _few_agents(x, first):
-            hidden = _hidden(x[some], first[some], b0[some])
-            torch.bmm(hidden, grad[some].mT, out=grad_after[some])
-            active = hidden.sign_()
+        grad_after = torch.empty_like(after)
+        grad_first = x.new_empty((*x.shape[:2], hidden.shape[1]))
+        grad_b0 = x.new_empty((x.shape[0], 1, hidden.shape[1]))
+        for some in _few_agents(hidden):
+            torch.bmm(hidden[some], grad[some].mT, out=grad_after[some])
+            active = hidden[some].sign()  # 1 where a unit is active, always of the linear part
             active[:, -1] = 1.0
-            grad_hidden = active.mul_(after[some]).mul_(grad[some])
-            torch.bmm(x[some], grad_hidden.mT, out=grad_first[some])
-            torch.sum(grad_hidden[:, :-1], dim=2, out=grad_b0[some, 0])
-        return None, grad_first[..., :-1], grad_b0, grad_after[:, :-1], grad_first[..., -1:]
+            active.mul_(grad[some])
+            torch.bmm(x[some], active.mT, out=grad_first[some])
+            torch.sum(active, dim=2, out=grad_b0[some, 0])
+        grad_first, grad_b0 = grad_first * after.mT, grad_b0 * after.mT
+        return (
+            None,
+            grad_first[..., :-1],
+            grad_b0[..., :-1],
+            grad_after[:, :-1],
+            grad_first[..., -1:],
+        )
 
 
-def _hidden(x: Tensor, first: Tensor, b0: Tensor) -> Tensor:
-    out = torch.bmm(first.mT, x)
-    out[:, :-1].add_(b0.mT).relu_()
-    return out
-
-
-def _few_agents(x: Tensor, first: Tensor) -> list[slice]:
+def _few_agents(hidden: Tensor) -> list[slice]:
     """Agents whose hidden layers fit the cache together."""
-    step = max(1, CACHED_FLOATS // (first.shape[2] * x.shape[2]))
-    return [slice(start, start + step) for start in range(0, x.shape[0], step)]
+    step = max(1, CACHED_FLOATS // hidden[0].numel())
+    return [slice(start, start + step) for start in range(0, len(hidden), step)]
 
 
 def init_candidates(
