@@ -21,6 +21,7 @@ Check = tuple[bool, str]  # whether a value fits, and what to say if not
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
+COUNTS = ("households", "days", "policy_samples", "evaluations", "audit_steps", "commit_every")
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
@@ -55,12 +56,10 @@ class ScenarioConfig:
                 raise ValueError(message)
 
     def _counts(self) -> Iterator[Check]:
-        for name in ("households", "days", "policy_samples", "evaluations", "commit_every"):
+        for name in COUNTS:
             value = getattr(self, name)
             yield value >= 1, f"{name}={value}: at least 1"
-        for name in ("seed", "audit_steps"):
-            value = getattr(self, name)
-            yield value >= 0, f"{name}={value}: 0 or more"
+        yield self.seed >= 0, f"seed={self.seed}: 0 or more"
 
     def _ranges(self) -> Iterator[Check]:
         n, phi, kva = self.num_actions, self.power_factor, self.kva_per_household

@@ -1,6 +1,6 @@
 """What a run's parts add up to: rows scored on the same days, the audit, the trace, the table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from gridsim.referee import Audit, audit
 from gridsim.schedules import candidate_schedules
 from gridsim.scoring import Grid, Scored, gap_closed, mean_of, power_flow_of, score
 from gridsim.tables import (
+    NOON_S,
     write_agents,
     write_decisions,
     write_feeder_steps,
@@ -314,24 +315,25 @@ def _write_run(
 def _write_incidents(
     writer: TraceWriter, rows: Mapping[str, Scored], config: ScenarioConfig
 ) -> None:
-    """A power flow without a solution is an incident, not a figure."""
+    """A power flow without a solution is an incident, not a figure; one line per row it befell."""
     for name, row in rows.items():
-        unsolved: Sequence[int] = np.flatnonzero(~row.power_flow.converged).tolist()
-        if unsolved:
-            day, step = np.divmod(np.array(unsolved), STEPS_PER_DAY)
+        unsolved = np.flatnonzero(~row.power_flow.converged)
+        if len(unsolved):
+            day, step = divmod(int(unsolved[0]), STEPS_PER_DAY)
             writer.write(
                 "incident",
                 {
                     "algorithm": name,
                     "phase": "eval",
                     "update": 0,
-                    "day": day.astype(np.int32),
-                    "step": step.astype(np.int32),
-                    "sim_time_s": 43200.0 + step * STEP_H * 3600.0,
+                    "day": day,
+                    "step": step,
+                    "sim_time_s": NOON_S + step * STEP_H * 3600.0,
                     "code": "SS-W210",
                     "severity": "warning",
                     "entity_id": "feeder",
-                    "action_taken": "grid figures of the day left out",
-                    "detail": "power flow did not converge",
+                    "action_taken": "grid figures of the days concerned left out",
+                    "detail": f"power flow did not converge in {len(unsolved)} of "
+                    f"{len(row.power_flow.converged)} steps; this is the first",
                 },
             )

@@ -3,6 +3,7 @@
 Heavy imports happen inside functions, so that a run's first line appears at once.
 """
 
+import math
 import shutil
 import threading
 import time
@@ -47,6 +48,7 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
         return _dry_run(config, request["origins"])
     if request["resume"] not in ("auto", "never") and _is_complete(Path(request["resume"])):
         return _finished(Path(request["resume"]))
+    _check_device(config.device)
     checked = _checked_feeder(config)
     with _run_directory(config, request) as run:
         _keep_feeder_file(run, config)
@@ -117,6 +119,18 @@ def _checked_feeder(config: "ScenarioConfig") -> Any:
     )
     share = float(np.tan(np.arccos(config.power_factor)))
     return Grid(feeder, attach_households(feeder, config.households), share)
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError(f"device={device!r}: torch finds no CUDA device here; use --device cpu")
+    count = torch.cuda.device_count()
+    if int(device.partition(":")[2] or 0) >= count:
+        raise ConfigError(f"device={device!r}: torch finds {count} CUDA devices, counted from 0")
 
 
 def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "RunDirectory":
@@ -206,12 +220,21 @@ def _carry_out(
     run_tasks(_tasks(run, config), workers, progress)
     warm.join()
     progress("score", 0, 1, "power flow, audit, traces")
-    result = conclude(run, config, grid)
+    result = _without_nan(conclude(run, config, grid))
     atomic_write(run.path / "result.json", json_bytes(result))
     run.finish("complete", resources=trace_resources(run.path))
     run.log_event("complete")
     progress("score", 1, 1, "")
     return result
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no word for NaN; where there is no figure it is null."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _import_referee() -> None:

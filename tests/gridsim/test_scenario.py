@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pyarrow.parquet as pq
 import pytest
 
 from ss_core.errors import Interrupted
 from ss_core.manifest import verify_run
 from ss_core.resources import data_path
 from ss_core.runs import RunDirectory, read_manifest
+from ss_core.schema import TABLES
 from tests.gridsim.small_runs import only_run, run_here, ssgrid_run
 
 SMALL = ("--households", "4", "--days", "1", "--budget", "3")
@@ -98,6 +100,35 @@ def test_more_households_than_house_connections_share_them_and_the_result_says_s
     )
 
 
+def test_steps_without_a_solution_are_incidents_and_gaps_not_figures(capsys: Streams) -> None:
+    options = ("--kva-per-household", "0.1", "--households", "3", "--set", "compare_selfish=false")
+    assert ssgrid_run(*SMALL, *options, "--json") == 0
+    notes = " ".join(json.loads(capsys.readouterr().out)["notes"])
+    unsolved = re.search(r"([0-9]+) steps without a solution", notes)
+    assert unsolved is not None
+    assert int(unsolved[1]) > 0
+    run = only_run(Path("runs"))
+    json.loads((run / "result.json").read_bytes(), parse_constant=pytest.fail)  # no NaN
+    resources = {resource["name"]: resource for resource in read_manifest(run)["resources"]}
+    incidents = pq.read_table([run / path for path in resources["incident"]["path"]]).to_pylist()
+    keys = [tuple(row[key] for key in TABLES["incident"].key) for row in incidents]
+    assert len(set(keys)) == len(keys) > 0
+    assert {row["code"] for row in incidents} == {"SS-W210"}
+
+
+@pytest.mark.usefixtures("no_tasks")
+def test_a_device_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: Streams
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert ssgrid_run("--device", "cuda") == 3
+    assert "no CUDA device here" in capsys.readouterr().err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert ssgrid_run("--device", "cuda:2") == 3
+    assert "finds 2 CUDA devices" in capsys.readouterr().err
+
+
 # bad input: one clear line, the exit code, nothing left behind
 
 
@@ -157,6 +188,7 @@ def test_a_net_that_is_not_in_order_exits_3(change: str, words: str, capsys: Str
         (("--set", "power_factor=nan"), 3, "power_factor"),
         (("--set", "device=abacus"), 3, "device"),
         (("--set", "trace=everything"), 3, "trace"),
+        (("--set", "audit_steps=0"), 3, "audit_steps=0: at least 1"),
         (("--set", "regime=anarchy"), 3, "choose paper, gradient or norm"),
         (("--set", "preset=best"), 3, "choose tuned, paper or sampled"),
         (("--set", "workers=0"), 3, "workers"),
