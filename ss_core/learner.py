@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.advantages import KappaKind
@@ -66,6 +66,17 @@ class LearnerConfig:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
 
 
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The last exchange of an update, for the trace."""
+
+    rows: Int[Tensor, "B N"]  # time * environments + environment, of each agent's decisions
+    receivers: Int[Tensor, "N M"]
+    valid: Bool[Tensor, "B N M"]
+    suggested: Float[Tensor, "B N M A"]  # log π^ij
+    shared: Float[Tensor, "B N M A"]  # log π^jj
+
+
 @dataclass(slots=True)
 class Learner:
     """Everything that training changes; a checkpoint holds all of it."""
@@ -79,6 +90,7 @@ class Learner:
     kappa: Float[Tensor, " N"]
     advantage_std: Float[Tensor, " N"]  # running maximum
     generator: torch.Generator  # samples actions
+    last_talk: Talk | None = None  # not in checkpoints
 
     @property
     def no_neighbours(self) -> Int[Tensor, "N 0"]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ss_core.algorithms import ALGORITHMS
@@ -101,12 +102,15 @@ def train(
             if training.update == first or ahead == 0 or ahead * each_s > STOP_WITHIN_S:
                 return False
         training.advance()
-        record_metrics(writer, training.update, training.metrics)
+        record_metrics(writer, training.update - 1, training.metrics)
         if training.update % evaluate_every == 0 or training.update == total:
             scores = evaluate(training)
-            record_metrics(writer, training.update, scores)
+            record_metrics(writer, training.update - 1, scores)
         names = training.learner.spec.agent_names
         record_messages(writer, training.channel.ledger.take_rows(), names)
+        record_links(writer, training, names)
+        if training.update == total:
+            record_suggestions(writer, training, names)
         if training.update % commit_every == 0 or training.update == total:
             commit(training, folder, writer)
         progress(training.update, total, _note(training))
@@ -176,5 +180,52 @@ def record_messages(writer: TraceWriter, rows: list[LedgerRow], names: tuple[str
             "n_messages": [r.num_messages for r in rows],
             "n_float": [r.num_floats for r in rows],
             "n_bytes": [r.num_bytes for r in rows],
+        },
+    )
+
+
+def record_links(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
+    """Rows of the `link` table: who may talk to whom, whenever that was drawn anew."""
+    talk, exchange = training.learner.last_talk, training.channel.config
+    drawn = training.update == 1 or (exchange.protocol == "random" and exchange.redraw)
+    if talk is None or not drawn or not writer.writes("link"):
+        return
+    sender, slot = torch.nonzero(talk.valid.any(dim=0), as_tuple=True)
+    writer.write(
+        "link",
+        {
+            "src_agent_id": [names[i] for i in sender.tolist()],
+            "dst_agent_id": [names[j] for j in talk.receivers[sender, slot].tolist()],
+            "weight": 1.0,
+            "valid_from_update": training.update - 1,
+        },
+    )
+
+
+def record_suggestions(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
+    """Rows of the `suggestion` table: the last exchange about the first day of the last update."""
+    talk = training.learner.last_talk
+    if talk is None or not writer.writes("suggestion"):
+        return
+    num_envs = training.learner.spec.num_envs
+    at_peers = talk.rows[:, talk.receivers.reshape(-1)].unflatten(1, tuple(talk.receivers.shape))
+    row, sender, slot = torch.nonzero(talk.valid & (at_peers % num_envs == 0), as_tuple=True)
+    suggested = talk.suggested[row, sender, slot].exp().numpy(force=True)
+    shared = talk.shared[row, sender, slot].exp().numpy(force=True)
+    pair, action = np.nonzero(shared > 0.0)
+    step = (at_peers[row, sender, slot] // num_envs).numpy(force=True)
+    by_name = np.array(names)
+    writer.write(
+        "suggestion",
+        {
+            "phase": "train",
+            "day": 0,
+            "step": step[pair].astype(np.int32),
+            "update": training.update - 1,
+            "src_agent_id": by_name[sender.numpy(force=True)[pair]],
+            "dst_agent_id": by_name[talk.receivers[sender, slot].numpy(force=True)[pair]],
+            "action": action.astype(np.int32),
+            "prob": suggested[pair, action],
+            "own_prob": shared[pair, action],
         },
     )

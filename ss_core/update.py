@@ -16,7 +16,7 @@ from ss_core.advantages import kappa
 from ss_core.candidates import PeerRows, pack_peer_rows
 from ss_core.exchange import Channel, Neighbourhood
 from ss_core.judgement import Judgement
-from ss_core.learner import Learner, lr_decay
+from ss_core.learner import Learner, Talk, lr_decay
 from ss_core.networks import JointActorBank
 from ss_core.optimiser import adam_step
 from ss_core.rollout import Decisions
@@ -88,6 +88,11 @@ def update_actors(
         _ascend(learner, gain, update, turns[turn])
         if number == config.num_epochs * len(turns) - 1:
             metrics = _metrics(terms, own, gain, decisions)
+    learner.last_talk = None
+    if heard is not None and talk is not None:
+        learner.last_talk = Talk(
+            decisions.rows, talk.where.receivers, talk.valid, heard.told, heard.shared
+        )
     return metrics
 
 
