@@ -15,3 +15,13 @@ class SearchConfig:
     relaxation_sweeps: int = 150
     relative_gap: float = 5e-4  # of the relaxation
     num_deviation_starts: int = 3  # of a household that revises all its jobs
+
+    def __post_init__(self) -> None:
+        for name in ("max_sweeps", "relaxation_sweeps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1")
+        for name in ("seed", "num_random_starts", "num_perturbations", "perturbation_jobs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)}: not negative")
+        if not 0.0 < self.relative_gap < 1.0:
+            raise ValueError(f"relative_gap={self.relative_gap}: between 0 and 1")

@@ -20,6 +20,14 @@ from ss_core.networks import (
 from ss_core.optimiser import AdamState, init_adam
 from ss_core.suggestions import ObjectiveWeights
 
+MAX_WIDTH = 100_000  # units of a layer
+RANGES = {
+    **dict.fromkeys(("num_envs", "num_updates", "num_epochs"), (1, 10**9)),
+    **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction"), (0.0, 1.0)),
+    **dict.fromkeys(("actor_lr", "suggestion_lr", "critic_lr"), (0.0, 10.0)),
+    "max_grad_norm": (0.0, 1e12),
+}
+
 AlgorithmName = Literal["ss", "independent", "centralised"]
 
 
@@ -56,12 +64,13 @@ class LearnerConfig:
     exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
 
     def __post_init__(self) -> None:
-        for name in ("num_envs", "num_updates", "num_epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: at least 1")
-        for name in ("gamma", "gae_lambda", "final_lr_fraction"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name}={getattr(self, name)}: between 0 and 1")
+        for name in ("hidden", "critic_hidden", "suggestion_hidden"):
+            if any(not 1 <= width <= MAX_WIDTH for width in getattr(self, name) or ()):
+                raise ValueError(f"{name}={getattr(self, name)}: widths from 1 to {MAX_WIDTH}")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name}={value}: between {low} and {high}")
         if self.architecture != "independent" and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
 

@@ -124,6 +124,14 @@ class ObjectiveWeights:
     indicators: bool = True  # 1_X of Eq. 14; False: penalties always on
     ent_coef: float = 0.0  # entropy bonus on own policies
 
+    def __post_init__(self) -> None:
+        for name in ("clip_eps", "rho", "rho_follow"):
+            value = getattr(self, name)
+            if not 0.0 <= value < math.inf:
+                raise ValueError(f"{name}={value}: finite and not negative")
+        if not math.isfinite(self.ent_coef):
+            raise ValueError(f"ent_coef={self.ent_coef}: must be finite")
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:

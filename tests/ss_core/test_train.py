@@ -160,7 +160,7 @@ def test_evaluations_come_at_their_updates_and_at_the_end(tmp_path: Path) -> Non
         for row in pq.read_table(path).to_pylist()
         if row["name"] == "held_out"
     ]
-    assert [(row["update"], row["value"]) for row in rows] == [(3, 3.0), (6, 6.0), (7, 7.0)]
+    assert [(row["update"], row["value"]) for row in rows] == [(2, 3.0), (5, 6.0), (6, 7.0)]
 
 
 def test_a_finished_training_returns_at_once(tmp_path: Path) -> None:
