@@ -7,6 +7,7 @@ locked while a process works in it, so that a run started anew waits for a child
 old one.
 """
 
+import ctypes
 import errno
 import importlib
 import multiprocessing
@@ -184,6 +185,7 @@ def _work(task: Task, pipe: Connection, parent: int) -> None:
     if task.commits:
         signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     threading.Thread(target=_follow_parent, args=(parent,), daemon=True).start()
+    _keep_memory()
 
     def stop() -> bool:
         return bool(asked) or os.getppid() != parent
@@ -210,6 +212,19 @@ def _work(task: Task, pipe: Connection, parent: int) -> None:
         _send_error(pipe, *_described(error))
     except Exception as error:  # noqa: BLE001 - reported in the parent
         _send_error(pipe, type(error).__name__, str(error), traceback.format_exc())
+
+
+def _keep_memory() -> None:
+    """Ask glibc to keep freed memory, so that large temporary arrays are not zeroed each time.
+
+    The learner's products run a fifth faster for it (`benchmarks/learner.py`); elsewhere than on
+    glibc nothing happens.
+    """
+    mmap_max, trim_threshold, top_pad = -4, -1, -2  # M_… in malloc.h
+    with suppress(AttributeError, OSError, TypeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 1 << 26)):
+            mallopt(option, value)
 
 
 def _described(error: OSError) -> tuple[str, str, str]:
