@@ -42,6 +42,7 @@ SHOWN = {  # rows of the table, in order, and what people call them
 }
 TRACED = ("asap", "nash", "independent", "ss", "centralised", "optimum")
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
+JOBS_A_DAY = 8  # of a household, at most
 METRICS = 20  # numbers of a learner per update, at most
 BOOTSTRAP, AUDIT = 5, 6  # streams of random numbers below a seed
 
@@ -75,7 +76,11 @@ def _learning_rows(config: ScenarioConfig) -> dict[str, int]:
     random = exchange.protocol == "random" and config.learner.algorithm == "ss"
     m = min(exchange.num_neighbours, others) if random else others
     kinds = {"ss": 3, "centralised": 1, "independent": 0}[config.learner.algorithm]
+    talks = config.learner.algorithm == "ss"
+    draws = config.learner.num_updates if random and exchange.redraw else 1
     return {
+        "link": talks * config.households * m * draws,
+        "suggestion": talks * config.households * m * JOBS_A_DAY * config.num_actions,
         "message": kinds * config.households * m * config.learner.num_updates,
         "metric": METRICS * len(learners(config)) * config.learner.num_updates,
     }
@@ -90,7 +95,7 @@ def _scored_rows(config: ScenarioConfig, grid: Grid) -> dict[str, int]:
         "bus_step": steps * len(grid.feeder.bus_index),
         "line_step": steps * len(grid.feeder.line_index),
         "trafo_step": steps * len(grid.feeder.trafo_index),
-        "agent_decision": len(learners(config)) * config.days * config.households * 6,
+        "agent_decision": len(learners(config)) * config.days * config.households * JOBS_A_DAY,
         "agent": config.households,
         "kpi": 20 * len(SHOWN),
     }

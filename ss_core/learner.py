@@ -23,9 +23,9 @@ from ss_core.suggestions import ObjectiveWeights
 MAX_WIDTH = 100_000  # units of a layer
 RANGES = {
     **dict.fromkeys(("num_envs", "num_updates", "num_epochs"), (1, 10**9)),
-    **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction"), (0.0, 1.0)),
-    **dict.fromkeys(("actor_lr", "suggestion_lr", "critic_lr"), (0.0, 10.0)),
-    "max_grad_norm": (0.0, 1e12),
+    **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction"), (0, 1)),
+    **dict.fromkeys(("actor_lr", "suggestion_lr", "critic_lr"), (0, 10)),
+    "max_grad_norm": (0, 10**12),
 }
 
 AlgorithmName = Literal["ss", "independent", "centralised"]

@@ -66,7 +66,9 @@ def manifest_config(run: Path) -> ScenarioConfig:
 
 def test_every_part_has_the_schema_and_a_key_without_repetition(run: Path) -> None:
     written = {path.parent.name for path in run.rglob("part-*.parquet")} - {"metrics"}
-    expected = set(TABLES) - {"link", "suggestion", "incident", "metric"}
+    expected = set(TABLES) - {"incident", "metric"}
+    if manifest_config(run).learner.algorithm != "ss":
+        expected -= {"link", "suggestion"}
     assert written == expected
     for name in (*sorted(written), "metric"):
         table = TABLES[name]
@@ -173,7 +175,7 @@ def test_a_trace_level_writes_its_tables_and_no_others(
     run = only_run(tmp_path / "runs")
     written = {resource["name"] for resource in read_manifest(run)["resources"]}
     allowed = {t.name for t in TABLES.values() if LEVELS.index(t.level) <= LEVELS.index(level)}
-    assert written == allowed - {"link", "suggestion", "incident"}
+    assert written == allowed - {"incident"}
 
 
 # other people's tools
