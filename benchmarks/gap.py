@@ -109,7 +109,7 @@ def main() -> None:
     as_written = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first-seed", type=int, default=100, help="tuning used seeds 0 to 9")
+    parser.add_argument("--first-seed", type=int, default=100, help="tuning used seeds 0 to 3")
     parser.add_argument("--households", type=int, default=50)
     parser.add_argument("--variants", default="ss,independent")
     parser.add_argument("--updates", type=int)

@@ -188,22 +188,11 @@ class SchedulingEnv:
 
     def state(self) -> dict[str, Tensor]:
         """The public history of load curves."""
-        history = self.history
-        return {
-            "moments": torch.from_numpy(history.moments.copy()),
-            "cross": torch.from_numpy(history.cross.copy()),
-            "covariance": torch.from_numpy(history.covariance.copy()),
-            "weight": torch.tensor([history.weight], dtype=torch.float64),
-        }
+        return history_tensors(self.history)
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from the history of a checkpoint."""
-        self.history = LoadHistory(
-            state["moments"].numpy().copy(),
-            state["cross"].numpy().copy(),
-            state["covariance"].numpy().copy(),
-            float(state["weight"][0]),
-        )
+        self.history = history_from(state)
 
     def counterfactual_rewards(self, neighbours: Int[Tensor, "N M"]) -> Counterfactuals:
         """Each household's own return under every alternative of its own or a neighbour's job."""
@@ -319,3 +308,19 @@ def _senders_of(
     within = np.arange(len(job)) - np.repeat(np.cumsum(count) - count, count)
     at = np.repeat(first, count) + within
     return job, sender[at], slot[at]
+
+
+def history_tensors(history: LoadHistory) -> dict[str, Tensor]:
+    """A load history for a checkpoint."""
+    return {
+        "moments": torch.from_numpy(history.moments.copy()),
+        "cross": torch.from_numpy(history.cross.copy()),
+        "covariance": torch.from_numpy(history.covariance.copy()),
+        "weight": torch.tensor([history.weight], dtype=torch.float64),
+    }
+
+
+def history_from(state: Mapping[str, Tensor]) -> LoadHistory:
+    """The load history of a checkpoint."""
+    arrays = {name: state[name].numpy().copy() for name in ("moments", "cross", "covariance")}
+    return LoadHistory(**arrays, weight=float(state["weight"][0]))

@@ -15,14 +15,14 @@ Data sheet
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gridsim.env import World
+from gridsim.env import World, history_from, history_tensors
 from gridsim.forecast import LoadHistory, day_regressors, empty_history, forecast, remember
 from gridsim.game import Costs, costs
 from gridsim.households import (
@@ -168,15 +168,11 @@ class QuarterHourlyEnv:
 
     def state(self) -> dict[str, Tensor]:
         """The public history of load curves."""
-        return {
-            field.name: torch.tensor(getattr(self.history, field.name), dtype=torch.float64)
-            for field in fields(self.history)
-        }
+        return history_tensors(self.history)
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from the history of a checkpoint."""
-        arrays = {name: state[name].numpy().copy() for name in ("moments", "cross", "covariance")}
-        self.history = LoadHistory(**arrays, weight=float(state["weight"]))
+        self.history = history_from(state)
 
     def _playing(self) -> _Episode:
         if self._episode is None:

@@ -15,11 +15,16 @@ from torch import Tensor
 from ss_core.advantages import kappa
 from ss_core.candidates import PeerRows, pack_peer_rows
 from ss_core.exchange import Channel, Neighbourhood
-from ss_core.judgement import Judgement
+from ss_core.judgement import (
+    Judgement,
+    judge_samples,
+    sampled_advantages,
+    scaled_advantages,
+)
 from ss_core.learner import Learner, Talk, lr_decay
 from ss_core.networks import JointActorBank
 from ss_core.optimiser import adam_step
-from ss_core.rollout import Decisions
+from ss_core.rollout import Decisions, Rollout, flatten
 from ss_core.suggestions import (
     Objective,
     ObjectiveWeights,
@@ -255,3 +260,24 @@ def update_critics(
             max_grad_norm=learner.config.max_grad_norm,
         )
     return float(loss.detach())
+
+
+def learn_from_samples(
+    learner: Learner,
+    rollout: Rollout,
+    decisions: Decisions,
+    rewards: Float[Tensor, "T E N"],
+    *,
+    channel: Channel,
+    where: Neighbourhood | None,
+    update: int,
+) -> dict[str, float]:
+    """Actors on Â (Eq. 17) of the actions taken, then critics on the returns (Eq. 18)."""
+    advantages, targets = sampled_advantages(learner, rollout, rewards)
+    advantages = scaled_advantages(learner, advantages, decisions)
+    judgement = judge_samples(advantages, decisions, where, learner.spec.num_actions)
+    metrics = update_actors(learner, decisions, judgement, channel, where, update)
+    if learner.critics.centralised:
+        targets = targets[..., :1]  # the same for everybody
+    loss = update_critics(learner, flatten(rollout.observations), flatten(targets), update)
+    return metrics | {"critic_loss": loss}

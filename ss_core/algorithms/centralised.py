@@ -10,15 +10,10 @@ from torch import Tensor
 
 from ss_core.env import CounterfactualEnv, Counterfactuals, VectorEnv
 from ss_core.exchange import Channel, all_to_all
-from ss_core.judgement import (
-    judge_alternatives,
-    judge_samples,
-    sampled_advantages,
-    scaled_advantages,
-)
+from ss_core.judgement import judge_alternatives
 from ss_core.learner import Learner
 from ss_core.rollout import Decisions, Rollout, at_peer_rows, decisions_of, flatten
-from ss_core.update import update_actors, update_critics
+from ss_core.update import learn_from_samples, update_actors
 
 
 def learn(
@@ -31,12 +26,9 @@ def learn(
         judgement = judge_alternatives(own, decisions, None)
         return update_actors(learner, decisions, judgement, channel, None, update)
     team = _summed_rewards(rollout, channel, update)
-    advantages, targets = sampled_advantages(learner, rollout, team)
-    advantages = scaled_advantages(learner, advantages, decisions)
-    judgement = judge_samples(advantages, decisions, None, learner.spec.num_actions)
-    metrics = update_actors(learner, decisions, judgement, channel, None, update)
-    loss = update_critics(learner, flatten(rollout.observations), flatten(targets[..., :1]), update)
-    return metrics | {"critic_loss": loss}
+    return learn_from_samples(
+        learner, rollout, decisions, team, channel=channel, where=None, update=update
+    )
 
 
 def _summed_rewards(rollout: Rollout, channel: Channel, update: int) -> Float[Tensor, "T E N"]:

@@ -2,15 +2,10 @@
 
 from ss_core.env import CounterfactualEnv, VectorEnv
 from ss_core.exchange import Channel
-from ss_core.judgement import (
-    judge_alternatives,
-    judge_samples,
-    sampled_advantages,
-    scaled_advantages,
-)
+from ss_core.judgement import judge_alternatives
 from ss_core.learner import Learner
 from ss_core.rollout import Rollout, decisions_of, flatten
-from ss_core.update import update_actors, update_critics
+from ss_core.update import learn_from_samples, update_actors
 
 
 def learn(
@@ -25,9 +20,6 @@ def learn(
         return update_actors(
             learner, decisions, judge_alternatives(table, decisions, where), channel, where, update
         )
-    advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
-    advantages = scaled_advantages(learner, advantages, decisions)
-    judgement = judge_samples(advantages, decisions, where, learner.spec.num_actions)
-    metrics = update_actors(learner, decisions, judgement, channel, where, update)
-    loss = update_critics(learner, flatten(rollout.observations), flatten(targets), update)
-    return metrics | {"critic_loss": loss}
+    return learn_from_samples(
+        learner, rollout, decisions, rollout.rewards, channel=channel, where=where, update=update
+    )
