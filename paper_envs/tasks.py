@@ -5,6 +5,7 @@ Cheap to import: an environment's module is loaded when it is made.
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,9 +112,16 @@ def task_named(name: str) -> Task:
 
 
 def make_env(
-    name: str, num_envs: int, *, num_agents: int | None = None, device: str = "cpu"
+    name: str,
+    num_envs: int,
+    *,
+    num_agents: int | None = None,
+    device: str = "cpu",
+    options: Mapping[str, str] | None = None,
 ) -> "VectorEnv":
     """`num_envs` copies of a task; `num_agents` None means the headline number.
+
+    `options` are further arguments of the environment's class, such as Predation's `encoding`.
 
     Raises:
         ConfigError: no such task, or a number of agents that it cannot have.
@@ -125,6 +133,6 @@ def make_env(
         raise ConfigError(f"{name} with {count} agents: it takes {fewest} to {most}")
     module, _, attribute = task.target.partition(":")
     env: VectorEnv = getattr(importlib.import_module(module), attribute)(
-        num_envs, num_agents=count, device=device
+        num_envs, num_agents=count, device=device, **(options or {})
     )
     return env
