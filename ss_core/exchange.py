@@ -5,7 +5,7 @@ receiver-major ones, and keeps the ledger. What the ledger says was exchanged is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -48,6 +48,7 @@ class Neighbourhood:
     senders: Int[Tensor, "N K"]  # i = senders[j, k]: j receives from i
     slots: Int[Tensor, "N K"]  # the m at which j stands in i's list
     received: Bool[Tensor, "N K"]  # False pads
+    present: Bool[Tensor, "R N M"] | None = None  # at each row (time * environments); None: always
 
     @property
     def degree(self) -> int:
@@ -85,6 +86,13 @@ def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
     receivers = torch.tensor([row + [i] * (width - len(row)) for i, row in enumerate(lists)])
     linked = torch.tensor([[k < len(row) for k in range(width)] for row in lists])
     return invert(receivers, linked)
+
+
+def from_graphs(adjacency: Bool[Tensor, "R N N"]) -> Neighbourhood:
+    """The lists of all who ever meet, and at which rows each pair does."""
+    where = from_graph(adjacency.any(dim=0))
+    agents = torch.arange(adjacency.shape[1], device=adjacency.device)[:, None]
+    return replace(where, present=adjacency[:, agents, where.receivers] & where.linked)
 
 
 def invert(receivers: Int[Tensor, "N M"], linked: Bool[Tensor, "N M"]) -> Neighbourhood:
@@ -179,10 +187,15 @@ class Channel:
         """The same channel with nobody at the other end."""
         return Channel(self.config, 1, self._seed)
 
-    def neighbourhood(self, update: int, graph: Bool[Tensor, "N N"] | None = None) -> Neighbourhood:
-        """Who talks to whom at this update; a function of seed and update only."""
+    def neighbourhood(
+        self, update: int, graph: Bool[Tensor, "R N N"] | Bool[Tensor, "N N"] | None = None
+    ) -> Neighbourhood:
+        """Who talks to whom at this update: a function of seed and update, or the world's `graph`.
+
+        A graph that changes from step to step has a leading axis of rows (time * environments).
+        """
         if self.config.protocol == "graph" and graph is not None:
-            return from_graph(graph)
+            return from_graph(graph) if graph.dim() == 2 else from_graphs(graph)
         if self.config.protocol == "random":
             draw = update if self.config.redraw else 0
             rng = np.random.default_rng([self._seed, draw])

@@ -14,7 +14,7 @@ from ss_core.advantages import discounted_returns, generalized_advantages
 from ss_core.env import Counterfactuals
 from ss_core.exchange import Neighbourhood
 from ss_core.learner import Learner
-from ss_core.rollout import Decisions, Rollout, at_peer_rows, at_rows, flatten
+from ss_core.rollout import Decisions, Rollout, at_peer_rows, at_rows, critic_inputs, flatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,10 @@ def sampled_advantages(
 ) -> tuple[Float[Tensor, "T E N"], Float[Tensor, "T E N"]]:
     """Â_i (Eq. 17) and the value targets (Eq. 18) of `rewards` under the learner's critics."""
     config = learner.config
-    assert rollout.next_observations is not None
     with torch.no_grad():
         values, following = (  # a single, centralised critic speaks for everybody
             learner.critics.values(flatten(seen)).unflatten(0, rewards.shape[:2]).expand_as(rewards)
-            for seen in (rollout.observations, rollout.next_observations)
+            for seen in critic_inputs(rollout, sees_time=config.critic_sees_time)
         )
     ends = (rollout.terminated, rollout.truncated)
     advantages = generalized_advantages(

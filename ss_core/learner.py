@@ -43,6 +43,7 @@ class LearnerConfig:
     hidden: tuple[int, ...] = (128, 64)
     suggestion_hidden: tuple[int, ...] | None = None  # of `shared`; None: as `hidden`
     critic_hidden: tuple[int, ...] = (128, 64)
+    critic_sees_time: bool = False  # critics are also shown t / horizon
     zero_logits: bool = False  # start all policies uniform
     num_envs: int = 1  # episodes per update
     num_updates: int = 300
@@ -137,7 +138,13 @@ def build_learner(
     )
     n = spec.num_agents
     central = config.algorithm == "centralised"
-    critics = build_critics(spec, config.critic_hidden, init, centralised=central)
+    critics = build_critics(
+        spec,
+        config.critic_hidden,
+        init,
+        centralised=central,
+        sees_time=config.critic_sees_time,
+    )
     return Learner(
         config=config,
         spec=spec,

@@ -268,10 +268,15 @@ class CriticBank:
 
 
 def build_critics(
-    spec: EnvSpec, hidden: tuple[int, ...], generator: torch.Generator, *, centralised: bool
+    spec: EnvSpec,
+    hidden: tuple[int, ...],
+    generator: torch.Generator,
+    *,
+    centralised: bool,
+    sees_time: bool = False,
 ) -> CriticBank:
-    """Value networks for an environment."""
-    count, inputs = spec.num_agents, spec.observation_size
+    """Value networks for an environment; `sees_time` adds t / horizon to each observation."""
+    count, inputs = spec.num_agents, spec.observation_size + sees_time
     if centralised:
         count, inputs = 1, inputs * count
     return CriticBank(init_stack((count,), (inputs, *hidden, 1), generator), centralised)

@@ -13,7 +13,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.env import EnvSpec, VectorEnv
+from ss_core.exchange import Neighbourhood
 from ss_core.networks import ActorBank
+from ss_core.stacks import at_neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Rollout:
     truncated: Bool[Tensor, "T E"]
     action_mask: Bool[Tensor, "T E N A"] | None
     neighbours: Bool[Tensor, "T E N N"] | None
+    cooperative: Bool[Tensor, "T E N"] | None = None  # where an action can be told to be so
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ def collect_rollout(
                 after.truncated,
                 step.action_mask,
                 step.neighbours,
+                after.cooperative,
             )
         )
         step = after
@@ -138,6 +142,43 @@ def gather_decisions(rollout: Rollout) -> Decisions:
 def decisions_of(rollout: Rollout, spec: EnvSpec) -> Decisions:
     """Packed where actions are described by feature rows, otherwise one per time step."""
     return gather_decisions(rollout) if spec.candidate_size else all_decisions(rollout)
+
+
+def critic_inputs(
+    rollout: Rollout, *, sees_time: bool
+) -> tuple[Float[Tensor, "T E N I"], Float[Tensor, "T E N I"]]:
+    """What critics look at before and after each step; with `sees_time` also t / horizon."""
+    assert rollout.next_observations is not None
+    if not sees_time:
+        return rollout.observations, rollout.next_observations
+    before = _time_in_episode(rollout.terminated | rollout.truncated)
+    horizon = len(before)
+    return (
+        _with_time(rollout.observations, before / horizon),
+        _with_time(rollout.next_observations, (before + 1) / horizon),
+    )
+
+
+def _time_in_episode(ended: Bool[Tensor, "T E"]) -> Int[Tensor, "T E"]:
+    """Steps since the copy's last start, at the beginning of each step."""
+    times = torch.arange(len(ended), device=ended.device)[:, None].expand(ended.shape)
+    starts = torch.where(ended, times + 1, 0).cummax(dim=0).values
+    return times - torch.cat([torch.zeros_like(starts[:1]), starts[:-1]])
+
+
+def _with_time(
+    observations: Float[Tensor, "T E N O"], time: Float[Tensor, "T E"]
+) -> Float[Tensor, "T E N I"]:
+    column = time[:, :, None, None].expand(*observations.shape[:3], 1)
+    return torch.cat([observations, column.to(observations.dtype)], dim=-1)
+
+
+def pairs_at(decisions: Decisions, where: Neighbourhood) -> Bool[Tensor, "B N M"]:
+    """Whether agent i and its m-th neighbour j may talk about j's b-th decision."""
+    valid = at_neighbours(decisions.valid, where.receivers) & where.linked
+    if where.present is None:
+        return valid
+    return valid & at_peer_rows(where.present, decisions.rows, where.receivers)
 
 
 def at_rows(x: Tensor, rows: Int[Tensor, "B N"]) -> Tensor:

@@ -20,7 +20,7 @@ from ss_core.checkpoint import load_latest, prune_checkpoints, save_checkpoint
 from ss_core.env import VectorEnv
 from ss_core.exchange import Channel, LedgerRow
 from ss_core.learner import Learner, learner_tensors, restore_learner
-from ss_core.rollout import collect_rollout
+from ss_core.rollout import Rollout, collect_rollout
 from ss_core.traces import TraceWriter
 
 STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
@@ -49,6 +49,7 @@ class Training:
     seed: int
     update: int = 0  # updates done
     metrics: dict[str, float] = field(default_factory=dict)  # of the last update
+    rollout: Rollout | None = None  # of the last update; not in checkpoints
 
     def advance(self) -> None:
         """One update: an episode per environment copy, then the algorithm."""
@@ -64,6 +65,7 @@ class Training:
         learn = ALGORITHMS[config.algorithm]
         self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
         self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
+        self.rollout = rollout
         self.update += 1
 
 
@@ -187,7 +189,8 @@ def record_messages(writer: TraceWriter, rows: list[LedgerRow], names: tuple[str
 def record_links(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
     """Rows of the `link` table: who may talk to whom, whenever that was drawn anew."""
     talk, exchange = training.learner.last_talk, training.channel.config
-    drawn = training.update == 1 or (exchange.protocol == "random" and exchange.redraw)
+    anew = exchange.protocol == "graph" or (exchange.protocol == "random" and exchange.redraw)
+    drawn = training.update == 1 or anew
     if talk is None or not drawn or not writer.writes("link"):
         return
     sender, slot = torch.nonzero(talk.valid.any(dim=0), as_tuple=True)

@@ -24,7 +24,7 @@ from ss_core.judgement import (
 from ss_core.learner import Learner, Talk, lr_decay
 from ss_core.networks import JointActorBank
 from ss_core.optimiser import adam_step
-from ss_core.rollout import Decisions, Rollout, flatten
+from ss_core.rollout import Decisions, Rollout, critic_inputs, flatten, pairs_at
 from ss_core.suggestions import (
     Objective,
     ObjectiveWeights,
@@ -95,6 +95,7 @@ def update_actors(
             metrics = _metrics(terms, own, gain, decisions)
     learner.last_talk = None
     if heard is not None and talk is not None:
+        metrics |= _agreement(heard, talk, decisions)
         learner.last_talk = Talk(
             decisions.rows, talk.where.receivers, talk.valid, heard.told, heard.shared
         )
@@ -151,8 +152,7 @@ def _announce(
 ) -> _Talk:
     """Tell neighbours what the decisions are about (see `EnvSpec.announcement_floats`)."""
     spec = learner.spec
-    valid = decisions.valid[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-    valid = valid & where.linked
+    valid = pairs_at(decisions, where)
     if spec.announcement_floats:
         channel.announce(spec.announcement_floats, where, valid, update)
     rows = pack_peer_rows(
@@ -239,6 +239,17 @@ def _metrics(
     return {k: float(v) for k, v in metrics.items()}
 
 
+def _agreement(heard: Exchanged, talk: _Talk, decisions: Decisions) -> dict[str, float]:
+    """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over the pairs that talked, at the actions taken."""
+    pairs = talk.received_valid
+    if not bool(pairs.any()):
+        return {}
+    action = decisions.actions.unsqueeze(-1)
+    mine = heard.own.detach().gather(-1, action).exp()
+    theirs = heard.received.gather(-1, action.unsqueeze(2).expand(*pairs.shape, 1)).squeeze(-1)
+    return {"suggestion_mse": float((mine - theirs.exp())[pairs].square().mean())}
+
+
 def update_critics(
     learner: Learner,
     observations: Float[Tensor, "B N O"],
@@ -279,5 +290,6 @@ def learn_from_samples(
     metrics = update_actors(learner, decisions, judgement, channel, where, update)
     if learner.critics.centralised:
         targets = targets[..., :1]  # the same for everybody
-    loss = update_critics(learner, flatten(rollout.observations), flatten(targets), update)
+    seen, _ = critic_inputs(rollout, sees_time=learner.config.critic_sees_time)
+    loss = update_critics(learner, flatten(seen), flatten(targets), update)
     return metrics | {"critic_loss": loss}

@@ -13,7 +13,7 @@ def learn(
 ) -> dict[str, float]:
     """One update; in a gap of the exchange (every k-th) the agents learn alone."""
     decisions = decisions_of(rollout, learner.spec)
-    graph = None if rollout.neighbours is None else flatten(rollout.neighbours).any(dim=0)
+    graph = None if rollout.neighbours is None else flatten(rollout.neighbours)
     where = channel.neighbourhood(update, graph) if channel.exchanges_at(update) else None
     if learner.config.counterfactuals and isinstance(env, CounterfactualEnv):
         table = env.counterfactual_rewards(where.receivers if where else learner.no_neighbours)
