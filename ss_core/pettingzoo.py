@@ -5,7 +5,6 @@ largest; padded actions are masked. Import this module only where a PettingZoo e
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, SupportsInt
 
 import numpy as np
@@ -17,36 +16,8 @@ from pettingzoo import ParallelEnv
 from torch import Tensor
 
 from ss_core.env import EnvSpec, Step, VectorEnv
-from ss_core.errors import ConfigError
-
-MASK_KEY = "action_mask"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layout:
-    """How one `ParallelEnv` is packed into arrays."""
-
-    agents: tuple[Any, ...]
-    observation_spaces: tuple[spaces.Space, ...]  # without the mask
-    observation_size: int  # of the largest
-    action_counts: tuple[int, ...]
-    first_actions: tuple[int, ...]  # `Discrete.start`
-
-    @property
-    def num_actions(self) -> int:
-        """Actions of the agent that has most."""
-        return max(self.action_counts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Packed:
-    """What one copy shows after `reset` or `step`."""
-
-    observations: Float[ndarray, "N O"]
-    rewards: Float[ndarray, " N"]
-    action_mask: Bool[ndarray, "N A"]
-    terminated: bool
-    truncated: bool
+from ss_core.errors import ConfigError, InputError
+from ss_core.parallel_copy import MASK_KEY, Packed, RunningCopy
 
 
 class VectorFromParallel:
@@ -59,12 +30,24 @@ class VectorFromParallel:
     """
 
     def __init__(
-        self, make_env: Callable[[], ParallelEnv], num_envs: int, *, horizon: int = 1000
+        self,
+        make_env: Callable[[], ParallelEnv],
+        num_envs: int,
+        *,
+        horizon: int = 1000,
+        device: torch.device | str = "cpu",
     ) -> None:
         if num_envs < 1 or horizon < 1:
             raise ConfigError(f"num_envs={num_envs} and horizon={horizon} must both be at least 1")
-        self._copies = [_Copy(make_env(), horizon) for _ in range(num_envs)]
+        self._copies = [RunningCopy(make_env(), horizon) for _ in range(num_envs)]
         self._layout = self._copies[0].layout
+        for copy in self._copies[1:]:
+            if copy.layout != self._layout:
+                raise InputError(
+                    f"{copy.env}: two copies differ in their agents or spaces; every call of the "
+                    "function must return the same environment"
+                )
+        self._device = device
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=len(self._layout.agents),
@@ -81,7 +64,7 @@ class VectorFromParallel:
             copy.seed_and_restart(np.random.default_rng(stream))
             for copy, stream in zip(self._copies, streams, strict=True)
         ]
-        return _stack(starts, starts)
+        return _stack(starts, starts, self._device)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Advance every copy; an ended one restarts with a seed drawn from its own stream."""
@@ -92,7 +75,7 @@ class VectorFromParallel:
             copy.restart() if outcome.terminated or outcome.truncated else outcome
             for copy, outcome in zip(self._copies, outcomes, strict=True)
         ]
-        return _stack(outcomes, shown)
+        return _stack(outcomes, shown, self._device)
 
     def close(self) -> None:
         """Close every copy."""
@@ -190,162 +173,17 @@ class ParallelFromVector(ParallelEnv):
         return {agent: {MASK_KEY: legal[n].copy()} for n, agent in enumerate(self.possible_agents)}
 
 
-class _Copy:
-    """One `ParallelEnv`, its stream of episode seeds, and who is still playing."""
-
-    def __init__(self, env: ParallelEnv, horizon: int) -> None:
-        self.env = env
-        self.layout = _layout_of(env)
-        self._horizon = horizon
-        self._rng = np.random.default_rng(0)
-        self._playing: set[Any] = set()
-        self._t = 0
-
-    def seed_and_restart(self, rng: np.random.Generator) -> _Packed:
-        """Begin a new stream of episodes."""
-        self._rng = rng
-        return self.restart()
-
-    def restart(self) -> _Packed:
-        """Begin the next episode of the stream."""
-        observations, infos = self.env.reset(seed=int(self._rng.integers(2**31)))
-        self._playing, self._t = set(self.env.agents), 0
-        if not self._playing:
-            raise ConfigError(f"{self.env}: reset leaves no agents; check its `agents`")
-        return _pack(self.layout, observations, {}, infos, self._playing)
-
-    def step(self, actions: list[int]) -> _Packed:
-        """Pass on the actions of those who still play."""
-        played, self._t = self._playing, self._t + 1
-        chosen = _named_actions(self.layout, actions, played)
-        observations, rewards, terminations, truncations, infos = self.env.step(chosen)
-        cut = {agent for agent in played if truncations.get(agent, False)}
-        left = cut | {agent for agent in played if terminations.get(agent, False)}
-        self._playing = set(self.env.agents) - left
-        over = not self._playing
-        truncated = bool(cut) if over else self._t >= self._horizon
-        return _pack(
-            self.layout,
-            observations,
-            rewards,
-            infos,
-            self._playing,
-            terminated=over and not truncated,
-            truncated=truncated,
-        )
-
-
-def _layout_of(env: ParallelEnv) -> _Layout:
-    """Read the spaces of every possible agent."""
-    agents = tuple(env.possible_agents)
-    actions = [_discrete(env, agent) for agent in agents]
-    observed = tuple(_without_mask(env.observation_space(agent)) for agent in agents)
-    for agent, space in zip(agents, observed, strict=True):
-        if not space.is_np_flattenable:
-            raise ConfigError(
-                f"{env}: observation space of {agent!r} is {space}; "
-                "use Box, Discrete, MultiDiscrete or a Dict of them"
-            )
-    return _Layout(
-        agents=agents,
-        observation_spaces=observed,
-        observation_size=max(spaces.flatdim(space) for space in observed),
-        action_counts=tuple(int(space.n) for space in actions),
-        first_actions=tuple(int(space.start) for space in actions),
-    )
-
-
-def _discrete(env: ParallelEnv, agent: object) -> spaces.Discrete:
-    space = env.action_space(agent)
-    if not isinstance(space, spaces.Discrete):
-        raise ConfigError(
-            f"{env}: action space of {agent!r} is {space}; only Discrete is supported"
-        )
-    return space
-
-
-def _without_mask(space: spaces.Space) -> spaces.Space:
-    if isinstance(space, spaces.Dict) and MASK_KEY in space.spaces:
-        return spaces.Dict({key: part for key, part in space.spaces.items() if key != MASK_KEY})
-    return space
-
-
-def _named_actions(layout: _Layout, actions: list[int], playing: set[Any]) -> dict[Any, int]:
-    """Actions of those who play, by name and counted from `Discrete.start`."""
-    chosen = {}
-    for n, agent in enumerate(layout.agents):
-        if agent in playing:
-            if not 0 <= actions[n] < layout.action_counts[n]:
-                raise ConfigError(
-                    f"action {actions[n]} of {agent!r} is not in 0..{layout.action_counts[n] - 1}; "
-                    "choose by the action mask"
-                )
-            chosen[agent] = layout.first_actions[n] + actions[n]
-    return chosen
-
-
-def _pack(
-    layout: _Layout,
-    observations: Mapping[Any, Any],
-    rewards: Mapping[Any, float],
-    infos: Mapping[Any, Mapping[str, Any]],
-    playing: set[Any],
-    *,
-    terminated: bool = False,
-    truncated: bool = False,
-) -> _Packed:
-    """Stack the dicts of one copy into arrays, padded; those who left get zeros and action 0."""
-    num_agents = len(layout.agents)
-    packed = np.zeros((num_agents, layout.observation_size), dtype=np.float32)
-    mask = np.zeros((num_agents, layout.num_actions), dtype=np.bool_)
-    mask[:, 0] = True
-    for n, agent in enumerate(layout.agents):
-        if agent in observations:
-            flat = _flatten(layout.observation_spaces[n], observations[agent])
-            packed[n, : len(flat)] = flat
-        if agent in playing:
-            count = layout.action_counts[n]
-            mask[n, :count] = _legal(agent, count, observations[agent], infos.get(agent, {}))
-    earned = [float(rewards.get(agent, 0.0)) for agent in layout.agents]
-    return _Packed(
-        observations=packed,
-        rewards=np.array(earned, dtype=np.float32),
-        action_mask=mask,
-        terminated=terminated,
-        truncated=truncated,
-    )
-
-
-def _flatten(space: spaces.Space, observation: Any) -> Float[ndarray, " O"]:
-    if isinstance(space, spaces.Dict):
-        observation = {key: observation[key] for key in space.spaces}
-    return np.asarray(spaces.flatten(space, observation), dtype=np.float32)
-
-
-def _legal(
-    agent: object, count: int, observation: Any, info: Mapping[str, Any]
-) -> Bool[ndarray, " A"]:
-    """The agent's own mask, from its info or its observation; all actions if it has none."""
-    if MASK_KEY in info:
-        mask = np.asarray(info[MASK_KEY], dtype=np.bool_)
-    elif isinstance(observation, Mapping) and MASK_KEY in observation:
-        mask = np.asarray(observation[MASK_KEY], dtype=np.bool_)
-    else:
-        return np.ones(count, dtype=np.bool_)
-    if mask.shape != (count,) or not mask.any():
-        raise ConfigError(
-            f"action mask of {agent!r} is {mask.tolist()}; it needs {count} entries, one true"
-        )
-    return mask
-
-
-def _stack(outcomes: list[_Packed], shown: list[_Packed]) -> Step:
+def _stack(outcomes: list[Packed], shown: list[Packed], device: torch.device | str) -> Step:
     """`outcomes`: what the step brought; `shown`: what is seen now, after any restart."""
+
+    def gather(parts: list[ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(parts)).to(device)
+
     return Step(
-        observations=torch.from_numpy(np.stack([copy.observations for copy in shown])),
-        rewards=torch.from_numpy(np.stack([copy.rewards for copy in outcomes])),
-        terminated=torch.tensor([copy.terminated for copy in outcomes]),
-        truncated=torch.tensor([copy.truncated for copy in outcomes]),
-        next_observations=torch.from_numpy(np.stack([copy.observations for copy in outcomes])),
-        action_mask=torch.from_numpy(np.stack([copy.action_mask for copy in shown])),
+        observations=gather([copy.observations for copy in shown]),
+        rewards=gather([copy.rewards for copy in outcomes]),
+        terminated=torch.tensor([copy.terminated for copy in outcomes], device=device),
+        truncated=torch.tensor([copy.truncated for copy in outcomes], device=device),
+        next_observations=gather([copy.observations for copy in outcomes]),
+        action_mask=gather([copy.action_mask for copy in shown]),
     )
