@@ -1,0 +1,1 @@
+"""Cleanup and Harvest: grid worlds in which every agent earns the apples that it eats itself."""

@@ -1,0 +1,136 @@
+"""Cleanup and Harvest as `VectorEnv`s; the rules are elsewhere, here they are only packed.
+
+`cooperative` of a step is told by the rules: see `CleanupGame.advance` and `HarvestGame.advance`.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from paper_envs.grid.cleanup import CLEANUP, SMALL_CLEANUP, CleanupGame
+from paper_envs.grid.harvest import HARVEST, SMALL_HARVEST, HarvestGame
+from paper_envs.grid.observe import observation_size, observations_of
+from paper_envs.grid.state import Board, blank_state, board_of
+from ss_core.env import EnvSpec, Step
+from ss_core.errors import ConfigError
+
+
+class GridEnv:
+    """A game in `num_envs` copies; use one of the classes below.
+
+    All copies run in step on one processor thread; after `horizon` steps each restarts by itself.
+    """
+
+    def __init__(
+        self, game: CleanupGame | HarvestGame, num_envs: int, num_agents: int, device: str
+    ) -> None:
+        room = len(game.grid_map.spawn_cells) + len(game.grid_map.ground_cells)
+        if num_envs < 1 or not 1 <= num_agents <= room:
+            raise ConfigError(
+                f"{game.name}: num_envs={num_envs} must be at least 1, "
+                f"num_agents={num_agents} from 1 to {room}"
+            )
+        self.game = game
+        self.spec = EnvSpec(
+            num_envs=num_envs,
+            num_agents=num_agents,
+            num_actions=len(game.actions),
+            observation_size=observation_size(
+                game.grid_map, has_waste=game.has_waste, num_agents=num_agents
+            ),
+            horizon=game.horizon,
+            agent_names=tuple(f"agent_{i}" for i in range(num_agents)),
+        )
+        self._device = torch.device(device)
+        self._meaning = np.array(game.actions, np.int64)
+        self._t = 0
+        self.state = blank_state(
+            game.grid_map, num_envs=num_envs, num_agents=num_agents, seed=0
+        )  # written by the rules: read it, keep copies
+
+    def reset(self, seed: int) -> Step:
+        """Start new episodes; the e-th copy depends on the seed and on e alone."""
+        sizes = {"num_envs": self.spec.num_envs, "num_agents": self.spec.num_agents}
+        self.state = blank_state(self.game.grid_map, seed=seed, **sizes)
+        self.game.restart(self.state)
+        self._t = 0
+        shape = self.state.cells.shape
+        observations = self._observations()
+        return self._step(
+            np.zeros(shape, np.float32), np.zeros(shape, bool), observations, observations, False
+        )
+
+    def step(self, actions: Int[Tensor, "E N"]) -> Step:
+        """Advance every copy by one joint action; the last step of an episode is terminal."""
+        chosen = actions.cpu().numpy()
+        if chosen.min() < 0 or chosen.max() >= len(self._meaning):
+            raise ConfigError(
+                f"{self.game.name}: actions from {chosen.min()} to {chosen.max()}; "
+                f"they must be from 0 to {len(self._meaning) - 1}"
+            )
+        rewards = np.empty(chosen.shape, np.float32)
+        cooperative = np.empty(chosen.shape, bool)
+        self.game.advance(self.state, self._meaning[chosen], rewards, cooperative)
+        self._t = (self._t + 1) % self.game.horizon
+        ended = self._t == 0
+        successors = self._observations()
+        observations = successors
+        if ended:
+            self.game.restart(self.state)
+            observations = self._observations()
+        return self._step(rewards, cooperative, observations, successors, ended)
+
+    def board(self, e: int = 0) -> Board:
+        """A snapshot of copy e for renderers."""
+        return board_of(self.game.grid_map, self.state, e)
+
+    def _observations(self) -> Float[Tensor, "E N O"]:
+        rows = observations_of(self.game.grid_map, self.state, has_waste=self.game.has_waste)
+        return torch.from_numpy(rows).to(self._device)
+
+    def _step(
+        self,
+        rewards: np.ndarray,
+        cooperative: np.ndarray,
+        observations: Tensor,
+        successors: Tensor,
+        ended: bool,
+    ) -> Step:
+        flags = torch.full((self.spec.num_envs,), ended, device=self._device)
+        return Step(
+            observations=observations,
+            rewards=torch.from_numpy(rewards).to(self._device),
+            terminated=flags,
+            truncated=torch.zeros_like(flags),
+            next_observations=successors,
+            cooperative=torch.from_numpy(cooperative).to(self._device),
+        )
+
+
+class CleanupEnv(GridEnv):
+    """Cleanup."""
+
+    def __init__(self, num_envs: int, *, num_agents: int = 4, device: str = "cpu") -> None:
+        super().__init__(CLEANUP, num_envs, num_agents, device)
+
+
+class HarvestEnv(GridEnv):
+    """Harvest."""
+
+    def __init__(self, num_envs: int, *, num_agents: int = 4, device: str = "cpu") -> None:
+        super().__init__(HARVEST, num_envs, num_agents, device)
+
+
+class SmallCleanupEnv(GridEnv):
+    """Cleanup, small."""
+
+    def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:
+        super().__init__(SMALL_CLEANUP, num_envs, num_agents, device)
+
+
+class SmallHarvestEnv(GridEnv):
+    """Harvest, small."""
+
+    def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:
+        super().__init__(SMALL_HARVEST, num_envs, num_agents, device)

@@ -1,0 +1,157 @@
+"""What happens to apples and waste: compiled rules of one environment, written into its arrays.
+
+`apples`, `waste` and `beams` hold 0 or 1 per cell, walls included; `cells` are the agents' places.
+"""
+
+from typing import no_type_check
+
+import numpy as np
+from numba import njit
+
+from paper_envs.grid.streams import draw_below, draw_chance, shuffle
+
+
+@njit(cache=True)
+@no_type_check
+def place_agents(cells, facings, spawn_cells, ground_cells, fixed_facing, stream):
+    """Random distinct spawn cells; where these run out, random bare ground. -1: any facing."""
+    order = np.arange(len(cells))
+    shuffle(stream, order)
+    places = np.empty(len(spawn_cells) + len(ground_cells), cells.dtype)
+    places[: len(spawn_cells)] = spawn_cells
+    places[len(spawn_cells) :] = ground_cells
+    shuffle(stream, places[: len(spawn_cells)])
+    shuffle(stream, places[len(spawn_cells) :])
+    for rank in range(len(cells)):
+        cells[order[rank]] = places[rank]
+    for i in range(len(cells)):
+        facings[i] = draw_below(stream, 4) if fixed_facing < 0 else fixed_facing
+
+
+@njit(cache=True)
+@no_type_check
+def eat_apples(cells, apples, rewards):
+    """An agent on an apple eats it and earns 1."""
+    for i in range(len(cells)):
+        rewards[i] = apples[cells[i]]
+        apples[cells[i]] = 0
+
+
+@njit(cache=True)
+@no_type_check
+def find_apples_in_reach(cells, apples, offsets, in_reach):
+    """Which agents have an apple on one of the four cells around them."""
+    for i in range(len(cells)):
+        in_reach[i] = False
+        for direction in range(4):
+            if apples[cells[i] + offsets[direction]]:
+                in_reach[i] = True
+
+
+@njit(cache=True)
+@no_type_check
+def is_occupied(cells, cell):
+    """Whether an agent stands there."""
+    for i in range(len(cells)):
+        if cells[i] == cell:
+            return True
+    return False
+
+
+@njit(cache=True)
+@no_type_check
+def fire_beams(cells, facings, fires, walls, offsets, length, stream, waste, beams, cleaned):
+    """Fire the cleaning beams of those who chose to, one after the other in random order.
+
+    `cleaned` counts the cells that each agent has cleaned.
+    """
+    cleaned[:] = 0
+    beams[:] = 0
+    shooters = np.flatnonzero(fires)
+    shuffle(stream, shooters)
+    for i in shooters:
+        ahead = offsets[facings[i]]
+        side = offsets[(facings[i] + 1) % 4]
+        for start in (cells[i] + ahead, cells[i] + side, cells[i] - side):
+            cleaned[i] += _sweep_lane(start, ahead, length, cells, walls, waste, beams)
+
+
+@njit(cache=True)
+@no_type_check
+def _sweep_lane(start, ahead, length, cells, walls, waste, beams):
+    """One lane: up to `length` cells, to the first wall, agent or waste; returns waste removed."""
+    for reach in range(length):
+        cell = start + reach * ahead
+        if walls[cell]:
+            return 0
+        beams[cell] = 1
+        if waste[cell]:
+            waste[cell] = 0
+            return 1
+        if is_occupied(cells, cell):
+            return 0
+    return 0
+
+
+@njit(cache=True)
+@no_type_check
+def apple_chance(waste_count, river_size, depletion, most):
+    """Chance of an apple per free orchard cell: `most` in a clean river, falling to 0 at depletion."""
+    return most * (1.0 - waste_count / river_size / depletion)
+
+
+@njit(cache=True)
+@no_type_check
+def spawn_apples(apple_cells, cells, chance, stream, apples):
+    """Each free orchard cell without an agent grows an apple with the same chance."""
+    for cell in apple_cells:
+        if not apples[cell] and draw_chance(stream, chance) and not is_occupied(cells, cell):
+            apples[cell] = 1
+
+
+@njit(cache=True)
+@no_type_check
+def spawn_waste(river_cells, chance, stream, waste):
+    """Clean river cells are tried in random order until one becomes waste: at most one per step."""
+    clean = 0
+    for cell in river_cells:
+        clean += 1 - waste[cell]
+    for _ in range(clean):
+        if draw_chance(stream, chance):
+            chosen = draw_below(stream, clean)
+            for cell in river_cells:
+                if not waste[cell]:
+                    if chosen == 0:
+                        waste[cell] = 1
+                        return
+                    chosen -= 1
+
+
+@njit(cache=True)
+@no_type_check
+def count_neighbours(apples, cell, row):
+    """Apples on the eight cells around; `row` is the offset of one row."""
+    count = 0
+    for middle in range(cell - row, cell + row + 1, row):
+        count += apples[middle - 1] + apples[middle] + apples[middle + 1]
+    return count - apples[cell]
+
+
+@njit(cache=True)
+@no_type_check
+def regrow_apples(apple_cells, cells, chances, row, stream, apples, grown):
+    """Free cells regrow with a chance that rises with the apples around, as they are before.
+
+    `chances` is indexed by that number (its last entry serves all larger ones); `grown` is scratch
+    space of one number per apple cell.
+    """
+    count = 0
+    for cell in apple_cells:
+        if apples[cell]:
+            continue
+        neighbours = min(count_neighbours(apples, cell, row), len(chances) - 1)
+        if neighbours and draw_chance(stream, chances[neighbours]) and not is_occupied(cells, cell):
+            grown[count] = cell
+            count += 1
+    for cell in grown[:count]:
+        apples[cell] = 1
