@@ -9,15 +9,17 @@ old one.
 
 import ctypes
 import errno
+import faulthandler
 import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -51,6 +53,7 @@ class Task:
     arguments: Mapping[str, Any]
     folder: str  # where it writes; one process at a time
     commits: bool = True  # has something to save when asked to stop; else it may be ended at once
+    log: str = ""  # file in `folder` for what it writes to stderr; "" leaves it to the parent's
 
 
 def run_tasks(tasks: Sequence[Task], workers: int, progress: Progress) -> None:
@@ -83,7 +86,7 @@ def run_tasks(tasks: Sequence[Task], workers: int, progress: Progress) -> None:
                     child.process.join()
                     pipe.close()
         finally:
-            _stop_all(list(running.values()))
+            stop_all([child.process for child in running.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +146,19 @@ def _raise_again(task: Task, kind: str, text: str, trace: str) -> NoReturn:
     raise RuntimeError(f"task {task.name!r} failed: {kind}: {text}\n{trace}")
 
 
-def _stop_all(children: Sequence[_Child]) -> None:
+def stop_all(children: Sequence[SpawnProcess]) -> None:
     """Ask every child to commit and stop; a second signal, or too long a wait, ends it at once."""
     for child in children:
-        child.process.terminate()
+        child.terminate()
     deadline_s = time.monotonic() + GRACE_S
     try:
         for child in children:
-            child.process.join(max(0.0, deadline_s - time.monotonic()))
+            child.join(max(0.0, deadline_s - time.monotonic()))
     finally:
         for child in children:
-            if child.process.is_alive():
-                child.process.kill()
-                child.process.join()
+            if child.is_alive():
+                child.kill()
+                child.join()
 
 
 @contextmanager
@@ -180,38 +183,72 @@ def interruptible() -> Iterator[None]:
 
 def _work(task: Task, pipe: Connection, parent: int) -> None:
     """Body of a child process."""
-    asked: list[int] = []
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
-    if task.commits:
-        signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
-    threading.Thread(target=_follow_parent, args=(parent,), daemon=True).start()
-    _keep_memory()
-
-    def stop() -> bool:
-        return bool(asked) or os.getppid() != parent
+    stop = prepare_child(parent, commits=task.commits)
 
     def report(done: int, total: int, note: str) -> None:
         pipe.send(("progress", done, total, note))
 
+    answer = perform(task, report, stop)
+    if answer is not None:
+        with suppress(BrokenPipeError):
+            pipe.send(answer)
+
+
+def prepare_child(parent: int, *, commits: bool) -> Stop:
+    """Set up signals and memory of a child process; says whether it is asked to stop."""
+    asked: list[int] = []
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
+    if commits:
+        signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    threading.Thread(target=_follow_parent, args=(parent,), daemon=True).start()
+    _keep_memory()
+    return lambda: bool(asked) or os.getppid() != parent
+
+
+Answer = tuple[Literal["done"]] | tuple[Literal["error"], str, str, str]  # kind, text, traceback
+
+
+def perform(task: Task, report: Report, stop: Stop) -> Answer | None:
+    """Carry out a task in this process; None where it was stopped or nobody is left to be told."""
     try:
         module, _, name = task.target.partition(":")
         lock = _lock_folder(Path(task.folder), report)
         try:
-            finished = getattr(importlib.import_module(module), name)(task.arguments, report, stop)
+            with _stderr_to(Path(task.folder) / task.log) if task.log else nullcontext():
+                function = getattr(importlib.import_module(module), name)
+                finished = function(task.arguments, report, stop)
         finally:
             lock.release()
-        if finished:
-            pipe.send(("done",))
+        return ("done",) if finished else None
     except BrokenPipeError:
-        pass  # the parent is gone
+        return None  # the parent is gone
     except SuggestionSharingError as error:
-        _send_error(pipe, type(error).__name__, str(error), "")
+        return "error", type(error).__name__, str(error), ""
     except MemoryError:
-        _send_error(pipe, ResourceError.__name__, f"task {task.name!r} is out of memory", "")
+        return "error", ResourceError.__name__, f"task {task.name!r} is out of memory", ""
     except OSError as error:  # may be a full disk: the number says so
-        _send_error(pipe, *_described(error))
+        return "error", *_described(error)
     except Exception as error:  # noqa: BLE001 - reported in the parent
-        _send_error(pipe, type(error).__name__, str(error), traceback.format_exc())
+        return "error", type(error).__name__, str(error), traceback.format_exc()
+
+
+@contextmanager
+def _stderr_to(path: Path) -> Iterator[None]:
+    """What this process writes to stderr goes to `path`, also what a dying interpreter writes."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    faulthandler.enable(file=2)
+    try:
+        yield
+    finally:
+        faulthandler.disable()
+        sys.stderr.flush()
+        os.dup2(before, 2)
+        os.close(before)
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 def _keep_memory() -> None:
@@ -232,11 +269,6 @@ def _described(error: OSError) -> tuple[str, str, str]:
         text = f"out of memory or disk: {error}; free some and run the same command again"
         return ResourceError.__name__, text, ""
     return type(error).__name__, str(error), traceback.format_exc()
-
-
-def _send_error(pipe: Connection, kind: str, text: str, trace: str) -> None:
-    with suppress(BrokenPipeError):
-        pipe.send(("error", kind, text, trace))
 
 
 def _follow_parent(parent: int) -> None:
