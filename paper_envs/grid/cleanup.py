@@ -82,8 +82,7 @@ SMALL_CLEANUP = CleanupGame(
     horizon=50,
     actions=(UP, DOWN, RIGHT, LEFT, STAY, CLEAN),  # left, right, up, down of one who faces left
     fixed_facing=3,
-    most_apples=0.3,
-    depletion=0.6,
+    most_apples=0.2,
 )
 
 

@@ -109,28 +109,63 @@ class GridEnv:
 
 
 class CleanupEnv(GridEnv):
-    """Cleanup."""
+    """Cleanup on an 11 by 18 map: apples grow while the river is clean, cleaning earns nothing.
+
+    Agents: `num_agents` (4), first on the 5 spawn cells, then on bare ground, facing anywhere.
+    Action: 0 left, 1 right, 2 ahead, 3 back (as the agent faces), 4 stay, 5 and 6 turn clockwise
+    and counter-clockwise, 7 clean: three lanes of 5 cells, each to its first waste, which vanishes.
+    Observation: as in `observe`; apples, waste, everyone's place and facing, seen by all.
+    Reward: 1 per apple eaten. Cooperative: a cleaning that removed waste.
+    Apples: on 40 cells, each with a chance of 0.05 (1 - d/0.4) per step, where d is the share of the
+    48 river cells that is waste; none from d = 0.4 on. Waste: at most one new cell per step, none
+    from d = 0.4 on; 22 cells at the start.
+    Termination: after 100 steps, a true end.
+    """
 
     def __init__(self, num_envs: int, *, num_agents: int = 4, device: str = "cpu") -> None:
         super().__init__(CLEANUP, num_envs, num_agents, device)
 
 
 class HarvestEnv(GridEnv):
-    """Harvest."""
+    """Harvest on a 7 by 38 map: apples grow back only beside other apples.
+
+    Agents: `num_agents` (4), first on the 4 spawn cells, then on bare ground, facing anywhere.
+    Action: as in Cleanup, without cleaning: 0 to 6.
+    Observation: as in `observe`; apples, everyone's place and facing, seen by all.
+    Reward: 1 per apple eaten. Cooperative: no apple eaten though one lay on a cell beside the agent.
+    Apples: on 68 cells, all full at the start; an empty one regrows with a chance of 0, 0.005, 0.02
+    or 0.05 per step if 0, 1, 2 or more of the eight cells around it hold apples.
+    Termination: after 100 steps, a true end.
+    """
 
     def __init__(self, num_envs: int, *, num_agents: int = 4, device: str = "cpu") -> None:
         super().__init__(HARVEST, num_envs, num_agents, device)
 
 
 class SmallCleanupEnv(GridEnv):
-    """Cleanup, small."""
+    """Cleanup on a 7 by 9 map, quick to learn; never in one table with the full game.
+
+    As `CleanupEnv`, but: 3 agents, 50 steps, 10 river cells (clean at the start) and 10 apple cells
+    three steps apart, an apple chance of 0.2 (1 - d/0.4), and no turning: everyone faces the river.
+    Action: 0 left, 1 right, 2 up, 3 down (as on the map), 4 stay, 5 clean.
+    Scripted play with 3 agents earns, in apples per episode: at random 6.5; nobody cleans 4.0; one
+    cleans 36.7 (the two others 18 each, the cleaner none); two clean 34.5.
+    """
 
     def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:
         super().__init__(SMALL_CLEANUP, num_envs, num_agents, device)
 
 
 class SmallHarvestEnv(GridEnv):
-    """Harvest, small."""
+    """Harvest on a 7 by 9 map, quick to learn; never in one table with the full game.
+
+    As `HarvestEnv`, but: 3 agents, 50 steps, 20 apple cells in four patches, regrowth with a chance
+    of 0, 0.02, 0.05 or 0.1, and no turning.
+    Action: 0 left, 1 right, 2 up, 3 down (as on the map), 4 stay.
+    Scripted play with 3 agents earns, in apples per episode: at random 19.6; all greedy 20.7; all
+    sparing apples with less than 3 around until step 42 40.0 (13.3 each). One who is greedy among
+    two who spare earns 15.6 and they 4.7 each; one who spares among two greedy earns 3.9.
+    """
 
     def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:
         super().__init__(SMALL_HARVEST, num_envs, num_agents, device)

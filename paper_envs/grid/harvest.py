@@ -65,6 +65,7 @@ SMALL_HARVEST = HarvestGame(
     horizon=50,
     actions=(LEFT, RIGHT, UP, DOWN, STAY),
     fixed_facing=0,
+    regrowth=(0.0, 0.02, 0.05, 0.1),
 )
 
 

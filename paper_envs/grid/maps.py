@@ -12,7 +12,8 @@ from jaxtyping import Int32, Int64, UInt8
 
 WALL, APPLE, ORCHARD, WASTE, RIVER, STREAM, SPAWN, GROUND = "@ABHRSP "
 
-# H waste at the start, R clean river, S stream (no waste), B where apples grow, P where agents start
+# H waste at the start, R clean river, S stream that stays clean, B where apples may grow,
+# P where agents start
 CLEANUP_DRAWING = (
     "@@@@@@@@@@@@@@@@@@",
     "@RRRRRR     BBBBB@",
@@ -40,21 +41,21 @@ HARVEST_DRAWING = (
 
 SMALL_CLEANUP_DRAWING = (
     "@@@@@@@@@",
-    "@HH   BB@",
-    "@HH P BB@",
-    "@HH P BB@",
-    "@HH P BB@",
-    "@HH P BB@",
+    "@RR   BB@",
+    "@RR P BB@",
+    "@RR P BB@",
+    "@RR P BB@",
+    "@RR   BB@",
     "@@@@@@@@@",
 )
 
 SMALL_HARVEST_DRAWING = (
     "@@@@@@@@@",
-    "@P  A  P@",
-    "@  AAA  @",
-    "@ AAAAA @",
-    "@  AAA  @",
-    "@P  A  P@",
+    "@AA P AA@",
+    "@AAA AAA@",
+    "@P     P@",
+    "@AAA AAA@",
+    "@AA P AA@",
     "@@@@@@@@@",
 )
 

@@ -52,10 +52,10 @@ def find_apples_in_reach(cells, apples, offsets, in_reach):
 @no_type_check
 def is_occupied(cells, cell):
     """Whether an agent stands there."""
+    taken = False
     for i in range(len(cells)):
-        if cells[i] == cell:
-            return True
-    return False
+        taken |= cells[i] == cell
+    return taken
 
 
 @njit(cache=True)
@@ -96,7 +96,7 @@ def _sweep_lane(start, ahead, length, cells, walls, waste, beams):
 @njit(cache=True)
 @no_type_check
 def apple_chance(waste_count, river_size, depletion, most):
-    """Chance of an apple per free orchard cell: `most` in a clean river, falling to 0 at depletion."""
+    """Chance of an apple on a free orchard cell: `most` in a clean river, 0 in a depleted one."""
     return most * (1.0 - waste_count / river_size / depletion)
 
 
