@@ -13,10 +13,13 @@ cli = lazy_group(
     "Agents that share suggestions and keep everything else to themselves.\n\n"
     "Many systems have another `ss`, for sockets; this is `.venv/bin/ss` or `python -m cli ss`.",
     {
+        "bench": LazyCommand("cli.bench:bench", "Run the comparisons of the paper again."),
         "completion": LazyCommand(
             "cli.completion:completion", "Print a shell's completion script."
         ),
         "doctor": LazyCommand("cli.doctor:doctor", "Check this installation."),
+        "envs": LazyCommand("cli.envs:envs", "List the tasks known by name."),
+        "train": LazyCommand("cli.train:train", "Train in a task or in any PettingZoo game."),
         "verify": LazyCommand("cli.verify:verify", "Recompute every checksum of a run directory."),
     },
 )

@@ -7,7 +7,7 @@ was. What it leaves is told apart from what is printed: see `training_result`.
 import contextlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,52 +15,21 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from paper_envs.tasks import make_env
+from paper_envs.training_config import TrainingConfig, build_env
 from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.env import VectorEnv
 from ss_core.errors import InputError
 from ss_core.exchange import Channel
-from ss_core.learner import Learner, LearnerConfig, build_learner
+from ss_core.learner import Learner, build_learner
 from ss_core.learner_file import SavedLearner, write_learner_file
 from ss_core.networks import ActorBank
 from ss_core.rollout import collect_rollout
-from ss_core.schema import TraceLevel
 from ss_core.traces import TraceWriter
 from ss_core.train import Training, train
-from ss_core.user_envs import make_user_env
 from ss_core.workers import Report, Stop
 
 HELD_OUT = 2**31  # stream of evaluation seeds below a run's seed; updates count from 0
-MAX_COUNT = 10**6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
-    """One run of `ss train`."""
-
-    env: str  # name of a task, or module:function
-    num_agents: int
-    horizon: int  # steps per episode
-    learner: LearnerConfig
-    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the environment
-    env_sha256: str = ""  # of the user's module: other code is another run
-    seed: int = 0
-    evaluation_episodes: int = 64  # before and after, at seeds that are never trained on
-    evaluations: int = 10  # in between, of one episode per copy
-    commit_every: int = 20  # updates
-    trace: TraceLevel = "agent"
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        for name in ("horizon", "evaluation_episodes", "evaluations", "commit_every"):
-            if not 1 <= getattr(self, name) <= MAX_COUNT:
-                raise ValueError(f"{name}={getattr(self, name)}: between 1 and {MAX_COUNT}")
-
-    @property
-    def is_user_env(self) -> bool:
-        """Whether the environment is somebody's own."""
-        return ":" in self.env
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,29 +43,6 @@ class Episodes:
     def averaged(self) -> Float[np.ndarray, " episode"]:
         """Averaged return, the paper's measure: collective return / (N · steps)."""
         return self.returns.mean(axis=1) / self.steps
-
-
-def build_env(config: TrainingConfig, num_envs: int) -> VectorEnv:
-    """The environment of a run.
-
-    Raises:
-        InputError, ConfigError: the user's environment cannot be made.
-    """
-    if config.is_user_env:
-        return make_user_env(
-            config.env,
-            num_envs,
-            horizon=config.horizon,
-            options=config.options,
-            device=config.device,
-        )
-    return make_env(
-        config.env,
-        num_envs,
-        num_agents=config.num_agents,
-        device=config.device,
-        options=config.options,
-    )
 
 
 def play_episodes(env: VectorEnv, actors: ActorBank, *, episodes: int, seed: int) -> Episodes:

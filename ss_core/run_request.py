@@ -48,7 +48,7 @@ def finished_result(resume: str) -> dict[str, Any] | None:
         notes = [*result["notes"], "this run was complete already; nothing was computed again"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptError(
-            f"{path}: not the result of a run ({error}); `ss verify {resume}` lists what was changed"
+            f"{path}: not the result of a run ({error}); `ss verify {resume}` lists what changed"
         ) from error
     return result | {"notes": notes, "run_dir": resume}
 

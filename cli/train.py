@@ -1,0 +1,164 @@
+"""`ss train`: a task of the paper, or any PettingZoo environment with discrete actions."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.app import debug_option
+from cli.settings import from_assignments, from_environment, from_options
+from ss_core.errors import ConfigError
+
+OPTIONS_OF_THE_RUN = (
+    "algorithm",
+    "preset",
+    "agents",
+    "updates",
+    "episodes_per_update",
+    "horizon",
+    "seed",
+    "trace",
+    "device",
+)
+
+
+@click.command("train")
+@click.argument("env", metavar="TASK|MODULE:FUNCTION")
+@click.option(
+    "--algorithm",
+    metavar="NAME",
+    envvar="SS_ALGORITHM",
+    show_default="ss",
+    help="Who learns from what: see `ss algorithms`.",
+)
+@click.option(
+    "--agents",
+    type=click.IntRange(1, 5000),
+    envvar="SS_AGENTS",
+    show_default="the paper's",
+    help="Number of agents, of a TASK.",
+)
+@click.option(
+    "--updates",
+    type=click.IntRange(1, 10**9),
+    envvar="SS_UPDATES",
+    show_default="200",
+    help="How often the agents learn.",
+)
+@click.option(
+    "--episodes-per-update",
+    type=click.IntRange(1, 10**6),
+    envvar="SS_EPISODES_PER_UPDATE",
+    show_default="16; 1 under --preset paper",
+    help="Episodes played between two updates.",
+)
+@click.option(
+    "--horizon",
+    type=click.IntRange(1, 10**6),
+    envvar="SS_HORIZON",
+    show_default="seen in random episodes",
+    help="Steps after which an episode is cut, of a MODULE:FUNCTION.",
+)
+@click.option(
+    "--env-arg",
+    "env_args",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An argument of the function that makes the environment.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    envvar="SS_SEED",
+    show_default="0",
+    help="The same seed gives the same run.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="SS_OUT",
+    default=Path("runs"),
+    show_default=True,
+    help="Folder in which the run directory is made.",
+)
+@click.option(
+    "--resume",
+    metavar="auto|never|PATH",
+    envvar="SS_RESUME",
+    default="auto",
+    show_default=True,
+    help="Continue an interrupted run of the same settings, never, or the run at PATH.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["tuned", "paper"]),
+    envvar="SS_PRESET",
+    show_default="tuned",
+    help="Hyper-parameters: ours, or the paper's.",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any setting, by its dotted name: --dry-run lists them.",
+)
+@click.option(
+    "--trace",
+    type=click.Choice(["off", "kpi", "agent", "full"]),
+    envvar="SS_TRACE",
+    show_default="agent",
+    help="How much is recorded.",
+)
+@click.option("--device", metavar="cpu|cuda[:N]", envvar="SS_DEVICE", help="Where tensors live.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--dry-run", is_flag=True, help="Show the resolved settings and stop.")
+@debug_option
+@click.pass_context
+def train(ctx: click.Context, /, **options: Any) -> None:
+    """Train the agents of an environment, and play held-out episodes before and after.
+
+    TASK is a name that `ss envs` lists. MODULE:FUNCTION is any function that returns a PettingZoo
+    ParallelEnv with discrete actions, your own code included: `ss train my_game:make_env` where
+    my_game.py lies.
+    """
+    from cli.render import Progress, print_result
+    from paper_envs.training_request import train_from_cli
+
+    request = build_request(ctx, options)
+    with Progress(quiet=options["quiet"]) as progress:
+        result = train_from_cli(request, progress)
+    print_result(result, as_json=options["as_json"])
+
+
+def build_request(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """What `paper_envs.training_request.train_from_cli` needs, as plain values.
+
+    `overrides` holds only what somebody set, by dotted name, `origins` who set it.
+    """
+    settings = from_assignments(options["assignments"]).over(
+        from_options(ctx, OPTIONS_OF_THE_RUN).over(from_environment(OPTIONS_OF_THE_RUN))
+    )
+    return {
+        "env": options["env"],
+        "env_args": env_arguments(options["env_args"]),
+        "overrides": dict(settings.values),
+        "origins": dict(settings.origins),
+        "out": str(options["out"]),
+        "resume": options["resume"],
+        "dry_run": options["dry_run"],
+    }
+
+
+def env_arguments(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Arguments of repeated `--env-arg KEY=VALUE`; VALUE is a TOML value, or else a string.
+
+    Raises:
+        ConfigError: an argument has no `=` or no usable name.
+    """
+    for text in texts:
+        name, equals, _ = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise ConfigError(f"--env-arg {text}: expected KEY=VALUE, as in max_cycles=25")
+    return dict(from_assignments(texts).values)

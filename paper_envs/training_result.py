@@ -1,0 +1,109 @@
+"""What `ss train` tells: returns before and after, with intervals, and what was exchanged."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from paper_envs.training import Episodes, episodes_of
+from paper_envs.training_config import TrainingConfig
+from ss_core.checkpoint import load_latest
+from ss_core.statistics import Interval, bootstrap_interval, mean
+
+BOOTSTRAP_STREAM = 7  # below a run's seed
+
+
+def conclude(config: TrainingConfig, folder: Path) -> dict[str, Any]:
+    """The result of a run as plain data.
+
+    Raises:
+        FileNotFoundError: the task has not finished.
+    """
+    result = load_latest(folder / "result")
+    if result is None:
+        raise FileNotFoundError(f"{folder / 'result'}: the task has not finished")
+    before, after = (episodes_of(result, when) for when in ("before", "after"))
+    averaged = {
+        "before": _interval(before.averaged, config.seed),
+        "after": _interval(after.averaged, config.seed),
+    }
+    count = len(after.steps)
+    return {
+        "env": config.env,
+        "algorithm": config.learner.algorithm,
+        "num_agents": config.num_agents,
+        "horizon": config.horizon,
+        "seed": config.seed,
+        "num_updates": result.update,
+        "episodes_per_update": config.learner.num_envs,
+        "improved": averaged["after"].low > averaged["before"].high,
+        "evaluation": {
+            "before": _figures(before, averaged["before"]),
+            "after": _figures(after, averaged["after"]),
+        },
+        "bytes_by_kind": dict(result.state["bytes_by_kind"]),
+        "tables": {
+            f"{count} held-out episodes (means; 95 % bootstrap intervals)": [
+                _row("untrained", before, averaged["before"]),
+                _row(f"{config.learner.algorithm}, trained", after, averaged["after"]),
+            ],
+            "told to other agents while training": _exchanged(
+                config, result.state["bytes_by_kind"], result.update
+            ),
+        },
+        "notes": [_verdict(averaged["before"], averaged["after"])],
+    }
+
+
+def _interval(values: Float[np.ndarray, " sample"], seed: int) -> Interval:
+    rng = np.random.default_rng([seed, BOOTSTRAP_STREAM])
+    return bootstrap_interval(values.astype(float), mean, rng=rng)
+
+
+def _figures(played: Episodes, averaged: Interval) -> dict[str, Any]:
+    return {
+        "averaged_return": averaged.estimate,
+        "averaged_return_low": averaged.low,
+        "averaged_return_high": averaged.high,
+        "averaged_returns": played.averaged.tolist(),  # of each episode
+        "episode_return_per_agent": float(played.returns.mean()),
+        "agent_returns": played.returns.mean(axis=0).tolist(),  # of an episode
+        "steps_per_episode": float(played.steps.mean()),
+    }
+
+
+def _row(policy: str, played: Episodes, averaged: Interval) -> dict[str, Any]:
+    return {
+        "policies": policy,
+        "averaged_return": averaged.estimate,
+        "low": averaged.low,
+        "high": averaged.high,
+        "episode_return_per_agent": float(played.returns.mean()),
+        "steps": float(played.steps.mean()),
+    }
+
+
+def _exchanged(
+    config: TrainingConfig, bytes_by_kind: dict[str, int], num_updates: int
+) -> list[dict[str, Any]]:
+    per = config.num_agents * num_updates
+    return [
+        {"kind": kind, "MB": count / 1e6, "kB_per_agent_and_update": count / 1e3 / per}
+        for kind, count in sorted(bytes_by_kind.items())
+        if count
+    ]
+
+
+def _verdict(before: Interval, after: Interval) -> str:
+    if after.low > before.high:
+        return "averaged return per agent and step: better after training, intervals apart"
+    if after.high < before.low:
+        return (
+            "averaged return per agent and step: WORSE after training, intervals apart; try "
+            "--updates, another --algorithm, or a lower --set learner.actor_lr"
+        )
+    return (
+        "averaged return per agent and step: no clear change, intervals overlap; try more "
+        "--updates or --set evaluation_episodes"
+    )
