@@ -100,7 +100,7 @@ class _Pool:
                 self.observe(task.name, "working", done, total, note)
                 return
             case ("done",):
-                (Path(task.folder) / FAILURE_LOG).unlink(missing_ok=True)
+                finished_well(task)
                 self.observe(task.name, "done", 1, 1, "")
             case ("error", "ResourceError", str(text), str()):
                 raise ResourceError(text)
@@ -150,6 +150,11 @@ def run_pool(
         finally:
             stop_all(pool.processes)
     return pool.failures
+
+
+def finished_well(task: Task) -> None:
+    """Take away what an earlier, unsuccessful try may have left."""
+    (Path(task.folder) / FAILURE_LOG).unlink(missing_ok=True)
 
 
 def write_failure(task: Task, reason: str, trace: str) -> Failure:

@@ -1,0 +1,113 @@
+"""`ss bench`: the paper's comparisons, run again from nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.app import CONTEXT_SETTINGS, debug_option
+
+
+@click.group("bench", context_settings=CONTEXT_SETTINGS)
+def bench() -> None:
+    """Benchmarks."""
+
+
+@bench.command("paper", context_settings=CONTEXT_SETTINGS)
+@click.option(
+    "--profile",
+    type=click.Choice(["smoke", "quick", "full"]),
+    envvar="SS_PROFILE",
+    default="quick",
+    show_default=True,
+    help="How much is run: about a minute, an hour, days (on two cores).",
+)
+@click.option(
+    "--env",
+    "envs",
+    metavar="NAME",
+    multiple=True,
+    help="Only this task of the profile; may be repeated.",
+)
+@click.option(
+    "--algorithm",
+    "algorithms",
+    metavar="NAME",
+    multiple=True,
+    help="Only this algorithm of the profile; may be repeated.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["paper", "tuned", "both"]),
+    default="both",
+    show_default=True,
+    help="Hyper-parameters: as published, ours, or one after the other.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    show_default="5, smoke: 2",
+    help="Runs of each condition.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    envvar="SS_WORKERS",
+    default=2,
+    show_default=True,
+    help="Runs at a time, each in a process with one thread.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    show_default="bench/paper-<profile>",
+    help="Folder of the benchmark; runs that are finished in there are kept.",
+)
+@click.option("--resume", is_flag=True, help="Continue what is in the folder; so it does anyway.")
+@click.option(
+    "--fresh", is_flag=True, help="Start anew beside it, in the first free of <out>, <out>-2, …"
+)
+@click.option(
+    "--launcher",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where runs are started: here, or on a Ray cluster.",
+)
+@click.option(
+    "--device",
+    metavar="cpu|cuda[:N]",
+    envvar="SS_DEVICE",
+    default="cpu",
+    show_default=True,
+    help="Where tensors live.",
+)
+@click.option("--check", is_flag=True, help="Compare with the reference; exit code 7 if outside.")
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path, dir_okay=False),
+    show_default="the shipped one of the profile",
+    help="Results to compare with.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--dry-run", is_flag=True, help="Show what would be run and stop.")
+@debug_option
+def paper(
+    resume: bool, fresh: bool, as_json: bool, quiet: bool, reference: Path | None, **options: Any
+) -> None:
+    """Run the experiments of the paper; write tables, figures and claims with their verdicts.
+
+    May be stopped at any time: the same command continues where it was.
+    """
+    from cli.bench_progress import BenchProgress
+    from cli.render import print_result
+    from paper_envs.bench.launch import Request, run_from_cli, verdict
+
+    if resume and fresh:
+        raise click.UsageError("--resume and --fresh exclude each other")
+    request = Request(fresh=fresh, reference=reference, **options)
+    with BenchProgress(quiet=quiet) as progress:
+        result = run_from_cli(request, progress)
+    print_result(result, as_json=as_json)
+    verdict(result)

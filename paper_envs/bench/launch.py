@@ -1,0 +1,233 @@
+"""`ss bench paper` from request to tables: plan, run what is missing, write every output, check.
+
+Heavy imports happen inside functions, so that a command's first line appears at once.
+"""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ss_core.errors import CheckFailedError, SimulatorError
+
+if TYPE_CHECKING:
+    from paper_envs.bench.plan import Plan
+    from paper_envs.bench.runs import RunOrder
+    from paper_envs.bench.tally import Tally
+    from ss_core.pool import Failure
+
+Show = Callable[["Tally"], None]
+Result = dict[str, Any]
+
+DRY_RUN_SEED_NOTE = "seeds {first} to {last}; {runs} runs, {done} of them finished; nothing was run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a command line asks for."""
+
+    profile: Literal["smoke", "quick", "full"] = "quick"
+    envs: tuple[str, ...] = ()
+    algorithms: tuple[str, ...] = ()
+    preset: Literal["paper", "tuned", "both"] = "both"
+    seeds: int | None = None
+    workers: int = 2
+    out: Path | None = None  # None: bench/paper-<profile>
+    fresh: bool = False
+    launcher: Literal["local", "ray"] = "local"
+    device: str = "cpu"
+    check: bool = False
+    reference: Path | None = None  # None: the shipped one
+    dry_run: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where everything goes, before `fresh` is considered."""
+        return Path("bench") / f"paper-{self.profile}" if self.out is None else self.out
+
+    @property
+    def command(self) -> str:
+        """The command line that gives the same results."""
+        words = ["ss", "bench", "paper", "--profile", self.profile]
+        for name in self.envs:
+            words += ["--env", name]
+        for name in self.algorithms:
+            words += ["--algorithm", name]
+        if self.preset != "both":
+            words += ["--preset", self.preset]
+        if self.seeds is not None:
+            words += ["--seeds", str(self.seeds)]
+        if self.device != "cpu":
+            words += ["--device", self.device]
+        return shlex.join(words)
+
+
+def run_from_cli(request: Request, show: Show) -> Result:
+    """Run what was asked for; the result has `tables`, `notes`, `run_dir` and `failures`.
+
+    Raises:
+        ConfigError: something asked for does not make sense; nothing was written.
+        ResourceError: the disk is full or not writable; what was written stays usable.
+        RunLockedError: another process works in that folder.
+        Interrupted: a signal came; the same command continues.
+    """
+    from ss_core.workers import interruptible
+
+    with interruptible():
+        return _run(request, show)
+
+
+def verdict(result: Result) -> None:
+    """End as the runs and the check did, once the outcome has been shown.
+
+    Raises:
+        SimulatorError: runs failed.
+        CheckFailedError: results are outside of the reference.
+    """
+    if result["failures"]:
+        first = result["failures"][0]
+        raise SimulatorError(
+            f"{len(result['failures'])} of {result['num_runs']} runs failed, the first of them "
+            f"{first['run']}: {first['reason']} (see {first['log']}); the tables lack them; run "
+            "the same command again to repeat only these"
+        )
+    if result["outside"]:
+        raise CheckFailedError(
+            "results differ from the reference:\n  " + "\n  ".join(result["outside"])
+        )
+
+
+def _run(request: Request, show: Show) -> Result:
+    from paper_envs.bench.folder import BenchFolder, Conditions, fresh_folder, package_version
+    from paper_envs.bench.orders import orders_of
+    from ss_core.run_request import check_device
+
+    plan = _plan(request)
+    out = fresh_folder(request.folder) if request.fresh else request.folder
+    orders = orders_of(plan, out, device=request.device)
+    if request.dry_run:
+        return _dry_run(plan, orders, out)
+    check_device(request.device)
+    conditions = Conditions(
+        profile=request.profile, device=request.device, package=package_version()
+    )
+    with BenchFolder(out, conditions) as folder:
+        folder.register(orders)
+        folder.results()  # a damaged one is told of now, not after hours
+        failures = _carry_out(orders, request, show)
+        results, missing = folder.results()
+        written = _write_outputs(results, missing, request, out)
+    outside = _outside(results, request) if request.check else []
+    return {
+        "tables": written["tables"],
+        "notes": [*written["notes"], *_notes(missing)],
+        "run_dir": str(out),
+        "num_runs": len(orders),
+        "failures": [
+            {"run": each.task, "reason": each.reason, "log": each.log} for each in failures
+        ],
+        "outside": outside,
+    }
+
+
+def _plan(request: Request) -> "Plan":
+    from paper_envs.bench.plan import Selection, make_plan
+    from paper_envs.presets import ABLATIONS
+
+    selection = Selection(
+        envs=request.envs,
+        algorithms=request.algorithms,
+        presets=() if request.preset == "both" else (request.preset,),
+        num_seeds=request.seeds,
+    )
+    return make_plan(request.profile, selection, ABLATIONS)
+
+
+def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], out: Path) -> Result:
+    from paper_envs.bench.runs import RESULT_FILE
+
+    why = {cell: name for name, cells in reversed(plan.experiments) for cell in cells}
+    first = {order.cell: order for order in reversed(orders)}
+    records = [
+        {
+            "experiment": why[cell],
+            "task": cell.task,
+            "agents": cell.num_agents,
+            "preset": cell.preset,
+            "algorithm": cell.algorithm,
+            "variant": cell.variant,
+            "updates": first[cell].learner.num_updates,
+            "episodes": first[cell].learner.num_updates * first[cell].learner.num_envs,
+        }
+        for cell in plan.cells
+    ]
+    done = sum((Path(order.folder) / RESULT_FILE).exists() for order in orders)
+    note = DRY_RUN_SEED_NOTE.format(
+        first=plan.seeds[0], last=plan.seeds[-1], runs=len(orders), done=done
+    )
+    return {
+        "tables": {"conditions": records},
+        "notes": [note],
+        "run_dir": str(out),
+        "num_runs": len(orders),
+        "failures": [],
+        "outside": [],
+    }
+
+
+def _carry_out(orders: Sequence["RunOrder"], request: Request, show: Show) -> list["Failure"]:
+    from paper_envs.bench.orders import task_of, weight_of
+    from paper_envs.bench.tally import Row, start_tally
+    from ss_core.pool import Stage, run_pool
+
+    rows = [Row(task_of(order).name, order.cell, weight_of(order)) for order in orders]
+    pairs = sorted(zip(rows, orders, strict=True), key=lambda pair: -pair[0].weight)
+    waiting = [task_of(order) for _, order in pairs if not _is_finished(order)]
+    finished = [row.name for row, order in pairs if _is_finished(order)]
+    tally = start_tally(rows, finished)
+
+    def observe(name: str, stage: Stage, done: float, total: float, note: str) -> None:
+        tally.note(name, stage, done, total, note)
+        show(tally)
+
+    show(tally)
+    if not waiting:
+        return []
+    if request.launcher == "ray":
+        from paper_envs.bench.ray_launcher import run_on_ray
+
+        return run_on_ray(waiting, request.workers, observe)
+    return run_pool(waiting, request.workers, observe)
+
+
+def _is_finished(order: "RunOrder") -> bool:
+    from paper_envs.bench.runs import RESULT_FILE
+
+    return (Path(order.folder) / RESULT_FILE).exists()
+
+
+def _write_outputs(
+    results: Sequence[Any], missing: Sequence[str], request: Request, out: Path
+) -> Mapping[str, Any]:
+    from paper_envs.bench.outputs import write_outputs
+
+    return write_outputs(
+        results, out, profile=request.profile, command=request.command, missing=missing
+    )
+
+
+def _outside(results: Sequence[Any], request: Request) -> list[str]:
+    from paper_envs.bench.reference import check_against
+    from ss_core.resources import data_path
+
+    shipped = f"bench/paper-{request.profile}.json"
+    path = data_path(shipped) if request.reference is None else request.reference
+    return check_against(results, path)
+
+
+def _notes(missing: Sequence[str]) -> list[str]:
+    if not missing:
+        return []
+    shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+    return [f"{len(missing)} runs of this folder have no result: {shown}"]

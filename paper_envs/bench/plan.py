@@ -1,0 +1,185 @@
+"""What the benchmark runs: the experiments of the paper as cells, by profile, and cut down by name.
+
+An experiment is a figure's question; a cell that several of them want is run once. Which
+hyper-parameters a cell has is the business of `presets.py`.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, get_args
+
+from paper_envs.bench.results import Cell, PresetName
+from paper_envs.tasks import TASKS
+from ss_core.errors import ConfigError
+
+ProfileName = Literal["smoke", "quick", "full"]
+Experiments = Mapping[str, tuple[Cell, ...]]
+
+ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps", "imr")
+PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+FIRST_SEED = 100  # hyper-parameters were chosen with small seeds; these are fresh
+MAX_SEEDS = 1000
+PAIR, HEADLINE, CROWD = 2, 8, 12  # predators
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How much of the benchmark is run."""
+
+    tasks: tuple[tuple[str, int], ...]  # of the main comparison, with numbers of agents
+    algorithms: tuple[str, ...] = ALGORITHMS
+    only_main: bool = False
+    num_seeds: int = 5
+    evaluation_episodes: int = 128
+
+
+def _headline(*names: str) -> tuple[tuple[str, int], ...]:
+    return tuple((name, TASKS[name].num_agents) for name in names)
+
+
+PROFILES: dict[ProfileName, Profile] = {
+    "smoke": Profile(
+        tasks=(("predation", PAIR), *_headline("navigation", "cleanup-small")),
+        algorithms=("ss", "independent"),
+        only_main=True,
+        num_seeds=2,
+        evaluation_episodes=16,
+    ),
+    "quick": Profile(tasks=_headline("predation", "navigation", "cleanup-small", "harvest-small")),
+    "full": Profile(
+        tasks=_headline(
+            "predation", "navigation", "cleanup", "harvest", "cleanup-small", "harvest-small"
+        )
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What to leave in; nothing named means everything."""
+
+    envs: tuple[str, ...] = ()
+    algorithms: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
+    num_seeds: int | None = None  # None: the profile's
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Cells to run, each with every seed."""
+
+    profile: ProfileName
+    cells: tuple[Cell, ...]
+    seeds: tuple[int, ...]
+    experiments: tuple[tuple[str, tuple[Cell, ...]], ...]  # what each cell is for
+
+    @property
+    def num_runs(self) -> int:
+        """How many runs that makes."""
+        return len(self.cells) * len(self.seeds)
+
+
+def make_plan(profile: ProfileName, selection: Selection, ablations: Sequence[str]) -> Plan:
+    """The runs of a profile that a selection leaves; `ablations` are variants of tuned SS.
+
+    Raises:
+        ConfigError: a name that the profile does not have, or nothing is left.
+    """
+    chosen = PROFILES[profile]
+    everything = experiments_of(chosen, ablations)
+    cells = _distinct(cell for each in everything.values() for cell in each)
+    _check_names("env", selection.envs, [cell.task for cell in cells], profile)
+    _check_names("algorithm", selection.algorithms, [cell.algorithm for cell in cells], profile)
+    _check_names("preset", selection.presets, [cell.preset for cell in cells], profile)
+    num_seeds = chosen.num_seeds if selection.num_seeds is None else selection.num_seeds
+    if not 1 <= num_seeds <= MAX_SEEDS:
+        raise ConfigError(f"--seeds {num_seeds}: from 1 to {MAX_SEEDS}")
+    kept = {name: _kept(each, selection) for name, each in everything.items()}
+    left = _kept(cells, selection)
+    if not left:
+        raise ConfigError(
+            f"nothing to run: the profile {profile!r} has no run of these environments with these "
+            "algorithms and presets; leave one of --env, --algorithm and --preset out"
+        )
+    return Plan(
+        profile=profile,
+        cells=left,
+        seeds=tuple(range(FIRST_SEED, FIRST_SEED + num_seeds)),
+        experiments=tuple((name, each) for name, each in kept.items() if each),
+    )
+
+
+def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
+    """The cells of every experiment of a profile."""
+    main = _main(profile)
+    if profile.only_main:
+        return {"main": main}
+    return {
+        "main": main,  # Figs 1, 2; with `rho0` Fig. 4
+        "pair": _predation(PAIR, (("ss", ""), ("ss", "rho0"), ("independent", ""))),  # Figs 3, 5
+        "communication": _predation(
+            HEADLINE, [("ss", variant) for variant in ("m6", "m4", "m2", "every2")]
+        ),  # Fig. 8
+        "radius": _predation(HEADLINE, [("ss", "radius")]),
+        "ablation": _predation(HEADLINE, [("ss", name) for name in ablations], ("tuned",)),
+        "scale": _predation(CROWD, [("ss", "")], ("tuned",)),
+    }
+
+
+def _main(profile: Profile) -> tuple[Cell, ...]:
+    conditions = [(algorithm, "") for algorithm in profile.algorithms]
+    if not profile.only_main:
+        conditions.insert(1, ("ss", "rho0"))
+    return tuple(
+        _cell(task, count, preset, algorithm, variant)
+        for (task, count), preset, (algorithm, variant) in product(
+            profile.tasks, PRESETS, conditions
+        )
+        if algorithm != "imr" or TASKS[task].has_cooperation
+    )
+
+
+def _predation(
+    count: int,
+    conditions: Iterable[tuple[str, str]],
+    presets: Sequence[PresetName] = PRESETS,
+) -> tuple[Cell, ...]:
+    pairs = product(presets, tuple(conditions))
+    return tuple(_cell("predation", count, preset, *condition) for preset, condition in pairs)
+
+
+def _cell(task: str, count: int, preset: PresetName, algorithm: str, variant: str) -> Cell:
+    return Cell(task=task, num_agents=count, preset=preset, algorithm=algorithm, variant=variant)
+
+
+def _distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    return tuple(dict.fromkeys(cells))
+
+
+def _kept(cells: Iterable[Cell], selection: Selection) -> tuple[Cell, ...]:
+    return tuple(
+        cell
+        for cell in cells
+        if (not selection.envs or cell.task in selection.envs)
+        and (not selection.algorithms or cell.algorithm in selection.algorithms)
+        and (not selection.presets or cell.preset in selection.presets)
+    )
+
+
+def _check_names(
+    option: str, names: Iterable[str], known: Iterable[str], profile: ProfileName
+) -> None:
+    choices = list(dict.fromkeys(known))
+    for name in names:
+        if name in choices:
+            continue
+        near = difflib.get_close_matches(name, choices, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        if (option == "env" and name in TASKS) or (option == "algorithm" and name in ALGORITHMS):
+            hint = "`--profile full` has it. "
+        raise ConfigError(
+            f"--{option} {name!r}: not in the profile {profile!r}; {hint}"
+            f"It has: {', '.join(choices)}"
+        )

@@ -1,0 +1,25 @@
+"""Runs three runs on a local Ray cluster that loses a worker: `python -m … FOLDER`; for a test."""
+
+import sys
+from pathlib import Path
+
+from paper_envs.bench.ray_launcher import run_on_ray
+from tests.paper_envs.small_bench import small_order, small_task
+
+
+def main() -> None:
+    """Print what became of each run."""
+    folder = Path(sys.argv[1])
+    dying = small_task(small_order(folder / "a"), "tests.paper_envs.small_bench:die_once")
+    good = small_task(small_order(folder / "b", seed=101))
+    bad = small_task(small_order(folder / "c", seed=102), "tests.paper_envs.small_bench:nothing")
+
+    def observe(name: str, stage: str, _done: float, _total: float, _note: str) -> None:
+        sys.stdout.write(f"{name.rpartition('/')[2]} {stage}\n")
+
+    failures = run_on_ray([dying, good, bad], 1, observe)
+    sys.stdout.write("".join(f"{failure.log}\n" for failure in failures))
+
+
+if __name__ == "__main__":
+    main()
