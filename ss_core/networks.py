@@ -5,11 +5,11 @@ probabilities out); `CriticBank` holds one value network per agent. Parameters a
 leaf tensors whose first axis is the agent, so that agent i's gradient touches row i alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.candidates import CandidateBank, PeerRows, init_candidates
@@ -64,7 +64,7 @@ class JointActorBank(ActorBank, Protocol):
         mask: Bool[Tensor, "B N A"] | None,
         where: PeerRows,
     ) -> tuple[Float[Tensor, "B N A"], Float[Tensor, "B N M A"]]:
-        """What `own` and `suggest` give."""
+        """What `own` and `suggest` give; `mask` is everybody's, whoever speaks."""
         ...
 
 
@@ -74,13 +74,13 @@ class IndependentBank:
 
     params: Params
     num_agents: int
+    agent: int | None = None  # whose networks alone these are; None: everybody's
 
     def own(
-        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
-    ) -> Float[Tensor, "B N A"]:
+        self, observations: Float[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
+    ) -> Float[Tensor, "B S A"]:
         """log π^ii of the diagonal networks."""
-        agents = torch.arange(self.num_agents, device=observations.device)
-        logits = self._some_logits(observations, agents[:, None])
+        logits = self._some_logits(observations, _speakers(self, observations)[:, None])
         return masked_log_softmax(logits.squeeze(2), mask)
 
     def suggest(
@@ -96,34 +96,34 @@ class IndependentBank:
 
     def own_and_suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Float[Tensor, "B S O"],
         mask: Bool[Tensor, "B N A"] | None,
         where: PeerRows,
-    ) -> tuple[Float[Tensor, "B N A"], Float[Tensor, "B N M A"]]:
+    ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
         """One forward of all networks in use; of the whole stack, uncopied, when all are."""
-        agents = torch.arange(self.num_agents, device=observations.device)
-        pairs = torch.cat([agents[:, None], where.receivers], dim=1)
+        pairs = torch.cat([_speakers(self, observations)[:, None], where.receivers], dim=1)
         if pairs.shape[1] < self.num_agents:
             logits = self._some_logits(observations, pairs)
         else:
-            logits = self._all_logits(observations)[:, agents[:, None], pairs]
-        own = masked_log_softmax(logits[:, :, 0], mask)
+            rows = torch.arange(len(pairs), device=pairs.device)[:, None]
+            logits = self._all_logits(observations)[:, rows, pairs]
+        own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
         return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, where))
 
-    def _all_logits(self, observations: Tensor) -> Float[Tensor, "B N N A"]:
+    def _all_logits(self, observations: Tensor) -> Float[Tensor, "B S N A"]:
         params = {k: w.flatten(0, 1) for k, w in self.params.items()}
         return self._forward(params, observations, self.num_agents)
 
-    def _some_logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B N M A"]:
-        agents = torch.arange(self.num_agents, device=receivers.device)[:, None]
-        flat = (agents * self.num_agents + receivers).flatten()
+    def _some_logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
+        rows = torch.arange(len(receivers), device=receivers.device)[:, None]
+        flat = (rows * self.num_agents + receivers).flatten()
         params = {k: w.flatten(0, 1).index_select(0, flat) for k, w in self.params.items()}
         return self._forward(params, observations, receivers.shape[1])
 
     def _forward(self, params: Params, observations: Tensor, nets: int) -> Tensor:
         x = observations.transpose(0, 1)[:, None]
         x = x.expand(-1, nets, -1, -1).flatten(0, 1)
-        return forward_stack(params, x).unflatten(0, (self.num_agents, nets)).permute(2, 0, 1, 3)
+        return forward_stack(params, x).unflatten(0, (-1, nets)).permute(2, 0, 1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +132,14 @@ class MultiheadBank:
 
     params: Params  # trunk layers `w0…`, then `head_w [N, N, H, A]`, `head_b [N, N, 1, A]`
     num_agents: int
+    agent: int | None = None  # whose networks alone these are; None: everybody's
 
     def own(
-        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
-    ) -> Float[Tensor, "B N A"]:
+        self, observations: Float[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
+    ) -> Float[Tensor, "B S A"]:
         """log π^ii through each trunk's own head."""
-        agents = torch.arange(self.num_agents, device=observations.device)
-        return masked_log_softmax(self._logits(observations, agents[:, None]).squeeze(2), mask)
+        logits = self._logits(observations, _speakers(self, observations)[:, None])
+        return masked_log_softmax(logits.squeeze(2), mask)
 
     def suggest(
         self,
@@ -153,21 +154,21 @@ class MultiheadBank:
 
     def own_and_suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Float[Tensor, "B S O"],
         mask: Bool[Tensor, "B N A"] | None,
         where: PeerRows,
-    ) -> tuple[Float[Tensor, "B N A"], Float[Tensor, "B N M A"]]:
+    ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
         """Both from one forward of the trunks."""
-        agents = torch.arange(self.num_agents, device=observations.device)
-        logits = self._logits(observations, torch.cat([agents[:, None], where.receivers], dim=1))
-        own = masked_log_softmax(logits[:, :, 0], mask)
+        pairs = torch.cat([_speakers(self, observations)[:, None], where.receivers], dim=1)
+        logits = self._logits(observations, pairs)
+        own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
         return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, where))
 
-    def _logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B N M A"]:
+    def _logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
         trunk = {k: w for k, w in self.params.items() if not k.startswith("head")}
         x = torch.relu(forward_stack(trunk, observations.transpose(0, 1)))
-        agents = torch.arange(self.num_agents, device=receivers.device)[:, None]
-        flat = (agents * self.num_agents + receivers).flatten()
+        rows = torch.arange(len(receivers), device=receivers.device)[:, None]
+        flat = (rows * self.num_agents + receivers).flatten()
         heads = self.params["head_w"].flatten(0, 1).index_select(0, flat)
         biases = self.params["head_b"].flatten(0, 1).index_select(0, flat)
         side_by_side = heads.unflatten(0, receivers.shape).transpose(1, 2).flatten(2)  # N, H, M*A
@@ -214,6 +215,31 @@ class ConditionedBank:
         tilt = forward_stack(layers, first.flatten(1, 2), first_layer=1).unflatten(1, (m, -1))
         logits = shared + tilt.permute(2, 0, 1, 3)
         return torch.log_softmax(logits, dim=-1)  # what is illegal for j has no chance in `shared`
+
+
+def one_agent(bank: ActorBank, agent: int) -> ActorBank:
+    """The bank of one agent, S = 1: its parameters as leaves of their own, in the same memory."""
+    rows = {k: w.detach()[agent : agent + 1].requires_grad_() for k, w in bank.params.items()}
+    if isinstance(bank, (IndependentBank, MultiheadBank)):
+        return replace(bank, params=rows, agent=agent)
+    assert isinstance(bank, (ConditionedBank, CandidateBank))
+    return replace(bank, params=rows)
+
+
+def _speakers(
+    bank: IndependentBank | MultiheadBank, observations: Float[Tensor, "B S O"]
+) -> Int[Tensor, " S"]:
+    if bank.agent is None:
+        return torch.arange(bank.num_agents, device=observations.device)
+    return torch.full((1,), bank.agent, device=observations.device)
+
+
+def _own_mask(
+    bank: IndependentBank | MultiheadBank, mask: Bool[Tensor, "B N A"] | None
+) -> Bool[Tensor, "B S A"] | None:
+    if mask is None or bank.agent is None:
+        return mask
+    return mask[:, bank.agent : bank.agent + 1]
 
 
 def _peer_mask(

@@ -38,6 +38,8 @@ def adam_step(
 ) -> None:
     """One step of Adam, in place, for all agents or for one; `lr` by parameter name.
 
+    With `agent`, `grads` are that agent's alone: one row each.
+
     `max_grad_norm` > 0 clips the gradient of each agent by its own norm, never by others'.
     """
     if max_grad_norm > 0.0:
@@ -52,7 +54,7 @@ def adam_step(
         with torch.no_grad():
             adam(
                 [params[k][rows] for k in names],
-                [grads[k][rows].contiguous() for k in names],  # the kernel ignores strides
+                [grads[k].contiguous() for k in names],  # the kernel ignores strides
                 [state.exp_avg[k][rows] for k in names],
                 [state.exp_avg_sq[k][rows] for k in names],
                 [],

@@ -4,8 +4,8 @@ from ss_core.env import CounterfactualEnv, VectorEnv
 from ss_core.exchange import Channel
 from ss_core.judgement import judge_alternatives
 from ss_core.learner import Learner
-from ss_core.rollout import Rollout, decisions_of, flatten
-from ss_core.update import learn_from_samples, update_actors
+from ss_core.rollout import Rollout, decisions_of
+from ss_core.update import learn_from_samples, partners, update_actors
 
 
 def learn(
@@ -13,8 +13,7 @@ def learn(
 ) -> dict[str, float]:
     """One update; in a gap of the exchange (every k-th) the agents learn alone."""
     decisions = decisions_of(rollout, learner.spec)
-    graph = None if rollout.neighbours is None else flatten(rollout.neighbours)
-    where = channel.neighbourhood(update, graph) if channel.exchanges_at(update) else None
+    where = partners(channel, rollout, update)
     if learner.config.counterfactuals and isinstance(env, CounterfactualEnv):
         table = env.counterfactual_rewards(where.receivers if where else learner.no_neighbours)
         return update_actors(

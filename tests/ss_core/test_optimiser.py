@@ -41,10 +41,14 @@ def test_layout_of_the_gradient_does_not_matter() -> None:
         assert all(torch.equal(plain[k], strided[k]) for k in plain)
 
 
+def rows(params: dict[str, Tensor], agent: int) -> dict[str, Tensor]:
+    return {k: w[agent : agent + 1] for k, w in params.items()}
+
+
 def test_stepping_one_agent_touches_its_rows_alone() -> None:
     params, before = drawn(0), drawn(0)
     state = init_adam(params, 3)
-    adam_step(params, drawn(1), state, lr=dict.fromkeys(params, 0.1), agent=1)
+    adam_step(params, rows(drawn(1), 1), state, lr=dict.fromkeys(params, 0.1), agent=1)
     for tensors, untouched in (
         (params, before),
         (state.exp_avg, {k: torch.zeros_like(w) for k, w in before.items()}),
@@ -64,7 +68,7 @@ def test_agents_in_turn_make_the_step_of_all() -> None:
         for agent in range(3):
             adam_step(
                 in_turn,
-                drawn(seed),
+                rows(drawn(seed), agent),
                 other,
                 lr=dict.fromkeys(in_turn, 0.1),
                 agent=agent,

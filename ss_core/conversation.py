@@ -1,0 +1,150 @@
+"""One update's talk between agents: who talks about which decisions, what they say and hear.
+
+Each exchange: share own distributions π^jj, form suggestions π^ij, send them. Everything that
+crosses from agent to agent crosses through the `Channel`; what is done with it is not decided here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ss_core.candidates import PeerRows, pack_peer_rows
+from ss_core.exchange import Channel, Neighbourhood
+from ss_core.judgement import Judgement
+from ss_core.learner import Learner, Talk
+from ss_core.networks import JointActorBank
+from ss_core.rollout import Decisions, pairs_at
+from ss_core.suggestions import Objective, OwnView, PeerView, ReceivedView
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Who talks about which decisions during one update."""
+
+    channel: Channel
+    where: Neighbourhood
+    valid: Bool[Tensor, "B N M"]
+    received_valid: Bool[Tensor, "B N K"]
+    rows: PeerRows
+    update: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """One exchange: what everybody computed, and what everybody last told and heard."""
+
+    own: Float[Tensor, "B N A"]  # log π^ii, with its gradient where it was asked for
+    suggested: Float[Tensor, "B N M A"]  # log π^ij, likewise
+    shared: Float[Tensor, "B N M A"]  # log π^jj as j told i
+    told: Float[Tensor, "B N M A"]  # log π^ij as i told j
+    received: Float[Tensor, "B N K A"]  # log π^ji as j told i
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last step of an update, for its metrics and the trace."""
+
+    own: OwnView
+    terms: Objective
+    heard: Exchanged | None
+
+
+def converse(
+    learner: Learner, decisions: Decisions, channel: Channel, where: Neighbourhood, update: int
+) -> Conversation:
+    """Tell neighbours what the decisions are about (see `EnvSpec.announcement_floats`)."""
+    spec = learner.spec
+    valid = pairs_at(decisions, where)
+    if spec.announcement_floats:
+        channel.announce(spec.announcement_floats, where, valid, update)
+    rows = pack_peer_rows(
+        decisions.observations, valid, where.receivers, spec.candidate_size, spec.public_size
+    )
+    received_valid = valid[:, where.senders, where.slots] & where.received
+    return Conversation(channel, where, valid, received_valid, rows, update)
+
+
+def exchange(learner: Learner, decisions: Decisions, talk: Conversation) -> Exchanged:
+    """Everybody shares π^jj, suggests π^ij and receives π^ji."""
+    actors, observations, mask = learner.actors, decisions.observations, decisions.action_mask
+    if isinstance(actors, JointActorBank):
+        own, suggested = actors.own_and_suggest(observations, mask, talk.rows)
+        shared = share(talk, own, talk.valid)
+    else:
+        own = actors.own(observations, mask)
+        shared = share(talk, own, talk.valid)
+        suggested = actors.suggest(observations, shared, mask, talk.rows)
+    told = suggested.detach()
+    return Exchanged(own, suggested, shared, told, send(talk, told, talk.valid))
+
+
+def share(
+    talk: Conversation, own: Float[Tensor, "B N A"], valid: Bool[Tensor, "B N M"]
+) -> Float[Tensor, "B N M A"]:
+    """Tell own distributions at the `valid` decisions to those who make suggestions for them."""
+    told = own.detach()
+    return talk.channel.share_with_suggesters("own_policy", told, talk.where, valid, talk.update)
+
+
+def send(
+    talk: Conversation, told: Float[Tensor, "B N M A"], valid: Bool[Tensor, "B N M"]
+) -> Float[Tensor, "B N K A"]:
+    """Send suggestions about the `valid` decisions to those who take them."""
+    received, _ = talk.channel.send_suggestions("suggestion", told, talk.where, valid, talk.update)
+    return received
+
+
+def own_view(
+    decisions: Decisions,
+    judgement: Judgement,
+    log_probs: Float[Tensor, "B N A"],
+    old_policy: Literal["behaviour", "literal"],
+) -> OwnView:
+    """π_old is the policy that acted, or, read literally, the policy before this very step."""
+    literal = old_policy == "literal"
+    return OwnView(
+        log_probs=log_probs,
+        old_log_probs=log_probs.detach() if literal else decisions.old_log_probs,
+        weights=judgement.own_weights,
+        advantages=judgement.own_advantages,
+        valid=decisions.valid.to(log_probs.dtype),
+    )
+
+
+def views(
+    heard: Exchanged,
+    talk: Conversation,
+    judgement: Judgement,
+    peers_old: Float[Tensor, "B N M A"],
+) -> tuple[PeerView, ReceivedView]:
+    """What everybody thinks of its neighbours' decisions, and what it was told about its own."""
+    assert judgement.peer_weights is not None
+    assert judgement.peer_advantages is not None
+    peers = PeerView(
+        log_probs=heard.suggested,
+        shared_log_probs=heard.shared,
+        old_log_probs=peers_old,
+        weights=judgement.peer_weights,
+        advantages=judgement.peer_advantages,
+        valid=talk.valid.to(heard.own.dtype),
+    )
+    valid = talk.received_valid.to(heard.own.dtype)
+    return peers, ReceivedView(log_probs=heard.received, valid=valid)
+
+
+def last_talk(heard: Exchanged, talk: Conversation, decisions: Decisions) -> Talk:
+    """The exchange for the trace."""
+    return Talk(decisions.rows, talk.where.receivers, talk.valid, heard.told, heard.shared)
+
+
+def agreement(heard: Exchanged, talk: Conversation, decisions: Decisions) -> dict[str, float]:
+    """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over the pairs that talked, at the actions taken."""
+    pairs = talk.received_valid
+    if not bool(pairs.any()):
+        return {}
+    action = decisions.actions.unsqueeze(-1)
+    mine = heard.own.detach().gather(-1, action).exp()
+    theirs = heard.received.gather(-1, action.unsqueeze(2).expand(*pairs.shape, 1)).squeeze(-1)
+    return {"suggestion_mse": float((mine - theirs.exp())[pairs].square().mean())}
