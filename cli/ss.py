@@ -21,6 +21,7 @@ cli = lazy_group(
         "envs": LazyCommand("cli.envs:envs", "List the tasks known by name."),
         "train": LazyCommand("cli.train:train", "Train in a task or in any PettingZoo game."),
         "verify": LazyCommand("cli.verify:verify", "Recompute every checksum of a run directory."),
+        "watch": LazyCommand("cli.watch:watch", "Draw an episode of trained agents."),
     },
 )
 
