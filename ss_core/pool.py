@@ -27,7 +27,7 @@ LOG_TAIL_BYTES = 20_000
 FAILURE_LOG = "failure.log"
 
 Stage = Literal["working", "done", "again", "failed"]
-Observe = Callable[[str, Stage, float, float, str], None]  # task, stage, done, total, note
+Observe = Callable[[str, Stage, int, int, str], None]  # task, stage, done, total, note
 
 
 @dataclass(frozen=True, slots=True)

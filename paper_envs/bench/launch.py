@@ -187,7 +187,7 @@ def _carry_out(orders: Sequence["RunOrder"], request: Request, show: Show) -> li
     finished = [row.name for row, order in pairs if _is_finished(order)]
     tally = start_tally(rows, finished)
 
-    def observe(name: str, stage: Stage, done: float, total: float, note: str) -> None:
+    def observe(name: str, stage: Stage, done: int, total: int, note: str) -> None:
         tally.note(name, stage, done, total, note)
         show(tally)
 

@@ -7,8 +7,9 @@ tried again by Ray and goes on from its last checkpoint.
 
 import importlib
 import os
+import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 from ss_core.errors import ConfigError, ResourceError
@@ -28,6 +29,11 @@ def run_on_ray(
         Interrupted: SIGINT or SIGTERM; what the tasks had committed is kept.
         ResourceError: disk or memory is exhausted; the other tasks are stopped.
     """
+    with redirect_stdout(sys.stderr):  # Ray tells of lost workers on stdout, which is the result's
+        return _run(tasks, workers, observe, retries)
+
+
+def _run(tasks: Sequence[Task], workers: int, observe: Observe, retries: int) -> list[Failure]:
     ray = _import_ray()
     started_here = not ray.is_initialized()
     if started_here:

@@ -45,7 +45,7 @@ class Tally:
     _shares: dict[str, float] = field(default_factory=dict)  # of each run, done
     _started: tuple[float, float] = (0.0, 0.0)  # when, and what share was done then
 
-    def note(self, name: str, stage: Stage, done: float, total: float, note: str) -> None:
+    def note(self, name: str, stage: Stage, done: int, total: int, note: str) -> None:
         """Take in what the pool says of a run."""
         row = self.rows[name]
         group = self.groups[row.group]

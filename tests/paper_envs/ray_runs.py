@@ -14,11 +14,14 @@ def main() -> None:
     good = small_task(small_order(folder / "b", seed=101))
     bad = small_task(small_order(folder / "c", seed=102), "tests.paper_envs.small_bench:nothing")
 
-    def observe(name: str, stage: str, _done: float, _total: float, _note: str) -> None:
-        sys.stdout.write(f"{name.rpartition('/')[2]} {stage}\n")
+    lines: list[str] = []
+
+    def observe(name: str, stage: str, *_: object) -> None:
+        lines.append(f"{name.rpartition('/')[2]} {stage}")
 
     failures = run_on_ray([dying, good, bad], 1, observe)
-    sys.stdout.write("".join(f"{failure.log}\n" for failure in failures))
+    lines += [failure.log for failure in failures]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 if __name__ == "__main__":
