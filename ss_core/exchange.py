@@ -19,7 +19,11 @@ MessageKind = Literal[
     "announcement",  # what a decision is about: the public features of its actions
     "own_policy",  # π^jj(· | s): "this is what I would do"
     "suggestion",  # π^ij(· | s): "this is what I suggest you do"
-    "reward",  # of the centralised learner
+    "reward",  # r_j, or what alternatives would have brought (centralised learning)
+    "advantage",  # Â_j of a step (value sharing)
+    "critic_parameters",  # all of an agent's value network (sharing of value parameters)
+    "reward_parameters",  # all of its model of the team's mean reward (likewise)
+    "policy_parameters",  # all of an agent's policy and copies of policies (policy sharing)
 ]
 
 
@@ -54,6 +58,10 @@ class Neighbourhood:
     def degree(self) -> int:
         """M: slots per sender."""
         return self.receivers.shape[1]
+
+    def at_every_row(self, rows: int) -> Bool[Tensor, "R N M"]:
+        """Whether agent i and its m-th neighbour may talk at each of the `rows`."""
+        return self.linked.expand(rows, -1, -1) if self.present is None else self.present
 
 
 def all_to_all(num_agents: int) -> Neighbourhood:
@@ -242,6 +250,22 @@ class Channel:
         self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=True)
         received = payload[:, where.senders, where.slots].detach()
         return received, valid[:, where.senders, where.slots] & where.received
+
+    def mix(
+        self,
+        kind: MessageKind,
+        rows: Mapping[str, Tensor],
+        weights: Float[Tensor, "N N"],
+        update: int,
+    ) -> dict[str, Tensor]:
+        """Each j tells its row to all i that give it a weight; row i of the result is Σ_j w_ij row j.
+
+        What is told is added up on arrival, so that N copies of everything never exist together.
+        """
+        told = (weights != 0.0).numpy(force=True).T & ~np.eye(self._num_agents, dtype=np.bool_)
+        floats = sum(w[0].numel() for w in rows.values())
+        self.ledger.record(update, kind, np.stack([told, told * floats]).astype(np.int64))
+        return {k: torch.tensordot(weights, w.detach(), dims=1) for k, w in rows.items()}
 
     def _count(
         self,

@@ -1,6 +1,6 @@
 """What a learner is made of: its configuration, networks, optimiser states and running scales."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.advantages import KappaKind
+from ss_core.consensus import make_alike
 from ss_core.env import EnvSpec
 from ss_core.exchange import ExchangeConfig
 from ss_core.networks import (
@@ -26,9 +27,11 @@ RANGES = {
     **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction"), (0, 1)),
     **dict.fromkeys(("actor_lr", "suggestion_lr", "critic_lr"), (0, 10)),
     "max_grad_norm": (0, 10**12),
+    "imr_bonus": (0, 10**6),
 }
 
-AlgorithmName = Literal["ss", "independent", "centralised"]
+AlgorithmName = Literal["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
+JUDGES_ALTERNATIVES: frozenset[AlgorithmName] = frozenset({"ss", "independent", "centralised"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +60,12 @@ class LearnerConfig:
     max_grad_norm: float = 0.0  # per agent; 0 = off
     advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see judgement.py
     kappa: KappaKind = "mean"
-    counterfactuals: bool = False  # use the env's own-reward alternatives where it offers them
+    counterfactuals: bool = False  # use the env's own-reward alternatives where both know how
     old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
     agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
     scale_rho_follow: bool = False  # ρ' = ρ_follow · (N - 1) / m: m stand for N - 1
+    imr_bonus: float = 1.0  # of `imr`: intrinsic reward of a cooperative action
+    vps_reward_model: bool = False  # of `vps`: learn the team's mean reward, too (its Algorithm 2)
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
 
@@ -74,6 +79,11 @@ class LearnerConfig:
                 raise ValueError(f"{name}={value}: between {low} and {high}")
         if self.architecture != "independent" and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
+        if self.algorithm == "ps" and self.architecture == "shared":
+            raise ValueError(
+                "architecture='shared' has no copies of others' policies, which algorithm='ps' "
+                "shares; use 'independent' or 'multihead'"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,8 @@ class Learner:
     kappa: Float[Tensor, " N"]
     advantage_std: Float[Tensor, " N"]  # running maximum
     generator: torch.Generator  # samples actions
+    reward_model: CriticBank | None = None  # R̄_i(s, a), where `vps_reward_model` asks for it
+    reward_adam: AdamState | None = None
     last_talk: Talk | None = None  # not in checkpoints
 
     @property
@@ -145,6 +157,11 @@ def build_learner(
         centralised=central,
         sees_time=config.critic_sees_time,
     )
+    if config.algorithm == "ps":
+        make_alike(actors.params)
+    if config.algorithm == "vps":
+        make_alike(critics.params)
+    reward_model = build_reward_model(config, spec, init)
     return Learner(
         config=config,
         spec=spec,
@@ -155,16 +172,41 @@ def build_learner(
         kappa=torch.zeros(n, device=device),
         advantage_std=torch.zeros(n, device=device),
         generator=torch.Generator(device).manual_seed(seed + 1_000_003),
+        reward_model=reward_model,
+        reward_adam=None if reward_model is None else init_adam(reward_model.params, n),
     )
+
+
+def build_reward_model(
+    config: LearnerConfig, spec: EnvSpec, generator: torch.Generator
+) -> CriticBank | None:
+    """One network per agent that sees what its critic sees, and everybody's actions as one-hots."""
+    if config.algorithm != "vps" or not config.vps_reward_model:
+        return None
+    seen = replace(
+        spec, observation_size=spec.observation_size + spec.num_agents * spec.num_actions
+    )
+    model = build_critics(
+        seen,
+        config.critic_hidden,
+        generator,
+        centralised=False,
+        sees_time=config.critic_sees_time,
+    )
+    make_alike(model.params)
+    return model
 
 
 def learner_tensors(learner: Learner) -> dict[str, Tensor]:
     """All tensors of a learner by name, for a checkpoint; nothing is copied."""
     named: dict[str, Tensor] = {}
-    for bank, params, adam in (
+    banks = [
         ("actor", learner.actors.params, learner.actor_adam),
         ("critic", learner.critics.params, learner.critic_adam),
-    ):
+    ]
+    if learner.reward_model is not None and learner.reward_adam is not None:
+        banks.append(("reward_model", learner.reward_model.params, learner.reward_adam))
+    for bank, params, adam in banks:
         named |= {f"{bank}/{k}": w.detach() for k, w in params.items()}
         named |= {f"{bank}_adam_m/{k}": w for k, w in adam.exp_avg.items()}
         named |= {f"{bank}_adam_v/{k}": w for k, w in adam.exp_avg_sq.items()}

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ss_core.algorithms import ALGORITHMS
 from ss_core.checkpoint import load_latest, prune_checkpoints, save_checkpoint
-from ss_core.env import VectorEnv
+from ss_core.env import CounterfactualEnv, VectorEnv
 from ss_core.exchange import Channel, LedgerRow
-from ss_core.learner import Learner, learner_tensors, restore_learner
+from ss_core.learner import JUDGES_ALTERNATIVES, Learner, learner_tensors, restore_learner
 from ss_core.rollout import Rollout, collect_rollout
 from ss_core.traces import TraceWriter
 
@@ -60,13 +60,18 @@ class Training:
             self.learner.actors,
             seed=seed,
             generator=self.learner.generator,
-            with_successors=not config.counterfactuals,
+            with_successors=not self._judges_alternatives(),
         )
         learn = ALGORITHMS[config.algorithm]
         self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
         self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
         self.rollout = rollout
         self.update += 1
+
+    def _judges_alternatives(self) -> bool:
+        config = self.learner.config
+        knows_how = config.counterfactuals and config.algorithm in JUDGES_ALTERNATIVES
+        return knows_how and isinstance(self.env, CounterfactualEnv)
 
 
 Evaluate = Callable[[Training], Mapping[str, float]]

@@ -188,9 +188,12 @@ class HelpingGame:
         """Each agent pays for its own help and gains from the others'."""
         self._t = (self._t + 1) % self.spec.horizon
         helps = actions.to(torch.float32)
-        return self._pack(helps @ self.gains - HELP_COST * helps, ended=self._t == 0)
+        rewards = helps @ self.gains - HELP_COST * helps
+        return self._pack(rewards, ended=self._t == 0, cooperative=actions == 1)
 
-    def _pack(self, rewards: Tensor, *, ended: bool = False) -> Step:
+    def _pack(
+        self, rewards: Tensor, *, ended: bool = False, cooperative: Tensor | None = None
+    ) -> Step:
         num_envs, num_agents = rewards.shape
         shared = self._neighbours
         return Step(
@@ -200,6 +203,7 @@ class HelpingGame:
             truncated=torch.zeros(num_envs, dtype=torch.bool),
             next_observations=torch.ones(num_envs, num_agents, 1),
             neighbours=None if shared is None else shared.repeat(num_envs, 1, 1),
+            cooperative=cooperative,
         )
 
 

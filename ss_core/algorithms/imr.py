@@ -1,0 +1,32 @@
+"""Intrinsic moral rewards (IMR): independent learners who like to cooperate.
+
+Tennant et al. (2023), virtue ethics (kindness): an agent's own reward plus `imr_bonus` at every
+step at which it acted cooperatively. Nothing is exchanged; metrics and evaluations count the
+rewards of the world alone.
+"""
+
+from ss_core.env import VectorEnv
+from ss_core.errors import ConfigError
+from ss_core.exchange import Channel
+from ss_core.judgement import sampled_advantages
+from ss_core.learner import Learner
+from ss_core.rollout import Rollout
+from ss_core.update import learn_alone
+
+
+def learn(
+    learner: Learner, rollout: Rollout, env: VectorEnv, channel: Channel, update: int
+) -> dict[str, float]:
+    """One update.
+
+    Raises:
+        ConfigError: the environment does not tell which actions are cooperative.
+    """
+    if rollout.cooperative is None:
+        raise ConfigError(
+            "algorithm='imr': this environment does not tell which actions are cooperative; "
+            "choose another algorithm, or an environment whose steps say it (`Step.cooperative`)"
+        )
+    bonus = learner.config.imr_bonus * rollout.cooperative.to(rollout.rewards.dtype)
+    advantages, targets = sampled_advantages(learner, rollout, rollout.rewards + bonus)
+    return learn_alone(learner, rollout, advantages, targets, channel.closed(), update)

@@ -1,0 +1,84 @@
+"""Policy sharing (PS): every agent keeps a copy of everybody's policy, and the copies agree.
+
+Zhang & Zavlanos (2019): agent i holds θ^i = (θ^i1 … θ^iN), its estimate of the joint policy, and
+improves all of it by its own rewards; PPO's ratio and clip are those of the joint policy. Then the
+estimates are averaged with Metropolis weights over the neighbourhood graph. Agent i acts by π^ii.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ss_core.candidates import PeerRows
+from ss_core.consensus import average_parameters
+from ss_core.env import VectorEnv
+from ss_core.exchange import Channel, all_to_all
+from ss_core.judgement import sampled_advantages, scaled_advantages
+from ss_core.learner import Learner
+from ss_core.networks import JointActorBank
+from ss_core.rollout import Decisions, Rollout, all_decisions, flatten
+from ss_core.stacks import at_neighbours
+from ss_core.suggestions import MAX_LOG_RATIO, probabilities
+from ss_core.update import ascend, partners, update_critics
+
+
+def learn(
+    learner: Learner, rollout: Rollout, env: VectorEnv, channel: Channel, update: int
+) -> dict[str, float]:
+    """One update; in a gap of the exchange (every k-th) nothing is averaged."""
+    advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
+    steps = all_decisions(rollout)
+    scaled = flatten(scaled_advantages(learner, advantages, steps))
+    metrics = _improve_estimates(learner, steps, scaled, update)
+    metrics["critic_loss"] = update_critics(learner, rollout, targets, update)
+    where = partners(channel, rollout, update)
+    average_parameters(learner.actors.params, channel, "policy_parameters", where, update)
+    return metrics
+
+
+def _improve_estimates(
+    learner: Learner, steps: Decisions, advantages: Float[Tensor, "B N"], update: int
+) -> dict[str, float]:
+    """K passes, in each of which every agent takes a step with its whole estimate."""
+    config, count = learner.config, steps.num_steps
+    metrics: dict[str, Tensor] = {}
+    old = None
+    for _ in range(config.num_epochs):
+        log_probs = joint_log_probs(learner, steps)
+        taken = log_probs.gather(-1, _joint_actions(learner, steps).unsqueeze(-1)).sum(dim=(2, 3))
+        if old is None or config.old_policy == "literal":
+            old = taken.detach()
+        surrogate = joint_surrogate(taken - old, advantages, config.objective.clip_eps)
+        entropy = -(probabilities(log_probs) * log_probs).sum(dim=-1)
+        gain = (surrogate + config.objective.ent_coef * entropy.sum(dim=-1)).sum(dim=0) / count
+        ascend(learner, gain, update)
+        metrics = {
+            "objective": gain.mean(),
+            "entropy": entropy[:, :, 0].mean(),  # of π^ii, which acts
+            "approx_kl": (old - taken).mean(),  # of the joint policy
+        }
+    return {k: float(v.detach()) for k, v in metrics.items()}
+
+
+def joint_log_probs(learner: Learner, steps: Decisions) -> Float[Tensor, "B N N A"]:
+    """log π^ij of agent i for everybody: first itself, then the others in order."""
+    bank, everybody = learner.actors, all_to_all(learner.spec.num_agents)
+    assert isinstance(bank, JointActorBank)  # `LearnerConfig` lets no other pass
+    own, others = bank.own_and_suggest(
+        steps.observations, steps.action_mask, PeerRows(everybody.receivers)
+    )
+    return torch.cat([own.unsqueeze(2), others], dim=2)
+
+
+def _joint_actions(learner: Learner, steps: Decisions) -> Int[Tensor, "B N N"]:
+    others = at_neighbours(steps.actions, all_to_all(learner.spec.num_agents).receivers)
+    return torch.cat([steps.actions.unsqueeze(2), others], dim=2)
+
+
+def joint_surrogate(
+    log_ratio: Float[Tensor, "B N"], advantages: Float[Tensor, "B N"], clip_eps: float
+) -> Float[Tensor, "B N"]:
+    """min(ξ Â_i, clip(ξ, 1 ± ε) Â_i) with ξ = Π_j π^ij(a_j | s) / π^ij_old(a_j | s)."""
+    ratio = log_ratio.clamp_max(MAX_LOG_RATIO).exp()
+    clipped = ratio.clamp(1.0 - clip_eps, 1.0 + clip_eps)
+    return torch.minimum(ratio * advantages, clipped * advantages)
