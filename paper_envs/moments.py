@@ -46,7 +46,7 @@ class Moment:
     action_names: tuple[str, ...]
     actions: Int[np.ndarray, " N"]  # the ones chosen now
     own: Float[np.ndarray, "N A"]  # π^ii
-    suggested: Float[np.ndarray, "N A"] | None  # mean of π^ji over who talks to i; NaN: nobody
+    suggested: Float[np.ndarray, "N A"] | None  # mean of π^ji over who may talk to i; NaN: nobody
     returns: Float[np.ndarray, " N"]  # rewards so far, this step's not included
 
     @property

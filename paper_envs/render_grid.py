@@ -19,7 +19,8 @@ from paper_envs.render_parts import (
 )
 
 SMALL_BOARD, WIDE_BOARD = 12, 24  # columns
-CELLS = {"small": 38.0, "usual": 26.0, "wide": 24.0}  # pixels
+CELL, SMALL_BOARDS_CELL = 26.0, 38.0  # pixels
+CARD_GAP = 26.0  # between cards side by side
 WALL, GROUND, ORCHARD = "#5c616b", "#f1efe8", "#e4efd8"
 RIVER, STREAM, WASTE, APPLE, STALK = "#bfe0f2", "#d7ecf7", "#8a6a3f", "#d92f2f", "#2b7a3d"
 BEAM = "#ffe066"
@@ -30,12 +31,12 @@ def draw_grid(moment: Moment, scene: GridScene) -> Image.Image:
     """The board; cards beside it, or below it where it is wide."""
     board = scene.board
     rows, columns = board.walls.shape
-    cell = _cell_size(columns)
+    cell = SMALL_BOARDS_CELL if columns <= SMALL_BOARD else CELL
     left, top = float(MARGIN), float(MARGIN + HEADING)
     wide, high = columns * cell, rows * cell
     count = len(board.agent_rows)
     if columns > WIDE_BOARD:
-        per_row = max(1, int((wide + 2 * MARGIN) // (card_width(moment) + 2 * MARGIN)))
+        per_row = max(1, int((wide + CARD_GAP) // (card_width(moment) + CARD_GAP)))
         corner, below = (left, top + high + MARGIN), -(-count // per_row) * CARD_HEIGHT
         size = (wide + 2 * MARGIN, top + high + MARGIN + below + KEY + MARGIN)
     else:
@@ -47,16 +48,10 @@ def draw_grid(moment: Moment, scene: GridScene) -> Image.Image:
     _draw_board(canvas, scene, (left, top), cell)
     for n in range(count):
         line, place = divmod(n, per_row)
-        shift = place * (card_width(moment) + 2 * MARGIN), line * CARD_HEIGHT
+        shift = place * (card_width(moment) + CARD_GAP), line * CARD_HEIGHT
         draw_card(canvas, (corner[0] + shift[0], corner[1] + shift[1]), moment, n)
     draw_key(canvas, _key(moment, board))
     return canvas.finished()
-
-
-def _cell_size(columns: int) -> float:
-    if columns <= SMALL_BOARD:
-        return CELLS["small"]
-    return CELLS["wide"] if columns > WIDE_BOARD else CELLS["usual"]
 
 
 def _key(moment: Moment, board: Board) -> list[tuple[str, str]]:

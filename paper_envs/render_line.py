@@ -29,7 +29,7 @@ def draw_line(moment: Moment, scene: LineScene) -> Image.Image:
         _draw_predator(canvas, moment, scene, n, (left, top + (n + 0.5) * lane), lane)
     entries = [(TOWARDS, "goes towards the prey"), (AWAY, "goes away from it"), (INK, "prey")]
     if moment.suggested is not None:
-        entries.append((SUGGESTION, "where neighbours suggest to go (none near: no needle)"))
+        entries.append((SUGGESTION, "where the others suggest to go"))
     draw_key(canvas, entries)
     return canvas.finished()
 

@@ -17,8 +17,8 @@ from paper_envs.drawing import (
 from paper_envs.moments import Moment
 
 MARGIN, HEADING, KEY = 16, 44, 30  # pixels: around, the heading's height, the key's height
-BAR_WIDTH, BAR_HEIGHT, BAR_GAP = 27.0, 30.0, 5.0
-CARD_HEIGHT = 74.0  # of one agent's bars with their labels
+BAR_WIDTH, BAR_HEIGHT, BAR_GAP = 28.0, 32.0, 5.0
+CARD_HEIGHT = 90.0  # of one agent's bars with their labels
 
 
 def draw_heading(canvas: Canvas, moment: Moment) -> None:
@@ -27,7 +27,7 @@ def draw_heading(canvas: Canvas, moment: Moment) -> None:
     canvas.text((MARGIN, y), moment.task, 15)
     words = (
         f"step {moment.step + 1} of {moment.horizon}"
-        f"     return so far, mean of agents  {signed(moment.return_per_agent)}"
+        f"     return so far, mean of agents  {number(moment.return_per_agent)}"
     )
     canvas.text((canvas.width - MARGIN, y), words, 13, anchor="rm")
     share = moment.step / max(1, moment.horizon - 1)
@@ -60,7 +60,7 @@ def draw_card(canvas: Canvas, corner: Point, moment: Moment, agent: int) -> None
     """An agent's return, and per action its own probability and what others suggest on average."""
     x, y = corner
     draw_agent(canvas, (x + 8, y + 8), 8, agent)
-    canvas.text((x + 22, y + 8), f"return {signed(float(moment.returns[agent]))}", 12)
+    canvas.text((x + 22, y + 8), f"return {number(float(moment.returns[agent]))}", 12)
     told = None if moment.suggested is None else moment.suggested[agent]
     if told is not None and np.isnan(told).any():
         told = None
@@ -100,7 +100,6 @@ def _fill(canvas: Canvas, corner: Point, width: float, share: float, colour: str
         canvas.box((corner[0] + 1, corner[1] + BAR_HEIGHT - height), (width - 2, height), colour)
 
 
-def signed(value: float) -> str:
-    """A number with a proper minus sign."""
-    text = f"{value:.1f}" if value % 1 else f"{value:.0f}"
-    return text.replace("-", "−")
+def number(value: float) -> str:
+    """A number with a decimal where it has one."""
+    return f"{value:.1f}" if value % 1 else f"{value:.0f}"

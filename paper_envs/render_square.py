@@ -20,7 +20,9 @@ from paper_envs.render_parts import (
 
 CELL = 76.0
 RADIUS = 15.0
-REACH = 0.72  # of a cell: an arrow of a certain move
+REACH = 0.5  # of a cell: an arrow of a certain move, from the agent's rim
+SHORTEST = 0.03  # of a certain move: below it there is no arrow
+ASIDE = 5.0  # pixels by which the two arrows of an agent are moved apart
 SPREAD = 0.2  # of a cell: how far agents on one cell are drawn apart
 
 
@@ -40,9 +42,9 @@ def draw_square(moment: Moment, scene: SquareScene) -> Image.Image:
     for n, centre in enumerate(centres):
         draw_agent(canvas, centre, RADIUS, n)
         draw_card(canvas, (cards, top + n * CARD_HEIGHT), moment, n)
-    entries = [(agent_colour(0), "agent, its landmark, its move")]
+    entries = [(agent_colour(0), "agent: landmark, move, own policy")]
     if moment.suggested is not None:
-        entries.append((SUGGESTION, "mean move that its neighbours suggest"))
+        entries.append((SUGGESTION, "what its neighbours suggest (mean)"))
     draw_key(canvas, entries)
     return canvas.finished()
 
@@ -50,7 +52,7 @@ def draw_square(moment: Moment, scene: SquareScene) -> Image.Image:
 def _draw_board(canvas: Canvas, scene: SquareScene, corner: Point) -> None:
     left, top = corner
     side = scene.size * CELL
-    canvas.box(corner, (side, side), "#f3f1eb", radius=4)
+    canvas.box(corner, (side, side), "#f1efe8", radius=4)
     for k in range(1, scene.size):
         canvas.line((left + k * CELL, top), (left + k * CELL, top + side), PAPER, 3)
         canvas.line((left, top + k * CELL), (left + side, top + k * CELL), PAPER, 3)
@@ -80,13 +82,14 @@ def _centres(scene: SquareScene, corner: Point) -> list[Point]:
 def _draw_moves(canvas: Canvas, moment: Moment, n: int, centre: Point) -> None:
     """The move taken, and the mean of the suggested ones."""
     moves = np.array(MOVES, dtype=float)
-    arrows = [(moves[moment.actions[n]], agent_colour(n), 5.0)]
+    arrows = [(moves[moment.actions[n]], agent_colour(n), -ASIDE)]
     if moment.suggested is not None and not np.isnan(moment.suggested[n]).any():
-        arrows.append((moment.suggested[n] @ moves, SUGGESTION, 4.0))
-    for (down, right), colour, width in arrows:
+        arrows.append((moment.suggested[n] @ moves, SUGGESTION, ASIDE))
+    for (down, right), colour, aside in arrows:
         length = float(np.hypot(down, right))
-        if length < 0.05:
+        if length < SHORTEST:
             continue
-        reach = RADIUS + length * (REACH * CELL - RADIUS)
-        end = (centre[0] + right / length * reach, centre[1] + down / length * reach)
-        canvas.arrow(centre, end, colour, width)
+        reach, (along_x, along_y) = length * REACH * CELL, (right / length, down / length)
+        x, y = centre[0] - aside * along_y, centre[1] + aside * along_x
+        start = (x + RADIUS * along_x, y + RADIUS * along_y)
+        canvas.arrow(start, (start[0] + reach * along_x, start[1] + reach * along_y), colour, 4.5)
