@@ -13,6 +13,9 @@ cli = lazy_group(
     "Agents that share suggestions and keep everything else to themselves.\n\n"
     "Many systems have another `ss`, for sockets; this is `.venv/bin/ss` or `python -m cli ss`.",
     {
+        "algorithms": LazyCommand(
+            "cli.algorithms:algorithms", "List the algorithms and what they exchange."
+        ),
         "bench": LazyCommand("cli.bench:bench", "Run the comparisons of the paper again."),
         "completion": LazyCommand(
             "cli.completion:completion", "Print a shell's completion script."

@@ -35,7 +35,7 @@ class TrainingConfig:
     options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the environment
     env_sha256: str = ""  # of the user's module: other code is another run
     seed: int = 0
-    evaluation_episodes: int = 64  # before and after, at seeds that are never trained on
+    evaluation_episodes: int = 128  # before and after, at seeds that are never trained on
     evaluations: int = 10  # in between, of one episode per copy
     commit_every: int = 20  # updates
     trace: TraceLevel = "agent"

@@ -30,7 +30,7 @@ def train_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
     """
     from ss_core.workers import interruptible
 
-    progress("prepare", 0, 1, f"{request['env']}: a few random episodes; then learning, comparison")
+    progress("prepare", 0, 1, f"{request['env']}: looking at it; then learning, comparison")
     with interruptible():
         return _train(request, progress)
 
