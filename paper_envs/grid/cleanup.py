@@ -107,12 +107,13 @@ def _restart(
     start_waste, spawn_cells, ground_cells, fixed_facing,
     apple_cells, river_cells, most, depletion, waste_chance,
 ):  # fmt: skip
+    order = np.empty(cells.shape[1], np.int64)
     for e in range(len(streams)):
         stream = streams[e : e + 1]
-        apples[e] = 0
-        waste[e] = start_waste
-        beams[e] = 0
-        place_agents(cells[e], facings[e], spawn_cells, ground_cells, fixed_facing, stream)
+        for cell in range(len(start_waste)):
+            apples[e, cell] = beams[e, cell] = 0
+            waste[e, cell] = start_waste[cell]
+        place_agents(cells[e], facings[e], spawn_cells, ground_cells, fixed_facing, stream, order)
         spawn(
             cells[e], apples[e], waste[e], stream,
             apple_cells, river_cells, most, depletion, waste_chance,
@@ -126,6 +127,7 @@ def _advance(
     walls, offsets, beam_length, apple_cells, river_cells, most, depletion, waste_chance,
 ):  # fmt: skip
     targets = np.empty(cells.shape[1], cells.dtype)
+    order = np.empty(cells.shape[1], np.int64)
     cleaned = np.empty(cells.shape[1], np.int64)
     for e in range(len(streams)):
         stream = streams[e : e + 1]
@@ -133,10 +135,11 @@ def _advance(
         move_agents(cells[e], facings[e], actions[e], walls, offsets, stream, targets)
         eat_apples(cells[e], apples[e], rewards[e])
         fire_beams(
-            cells[e], facings[e], actions[e] == CLEAN, walls, offsets, beam_length, stream,
-            waste[e], beams[e], cleaned,
+            cells[e], facings[e], actions[e], walls, offsets, beam_length, stream,
+            waste[e], beams[e], cleaned, order,
         )  # fmt: skip
-        cooperative[e] = cleaned > 0
+        for i in range(len(cleaned)):
+            cooperative[e, i] = cleaned[i] > 0
         spawn(
             cells[e], apples[e], waste[e], stream,
             apple_cells, river_cells, most, depletion, waste_chance,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paper_envs.grid.cleanup import CLEANUP, SMALL_CLEANUP, CleanupGame
 from paper_envs.grid.harvest import HARVEST, SMALL_HARVEST, HarvestGame
+from paper_envs.grid.moves import translate
 from paper_envs.grid.observe import observation_size, observations_of
 from paper_envs.grid.state import Board, blank_state, board_of
 from ss_core.env import EnvSpec, Step
@@ -63,15 +64,16 @@ class GridEnv:
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Advance every copy by one joint action; the last step of an episode is terminal."""
-        chosen = actions.cpu().numpy()
-        if chosen.min() < 0 or chosen.max() >= len(self._meaning):
+        chosen = actions.numpy(force=True)
+        meant = np.empty(chosen.shape, np.int64)
+        if not translate(chosen, self._meaning, meant):
             raise ConfigError(
                 f"{self.game.name}: actions from {chosen.min()} to {chosen.max()}; "
                 f"they must be from 0 to {len(self._meaning) - 1}"
             )
         rewards = np.empty(chosen.shape, np.float32)
         cooperative = np.empty(chosen.shape, bool)
-        self.game.advance(self.state, self._meaning[chosen], rewards, cooperative)
+        self.game.advance(self.state, meant, rewards, cooperative)
         self._t = (self._t + 1) % self.game.horizon
         ended = self._t == 0
         successors = self._observations()
@@ -86,8 +88,12 @@ class GridEnv:
         return board_of(self.game.grid_map, self.state, e)
 
     def _observations(self) -> Float[Tensor, "E N O"]:
-        rows = observations_of(self.game.grid_map, self.state, has_waste=self.game.has_waste)
-        return torch.from_numpy(rows).to(self._device)
+        return self._tensor(
+            observations_of(self.game.grid_map, self.state, has_waste=self.game.has_waste)
+        )
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
 
     def _step(
         self,
@@ -97,14 +103,13 @@ class GridEnv:
         successors: Tensor,
         ended: bool,
     ) -> Step:
-        flags = torch.full((self.spec.num_envs,), ended, device=self._device)
         return Step(
             observations=observations,
-            rewards=torch.from_numpy(rewards).to(self._device),
-            terminated=flags,
-            truncated=torch.zeros_like(flags),
+            rewards=self._tensor(rewards),
+            terminated=self._tensor(np.full(len(rewards), ended)),
+            truncated=self._tensor(np.zeros(len(rewards), bool)),
             next_observations=successors,
-            cooperative=torch.from_numpy(cooperative).to(self._device),
+            cooperative=self._tensor(cooperative),
         )
 
 
@@ -116,9 +121,9 @@ class CleanupEnv(GridEnv):
     and counter-clockwise, 7 clean: three lanes of 5 cells, each to its first waste, which vanishes.
     Observation: as in `observe`; apples, waste, everyone's place and facing, seen by all.
     Reward: 1 per apple eaten. Cooperative: a cleaning that removed waste.
-    Apples: on 40 cells, each with a chance of 0.05 (1 - d/0.4) per step, where d is the share of the
-    48 river cells that is waste; none from d = 0.4 on. Waste: at most one new cell per step, none
-    from d = 0.4 on; 22 cells at the start.
+    Apples: on 40 cells, each with a chance of 0.05 (1 - d/0.4) per step, where d is the share
+    of the 48 river cells that is waste; none from d = 0.4 on. Waste: at most one new cell per
+    step, none from d = 0.4 on; 22 cells at the start.
     Termination: after 100 steps, a true end.
     """
 
@@ -132,7 +137,7 @@ class HarvestEnv(GridEnv):
     Agents: `num_agents` (4), first on the 4 spawn cells, then on bare ground, facing anywhere.
     Action: as in Cleanup, without cleaning: 0 to 6.
     Observation: as in `observe`; apples, everyone's place and facing, seen by all.
-    Reward: 1 per apple eaten. Cooperative: no apple eaten though one lay on a cell beside the agent.
+    Reward: 1 per apple eaten. Cooperative: no apple eaten though one lay beside the agent.
     Apples: on 68 cells, all full at the start; an empty one regrows with a chance of 0, 0.005, 0.02
     or 0.05 per step if 0, 1, 2 or more of the eight cells around it hold apples.
     Termination: after 100 steps, a true end.

@@ -76,10 +76,12 @@ def _restart(
     start_apples, spawn_cells, ground_cells, fixed_facing, offsets, apple_cells, regrowth,
 ):  # fmt: skip
     grown = np.empty(len(apple_cells), np.int64)
+    order = np.empty(cells.shape[1], np.int64)
     for e in range(len(streams)):
         stream = streams[e : e + 1]
-        apples[e] = start_apples
-        place_agents(cells[e], facings[e], spawn_cells, ground_cells, fixed_facing, stream)
+        for cell in range(len(start_apples)):
+            apples[e, cell] = start_apples[cell]
+        place_agents(cells[e], facings[e], spawn_cells, ground_cells, fixed_facing, stream, order)
         regrow_apples(apple_cells, cells[e], regrowth, offsets[2], stream, apples[e], grown)
 
 
@@ -98,5 +100,6 @@ def _advance(
         turn_agents(facings[e], actions[e])
         move_agents(cells[e], facings[e], actions[e], walls, offsets, stream, targets)
         eat_apples(cells[e], apples[e], rewards[e])
-        cooperative[e] = in_reach & (rewards[e] == 0.0)
+        for i in range(len(in_reach)):
+            cooperative[e, i] = in_reach[i] and rewards[e, i] == 0.0
         regrow_apples(apple_cells, cells[e], regrowth, offsets[2], stream, apples[e], grown)

@@ -73,6 +73,9 @@ class GridMap:
     stream_cells: Int32[np.ndarray, " stream"]
     spawn_cells: Int32[np.ndarray, " spawn"]
     ground_cells: Int32[np.ndarray, " ground"]  # bare: where agents start if spawn cells run out
+    places: Int32[
+        np.ndarray, " C"
+    ]  # number of each cell among the interior ones; -1 for the border
     offsets: Int64[np.ndarray, " 4"]  # of a step up, right, down, left
 
     @property
@@ -98,6 +101,8 @@ def parse_map(drawing: tuple[str, ...]) -> GridMap:
     if (border != WALL).any():
         raise ValueError(f"the outermost cells of a map must be walls ({WALL!r})")
     flat = symbols.ravel()
+    places = np.full(symbols.shape, -1, np.int32)
+    places[1:-1, 1:-1] = np.arange(places[1:-1, 1:-1].size).reshape(places[1:-1, 1:-1].shape)
 
     def cells(*kinds: str) -> np.ndarray:
         return np.flatnonzero(np.isin(flat, kinds)).astype(np.int32)
@@ -112,5 +117,6 @@ def parse_map(drawing: tuple[str, ...]) -> GridMap:
         stream_cells=cells(STREAM),
         spawn_cells=cells(SPAWN),
         ground_cells=cells(GROUND),
+        places=places.ravel(),
         offsets=np.array([-symbols.shape[1], 1, symbols.shape[1], -1]),
     )

@@ -22,6 +22,18 @@ _QUARTER_TURNS = np.array([3, 1, 0, 2])  # from the facing to the direction of a
 
 @njit(cache=True)
 @no_type_check
+def translate(numbers, meaning, actions):
+    """What numbered actions mean; False if a number has no meaning."""
+    for e in range(numbers.shape[0]):
+        for i in range(numbers.shape[1]):
+            if not 0 <= numbers[e, i] < len(meaning):
+                return False
+            actions[e, i] = meaning[numbers[e, i]]
+    return True
+
+
+@njit(cache=True)
+@no_type_check
 def turn_agents(facings, actions):
     """Turn those who chose to turn."""
     for i in range(len(facings)):
@@ -41,7 +53,8 @@ def move_agents(cells, facings, actions, walls, offsets, stream, targets):
     _settle_contests(cells, targets, stream)
     while _cancel_blocked(cells, targets):
         pass
-    cells[:] = targets
+    for i in range(len(cells)):
+        cells[i] = targets[i]
 
 
 @njit(cache=True)

@@ -28,38 +28,36 @@ def observations_of(
     size = observation_size(grid_map, has_waste=has_waste, num_agents=num_agents)
     rows = np.empty((num_envs, num_agents, size), np.float32)
     _pack(
-        state.cells, state.facings, state.apples, state.waste, has_waste,
-        grid_map.num_rows, grid_map.num_cols, rows,
+        state.cells, state.facings, state.apples, state.waste, has_waste, grid_map.apple_cells,
+        grid_map.river_cells, grid_map.places, grid_map.interior, rows,
     )  # fmt: skip
     return rows
 
 
 @njit(cache=True)
 @no_type_check
-def _pack(cells, facings, apples, waste, has_waste, num_rows, num_cols, out):
-    interior = (num_rows - 2) * (num_cols - 2)
-    shared = interior * (2 if has_waste else 1)
+def _pack(
+    cells, facings, apples, waste, has_waste, apple_cells, river_cells, places, interior, out
+):
     num_envs, num_agents = cells.shape
+    first = interior * (2 if has_waste else 1)  # where the planes of the agents begin
     for e in range(num_envs):
-        _pack_plane(apples[e], num_rows, num_cols, out[e, 0, :interior])
+        out[e] = 0.0
+        _mark(apples[e], apple_cells, places, out[e])
         if has_waste:
-            _pack_plane(waste[e], num_rows, num_cols, out[e, 0, interior:shared])
+            _mark(waste[e], river_cells, places, out[e, :, interior:])
         for i in range(num_agents):
-            if i:
-                out[e, i, :shared] = out[e, 0, :shared]
-            out[e, i, shared:] = 0.0
             for k in range(num_agents):
                 j = (i + k) % num_agents
-                row, col = divmod(cells[e, j], num_cols)
-                place = (row - 1) * (num_cols - 2) + col - 1
-                out[e, i, shared + k * interior + place] = 1.0
-                out[e, i, shared + num_agents * interior + 4 * k + facings[e, j]] = 1.0
+                out[e, i, first + k * interior + places[cells[e, j]]] = 1.0
+                out[e, i, first + num_agents * interior + 4 * k + facings[e, j]] = 1.0
 
 
 @njit(cache=True)
 @no_type_check
-def _pack_plane(layer, num_rows, num_cols, out):
-    for row in range(num_rows - 2):
-        start = (row + 1) * num_cols + 1
-        for col in range(num_cols - 2):
-            out[row * (num_cols - 2) + col] = layer[start + col]
+def _mark(layer, cells, places, planes):
+    """Set what a layer holds in the same plane of every agent."""
+    for cell in cells:
+        if layer[cell]:
+            for i in range(len(planes)):
+                planes[i, places[cell]] = 1.0

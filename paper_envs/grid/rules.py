@@ -5,27 +5,43 @@
 
 from typing import no_type_check
 
-import numpy as np
 from numba import njit
 
-from paper_envs.grid.streams import draw_below, draw_chance, shuffle
+from paper_envs.grid.moves import CLEAN
+from paper_envs.grid.streams import draw_below, draw_chance, draw_unit, shuffle
 
 
 @njit(cache=True)
 @no_type_check
-def place_agents(cells, facings, spawn_cells, ground_cells, fixed_facing, stream):
-    """Random distinct spawn cells; where these run out, random bare ground. -1: any facing."""
-    order = np.arange(len(cells))
-    shuffle(stream, order)
-    places = np.empty(len(spawn_cells) + len(ground_cells), cells.dtype)
-    places[: len(spawn_cells)] = spawn_cells
-    places[len(spawn_cells) :] = ground_cells
-    shuffle(stream, places[: len(spawn_cells)])
-    shuffle(stream, places[len(spawn_cells) :])
-    for rank in range(len(cells)):
-        cells[order[rank]] = places[rank]
+def place_agents(cells, facings, spawn_cells, ground_cells, fixed_facing, stream, order):
+    """Random distinct spawn cells; where these run out, random bare ground.
+
+    A `fixed_facing` below 0 means any facing; `order` is scratch space of one number per agent.
+    """
     for i in range(len(cells)):
+        order[i] = i
+        cells[i] = -1
         facings[i] = draw_below(stream, 4) if fixed_facing < 0 else fixed_facing
+    shuffle(stream, order)
+    spawned = min(len(cells), len(spawn_cells))
+    for rank in range(spawned):
+        cells[order[rank]] = _free_cell(spawn_cells, len(spawn_cells) - rank, cells, stream)
+    for rank in range(spawned, len(cells)):
+        free = len(ground_cells) - (rank - spawned)
+        cells[order[rank]] = _free_cell(ground_cells, free, cells, stream)
+
+
+@njit(cache=True)
+@no_type_check
+def _free_cell(choices, free, cells, stream):
+    """One of the `free` choices on which nobody stands; -1 if there is none."""
+    passed = draw_below(stream, free)
+    for cell in choices:
+        if not is_occupied(cells, cell):
+            if passed == 0:
+                return cell
+            passed -= 1
+    return -1
 
 
 @njit(cache=True)
@@ -60,16 +76,24 @@ def is_occupied(cells, cell):
 
 @njit(cache=True)
 @no_type_check
-def fire_beams(cells, facings, fires, walls, offsets, length, stream, waste, beams, cleaned):
+def fire_beams(
+    cells, facings, actions, walls, offsets, length, stream, waste, beams, cleaned, order
+):
     """Fire the cleaning beams of those who chose to, one after the other in random order.
 
-    `cleaned` counts the cells that each agent has cleaned.
+    `cleaned` counts the cells that each agent has cleaned; `order` is scratch space.
     """
-    cleaned[:] = 0
-    beams[:] = 0
-    shooters = np.flatnonzero(fires)
-    shuffle(stream, shooters)
-    for i in shooters:
+    shooters = 0
+    for i in range(len(cells)):
+        cleaned[i] = 0
+        if actions[i] == CLEAN:
+            order[shooters] = i
+            shooters += 1
+    for cell in range(len(beams)):
+        beams[cell] = 0
+    shuffle(stream, order[:shooters])
+    for rank in range(shooters):
+        i = order[rank]
         ahead = offsets[facings[i]]
         side = offsets[(facings[i] + 1) % 4]
         for start in (cells[i] + ahead, cells[i] + side, cells[i] - side):
@@ -142,15 +166,19 @@ def count_neighbours(apples, cell, row):
 def regrow_apples(apple_cells, cells, chances, row, stream, apples, grown):
     """Free cells regrow with a chance that rises with the apples around, as they are before.
 
-    `chances` is indexed by that number (its last entry serves all larger ones); `grown` is scratch
-    space of one number per apple cell.
+    `chances` is indexed by that number and does not fall; its last entry serves all larger ones.
+    `grown` is scratch space of one number per apple cell.
     """
+    most = len(chances) - 1
     count = 0
     for cell in apple_cells:
         if apples[cell]:
             continue
-        neighbours = min(count_neighbours(apples, cell, row), len(chances) - 1)
-        if neighbours and draw_chance(stream, chances[neighbours]) and not is_occupied(cells, cell):
+        drawn = draw_unit(stream)
+        if drawn >= chances[most]:  # whatever lies around: not worth counting
+            continue
+        neighbours = min(count_neighbours(apples, cell, row), most)
+        if drawn < chances[neighbours] and not is_occupied(cells, cell):
             grown[count] = cell
             count += 1
     for cell in grown[:count]:

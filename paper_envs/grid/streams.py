@@ -22,7 +22,7 @@ def seeded_streams(seed: int, num_envs: int) -> UInt64[np.ndarray, " E"]:
     return np.array([child.generate_state(1, np.uint64)[0] for child in children], np.uint64)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 @no_type_check
 def draw_bits(stream):
     """64 random bits; advances the stream (an array of length one)."""
@@ -42,9 +42,16 @@ def draw_below(stream, count):
 
 @njit(cache=True)
 @no_type_check
+def draw_unit(stream):
+    """A number in [0, 1)."""
+    return np.float64(draw_bits(stream) >> _11) * 2.0**-53
+
+
+@njit(cache=True)
+@no_type_check
 def draw_chance(stream, probability):
     """True with a probability."""
-    return np.float64(draw_bits(stream) >> _11) * 2.0**-53 < probability
+    return draw_unit(stream) < probability
 
 
 @njit(cache=True)
