@@ -258,7 +258,7 @@ class Channel:
         weights: Float[Tensor, "N N"],
         update: int,
     ) -> dict[str, Tensor]:
-        """Each j tells its row to all i that give it a weight; row i of the result is Σ_j w_ij row j.
+        """Each j tells its row to all i that weigh it; row i of the result is Σ_j w_ij row j.
 
         What is told is added up on arrival, so that N copies of everything never exist together.
         """

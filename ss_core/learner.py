@@ -9,14 +9,13 @@ from torch import Tensor
 
 from ss_core.advantages import KappaKind
 from ss_core.consensus import make_alike
+from ss_core.critics import CriticBank, build_critics
 from ss_core.env import EnvSpec
 from ss_core.exchange import ExchangeConfig
 from ss_core.networks import (
     ActorBank,
     Architecture,
-    CriticBank,
     build_actors,
-    build_critics,
 )
 from ss_core.optimiser import AdamState, init_adam
 from ss_core.suggestions import ObjectiveWeights

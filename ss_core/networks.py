@@ -1,8 +1,8 @@
-"""Actors and critics as stacks of networks: N (or N²) policies are one batched product.
+"""Actors as stacks of networks: N (or N²) policies are one batched product.
 
-`ActorBank` has three architectures behind one interface (own policies and suggestions in, log
-probabilities out); `CriticBank` holds one value network per agent. Parameters are plain dicts of
-leaf tensors whose first axis is the agent, so that agent i's gradient touches row i alone.
+`ActorBank` has three architectures behind one interface: own policies and suggestions in, log
+probabilities out. Parameters are plain dicts of leaf tensors whose first axis is the agent, so that
+agent i's gradient touches row i alone. Axis `S`: the agents a bank speaks for, all N or one.
 """
 
 from dataclasses import dataclass, replace
@@ -278,31 +278,3 @@ def build_actors(
     suggest = init_stack((n,), (o + n, *told, a), generator, zero_last=True)
     named = {f"own_{k}": w for k, w in own.items()}
     return ConditionedBank(named | {f"suggest_{k}": w for k, w in suggest.items()}, n)
-
-
-@dataclass(frozen=True, slots=True)
-class CriticBank:
-    """One value network V_i per agent on its own observation, or a single one on all of them."""
-
-    params: Params
-    centralised: bool
-
-    def values(self, observations: Float[Tensor, "B N O"]) -> Float[Tensor, "B C"]:
-        """V_i(s); C is the number of agents, or 1 when centralised."""
-        x = observations.flatten(1)[None] if self.centralised else observations.transpose(0, 1)
-        return forward_stack(self.params, x).squeeze(-1).transpose(0, 1)
-
-
-def build_critics(
-    spec: EnvSpec,
-    hidden: tuple[int, ...],
-    generator: torch.Generator,
-    *,
-    centralised: bool,
-    sees_time: bool = False,
-) -> CriticBank:
-    """Value networks for an environment; `sees_time` adds t / horizon to each observation."""
-    count, inputs = spec.num_agents, spec.observation_size + sees_time
-    if centralised:
-        count, inputs = 1, inputs * count
-    return CriticBank(init_stack((count,), (inputs, *hidden, 1), generator), centralised)

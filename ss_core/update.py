@@ -22,6 +22,7 @@ from ss_core.conversation import (
     own_view,
     views,
 )
+from ss_core.critics import CriticBank
 from ss_core.exchange import Channel, Neighbourhood
 from ss_core.judgement import (
     Judgement,
@@ -30,7 +31,6 @@ from ss_core.judgement import (
     scaled_advantages,
 )
 from ss_core.learner import Learner, lr_decay
-from ss_core.networks import CriticBank
 from ss_core.optimiser import AdamState, adam_step
 from ss_core.rollout import Decisions, Rollout, critic_inputs, decisions_of, flatten
 from ss_core.suggestions import ObjectiveWeights, objective, objective_terms

@@ -81,6 +81,31 @@ class EndlessReward:
         )
 
 
+class FiniteReward:
+    """Reward 1 at each of `horizon` steps that all look alike, then a true end.
+
+    V(t) = Σ γᵏ over the steps that remain: only a critic that sees the time can know it.
+    """
+
+    def __init__(self, num_envs: int = 1, horizon: int = 3) -> None:
+        self.spec = _spec(num_envs, num_agents=1, horizon=horizon)
+        self._ones = torch.ones(num_envs)
+        self._t = 0
+
+    def reset(self, seed: int) -> Step:
+        """Nothing is random."""
+        self._t = 0
+        zeros = torch.zeros_like(self._ones)
+        return _single_agent_step(self._ones, zeros, self._ones, terminated=False, truncated=False)
+
+    def step(self, actions: Tensor) -> Step:
+        """Actions are ignored."""
+        self._t = (self._t + 1) % self.spec.horizon
+        return _single_agent_step(
+            self._ones, self._ones, self._ones, terminated=self._t == 0, truncated=False
+        )
+
+
 class SignReward:
     """(b) One step, observation o = ±1 at random, reward o. V(o) = o: the critic sees its input."""
 
@@ -204,6 +229,52 @@ class HelpingGame:
             next_observations=torch.ones(num_envs, num_agents, 1),
             neighbours=None if shared is None else shared.repeat(num_envs, 1, 1),
             cooperative=cooperative,
+        )
+
+
+class LaterHelp:
+    """(h) Two agents, two steps: who helps pays 0.2 at once, the other gains 1 at the next step.
+
+    Observation: time, and who helped; actions of the second step are ignored. Not helping
+    dominates. A common value of the second step makes helping worth it, own values do not.
+    """
+
+    def __init__(self, num_envs: int = 1) -> None:
+        self.spec = _spec(num_envs, num_agents=2, horizon=2, observation_size=3)
+        self._helped: Tensor | None = None
+
+    def reset(self, seed: int) -> Step:
+        """Nothing is random."""
+        self._helped = None
+        start = torch.zeros(self.spec.num_envs, 2)
+        return self._pack(start, self._seen(start, time=0.0), self._seen(start, time=0.0))
+
+    def step(self, actions: Tensor) -> Step:
+        """First everybody chooses and pays, then everybody gains."""
+        start = torch.zeros(self.spec.num_envs, 2)
+        if self._helped is None:
+            self._helped = actions.to(torch.float32)
+            seen = self._seen(self._helped, time=1.0)
+            return self._pack(-HELP_COST * self._helped, seen, seen)
+        helped, self._helped = self._helped, None
+        gained = HELP_GAIN * helped.flip(1)
+        fresh = self._seen(start, time=0.0)
+        return self._pack(gained, fresh, self._seen(helped, time=1.0), ended=True)
+
+    def _seen(self, helped: Tensor, *, time: float) -> Tensor:
+        seen = torch.cat([torch.full((len(helped), 1), time), helped], dim=1)
+        return seen[:, None].repeat(1, 2, 1)
+
+    def _pack(
+        self, rewards: Tensor, shown: Tensor, successors: Tensor, *, ended: bool = False
+    ) -> Step:
+        num_envs = self.spec.num_envs
+        return Step(
+            observations=shown,
+            rewards=rewards,
+            terminated=torch.full((num_envs,), ended),
+            truncated=torch.zeros(num_envs, dtype=torch.bool),
+            next_observations=successors,
         )
 
 

@@ -13,6 +13,7 @@ from ss_core.exchange import (
     Neighbourhood,
     all_to_all,
     from_graph,
+    from_graphs,
     random_regular,
 )
 
@@ -85,6 +86,45 @@ def test_the_environments_graph_is_used_by_the_graph_protocol_alone() -> None:
     for protocol, expected in (("graph", 5), ("all", 12)):
         channel = Channel(ExchangeConfig(protocol=protocol), 4, seed=0)
         assert len(pairs(channel.neighbourhood(0, UNEVEN))) == expected
+
+
+@given(seed=st.integers(0, 2**31), rows=st.integers(1, 5), agents=st.integers(2, 6))
+def test_a_graph_that_changes_links_pairs_exactly_at_the_rows_they_meet(
+    seed: int, rows: int, agents: int
+) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    graph = torch.rand((rows, agents, agents), generator=draw) < 0.3
+    where = from_graphs(graph)
+    met = where.at_every_row(rows)
+    found = {(r, i, int(where.receivers[i, m])) for r, i, m in torch.nonzero(met).tolist()}
+    wanted = {(r, i, j) for r, i, j in torch.nonzero(graph).tolist() if i != j}
+    assert found == wanted
+    assert met.sum() == len(wanted)  # no pair stands in two slots
+
+
+def test_a_changing_graph_is_used_by_the_graph_protocol_alone() -> None:
+    changing = torch.stack([UNEVEN, torch.zeros_like(UNEVEN)])
+    where = Channel(ExchangeConfig(protocol="graph"), 4, seed=0).neighbourhood(0, changing)
+    assert pairs(where) == pairs(from_graph(UNEVEN))
+    assert where.at_every_row(2).sum(dim=(1, 2)).tolist() == [5, 0]
+    where = Channel(ExchangeConfig(), 4, seed=0).neighbourhood(0, changing)
+    assert where.present is None
+    assert where.at_every_row(2).sum(dim=(1, 2)).tolist() == [12, 12]
+
+
+def test_rows_are_mixed_and_counted_by_hand() -> None:
+    channel = Channel(ExchangeConfig(), 3, seed=0)
+    weights = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
+    rows = {"w": torch.tensor([[[0.0, 4.0]], [[8.0, 0.0]], [[4.0, 4.0]]], requires_grad=True)}
+    rows["b"] = torch.tensor([[0.0], [1.0], [2.0]])
+    mixed = channel.mix("critic_parameters", rows, weights, update=5)
+    assert mixed["w"].tolist() == [[[4.0, 2.0]], [[5.0, 2.0]], [[4.0, 4.0]]]
+    assert mixed["b"].tolist() == [[0.5], [1.0], [2.0]]
+    assert not mixed["w"].requires_grad
+    counted = [
+        (r.sender, r.receiver, r.num_messages, r.num_floats) for r in channel.ledger.take_rows()
+    ]
+    assert counted == [(0, 1, 1, 3), (1, 0, 1, 3), (2, 1, 1, 3)]  # 2 has no use for others
 
 
 @pytest.mark.parametrize("where", [all_to_all(4), from_graph(UNEVEN)])

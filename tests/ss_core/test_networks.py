@@ -15,7 +15,6 @@ from ss_core.networks import (
     Architecture,
     JointActorBank,
     build_actors,
-    build_critics,
 )
 from ss_core.stacks import Params, at_neighbours, forward_stack, init_stack, masked_log_softmax
 from tests.ss_core.small_learners import BANK_IDS, BANKS, generator, shake, sizes, small_bank
@@ -328,16 +327,3 @@ def test_how_many_agents_are_scored_at_a_time_does_not_matter(
         results.append((own, *grads))
     for one_by_one, at_once in zip(*results, strict=True):
         torch.testing.assert_close(one_by_one, at_once, rtol=1e-5, atol=1e-6)
-
-
-def test_critics_see_their_own_observation_or_all_of_them() -> None:
-    observations, _, _ = inputs(0)
-    alone = build_critics(sizes(AGENTS), (6,), generator(), centralised=False)
-    central = build_critics(sizes(AGENTS), (6,), generator(), centralised=True)
-    values = alone.values(observations)
-    assert values.shape == (ROWS, AGENTS)
-    assert central.values(observations).shape == (ROWS, 1)
-    plain = perceptron(alone.params, 2)(observations[:, 2]).squeeze(-1)
-    torch.testing.assert_close(values[:, 2], plain, rtol=0, atol=1e-6)
-    plain = perceptron(central.params, 0)(observations.flatten(1))
-    torch.testing.assert_close(central.values(observations), plain, rtol=0, atol=1e-6)

@@ -7,10 +7,14 @@ import torch
 
 from ss_core.env import CounterfactualEnv
 from tests.ss_core.probe_envs import (
+    HELP_COST,
+    HELP_GAIN,
     CounterfactualHelpingGame,
     DelayedReward,
     EndlessReward,
+    FiniteReward,
     HelpingGame,
+    LaterHelp,
     RightAction,
     SignReward,
     mutual_help,
@@ -33,6 +37,26 @@ def test_endless_reward_is_truncated_never_terminated() -> None:
     steps = [env.step(torch.zeros(1, 1)) for _ in range(4)]
     assert [step.truncated.item() for step in steps] == [False, True, False, True]
     assert not any(step.terminated.item() for step in steps)
+
+
+def test_finite_reward_looks_the_same_until_it_ends() -> None:
+    env = FiniteReward(horizon=2)
+    steps = [env.reset(0), *(env.step(torch.zeros(1, 1)) for _ in range(3))]
+    assert [step.terminated.item() for step in steps] == [False, False, True, False]
+    assert all(step.observations.item() == 1.0 for step in steps)
+    assert [step.rewards.item() for step in steps] == [0, 1, 1, 1]
+
+
+def test_help_is_paid_for_at_once_and_received_later() -> None:
+    env = LaterHelp()
+    assert env.reset(0).observations[0, 0].tolist() == [0, 0, 0]
+    paid = env.step(torch.tensor([[1, 0]]))
+    assert paid.rewards[0].tolist() == pytest.approx([-HELP_COST, 0])
+    assert paid.observations[0].tolist() == [[1, 1, 0], [1, 1, 0]]
+    received = env.step(torch.tensor([[0, 1]]))
+    assert received.rewards[0].tolist() == [0, HELP_GAIN]
+    assert received.terminated.tolist() == [True]
+    assert received.observations[0, 0].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("make", [SignReward, RightAction])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ss_core.exchange import all_to_all
+from ss_core.exchange import all_to_all, from_graphs
 from ss_core.networks import build_actors
 from ss_core.rollout import (
     Rollout,
@@ -12,9 +12,11 @@ from ss_core.rollout import (
     at_peer_rows,
     at_rows,
     collect_rollout,
+    critic_inputs,
     decisions_of,
     flatten,
     gather_decisions,
+    pairs_at,
     sample_actions,
 )
 from tests.ss_core.probe_envs import DelayedReward, mutual_help, ring_help
@@ -60,6 +62,53 @@ def test_actions_are_drawn_with_their_probabilities_and_never_illegal() -> None:
     drawn = torch.bincount(sample_actions(log_probs, generator()).flatten(), minlength=6)
     assert drawn[chances == 0].tolist() == [0, 0, 0]
     assert (drawn / 20_000).tolist() == pytest.approx(chances.tolist(), abs=0.015)
+
+
+def test_who_cooperated_is_kept_where_the_world_tells() -> None:
+    for env, told in ((mutual_help(num_envs=4, horizon=3), True), (DelayedReward(4), False)):
+        actors = build_actors("independent", env.spec, (4,), generator())
+        rollout = collect_rollout(env, actors, seed=0, generator=generator())
+        if told:
+            assert rollout.cooperative is not None
+            assert torch.equal(rollout.cooperative, rollout.actions == 1)
+        else:
+            assert rollout.cooperative is None
+
+
+def test_critics_are_shown_the_time_since_their_copys_last_start() -> None:
+    ended = torch.tensor([[0, 0], [0, 1], [0, 0], [1, 0]]) > 0  # copy 1 restarts after step 1
+    rollout = Rollout(
+        observations=torch.full((4, 2, 3, 1), 7.0),
+        next_observations=torch.full((4, 2, 3, 1), 8.0),
+        actions=torch.zeros((4, 2, 3), dtype=torch.long),
+        log_probs=torch.zeros(4, 2, 3, 1),
+        rewards=torch.zeros(4, 2, 3),
+        terminated=ended,
+        truncated=torch.zeros_like(ended),
+        action_mask=None,
+        neighbours=None,
+    )
+    before, after = critic_inputs(rollout, sees_time=True)
+    assert before.shape == after.shape == (4, 2, 3, 2)
+    assert before[..., 0].unique().tolist() == [7.0]
+    assert after[..., 0].unique().tolist() == [8.0]
+    for agent in range(3):
+        assert before[:, 0, agent, 1].tolist() == [0.0, 0.25, 0.5, 0.75]
+        assert before[:, 1, agent, 1].tolist() == [0.0, 0.25, 0.0, 0.25]
+    assert torch.equal(after[..., 1], before[..., 1] + 0.25)
+    plain, _ = critic_inputs(rollout, sees_time=False)
+    assert torch.equal(plain, rollout.observations)
+
+
+def test_pairs_talk_about_a_decision_when_they_meet_at_its_step() -> None:
+    decisions = gather_decisions(sparse_rollout())  # 0 decides at steps 0 and 2, 1 at step 1
+    meets = torch.zeros((3, 2, 2), dtype=torch.bool)
+    meets[0, 1, 0] = True  # at step 0 agent 1 may suggest to agent 0
+    meets[1, 0, 1] = True  # at step 1 agent 0 may suggest to agent 1
+    valid = pairs_at(decisions, from_graphs(meets))
+    assert valid.squeeze(-1).tolist() == [[True, True], [False, False]]
+    always = pairs_at(decisions, all_to_all(2))
+    assert always.squeeze(-1).tolist() == [[True, True], [False, True]]
 
 
 def sparse_rollout() -> Rollout:
