@@ -122,7 +122,10 @@ def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
         "communication": _predation(
             HEADLINE, [("ss", variant) for variant in ("m6", "m4", "m2", "every2")]
         ),  # Fig. 8
-        "radius": _predation(HEADLINE, [("ss", "radius")]),
+        "radius": (  # who talks to whom: each preset with the other's choice
+            *_predation(HEADLINE, [("ss", "complete")], ("paper",)),
+            *_predation(HEADLINE, [("ss", "radius")], ("tuned",)),
+        ),
         "ablation": _predation(HEADLINE, [("ss", name) for name in ablations], ("tuned",)),
         "scale": _predation(CROWD, [("ss", "")], ("tuned",)),
     }

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DYING = "tests.paper_envs.small_bench:die_once"
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_is_killed_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
     order = small_order(tmp_path / "killed")
     seen: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""One run of the benchmark: what it measures, by hand; the same bytes however often it is killed."""
+"""One run of the benchmark: what it measures, by hand; the same bytes however it is killed."""
 
 from collections.abc import Callable
 from dataclasses import replace

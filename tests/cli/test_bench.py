@@ -1,0 +1,335 @@
+"""`ss bench paper` as its users meet it: exit codes, streams, what is kept, how far it is."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from cli.app import run
+from cli.bench_progress import BenchProgress, cell_of, line_of, table_of
+from cli.ss import cli as ss
+from paper_envs.bench import launch, orders
+from paper_envs.bench.launch import Request, run_from_cli
+from paper_envs.bench.plan import Plan
+from paper_envs.bench.results import Cell, RunResult, read_result
+from paper_envs.bench.tally import Group, Row, Tally, start_tally
+from ss_core import pool
+from ss_core.errors import Interrupted
+from ss_core.learner import LearnerConfig
+from ss_core.workers import Task, perform
+from tests.paper_envs.small_bench import SMALL, small_order
+
+ROOT = Path(__file__).resolve().parents[2]
+SELECTION = ("--profile", "smoke", "--env", "predation", "--preset", "tuned", "--workers", "1")
+ONE = (*SELECTION, "--algorithm", "ss", "--seeds", "1")
+RUN = "predation-2-tuned-ss/seed100"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Runs of a second, and tables of one row a run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(orders, "learner_of", small_learner)
+    monkeypatch.setattr(launch, "_write_outputs", plain_outputs)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process: starting another takes longer than the run."""
+
+    def run_here(tasks: Sequence[Task], _workers: int, observe: pool.Observe) -> list[pool.Failure]:
+        for task in tasks:
+            assert perform(task, lambda *_: None, lambda: False) == ("done",)
+            observe(task.name, "done", 1, 1, "")
+        return []
+
+    monkeypatch.setattr(pool, "run_pool", run_here)
+
+
+def small_learner(cell: Cell, _plan: Plan) -> LearnerConfig:
+    return small_order(Path(), cell, updates=3).learner
+
+
+def plain_outputs(
+    results: Sequence[RunResult], missing: Sequence[str], request: Request, out: Path
+) -> Mapping[str, Any]:
+    rows = [{"cell": each.cell.slug, "seed": each.seed} for each in results]
+    (out / "report.json").write_text(json.dumps({"rows": rows, "missing": list(missing)}))
+    return {"tables": {"runs": rows}, "notes": [request.command]}
+
+
+def bench(*arguments: str) -> int:
+    return run(ss, "ss", ["bench", "paper", *arguments])
+
+
+def results_below(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("result.json")}
+
+
+# from command to tables
+
+
+def test_a_benchmark_runs_prints_and_is_not_run_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(*SELECTION, "--seeds", "1") == 0
+    shown = capsys.readouterr()
+    assert "predation-2-tuned-independent   100" in shown.out
+    assert "run directory: bench/paper-smoke" in shown.out
+    assert shown.err.splitlines()[0] == "runs: 0 %, 0 of 2"
+    assert "2 of 2" in shown.err.splitlines()[-1]
+    before = results_below(tmp_path)
+    assert len(before) == 2
+    assert bench(*SELECTION, "--seeds", "1", "--resume", "--json", "--quiet") == 0
+    again = capsys.readouterr()
+    assert again.err == ""
+    document = json.loads(again.out)
+    assert document["failures"] == []
+    assert document["run_dir"] == "bench/paper-smoke"
+    assert results_below(tmp_path) == before
+
+
+@pytest.mark.usefixtures("here")
+def test_more_seeds_and_conditions_join_what_is_there(tmp_path: Path) -> None:
+    assert bench(*ONE, "--quiet") == 0
+    assert bench(*SELECTION, "--algorithm", "independent", "--seeds", "2", "--quiet") == 0
+    report = json.loads((tmp_path / "bench/paper-smoke/report.json").read_text())
+    assert [(row["cell"].rpartition("-")[2], row["seed"]) for row in report["rows"]] == [
+        ("independent", 100),
+        ("independent", 101),
+        ("ss", 100),
+    ]
+    assert report["missing"] == []
+
+
+@pytest.mark.usefixtures("here")
+def test_fresh_starts_beside_what_is_there(tmp_path: Path) -> None:
+    assert bench(*ONE, "--quiet", "--out", "mine") == 0
+    assert bench(*ONE, "--quiet", "--out", "mine", "--fresh") == 0
+    assert results_below(tmp_path / "mine") == results_below(tmp_path / "mine-2") != {}
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(*ONE, "--dry-run") == 0
+    assert "1 runs, 0 of them finished; nothing was run" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+# what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (("--env", "predashun"), 3, "did you mean 'predation'"),
+        (("--algorithm", "s"), 3, "did you mean 'ss'"),
+        (("--device", "tpu"), 3, "cpu, cuda or cuda:N"),
+        (("--profile", "huge"), 2, "'huge' is not one of"),
+        (("--resume", "--fresh"), 2, "exclude each other"),
+    ],
+)
+def test_bad_requests_end_before_anything_is_written(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    exit_code: int,
+    words: str,
+) -> None:
+    assert bench("--profile", "smoke", *arguments) == exit_code
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_is_told_at_the_end_and_repeated_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = orders.task_of
+
+    def wrong(order: orders.RunOrder) -> orders.Task:
+        task = right(order)
+        return replace(task, target="paper_envs.bench.runs:oops") if order.seed == 101 else task
+
+    monkeypatch.setattr(orders, "task_of", wrong)
+    both = (*SELECTION, "--algorithm", "ss", "--seeds", "2")
+    assert bench(*both, "--json") == 4
+    shown = capsys.readouterr()
+    assert "1 of 2 runs failed" in shown.err
+    (failure,) = json.loads(shown.out)["failures"]
+    assert failure["run"] == "predation-2-tuned-ss/seed101"
+    assert "AttributeError" in Path(failure["log"]).read_text()
+    report = json.loads((tmp_path / "bench/paper-smoke/report.json").read_text())
+    assert ([row["seed"] for row in report["rows"]], report["missing"]) == (
+        [100],
+        ["predation-2-tuned-ss/seed101"],
+    )
+    monkeypatch.setattr(orders, "task_of", right)
+    assert bench(*both, "--quiet") == 0
+    assert not Path(failure["log"]).exists()
+    assert len(results_below(tmp_path)) == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_a_damaged_result_is_told_before_hours_of_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(*ONE, "--quiet") == 0
+    (tmp_path / "bench/paper-smoke/runs" / RUN / "result.json").write_text("{")
+    assert bench(*SELECTION, "--quiet") == 5
+    assert "delete its folder" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_check_that_fails_exits_7(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "_outside", lambda _results, _request: [])
+    assert bench(*ONE, "--quiet", "--check") == 0
+    monkeypatch.setattr(launch, "_outside", lambda _results, _request: ["ss: -3 is below -1"])
+    assert bench(*ONE, "--quiet") == 0
+    assert bench(*ONE, "--quiet", "--check") == 7
+    assert "SS-E700: results differ from the reference:\n  ss: -3 is" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_signal_stops_and_the_same_command_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    request = Request(
+        profile="smoke", envs=("predation",), preset="tuned", workers=1, out=tmp_path / "a"
+    )
+    asked: list[float] = []
+
+    def stop_when_under_way(tally: Tally) -> None:
+        if tally.share > 0 and not asked:
+            asked.append(tally.share)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as caught:
+        run_from_cli(request, stop_when_under_way)
+    assert caught.value.exit_code == 143
+    assert len(results_below(tmp_path / "a")) < 4
+    assert not (tmp_path / "a" / "report.json").exists()
+    run_from_cli(request, lambda _tally: None)
+    run_from_cli(replace(request, out=tmp_path / "b"), lambda _tally: None)
+    assert results_below(tmp_path / "a") == results_below(tmp_path / "b")
+    assert len(results_below(tmp_path / "a")) == 4
+
+
+def test_the_command_in_the_report_gives_the_same_results() -> None:
+    assert Request().command == "ss bench paper --profile quick"
+    request = Request(
+        profile="full", envs=("predation",), algorithms=("ss", "vps"), preset="tuned", seeds=3
+    )
+    assert request.command == (
+        "ss bench paper --profile full --env predation --algorithm ss --algorithm vps "
+        "--preset tuned --seeds 3"
+    )
+
+
+# how far it is
+
+
+def tally_of_three() -> Tally:
+    moral = replace(SMALL, algorithm="imr", num_agents=8)
+    rows = [Row("a", SMALL, 1.0), Row("b", SMALL, 1.0), Row("c", moral, 2.0)]
+    clock = iter([0.0, 60.0, 60.0, 60.0])
+    tally = start_tally(rows, ["a"], lambda: next(clock))
+    tally.note("b", "working", 1, 2, "-1.42")
+    return tally
+
+
+def test_a_line_says_share_counts_and_time_left() -> None:
+    assert line_of(tally_of_three()) == "runs: 38 %, 1 of 3, about 5 min left  b -1.42"
+
+
+def test_the_table_has_tasks_down_and_algorithms_across() -> None:
+    console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    with console.file:
+        console.print(table_of(tally_of_three()))
+        text = console.export_text()
+    assert "38 %, 1 of 3, about 5 min left" in text
+    two, eight = (
+        next(line for line in text.splitlines() if name in line) for name in ("2 t", "8 t")
+    )
+    assert two.split() == ["predation", "2", "tuned", "1/2", "-1.42"]
+    assert eight.split() == ["predation", "8", "tuned", "0/1"]
+
+
+def test_failures_and_what_is_under_way_stand_out_in_the_table() -> None:
+    assert cell_of(None) == ""
+    assert cell_of(Group(total=5, done=2)) == "2/5"
+    assert cell_of(Group(total=5, done=2, failed=1)) == "2/5 [red]1 failed[/red]"
+    assert cell_of(Group(total=5, under_way=1, last_return="-2")) == "[bold]0/5 -2[/bold]"
+
+
+def test_lines_stay_rare_but_failures_and_the_end_are_told_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [Row(name, SMALL, 1.0) for name in "abc"]
+    tally = start_tally(rows, [])
+    with BenchProgress() as progress:
+        progress(tally)
+        for name in "abc":
+            tally.note(name, "working", 1, 2, "")
+            progress(tally)
+            tally.note(name, "failed" if name == "b" else "done", 1, 1, "broken")
+            progress(tally)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition("  ")[0] for line in lines] == [
+        "runs: 0 %, 0 of 3",
+        "runs: 67 %, 1 of 3, 1 failed, about 0 s left",
+        "runs: 100 %, 2 of 3, 1 failed",
+    ]
+    with BenchProgress(quiet=True) as progress:
+        progress(tally)
+    assert capsys.readouterr().err == ""
+
+
+# what --help loads
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['ss', 'bench', 'paper', '--help']\n"
+        "from cli.ss import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'torch', 'numpy', 'pyarrow', 'ray'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--profile" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+# all of it
+
+
+@pytest.mark.slow
+def test_the_smoke_profile_leaves_results_tables_figures_and_a_page(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "ss", "bench", "paper", "--profile", "smoke", "--json"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "bench" / "paper-smoke"
+    document = json.loads(done.stdout)
+    assert document["num_runs"] == len(results_below(out)) == 3 * 2 * 2 * 2
+    assert document["tables"]
+    results = [read_result(path) for path in out.rglob("result.json")]
+    assert {(r.cell.task, r.cell.algorithm) for r in results} == {
+        (task, algorithm)
+        for task in ("predation", "navigation", "cleanup-small")
+        for algorithm in ("ss", "independent")
+    }
