@@ -16,7 +16,6 @@ from ss_core.candidates import CandidateBank, PeerRows, init_candidates
 from ss_core.env import EnvSpec
 from ss_core.stacks import (
     Params,
-    at_neighbours,
     forward_stack,
     init_stack,
     layers_under,
@@ -244,8 +243,8 @@ def _own_mask(
 
 def _peer_mask(
     mask: Bool[Tensor, "B N A"] | None, where: PeerRows
-) -> Bool[Tensor, "B N M A"] | None:
-    return None if mask is None else at_neighbours(mask, where.receivers)
+) -> Bool[Tensor, "B S M A"] | None:
+    return None if mask is None else mask[:, where.receivers]
 
 
 def build_actors(
