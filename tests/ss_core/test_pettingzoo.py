@@ -1,6 +1,7 @@
 """Both adapters: PettingZoo's own tests, padding and masks, auto-reset, agents who leave early."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from pettingzoo import ParallelEnv
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from ss_core.env import EnvSpec, Step, VectorEnv
-from ss_core.errors import ConfigError
+from ss_core.errors import ConfigError, InputError
 from ss_core.pettingzoo import ParallelFromVector, VectorFromParallel
 from tests.ss_core.probe_envs import (
     ConstantReward,
@@ -303,3 +304,121 @@ def test_a_mask_without_a_legal_action_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="action mask of 'box'"):
         VectorFromParallel(Stuck, num_envs=1).reset(0)
+
+
+# what other people's environments get wrong: one error that names environment, step and agent
+
+Change = Callable[[CountingGame, list[dict[str, Any]]], Any]
+
+
+class Broken(CountingGame):
+    """The counting game, whose answer to its second step is changed."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__()
+        self._change = change
+
+    def step(self, actions: dict[str, int]) -> Any:
+        answer = list(super().step(actions))
+        return self._change(self, answer) or tuple(answer) if self.count == 2 else tuple(answer)
+
+
+def put(part: int, agent: str, value: Any) -> Change:
+    def change(game: CountingGame, answer: list[dict[str, Any]]) -> None:
+        answer[part][agent] = value
+
+    return change
+
+
+def without(part: int, agent: str) -> Change:
+    def change(game: CountingGame, answer: list[dict[str, Any]]) -> None:
+        del answer[part][agent]
+
+    return change
+
+
+def a_stranger_joins(game: CountingGame, answer: list[dict[str, Any]]) -> None:
+    game.agents.append("stranger")
+
+
+def a_list_of_rewards(game: CountingGame, answer: list[dict[str, Any]]) -> None:
+    answer[1] = [1.0, 2.0]  # type: ignore[call-overload]
+
+
+def raising(game: CountingGame, answer: list[dict[str, Any]]) -> None:
+    raise RuntimeError("the engine\nstalled")
+
+
+OBSERVED, EARNED = 0, 1
+nan, inf = float("nan"), float("inf")
+BROKEN: dict[str, tuple[Change, str]] = {
+    "reward is NaN": (put(EARNED, "short", nan), "reward of 'short' is nan; it must be finite"),
+    "reward is infinite": (put(EARNED, "box", -inf), "reward of 'box' is -inf"),
+    "reward is too large": (put(EARNED, "box", 1e300), "reward of 'box' is 1e\\+300"),
+    "reward is text": (put(EARNED, "box", "high"), "reward of 'box' is 'high', not a number"),
+    "reward is missing": (without(EARNED, "box"), "no reward of agent 'box', which acted"),
+    "reward of a stranger": (put(EARNED, "me", 1.0), "agent 'me' is rewarded but is not among"),
+    "observation is NaN": (
+        put(OBSERVED, "box", np.array([[0, 0], [nan, 0]], dtype=np.float32)),
+        "observation of 'box' is nan at position 2",
+    ),
+    "observation is missing": (
+        without(OBSERVED, "masked"),
+        "no observation of agent 'masked', which still plays",
+    ),
+    "observation is short": (
+        put(OBSERVED, "box", np.zeros(3, dtype=np.float32)),
+        "observation of 'box' has 3 numbers, its space Box.* has 4",
+    ),
+    "observation outside its space": (
+        put(OBSERVED, "masked", {"observation": np.array([9, 9])}),
+        "observation of 'masked' does not fit its space",
+    ),
+    "observation of a stranger": (
+        put(OBSERVED, "me", 1),
+        "agent 'me' is observed but is not among",
+    ),
+    "stranger plays": (a_stranger_joins, "agent 'stranger' is in `agents` but is not among"),
+    "rewards are a list": (a_list_of_rewards, "rewards are a list, not a dict by agent"),
+    "step returns four values": (
+        lambda _game, answer: tuple(answer[:4]),
+        "step returned 4 values, not the 5 dicts",
+    ),
+    "step raises": (raising, "the environment's step raised RuntimeError: the engine stalled; "),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_wrong_answer_is_named_with_its_step(name: str) -> None:
+    change, message = BROKEN[name]
+    env = VectorFromParallel(lambda: Broken(change), num_envs=1)
+    env.reset(0)
+    env.step(torch.tensor([[1, 0, 0]]))
+    with pytest.raises(InputError, match=f"counting_v0, step 2: .*{message}"):
+        env.step(torch.tensor([[1, 0, 0]]))
+
+
+def test_a_wrong_reset_is_named() -> None:
+    class OldStyle(CountingGame):
+        def reset(self, seed: int | None = None, options: dict | None = None) -> Any:
+            return super().reset(seed)[0]
+
+    with pytest.raises(InputError, match="counting_v0, reset: reset returned dict, not the 2"):
+        VectorFromParallel(OldStyle, num_envs=1).reset(0)
+
+
+def test_an_environment_without_possible_agents_is_refused() -> None:
+    def nobody() -> CountingGame:
+        game = CountingGame()
+        game.possible_agents = []
+        return game
+
+    with pytest.raises(InputError, match="has no `possible_agents`"):
+        VectorFromParallel(nobody, num_envs=1)
+
+
+def test_copies_that_differ_are_refused() -> None:
+    games = [CountingGame(), CountingGame()]
+    games[1].action_spaces["box"] = spaces.Discrete(3)
+    with pytest.raises(InputError, match="two copies differ in their agents or spaces"):
+        VectorFromParallel(lambda: games.pop(), num_envs=2)
