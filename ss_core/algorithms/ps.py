@@ -17,7 +17,6 @@ from ss_core.judgement import sampled_advantages, scaled_advantages
 from ss_core.learner import Learner
 from ss_core.networks import JointActorBank
 from ss_core.rollout import Decisions, Rollout, all_decisions, flatten
-from ss_core.stacks import at_neighbours
 from ss_core.suggestions import MAX_LOG_RATIO, probabilities
 from ss_core.update import ascend, partners, update_critics
 
@@ -71,7 +70,7 @@ def joint_log_probs(learner: Learner, steps: Decisions) -> Float[Tensor, "B N N 
 
 
 def _joint_actions(learner: Learner, steps: Decisions) -> Int[Tensor, "B N N"]:
-    others = at_neighbours(steps.actions, all_to_all(learner.spec.num_agents).receivers)
+    others = steps.actions[:, all_to_all(learner.spec.num_agents).receivers]
     return torch.cat([steps.actions.unsqueeze(2), others], dim=2)
 
 
