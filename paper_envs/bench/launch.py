@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 Show = Callable[["Tally"], None]
 Result = dict[str, Any]
 
-DRY_RUN_SEED_NOTE = "seeds {first} to {last}; {runs} runs, {done} of them finished; nothing was run"
+DRY_RUN_NOTE = (
+    "seeds {first} to {last}; {runs} runs, {done} of them finished; the others take very roughly "
+    "{minutes:.0f} min with {workers} at a time; nothing was run"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +104,15 @@ def verdict(result: Result) -> None:
 def _run(request: Request, show: Show) -> Result:
     from paper_envs.bench.folder import BenchFolder, Conditions, fresh_folder, package_version
     from paper_envs.bench.orders import orders_of
-    from ss_core.run_request import check_device
+    from ss_core.run_request import check_device, check_disk
 
     plan = _plan(request)
     out = fresh_folder(request.folder) if request.fresh else request.folder
     orders = orders_of(plan, out, device=request.device)
     if request.dry_run:
-        return _dry_run(plan, orders, out)
+        return _dry_run(plan, orders, request, out)
     check_device(request.device)
+    check_disk(out)
     conditions = Conditions(
         profile=request.profile, device=request.device, package=package_version()
     )
@@ -144,8 +148,8 @@ def _plan(request: Request) -> "Plan":
     return make_plan(request.profile, selection, ABLATIONS)
 
 
-def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], out: Path) -> Result:
-    from paper_envs.bench.runs import RESULT_FILE
+def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: Path) -> Result:
+    from paper_envs.bench.orders import weight_of
 
     why = {cell: name for name, cells in reversed(plan.experiments) for cell in cells}
     first = {order.cell: order for order in reversed(orders)}
@@ -162,9 +166,14 @@ def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], out: Path) -> Result:
         }
         for cell in plan.cells
     ]
-    done = sum((Path(order.folder) / RESULT_FILE).exists() for order in orders)
-    note = DRY_RUN_SEED_NOTE.format(
-        first=plan.seeds[0], last=plan.seeds[-1], runs=len(orders), done=done
+    waiting = [order for order in orders if not _is_finished(order)]
+    note = DRY_RUN_NOTE.format(
+        first=plan.seeds[0],
+        last=plan.seeds[-1],
+        runs=len(orders),
+        done=len(orders) - len(waiting),
+        minutes=sum(map(weight_of, waiting)) / request.workers / 60,
+        workers=request.workers,
     )
     return {
         "tables": {"conditions": records},

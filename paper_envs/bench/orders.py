@@ -17,7 +17,7 @@ from ss_core.learner import AlgorithmName, LearnerConfig
 from ss_core.workers import Task
 
 STDERR_LOG = "stderr.log"
-SECONDS_PER_STEP = 2e-4  # of an environment, all its copies together
+SECONDS_PER_STEP = 7e-4  # of an environment, all its copies together
 SECONDS_PER_PASS = 4e-3  # whatever its size
 FLOPS_PER_SECOND = 2e10  # of one core, in products of this size
 
@@ -76,10 +76,10 @@ def weight_of(order: RunOrder) -> float:
     networks = n * n if config.architecture == "independent" and config.algorithm == "ss" else n
     widths = (spec.observation_size, *config.hidden)
     weights = sum(a * b for a, b in pairwise(widths))
-    turns = n if config.agent_order == "sequential" else 1
-    passes = config.num_epochs * turns
+    in_turn = config.agent_order == "sequential" and config.algorithm == "ss"
+    passes = config.num_epochs * (n if in_turn else 1)
     samples = spec.horizon * config.num_envs
-    flops = 6 * weights * networks * samples * (passes + 1)
+    flops = 6 * weights * networks * samples * (config.num_epochs + 1)
     fixed_s = SECONDS_PER_STEP * spec.horizon + SECONDS_PER_PASS * passes
     return config.num_updates * (fixed_s + flops / FLOPS_PER_SECOND)
 
