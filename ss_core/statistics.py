@@ -1,15 +1,17 @@
-"""Statistics of runs: interquartile mean, bootstrap intervals, gap closed, Gini coefficient.
+"""Statistics of runs: interquartile mean, bootstrap intervals, comparisons, gap closed, Gini.
 
-A statistic acts on the last axis, so that all resamples are evaluated in one call.
+A statistic acts on the last axis, so that all resamples are evaluated in one call. Strata are
+samples drawn apart from each other: the runs of one task each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # (..., sample) -> (...)
+Strata = Sequence[Float[np.ndarray, " run"]]  # one sample per task; lengths may differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,71 @@ def stratified_bootstrap_interval(
     return _interval(statistic(values.reshape(-1)), statistic(drawn.reshape(resamples, -1)), level)
 
 
+def strata_interval(
+    strata: Strata,
+    statistic: Statistic,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: np.random.Generator,
+) -> Interval:
+    """Interval of a statistic of all strata pooled; runs are redrawn within each stratum."""
+    _check_strata(strata, level)
+    drawn = np.concatenate(_redrawn(strata, resamples, rng), axis=-1)
+    return _interval(statistic(np.concatenate(strata)), statistic(drawn), level)
+
+
+def difference_interval(
+    first: Strata,
+    second: Strata,
+    statistic: Statistic,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: np.random.Generator,
+) -> Interval:
+    """Interval of statistic(first) - statistic(second), each pooled over strata, drawn apart."""
+    _check_strata([*first, *second], level)
+    estimate = statistic(np.concatenate(first)) - statistic(np.concatenate(second))
+    drawn_first = statistic(np.concatenate(_redrawn(first, resamples, rng), axis=-1))
+    drawn_second = statistic(np.concatenate(_redrawn(second, resamples, rng), axis=-1))
+    return _interval(estimate, drawn_first - drawn_second, level)
+
+
+def probability_of_improvement(
+    first: Strata,
+    second: Strata,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    rng: np.random.Generator,
+) -> Interval:
+    """Chance that a run of `first` beats one of `second`, averaged over strata in the same order.
+
+        P(X > Y) + ½ P(X = Y)  over all pairs of runs of a stratum (Agarwal et al., 2021)
+
+    Raises:
+        ValueError: the two have not the same number of strata.
+    """
+    _check_strata([*first, *second], level)
+    estimate = np.mean([_share_better(x, y) for x, y in zip(first, second, strict=True)], axis=0)
+    drawn = zip(_redrawn(first, resamples, rng), _redrawn(second, resamples, rng), strict=True)
+    return _interval(estimate, np.mean([_share_better(x, y) for x, y in drawn], axis=0), level)
+
+
+def min_max_normalised(
+    values: Float[np.ndarray, "*batch"], low: float, high: float
+) -> Float[np.ndarray, "*batch"]:
+    """0 at `low`, 1 at `high`, linear between and beyond.
+
+    Raises:
+        ValueError: there is nothing between `low` and `high` to divide by.
+    """
+    if not low < high:
+        raise ValueError(f"low={low} must lie below high={high}")
+    return np.asarray((values - low) / (high - low))
+
+
 def gap_closed_interval(
     selfish: Float[np.ndarray, " day"],
     run: Float[np.ndarray, "seed day"],
@@ -118,6 +185,21 @@ def gini(values: Float[np.ndarray, " sample"]) -> float:
     return float(ranks @ np.sort(values)) / (count * total)
 
 
+def _redrawn(
+    strata: Strata, resamples: int, rng: np.random.Generator
+) -> list[Float[np.ndarray, "resample run"]]:
+    """Each stratum drawn anew, with replacement, `resamples` times."""
+    return [runs[rng.integers(runs.size, size=(resamples, runs.size))] for runs in strata]
+
+
+def _share_better(
+    first: Float[np.ndarray, "*batch run"], second: Float[np.ndarray, "*batch rival"]
+) -> Float[np.ndarray, "*batch"]:
+    """Share of pairs in which `first` is higher; a tie counts half."""
+    x, y = first[..., :, None], second[..., None, :]
+    return np.asarray(((x > y) + 0.5 * (x == y)).mean(axis=(-2, -1)))
+
+
 def _counts(rows: np.ndarray, size: int) -> np.ndarray:
     """How often each of `size` items occurs in each row of drawn indices."""
     counts = np.zeros((rows.shape[0], size))
@@ -128,6 +210,13 @@ def _counts(rows: np.ndarray, size: int) -> np.ndarray:
 def _interval(estimate: np.ndarray | float, drawn: np.ndarray, level: float) -> Interval:
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(estimate=float(estimate), low=float(low), high=float(high))
+
+
+def _check_strata(strata: Strata, level: float) -> None:
+    if not strata:
+        raise ValueError("a bootstrap needs at least one stratum")
+    for runs in strata:
+        _check(runs, level)
 
 
 def _check(values: np.ndarray, level: float) -> None:

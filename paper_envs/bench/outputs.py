@@ -1,0 +1,169 @@
+"""Everything a benchmark shows for its runs: tables, figures, claims, one page, and a summary.
+
+tables/<name>.parquet     see `tables.py`
+figures/<name>.png|.svg   see `figures.py`
+index.html                see `page.py`
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from paper_envs.bench.claims import judge_claims
+from paper_envs.bench.comparisons import Runs, Suite, by_cell, interval_of, sample, suites_of
+from paper_envs.bench.figures import draw_figures
+from paper_envs.bench.page import Facts, Section, html_page
+from paper_envs.bench.panels import Figure, algorithm_series
+from paper_envs.bench.results import Cell, RunResult
+from paper_envs.bench.tables import (
+    Record,
+    curve_rows,
+    exchange_rows,
+    final_rows,
+    improvement_rows,
+    joint_action_rows,
+    parquet_bytes,
+    run_rows,
+)
+from paper_envs.bench.verdicts import Claim, shown
+from ss_core.atomic import atomic_write
+from ss_core.runs import environment_facts
+
+FEW_SEEDS = 5
+
+
+def write_outputs(
+    results: Sequence[RunResult],
+    out: Path,
+    *,
+    profile: str,
+    command: str,
+    missing: Sequence[str],
+) -> dict[str, Any]:
+    """Write all outputs below `out`; equal results give equal bytes.
+
+    Returns `tables` (title → records) and `notes` for the terminal.
+
+    Raises:
+        InputError: two results of one cell and seed.
+        ResourceError: the disk refused.
+    """
+    cells = by_cell(results)
+    suites = suites_of(cells)
+    claims = judge_claims(suites)
+    figures = draw_figures(suites)
+    written = _write_tables(out, cells, suites, claims)
+    _write_figures(out, figures)
+    facts = Facts(
+        command=command,
+        profile=profile,
+        seeds=sorted({run.seed for run in results}),
+        num_runs=len(results),
+        versions=_versions(),
+        missing=missing,
+        tables=written,
+    )
+    sections = [_section(suite, claims, figures) for suite in suites]
+    atomic_write(out / "index.html", html_page(sections, facts))
+    return {"tables": _terminal_tables(sections), "notes": _notes(cells, claims, out)}
+
+
+def _write_tables(
+    out: Path, cells: Mapping[Cell, Runs], suites: Sequence[Suite], claims: Sequence[Claim]
+) -> list[str]:
+    tables: dict[str, list[Record]] = {
+        "run": run_rows(cells),
+        "curve": curve_rows(cells),
+        "final": [row for suite in suites for row in final_rows(suite)],
+        "improvement": [row for suite in suites for row in improvement_rows(suite)],
+        "joint_action": joint_action_rows(cells),
+        "exchange": exchange_rows(cells),
+        "claim": [asdict(claim) for claim in claims],
+    }
+    for name, rows in tables.items():
+        atomic_write(out / "tables" / f"{name}.parquet", parquet_bytes(name, rows))
+    return [f"tables/{name}.parquet" for name in tables]
+
+
+def _write_figures(out: Path, figures: Sequence[Figure]) -> None:
+    """Publish the figures; those of an earlier, larger selection go."""
+    folder = out / "figures"
+    wanted = {f"{figure.name}.{ending}" for figure in figures for ending in ("png", "svg")}
+    for leftover in sorted(folder.glob("fig*")):
+        if leftover.name not in wanted:
+            leftover.unlink()
+    for figure in figures:
+        atomic_write(folder / f"{figure.name}.png", figure.png)
+        atomic_write(folder / f"{figure.name}.svg", figure.svg)
+
+
+def _section(suite: Suite, claims: Sequence[Claim], figures: Sequence[Figure]) -> Section:
+    kind = "paper" if suite.in_paper else "small"
+    return Section(
+        slug=suite.slug,
+        title=suite.title,
+        claims=[claim for claim in claims if (claim.preset, claim.suite) == (suite.preset, kind)],
+        returns=_returns(suite),
+        figures=[figure for figure in figures if figure.suite == suite.title],
+    )
+
+
+def _returns(suite: Suite) -> list[dict[str, str]]:
+    """One row per algorithm, one column per task: interquartile mean and interval."""
+    columns: dict[str, dict[str, str]] = {}
+    for task in suite.tasks:
+        size = suite.size(task)
+        if size is not None:
+            columns[f"{task} ({size})"] = {
+                one.style.title: _cell(one.runs)
+                for one in algorithm_series(suite.algorithms(task, size))
+            }
+    present = {title for column in columns.values() for title in column}
+    order = [one.style.title for one in algorithm_series(dict.fromkeys(_all_names(suite), ()))]
+    return [
+        {"algorithm": title, **{name: column.get(title, "–") for name, column in columns.items()}}
+        for title in order
+        if title in present
+    ]
+
+
+def _all_names(suite: Suite) -> set[str]:
+    return {cell.algorithm for cell in suite.cells}
+
+
+def _cell(runs: Runs) -> str:
+    interval = interval_of(sample(runs))
+    return "–" if interval is None else shown(interval)
+
+
+def _terminal_tables(sections: Sequence[Section]) -> dict[str, list[Record]]:
+    tables: dict[str, list[Record]] = {}
+    for section in sections:
+        tables[f"final averaged return, preset {section.title}: mean [95 % interval]"] = [
+            dict(row) for row in section.returns
+        ]
+        tables[f"claims, preset {section.title}"] = [
+            {"claim": claim.claim, "task": claim.task, "verdict": claim.verdict,
+             "figures": claim.figures}
+            for claim in section.claims
+        ]  # fmt: skip
+    return tables
+
+
+def _notes(cells: Mapping[Cell, Runs], claims: Sequence[Claim], out: Path) -> list[str]:
+    counts = {
+        verdict: sum(claim.verdict == verdict for claim in claims)
+        for verdict in ("holds", "does not hold", "undecided", "not run")
+    }
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    notes = [f"claims: {listed}", f"open {out / 'index.html'} for figures and every test"]
+    fewest = min((len(runs) for runs in cells.values()), default=0)
+    if 0 < fewest < FEW_SEEDS:
+        notes.append(f"conditions with {fewest} seeds: their intervals are too narrow")
+    return notes
+
+
+def _versions() -> dict[str, str | None]:
+    facts = environment_facts()
+    return {"Python": facts["python"], **facts["packages"]}
