@@ -69,15 +69,21 @@ def judge_samples(
     decisions: Decisions,
     where: Neighbourhood | None,
     num_actions: int,
+    *,
+    of_peers: Float[Tensor, "T E N"] | None = None,
 ) -> Judgement:
-    """Weights are one-hot at the action taken; every action carries Â_i of the decision."""
+    """Weights are one-hot at the action taken; every action carries Â_i of the decision.
+
+    `of_peers` are the advantages by which an agent judges what its neighbours did, if others.
+    """
     flat = flatten(advantages)
     taken = torch.nn.functional.one_hot(decisions.actions, num_actions).to(flat.dtype)
     own = at_rows(flat, decisions.rows)
     peer_weights = peer_advantages = None
     if where is not None:
         peer_weights = taken[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-        at_peers = at_peer_rows(flat, decisions.rows, where.receivers)
+        judged = flat if of_peers is None else flatten(of_peers)
+        at_peers = at_peer_rows(judged, decisions.rows, where.receivers)
         peer_advantages = at_peers.unsqueeze(-1).expand(peer_weights.shape)
     return Judgement(
         own_weights=taken,

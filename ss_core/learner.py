@@ -45,7 +45,7 @@ class LearnerConfig:
     hidden: tuple[int, ...] = (128, 64)
     suggestion_hidden: tuple[int, ...] | None = None  # of `shared`; None: as `hidden`
     critic_hidden: tuple[int, ...] = (128, 64)
-    critic_sees_time: bool = False  # critics are also shown t / horizon
+    critic_sees_time: bool = False  # V(s, t) = h(t) v(s, t), see critics.py
     zero_logits: bool = False  # start all policies uniform
     num_envs: int = 1  # episodes per update
     num_updates: int = 300
@@ -59,6 +59,7 @@ class LearnerConfig:
     max_grad_norm: float = 0.0  # per agent; 0 = off
     advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see judgement.py
     kappa: KappaKind = "mean"
+    suggestion_baseline: bool = False  # suggestions: Â_i less what i's own action explains of it
     counterfactuals: bool = False  # use the env's own-reward alternatives where both know how
     old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
     agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
@@ -111,6 +112,8 @@ class Learner:
     generator: torch.Generator  # samples actions
     reward_model: CriticBank | None = None  # R̄_i(s, a), where `vps_reward_model` asks for it
     reward_adam: AdamState | None = None
+    own_model: CriticBank | None = None  # Â_i(s, a_i), where `suggestion_baseline` asks for it
+    own_adam: AdamState | None = None
     last_talk: Talk | None = None  # not in checkpoints
 
     @property
@@ -155,12 +158,14 @@ def build_learner(
         init,
         centralised=central,
         sees_time=config.critic_sees_time,
+        gamma=config.gamma,
     )
     if config.algorithm == "ps":
         make_alike(actors.params)
     if config.algorithm == "vps":
         make_alike(critics.params)
     reward_model = build_reward_model(config, spec, init)
+    own_model = build_own_model(config, spec, init)
     return Learner(
         config=config,
         spec=spec,
@@ -173,6 +178,8 @@ def build_learner(
         generator=torch.Generator(device).manual_seed(seed + 1_000_003),
         reward_model=reward_model,
         reward_adam=None if reward_model is None else init_adam(reward_model.params, n),
+        own_model=own_model,
+        own_adam=None if own_model is None else init_adam(own_model.params, n),
     )
 
 
@@ -196,6 +203,16 @@ def build_reward_model(
     return model
 
 
+def build_own_model(
+    config: LearnerConfig, spec: EnvSpec, generator: torch.Generator
+) -> CriticBank | None:
+    """One network per agent that sees its observation and its own action as a one-hot."""
+    if config.algorithm != "ss" or not config.suggestion_baseline:
+        return None
+    seen = replace(spec, observation_size=spec.observation_size + spec.num_actions)
+    return build_critics(seen, config.critic_hidden, generator, centralised=False)
+
+
 def learner_tensors(learner: Learner) -> dict[str, Tensor]:
     """All tensors of a learner by name, for a checkpoint; nothing is copied."""
     named: dict[str, Tensor] = {}
@@ -205,6 +222,8 @@ def learner_tensors(learner: Learner) -> dict[str, Tensor]:
     ]
     if learner.reward_model is not None and learner.reward_adam is not None:
         banks.append(("reward_model", learner.reward_model.params, learner.reward_adam))
+    if learner.own_model is not None and learner.own_adam is not None:
+        banks.append(("own_model", learner.own_model.params, learner.own_adam))
     for bank, params, adam in banks:
         named |= {f"{bank}/{k}": w.detach() for k, w in params.items()}
         named |= {f"{bank}_adam_m/{k}": w for k, w in adam.exp_avg.items()}

@@ -182,9 +182,29 @@ def learn_from_samples(
     """Actors on Â (Eq. 17) of the actions taken, then critics on the returns (Eq. 18)."""
     advantages, targets = sampled_advantages(learner, rollout, rewards)
     scaled = scaled_advantages(learner, advantages, decisions)
-    judgement = judge_samples(scaled, decisions, where, learner.spec.num_actions)
+    of_peers = scaled if where is None else less_own_action(learner, rollout, scaled, update)
+    judgement = judge_samples(scaled, decisions, where, learner.spec.num_actions, of_peers=of_peers)
     metrics = update_actors(learner, decisions, judgement, channel, where, update)
     return metrics | {"critic_loss": update_critics(learner, rollout, targets, update)}
+
+
+def less_own_action(
+    learner: Learner, rollout: Rollout, advantages: Float[Tensor, "T E N"], update: int
+) -> Float[Tensor, "T E N"]:
+    """Â_i less what agent i expects of it from its own action: what is left is others' doing.
+
+    The expectation is a private regression that learns after it was asked. A baseline that does not
+    depend on a neighbour's action leaves the expected gradient of a suggestion as it is.
+    """
+    model, adam = learner.own_model, learner.own_adam
+    if model is None or adam is None:
+        return advantages
+    taken = torch.nn.functional.one_hot(rollout.actions, learner.spec.num_actions)
+    seen = flatten(torch.cat([rollout.observations, taken.to(advantages.dtype)], dim=-1))
+    with torch.no_grad():
+        expected = model.values(seen).unflatten(0, advantages.shape[:2])
+    regress(learner, model, adam, seen, flatten(advantages), update)
+    return advantages - expected
 
 
 def learn_alone(
