@@ -1,6 +1,7 @@
 """What each algorithm learns: values, its own task, and in a dilemma what its name promises."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,9 @@ from tests.ss_core.probe_envs import (
     CounterfactualHelpingGame,
     DelayedReward,
     EndlessReward,
+    FiniteReward,
+    HelpingGame,
+    LaterHelp,
     RightAction,
     SignReward,
     mutual_help,
@@ -46,6 +50,7 @@ TOGETHER = replace(
     objective=ObjectiveWeights(rho=1.0, rho_follow=1.0, surrogate="additive", indicators=False),
 )
 ALL_HELP = HELP_GAIN - HELP_COST  # each agent's reward where everybody helps
+OF_ONE: tuple[AlgorithmName, ...] = ("ss", "independent", "centralised", "vps", "vs", "ps")
 PATHS = pytest.mark.parametrize("counterfactuals", [False, True], ids=["sampled", "what if"])
 GAMES = pytest.mark.parametrize("game", ["two", "ring"])
 
@@ -77,17 +82,30 @@ def dilemma(game: str, *, counterfactuals: bool) -> VectorEnv:
     ],
     ids=["constant", "endless", "sign", "delayed"],
 )
+@pytest.mark.parametrize("algorithm", OF_ONE)
 def test_critics_learn_the_value_of_what_they_see(
-    env: VectorEnv, observations: list[float], values: list[float]
+    algorithm: AlgorithmName, env: VectorEnv, observations: list[float], values: list[float]
 ) -> None:
-    training, _ = trained(env, ALONE)
+    training, _ = trained(env, replace(ALONE, algorithm=algorithm))
     shown = torch.tensor(observations).reshape(-1, 1, 1)
     learnt = training.learner.critics.values(shown).flatten().tolist()
     assert learnt == pytest.approx(values, abs=0.05)
 
 
-def test_a_single_agent_learns_to_act_on_what_it_sees() -> None:
-    _, rewards = trained(RightAction(num_envs=32), ALONE)
+def test_only_critics_that_see_the_time_know_what_is_left_of_an_episode() -> None:
+    env, left = FiniteReward(num_envs=8, horizon=3), [1.75, 1.5, 1.0]  # γ = 1/2
+    training, _ = trained(env, replace(ALONE, critic_sees_time=True, critic_hidden=(32,)))
+    shown = torch.tensor([[1.0, 0.0], [1.0, 1 / 3], [1.0, 2 / 3]]).reshape(-1, 1, 2)
+    learnt = training.learner.critics.values(shown).flatten().tolist()
+    assert learnt == pytest.approx(left, abs=0.05)
+    assert training.metrics["critic_loss"] < 0.01
+    blind, _ = trained(env, ALONE)
+    assert blind.metrics["critic_loss"] == pytest.approx(0.097, abs=0.01)  # variance of `left`
+
+
+@pytest.mark.parametrize("algorithm", OF_ONE)
+def test_a_single_agent_learns_to_act_on_what_it_sees(algorithm: AlgorithmName) -> None:
+    _, rewards = trained(RightAction(num_envs=32), replace(ALONE, algorithm=algorithm))
     assert sum(rewards[-10:]) / 10 > 0.97
 
 
@@ -136,6 +154,66 @@ def test_centralised_learning_reaches_the_collective_optimum(
     assert set(training.channel.ledger.totals) == {"reward"}
 
 
+@GAMES
+@pytest.mark.parametrize("architecture", ["independent", "multihead"])
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        ({"algorithm": "vs"}, {"advantage"}),
+        ({"algorithm": "ps"}, {"policy_parameters"}),
+        (
+            {"algorithm": "vps", "vps_reward_model": True},
+            {"critic_parameters", "reward_parameters"},
+        ),
+        ({"algorithm": "imr"}, set()),
+    ],
+    ids=["vs", "ps", "vps with a reward model", "imr"],
+)
+def test_so_do_the_other_algorithms(
+    game: str, architecture: Architecture, change: dict[str, Any], kinds: set[str]
+) -> None:
+    config = replace(
+        TOGETHER, architecture=architecture, exchange=ExchangeConfig(protocol="graph"), **change
+    )
+    training, rewards = trained(dilemma(game, counterfactuals=False), config)
+    assert sum(rewards[-10:]) / 10 > 0.8 * ALL_HELP
+    assert set(training.channel.ledger.totals) == kinds
+
+
+def test_a_bonus_below_the_cost_of_helping_leaves_agents_selfish() -> None:
+    config = replace(TOGETHER, algorithm="imr", imr_bonus=0.5 * HELP_COST)
+    _, rewards = trained(mutual_help(num_envs=32), config)
+    assert sum(rewards[-10:]) / 10 < 0.05 * ALL_HELP
+
+
+def test_common_critics_value_what_others_gain_later_not_what_they_gain_at_once() -> None:
+    config = replace(TOGETHER, algorithm="vps", gae_lambda=0.0, gamma=0.9)
+    _, later = trained(LaterHelp(num_envs=32), config)
+    assert sum(later[-10:]) / 10 > 0.8 * ALL_HELP
+    _, own_values = trained(LaterHelp(num_envs=32), replace(config, algorithm="independent"))
+    _, at_once = trained(mutual_help(num_envs=32), config)
+    assert max(sum(own_values[-10:]), sum(at_once[-10:])) / 10 < 0.05 * ALL_HELP
+
+
+@pytest.mark.parametrize("algorithm", ["vs", "ps"])
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        ExchangeConfig(every=2),
+        ExchangeConfig(protocol="random", num_neighbours=2),
+    ],
+    ids=["every other update", "random neighbours"],
+)
+def test_with_less_exchange_they_still_reach_it(
+    algorithm: AlgorithmName, exchange: ExchangeConfig
+) -> None:
+    config = replace(
+        TOGETHER, algorithm=algorithm, num_updates=80, exchange=exchange, architecture="multihead"
+    )
+    _, rewards = trained(HelpingGame(~torch.eye(4, dtype=torch.bool), num_envs=32), config)
+    assert sum(rewards[-10:]) / 10 > 0.8 * (3 * HELP_GAIN - HELP_COST)
+
+
 def test_exchanging_at_every_other_update_still_reaches_it() -> None:
     config = replace(TOGETHER, num_updates=60, exchange=ExchangeConfig(every=2))
     training, rewards = trained(mutual_help(num_envs=32), config)
@@ -158,3 +236,25 @@ def test_every_algorithm_runs_under_every_regime_and_repeats_by_seed(
     assert all(torch.isfinite(w).all() for w in first.values())
     assert all(torch.equal(w, again[k]) for k, w in first.items())
     assert runs[0].metrics == runs[1].metrics
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("architecture", ["independent", "multihead", "shared"])
+def test_every_algorithm_runs_with_every_architecture_that_can_hold_it(
+    algorithm: AlgorithmName, architecture: Architecture
+) -> None:
+    def config() -> LearnerConfig:
+        return replace(ALONE, algorithm=algorithm, architecture=architecture, num_updates=2)
+
+    if (algorithm, architecture) == ("ps", "shared"):
+        with pytest.raises(ValueError, match="no copies of others' policies"):
+            config()
+        return
+    training, _ = trained(ring_help(3, num_envs=4, horizon=2), config())
+    fresh = build_learner(config(), training.env.spec, seed=0)
+    for now, before in (
+        (training.learner.actors.params, fresh.actors.params),
+        (training.learner.critics.params, fresh.critics.params),
+    ):
+        assert all(torch.isfinite(w).all() for w in now.values())
+        assert any(not torch.equal(w, before[k]) for k, w in now.items())

@@ -152,6 +152,14 @@ def test_the_message_table_holds_what_the_ledger_counts(tmp_path: Path) -> None:
     assert sorted(set(updates)) == list(range(UPDATES))
 
 
+def test_evaluations_may_look_at_the_last_rollout(tmp_path: Path) -> None:
+    training = new_training()
+    assert training.rollout is None
+    carry_on(training, tmp_path)
+    assert training.rollout is not None
+    assert float(training.rollout.rewards.sum(dim=0).mean()) == training.metrics["episode_reward"]
+
+
 def test_evaluations_come_at_their_updates_and_at_the_end(tmp_path: Path) -> None:
     carry_on(new_training(), tmp_path)
     rows = [
