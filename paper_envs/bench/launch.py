@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from paper_envs.bench.plan import Plan
     from paper_envs.bench.runs import RunOrder
     from paper_envs.bench.tally import Tally
-    from ss_core.pool import Failure
+    from ss_core.pool import Failure, Observe
+    from ss_core.workers import Task
 
 Show = Callable[["Tally"], None]
 Result = dict[str, Any]
@@ -188,7 +189,7 @@ def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: 
 def _carry_out(orders: Sequence["RunOrder"], request: Request, show: Show) -> list["Failure"]:
     from paper_envs.bench.orders import task_of, weight_of
     from paper_envs.bench.tally import Row, start_tally
-    from ss_core.pool import Stage, run_pool
+    from ss_core.pool import Stage
 
     rows = [Row(task_of(order).name, order.cell, weight_of(order)) for order in orders]
     pairs = sorted(zip(rows, orders, strict=True), key=lambda pair: -pair[0].weight)
@@ -201,13 +202,20 @@ def _carry_out(orders: Sequence["RunOrder"], request: Request, show: Show) -> li
         show(tally)
 
     show(tally)
-    if not waiting:
-        return []
+    failures = _launch(waiting, request, observe) if waiting else []
+    tally.message = "tables and figures"
+    show(tally)
+    return failures
+
+
+def _launch(tasks: Sequence["Task"], request: Request, observe: "Observe") -> list["Failure"]:
     if request.launcher == "ray":
         from paper_envs.bench.ray_launcher import run_on_ray
 
-        return run_on_ray(waiting, request.workers, observe)
-    return run_pool(waiting, request.workers, observe)
+        return run_on_ray(tasks, request.workers, observe)
+    from ss_core.pool import run_pool
+
+    return run_pool(tasks, request.workers, observe)
 
 
 def _is_finished(order: "RunOrder") -> bool:
