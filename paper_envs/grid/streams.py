@@ -18,8 +18,9 @@ _30, _27, _31, _32, _11 = (np.uint64(bits) for bits in (30, 27, 31, 32, 11))
 
 def seeded_streams(seed: int, num_envs: int) -> UInt64[np.ndarray, " E"]:
     """The streams of environments 0 … E-1 under a seed; those of fewer are the first of more."""
-    children = np.random.SeedSequence(seed).spawn(num_envs)
-    return np.array([child.generate_state(1, np.uint64)[0] for child in children], np.uint64)
+    streams = np.empty(num_envs, np.uint64)
+    _fill(np.random.SeedSequence(seed).generate_state(1, np.uint64), streams)
+    return streams
 
 
 @njit(cache=True)
@@ -31,6 +32,13 @@ def draw_bits(stream):
     z = (z ^ (z >> _30)) * _MIX_1
     z = (z ^ (z >> _27)) * _MIX_2
     return z ^ (z >> _31)
+
+
+@njit(cache=True)
+@no_type_check
+def _fill(stream, numbers):
+    for e in range(len(numbers)):
+        numbers[e] = draw_bits(stream)
 
 
 @njit(cache=True)
