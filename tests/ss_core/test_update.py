@@ -1,33 +1,19 @@
-"""The passes of Algorithm 1, and what makes suggestion sharing private: nothing but messages cross.
+"""The passes of Algorithm 1: against a plain loop, literally, in turn, and where agents meet."""
 
-Privacy is tested on real training steps: one agent's private reward (or what it believes about
-alternatives) is changed at one update, and every other agent's parameters and optimiser states are
-compared bit by bit.
-"""
-
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from benchmarks.learner import Case, PlainLoop
-from gridsim.env import SchedulingEnv, World
-from gridsim.households import HouseholdConfig, draw_population
-from gridsim.profiles import load_profiles
-from gridsim.tariff import TariffConfig, build_tariff
-from ss_core.algorithms import ALGORITHMS
-from ss_core.env import CounterfactualEnv, Counterfactuals, Step, VectorEnv
 from ss_core.exchange import Channel, ExchangeConfig, Neighbourhood, all_to_all
 from ss_core.judgement import Judgement, judge_samples
-from ss_core.learner import AlgorithmName, Learner, LearnerConfig, learner_tensors
+from ss_core.learner import Learner, LearnerConfig
 from ss_core.networks import Architecture
-from ss_core.rollout import Decisions, Rollout, collect_rollout
+from ss_core.rollout import Decisions
 from ss_core.suggestions import ObjectiveWeights
 from ss_core.update import update_actors
-from tests.ss_core.probe_envs import CounterfactualHelpingGame, ring_help
 from tests.ss_core.small_learners import (
     BANK_IDS,
     BANKS,
@@ -37,7 +23,7 @@ from tests.ss_core.small_learners import (
     small_learner,
 )
 
-AGENTS, CHANGED = 4, 1
+AGENTS = 4
 BASE = LearnerConfig(num_epochs=3, actor_lr=0.02, suggestion_lr=0.05, critic_lr=0.02)
 every_bank = pytest.mark.parametrize(("architecture", "features"), BANKS, ids=BANK_IDS)
 
@@ -58,9 +44,6 @@ def updated(config: LearnerConfig, features: int = 0) -> tuple[Learner, dict[str
     decisions, judgement, where, channel = judged(learner, config)
     metrics = update_actors(learner, decisions, judgement, channel, where, 0)
     return learner, metrics, channel
-
-
-# --- Algorithm 1 ----------------------------------------------------------------------------------
 
 
 def test_an_update_is_that_of_a_plain_loop_over_all_pairs() -> None:
@@ -163,6 +146,86 @@ def test_with_nobody_listening_suggestion_networks_rest(
             assert torch.equal(w[off_diagonal], before[k][off_diagonal])
 
 
+def test_agreement_is_measured_at_the_actions_taken() -> None:
+    learner, metrics, _ = updated(replace(BASE, num_epochs=1))
+    fresh = small_learner(BASE, sizes(AGENTS))
+    actions, talk = random_decisions(fresh.spec, fresh.actors).actions, learner.last_talk
+    assert talk is not None
+    total, count = 0.0, 0
+    for b, i, m in torch.nonzero(talk.valid).tolist():
+        action = actions[b, talk.receivers[i, m]]
+        own, told = (x[b, i, m, action].exp() for x in (talk.shared, talk.suggested))
+        total, count = total + float(own - told) ** 2, count + 1
+    assert count == 6 * AGENTS * (AGENTS - 1)
+    assert metrics["suggestion_mse"] == pytest.approx(total / count)
+
+
+def meeting(where: Neighbourhood, rows: list[int]) -> Neighbourhood:
+    """The neighbourhood of agents who meet at these of six rows."""
+    present = torch.zeros((6, *where.receivers.shape), dtype=torch.bool)
+    present[rows] = where.linked
+    return replace(where, present=present)
+
+
+@every_bank
+def test_who_never_meets_learns_alone(architecture: Architecture, features: int) -> None:
+    for order in ("simultaneous", "sequential"):
+        results = []
+        for apart in (True, False):
+            config = replace(BASE, architecture=architecture, agent_order=order)
+            learner = small_learner(config, sizes(AGENTS, features=features))
+            decisions, judgement, where, channel = judged(learner, config)
+            nobody = meeting(where, []) if apart else None
+            metrics = update_actors(learner, decisions, judgement, channel, nobody, 0)
+            assert channel.ledger.num_bytes() == 0
+            assert "suggestion_mse" not in metrics
+            results.append(learner.actors.params)
+        for k, w in results[0].items():
+            if not (features and k.endswith("_b1")):  # no gradient but rounding noise
+                torch.testing.assert_close(w, results[1][k], rtol=0, atol=1e-6)
+
+
+@every_bank
+def test_who_always_meets_learns_as_if_linked_once_for_all(
+    architecture: Architecture, features: int
+) -> None:
+    config = replace(BASE, architecture=architecture)
+    plain, metrics, channel = updated(config, features)
+    learner = small_learner(config, sizes(AGENTS, features=features))
+    decisions, judgement, where, other = judged(learner, config)
+    always = meeting(where, list(range(6)))
+    assert update_actors(learner, decisions, judgement, other, always, 0) == metrics
+    assert all(torch.equal(w, plain.actors.params[k]) for k, w in learner.actors.params.items())
+    assert other.ledger.bytes_by_kind() == channel.ledger.bytes_by_kind()
+
+
+@pytest.mark.parametrize("surrogate", ["product", "additive"])
+def test_suggestions_are_made_followed_and_counted_only_where_agents_meet(surrogate: str) -> None:
+    weights = ObjectiveWeights(surrogate=surrogate, indicators=False)  # type: ignore[arg-type]
+    config = replace(BASE, objective=weights, num_epochs=1)
+    off_diagonal = ~torch.eye(AGENTS, dtype=torch.bool)
+    results = []
+    for elsewhere in (False, True):
+        learner = small_learner(config, sizes(AGENTS))
+        decisions, judgement, where, channel = judged(learner, config)
+        if elsewhere:  # what happens at rows 2 to 5 concerns oneself alone
+            observations = decisions.observations.clone()
+            observations[2:] *= 3.0
+            decisions = replace(decisions, observations=observations)
+        update_actors(learner, decisions, judgement, channel, meeting(where, [0, 1]), 0)
+        assert learner.last_talk is not None
+        assert learner.last_talk.valid.sum(dim=(1, 2)).tolist() == [12, 12, 0, 0, 0, 0]
+        floats = 2 * 3 * AGENTS * (AGENTS - 1)  # decisions × actions × pairs
+        assert channel.ledger.bytes_by_kind() == {
+            "own_policy": 4 * floats,
+            "suggestion": 4 * floats,
+        }
+        results.append(learner.actors.params)
+    for k, w in results[0].items():
+        torch.testing.assert_close(w[off_diagonal], results[1][k][off_diagonal], rtol=0, atol=1e-6)
+        assert not torch.equal(w[~off_diagonal], results[1][k][~off_diagonal])
+
+
 def test_scaled_following_stands_for_all_others() -> None:
     exchange = ExchangeConfig(protocol="random", num_neighbours=1)
     plain = ObjectiveWeights(rho_follow=0.1)
@@ -183,199 +246,3 @@ def test_masked_decisions_are_learnt_from_without_a_trace_of_nan() -> None:
         judgement = judge_samples(advantages, decisions, where, learner.spec.num_actions)
         update_actors(learner, decisions, judgement, Channel(config.exchange, AGENTS, 0), where, 0)
         assert all(torch.isfinite(w).all() for w in learner.actors.params.values())
-
-
-# --- Privacy --------------------------------------------------------------------------------------
-
-
-class ReplayingChannel(Channel):
-    """Keeps every message; given the messages of another run, delivers one agent's from there."""
-
-    def __init__(self, config: ExchangeConfig, num_agents: int) -> None:
-        super().__init__(config, num_agents, seed=0)
-        self.delivered: list[Tensor] = []
-        self.replayed: list[Tensor] | None = None
-
-    def share_with_suggesters(
-        self,
-        kind: str,
-        payload: Tensor,
-        where: Neighbourhood,
-        valid: Tensor,
-        update: int,
-    ) -> Tensor:
-        told = super().share_with_suggesters(kind, payload, where, valid, update)  # type: ignore[arg-type]
-        return self._deliver(told, where.receivers == CHANGED)
-
-    def send_suggestions(
-        self,
-        kind: str,
-        payload: Tensor,
-        where: Neighbourhood,
-        valid: Tensor,
-        update: int,
-    ) -> tuple[Tensor, Tensor]:
-        received, arrived = super().send_suggestions(kind, payload, where, valid, update)  # type: ignore[arg-type]
-        return self._deliver(received, where.senders == CHANGED), arrived
-
-    def _deliver(self, messages: Tensor, of_changed: Tensor) -> Tensor:
-        if self.replayed is not None:
-            earlier = self.replayed[len(self.delivered)]
-            messages = torch.where(of_changed[None, :, :, None], earlier, messages)
-        self.delivered.append(messages)
-        return messages
-
-
-class SecretlyDifferent:
-    """The same world, but one agent's own rewards and counterfactual values are others."""
-
-    def __init__(self, env: VectorEnv) -> None:
-        self._env = env
-        self.spec = env.spec
-
-    def reset(self, seed: int) -> Step:
-        return self._env.reset(seed)
-
-    def step(self, actions: Tensor) -> Step:
-        return self._env.step(actions)
-
-    def counterfactual_rewards(self, neighbours: Tensor) -> Counterfactuals:
-        assert isinstance(self._env, CounterfactualEnv)
-        table = self._env.counterfactual_rewards(neighbours)
-        return Counterfactuals(own=_otherwise(table.own), peers=_otherwise(table.peers))
-
-
-def _otherwise(x: Tensor) -> Tensor:
-    changed = x.clone()
-    changed[:, :, CHANGED] = 0.7 - 1.5 * changed[:, :, CHANGED]
-    if x.dim() > 3:  # something that depends on the action
-        changed[:, :, CHANGED] += torch.linspace(0.0, 1.0, x.shape[-1])
-    return changed
-
-
-def households() -> VectorEnv:
-    config = HouseholdConfig()
-    profiles = load_profiles()
-    population = draw_population(config, profiles, 6, np.random.default_rng(0))
-    world = World(profiles, population, config, build_tariff(TariffConfig()), 4)
-    return SchedulingEnv(world, num_envs=2)
-
-
-WORLDS: dict[str, tuple[Callable[[], VectorEnv], Architecture, bool]] = {
-    "ring, independent": (lambda: ring_help(AGENTS, 8, 2), "independent", False),
-    "ring, multihead": (lambda: ring_help(AGENTS, 8, 2), "multihead", False),
-    "ring, shared": (lambda: ring_help(AGENTS, 8, 2), "shared", False),
-    "ring, what if": (lambda: CounterfactualHelpingGame(ring_help(AGENTS, 8, 2)), "shared", True),
-    "households": (households, "shared", True),
-    "households, sampled": (households, "shared", False),
-}
-REGIMES = {
-    "paper": (ObjectiveWeights(), "mean"),
-    "gradient": (
-        ObjectiveWeights(rho=1.0, rho_follow=1.0, surrogate="additive", indicators=False),
-        "one",
-    ),
-}
-every_world = pytest.mark.parametrize("world", WORLDS)
-
-
-class Experiment:
-    """One update from the same start, with and without a secret change of one agent's rewards."""
-
-    def __init__(
-        self,
-        world: str,
-        algorithm: AlgorithmName = "ss",
-        *,
-        regime: str = "paper",
-        epochs: int = 3,
-        every: int = 1,
-        update: int = 0,
-    ) -> None:
-        make, architecture, counterfactuals = WORLDS[world]
-        objective, kind = REGIMES[regime]
-        self.env, self.update = make(), update
-        self.config = replace(
-            BASE,
-            algorithm=algorithm,
-            architecture=architecture,
-            num_epochs=epochs,
-            counterfactuals=counterfactuals,
-            objective=objective,
-            kappa=kind,
-            exchange=ExchangeConfig(protocol="graph", every=every),
-        )
-        player = small_learner(self.config, self.env.spec)
-        self.rollout = collect_rollout(
-            self.env, player.actors, seed=0, generator=player.generator, with_successors=True
-        )
-
-    def learn(
-        self, *, changed: bool, replayed: list[Tensor] | None = None
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """All tensors after the update, and all messages of it."""
-        learner = small_learner(self.config, self.env.spec)
-        channel = ReplayingChannel(self.config.exchange, self.env.spec.num_agents)
-        channel.replayed = replayed
-        rollout, env = self.rollout, self.env
-        if changed:
-            rollout, env = _with_rewards(rollout), SecretlyDifferent(env)
-        ALGORITHMS[self.config.algorithm](learner, rollout, env, channel, self.update)
-        tensors = {k: w.clone() for k, w in learner_tensors(learner).items() if k != "generator"}
-        return tensors, channel.delivered
-
-
-def _with_rewards(rollout: Rollout) -> Rollout:
-    return replace(rollout, rewards=_otherwise(rollout.rewards))
-
-
-def agents_that_differ(one: dict[str, Tensor], other: dict[str, Tensor]) -> set[int]:
-    """Agents of whom anything differs: parameters, Adam's moments, κ."""
-    differing = set()
-    for name, tensor in one.items():
-        differing |= {i for i, row in enumerate(tensor) if not torch.equal(row, other[name][i])}
-    return differing
-
-
-@every_world
-@pytest.mark.parametrize("regime", REGIMES)
-def test_without_an_exchange_a_private_reward_stays_private(world: str, regime: str) -> None:
-    for experiment in (
-        Experiment(world, "independent", regime=regime),
-        Experiment(world, regime=regime, every=2, update=1),
-    ):
-        before, messages = experiment.learn(changed=False)
-        after, _ = experiment.learn(changed=True)
-        assert messages == []
-        assert agents_that_differ(before, after) == {CHANGED}
-
-
-@every_world
-@pytest.mark.parametrize("regime", REGIMES)
-def test_messages_of_the_first_pass_know_nothing_of_the_reward(world: str, regime: str) -> None:
-    experiment = Experiment(world, regime=regime, epochs=1)
-    before, messages = experiment.learn(changed=False)
-    after, changed_messages = experiment.learn(changed=True)
-    assert len(messages) == 2
-    assert all(map(torch.equal, messages, changed_messages))
-    assert agents_that_differ(before, after) == {CHANGED}
-
-
-@every_world
-@pytest.mark.parametrize("regime", REGIMES)
-def test_a_private_reward_reaches_others_through_messages_alone(world: str, regime: str) -> None:
-    experiment = Experiment(world, regime=regime)
-    before, messages = experiment.learn(changed=False)
-    leaked, changed_messages = experiment.learn(changed=True)
-    sealed, _ = experiment.learn(changed=True, replayed=messages)
-    assert not all(map(torch.equal, messages, changed_messages))
-    assert agents_that_differ(before, leaked) > {CHANGED}  # later passes do carry something
-    assert agents_that_differ(before, sealed) == {CHANGED}
-
-
-@pytest.mark.parametrize("world", ["ring, independent", "ring, what if", "households"])
-def test_centralised_learning_is_told_every_reward(world: str) -> None:
-    experiment = Experiment(world, "centralised", epochs=1)
-    before, _ = experiment.learn(changed=False)
-    after, _ = experiment.learn(changed=True)
-    assert agents_that_differ(before, after) == set(range(experiment.env.spec.num_agents))
