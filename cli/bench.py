@@ -85,17 +85,22 @@ def bench() -> None:
 @click.option("--check", is_flag=True, help="Compare with the reference; exit code 7 if outside.")
 @click.option(
     "--reference",
+    metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     show_default="the shipped one of the profile",
     help="Results to compare with.",
+)
+@click.option(
+    "--write-reference",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Store the results as a reference to compare with.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--dry-run", is_flag=True, help="Show what would be run and stop.")
 @debug_option
-def paper(
-    resume: bool, fresh: bool, as_json: bool, quiet: bool, reference: Path | None, **options: Any
-) -> None:
+def paper(resume: bool, fresh: bool, as_json: bool, quiet: bool, **options: Any) -> None:
     """Run the experiments of the paper; write tables, figures and claims with their verdicts.
 
     May be stopped at any time: the same command continues where it was.
@@ -106,7 +111,7 @@ def paper(
 
     if resume and fresh:
         raise click.UsageError("--resume and --fresh exclude each other")
-    request = Request(fresh=fresh, reference=reference, **options)
+    request = Request(fresh=fresh, **options)
     with BenchProgress(quiet=quiet) as progress:
         result = run_from_cli(request, progress)
     print_result(result, as_json=as_json)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ss_core.errors import CheckFailedError, SimulatorError
+from ss_core.errors import CheckFailedError, InputError, SimulatorError
 
 if TYPE_CHECKING:
     from paper_envs.bench.plan import Plan
+    from paper_envs.bench.results import RunResult
     from paper_envs.bench.runs import RunOrder
     from paper_envs.bench.tally import Tally
     from ss_core.pool import Failure, Observe
@@ -42,7 +43,8 @@ class Request:
     launcher: Literal["local", "ray"] = "local"
     device: str = "cpu"
     check: bool = False
-    reference: Path | None = None  # None: the shipped one
+    reference: Path | None = None  # to check against; None: the shipped one
+    write_reference: Path | None = None  # where to store these results as one
     dry_run: bool = False
 
     @property
@@ -114,6 +116,7 @@ def _run(request: Request, show: Show) -> Result:
         return _dry_run(plan, orders, request, out)
     check_device(request.device)
     check_disk(out)
+    reference = _reference(request)
     conditions = Conditions(
         profile=request.profile, device=request.device, package=package_version()
     )
@@ -123,7 +126,7 @@ def _run(request: Request, show: Show) -> Result:
         failures = _carry_out(orders, request, show)
         results, missing = folder.results()
         written = _write_outputs(results, missing, request, out)
-    outside = _outside(results, request) if request.check else []
+    outside = [] if reference is None else _outside(results, plan, reference)
     return {
         "tables": written["tables"],
         "notes": [*written["notes"], *_notes(missing)],
@@ -225,22 +228,52 @@ def _is_finished(order: "RunOrder") -> bool:
 
 
 def _write_outputs(
-    results: Sequence[Any], missing: Sequence[str], request: Request, out: Path
+    results: Sequence["RunResult"], missing: Sequence[str], request: Request, out: Path
 ) -> Mapping[str, Any]:
     from paper_envs.bench.outputs import write_outputs
+    from paper_envs.bench.reference import write_reference
 
-    return write_outputs(
-        results, out, profile=request.profile, command=request.command, missing=missing
-    )
+    if not results:
+        return {"tables": {}, "notes": []}
+    command = request.command
+    written = write_outputs(results, out, profile=request.profile, command=command, missing=missing)
+    if request.write_reference is not None:
+        write_reference(results, request.write_reference, profile=request.profile, command=command)
+    return written
 
 
-def _outside(results: Sequence[Any], request: Request) -> list[str]:
-    from paper_envs.bench.reference import check_against
+def _reference(request: Request) -> Path | None:
+    """The reference to check against, if one is asked for.
+
+    Raises:
+        InputError: there is none.
+        CorruptError: it is not one.
+    """
+    from paper_envs.bench.reference import read_reference
     from ss_core.resources import data_path
 
-    shipped = f"bench/paper-{request.profile}.json"
-    path = data_path(shipped) if request.reference is None else request.reference
-    return check_against(results, path)
+    if not request.check:
+        return None
+    path = request.reference
+    if path is None:
+        try:
+            path = data_path(f"bench/paper-{request.profile}.json")
+        except FileNotFoundError as error:
+            raise InputError(
+                f"--check: no reference is shipped for --profile {request.profile}; name one with "
+                "--reference, as --write-reference leaves it"
+            ) from error
+    read_reference(path)
+    return path
+
+
+def _outside(results: Sequence["RunResult"], plan: "Plan", reference: Path) -> list[str]:
+    """What is outside of the reference, of the cells that were asked for."""
+    from paper_envs.bench.reference import check_against
+
+    asked = {cell.slug for cell in plan.cells}
+    lines = check_against(results, reference)
+    return [line for line in lines if line.partition(":")[0] in asked]
 
 
 def _notes(missing: Sequence[str]) -> list[str]:

@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from cli.app import run
-from cli.bench_progress import BenchProgress, cell_of, line_of, table_of
 from cli.ss import cli as ss
 from paper_envs.bench import launch, orders
 from paper_envs.bench.launch import Request, run_from_cli
 from paper_envs.bench.plan import Plan
 from paper_envs.bench.results import Cell, RunResult, read_result
-from paper_envs.bench.tally import Group, Row, Tally, start_tally
-from ss_core import pool
+from paper_envs.bench.tally import Tally
+from ss_core import pool, resources
 from ss_core.errors import Interrupted
 from ss_core.learner import LearnerConfig
 from ss_core.workers import Task, perform
-from tests.paper_envs.small_bench import SMALL, small_order
+from tests.paper_envs.small_bench import small_order
 
 ROOT = Path(__file__).resolve().parents[2]
 SELECTION = ("--profile", "smoke", "--env", "predation", "--preset", "tuned", "--workers", "1")
@@ -64,6 +62,9 @@ def plain_outputs(
     rows = [{"cell": each.cell.slug, "seed": each.seed} for each in results]
     (out / "report.json").write_text(json.dumps({"rows": rows, "missing": list(missing)}))
     return {"tables": {"runs": rows}, "notes": [request.command]}
+
+
+write_outputs = launch._write_outputs
 
 
 def bench(*arguments: str) -> int:
@@ -188,15 +189,39 @@ def test_a_damaged_result_is_told_before_hours_of_work(
 
 
 @pytest.mark.usefixtures("here")
-def test_a_check_that_fails_exits_7(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_check_compares_what_was_asked_for_with_a_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(launch, "_outside", lambda _results, _request: [])
-    assert bench(*ONE, "--quiet", "--check") == 0
-    monkeypatch.setattr(launch, "_outside", lambda _results, _request: ["ss: -3 is below -1"])
-    assert bench(*ONE, "--quiet") == 0
-    assert bench(*ONE, "--quiet", "--check") == 7
-    assert "SS-E700: results differ from the reference:\n  ss: -3 is" in capsys.readouterr().err
+    reference = tmp_path / "reference.json"
+    check = ("--quiet", "--check", "--reference", str(reference))
+    assert bench(*SELECTION, *check) == 3
+    assert "no such reference" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    both = (*SELECTION, "--seeds", "2")
+    monkeypatch.setattr(launch, "_write_outputs", write_outputs)
+    assert bench(*both, "--quiet", "--write-reference", str(reference)) == 0
+    assert bench(*both, *check) == 0
+    document = json.loads(reference.read_bytes())
+    for entry in document["cells"]:
+        if entry["cell"]["algorithm"] == "ss":
+            entry["iqm"] -= 10.0
+    reference.write_text(json.dumps(document))
+    capsys.readouterr()
+    assert bench(*both, *check) == 7
+    shown = capsys.readouterr()
+    assert "SS-E700: results differ from the reference:\n  predation-2-tuned-ss: -" in shown.err
+    assert bench(*both, "--algorithm", "independent", *check) == 0  # nothing is said of the rest
+
+
+def test_a_check_without_a_shipped_reference_says_how_to_make_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(relative: str) -> Path:
+        raise FileNotFoundError(relative)
+
+    monkeypatch.setattr(resources, "data_path", nothing)
+    assert bench(*ONE, "--quiet", "--check") == 3
+    assert "--write-reference" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -231,65 +256,6 @@ def test_the_command_in_the_report_gives_the_same_results() -> None:
         "ss bench paper --profile full --env predation --algorithm ss --algorithm vps "
         "--preset tuned --seeds 3"
     )
-
-
-# how far it is
-
-
-def tally_of_three() -> Tally:
-    moral = replace(SMALL, algorithm="imr", num_agents=8)
-    rows = [Row("a", SMALL, 1.0), Row("b", SMALL, 1.0), Row("c", moral, 2.0)]
-    clock = iter([0.0, 60.0, 60.0, 60.0])
-    tally = start_tally(rows, ["a"], lambda: next(clock))
-    tally.note("b", "working", 1, 2, "-1.42")
-    return tally
-
-
-def test_a_line_says_share_counts_and_time_left() -> None:
-    assert line_of(tally_of_three()) == "runs: 38 %, 1 of 3, about 5 min left  b -1.42"
-
-
-def test_the_table_has_tasks_down_and_algorithms_across() -> None:
-    console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    with console.file:
-        console.print(table_of(tally_of_three()))
-        text = console.export_text()
-    assert "38 %, 1 of 3, about 5 min left" in text
-    two, eight = (
-        next(line for line in text.splitlines() if name in line) for name in ("2 t", "8 t")
-    )
-    assert two.split() == ["predation", "2", "tuned", "1/2", "-1.42"]
-    assert eight.split() == ["predation", "8", "tuned", "0/1"]
-
-
-def test_failures_and_what_is_under_way_stand_out_in_the_table() -> None:
-    assert cell_of(None) == ""
-    assert cell_of(Group(total=5, done=2)) == "2/5"
-    assert cell_of(Group(total=5, done=2, failed=1)) == "2/5 [red]1 failed[/red]"
-    assert cell_of(Group(total=5, under_way=1, last_return="-2")) == "[bold]0/5 -2[/bold]"
-
-
-def test_lines_stay_rare_but_failures_and_the_end_are_told_at_once(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    rows = [Row(name, SMALL, 1.0) for name in "abc"]
-    tally = start_tally(rows, [])
-    with BenchProgress() as progress:
-        progress(tally)
-        for name in "abc":
-            tally.note(name, "working", 1, 2, "")
-            progress(tally)
-            tally.note(name, "failed" if name == "b" else "done", 1, 1, "broken")
-            progress(tally)
-    lines = capsys.readouterr().err.splitlines()
-    assert [line.partition("  ")[0] for line in lines] == [
-        "runs: 0 %, 0 of 3",
-        "runs: 67 %, 1 of 3, 1 failed, about 0 s left",
-        "runs: 100 %, 2 of 3, 1 failed",
-    ]
-    with BenchProgress(quiet=True) as progress:
-        progress(tally)
-    assert capsys.readouterr().err == ""
 
 
 # what --help loads
@@ -327,6 +293,11 @@ def test_the_smoke_profile_leaves_results_tables_figures_and_a_page(tmp_path: Pa
     document = json.loads(done.stdout)
     assert document["num_runs"] == len(results_below(out)) == 3 * 2 * 2 * 2
     assert document["tables"]
+    tables = {path.stem for path in (out / "tables").glob("*.parquet")}
+    assert tables >= {"run", "curve", "final", "improvement", "exchange", "claim"}
+    pictures = {path.stem: path.suffix for path in (out / "figures").iterdir()}
+    assert any(name.startswith("fig1") for name in pictures)
+    assert (out / "index.html").stat().st_size > 10_000
     results = [read_result(path) for path in out.rglob("result.json")]
     assert {(r.cell.task, r.cell.algorithm) for r in results} == {
         (task, algorithm)
