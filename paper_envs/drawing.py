@@ -9,7 +9,8 @@ from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
-Point = tuple[float, float]
+Pixels = int | float  # of the finished picture
+Point = tuple[Pixels, Pixels]
 Anchor = Literal["lm", "mm", "rm", "lt", "mt", "mb"]
 
 SUPERSAMPLING = 3
@@ -40,7 +41,7 @@ def agent_colour(index: int) -> str:
 class Canvas:
     """A picture in the making; lengths are pixels of the finished picture."""
 
-    def __init__(self, width: float, height: float, background: str = PAPER) -> None:
+    def __init__(self, width: Pixels, height: Pixels, background: str = PAPER) -> None:
         self.width, self.height = width, height
         size = (round(width * SUPERSAMPLING), round(height * SUPERSAMPLING))
         self._image = Image.new("RGB", size, background)
@@ -57,9 +58,9 @@ class Canvas:
         size: Point,
         fill: str | None = None,
         *,
-        radius: float = 0.0,
+        radius: Pixels = 0.0,
         outline: str | None = None,
-        width: float = 1.0,
+        width: Pixels = 1.0,
     ) -> None:
         """A rectangle, its corners rounded."""
         (x, y), (w, h) = corner, size
@@ -74,18 +75,18 @@ class Canvas:
     def disc(
         self,
         centre: Point,
-        radius: float,
+        radius: Pixels,
         fill: str | None,
         *,
         outline: str | None = None,
-        width: float = 1.0,
+        width: Pixels = 1.0,
     ) -> None:
         """A circle."""
         x, y = centre
         corners = (_up(x - radius), _up(y - radius), _up(x + radius), _up(y + radius))
         self._pen.ellipse(corners, fill, outline, round(_up(width)))
 
-    def line(self, start: Point, end: Point, colour: str, width: float = 1.0) -> None:
+    def line(self, start: Point, end: Point, colour: str, width: Pixels = 1.0) -> None:
         """A straight line."""
         self._pen.line([*_point(start), *_point(end)], colour, max(1, round(_up(width))))
 
@@ -93,7 +94,7 @@ class Canvas:
         """A filled polygon."""
         self._pen.polygon([_point(point) for point in points], fill)
 
-    def arrow(self, start: Point, end: Point, colour: str, width: float = 2.0) -> None:
+    def arrow(self, start: Point, end: Point, colour: str, width: Pixels = 2.0) -> None:
         """A line with a head at its end; nothing where it has no length."""
         (x, y), (u, v) = start, end
         length = ((u - x) ** 2 + (v - y) ** 2) ** 0.5
@@ -108,24 +109,29 @@ class Canvas:
         self.polygon([end, *wings], colour)
 
     def text(
-        self, place: Point, words: str, size: float = 12.0, colour: str = INK, anchor: Anchor = "lm"
+        self,
+        place: Point,
+        words: str,
+        size: Pixels = 12.0,
+        colour: str = INK,
+        anchor: Anchor = "lm",
     ) -> None:
         """Words; `anchor` is which point of them lies at `place`, as Pillow names it."""
         font = ImageFont.load_default(_up(size))
         self._pen.text(_point(place), words, fill=colour, font=font, anchor=anchor)
 
 
-def text_width(words: str, size: float = 12.0) -> float:
+def text_width(words: str, size: Pixels = 12.0) -> float:
     """How wide words will be."""
     return ImageFont.load_default(_up(size)).getlength(words) / SUPERSAMPLING
 
 
-def _up(length: float) -> float:
-    return length * SUPERSAMPLING
+def _up(length: Pixels) -> float:
+    return float(length * SUPERSAMPLING)
 
 
-def _point(place: Point) -> tuple[float, float]:
-    return (_up(place[0]), _up(place[1]))
+def _point(place: Point) -> Point:
+    return _up(place[0]), _up(place[1])
 
 
 def gif_bytes(frames: Sequence[Image.Image], *, fps: float) -> bytes:

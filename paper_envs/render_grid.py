@@ -4,7 +4,14 @@ import numpy as np
 from jaxtyping import Bool
 from PIL import Image
 
-from paper_envs.drawing import PAPER, SUGGESTION, Canvas, Point, agent_colour
+from paper_envs.drawing import (
+    PAPER,
+    SUGGESTION,
+    Canvas,
+    Pixels,
+    Point,
+    agent_colour,
+)
 from paper_envs.grid.state import Board
 from paper_envs.moments import GridScene, Moment
 from paper_envs.render_parts import (
@@ -64,7 +71,7 @@ def _key(moment: Moment, board: Board) -> list[tuple[str, str]]:
     return entries
 
 
-def _draw_board(canvas: Canvas, scene: GridScene, corner: Point, cell: float) -> None:
+def _draw_board(canvas: Canvas, scene: GridScene, corner: Point, cell: Pixels) -> None:
     board = scene.board
     rows, columns = board.walls.shape
     canvas.box(corner, (columns * cell, rows * cell), GROUND, radius=5)
@@ -80,13 +87,13 @@ def _draw_board(canvas: Canvas, scene: GridScene, corner: Point, cell: float) ->
         _draw_waste(canvas, _middle(corner, cell, row, column), cell)
     for row, column in np.argwhere(board.apples).tolist():
         _draw_apple(canvas, _middle(corner, cell, row, column), cell)
-    places = zip(board.agent_rows, board.agent_cols, board.facings, strict=True)
-    for n, (row, column, facing) in enumerate(places):
-        _draw_walker(canvas, _middle(corner, cell, row, column), cell, int(facing), n)
+    places = np.stack([board.agent_rows, board.agent_cols, board.facings], axis=1)
+    for n, (row, column, facing) in enumerate(places.tolist()):
+        _draw_walker(canvas, _middle(corner, cell, row, column), cell, facing, n)
 
 
 def _fill_cells(
-    canvas: Canvas, where: Bool[np.ndarray, "row col"], corner: Point, cell: float, colour: str
+    canvas: Canvas, where: Bool[np.ndarray, "row col"], corner: Point, cell: Pixels, colour: str
 ) -> None:
     """Runs of cells along a row as one box each, so that no seams are seen."""
     for row, line in enumerate(where):
@@ -96,23 +103,23 @@ def _fill_cells(
             canvas.box(place, ((end - start) * cell, cell), colour)
 
 
-def _middle(corner: Point, cell: float, row: float, column: float) -> Point:
+def _middle(corner: Point, cell: Pixels, row: int, column: int) -> Point:
     return (corner[0] + (float(column) + 0.5) * cell, corner[1] + (float(row) + 0.5) * cell)
 
 
-def _draw_apple(canvas: Canvas, centre: Point, cell: float) -> None:
+def _draw_apple(canvas: Canvas, centre: Point, cell: Pixels) -> None:
     x, y = centre
     canvas.line((x, y - 0.12 * cell), (x + 0.1 * cell, y - 0.34 * cell), STALK, 0.07 * cell)
     canvas.disc((x, y + 0.04 * cell), 0.24 * cell, APPLE)
 
 
-def _draw_waste(canvas: Canvas, centre: Point, cell: float) -> None:
+def _draw_waste(canvas: Canvas, centre: Point, cell: Pixels) -> None:
     x, y = centre
     for dx, dy, radius in ((-0.12, 0.06, 0.2), (0.14, 0.1, 0.17), (0.03, -0.14, 0.17)):
         canvas.disc((x + dx * cell, y + dy * cell), radius * cell, WASTE)
 
 
-def _draw_walker(canvas: Canvas, centre: Point, cell: float, facing: int, n: int) -> None:
+def _draw_walker(canvas: Canvas, centre: Point, cell: Pixels, facing: int, n: int) -> None:
     """A disc with a nose where it faces, and its number."""
     (x, y), (ahead, down) = centre, FACINGS[facing]
     radius, colour = 0.36 * cell, agent_colour(n)

@@ -3,14 +3,22 @@
 import numpy as np
 from PIL import Image
 
-from paper_envs.drawing import FAINT, INK, RULE, SUGGESTION, Canvas
+from paper_envs.drawing import (
+    FAINT,
+    INK,
+    RULE,
+    SUGGESTION,
+    Canvas,
+    Pixels,
+    Point,
+)
 from paper_envs.moments import LineScene, Moment
 from paper_envs.render_parts import HEADING, KEY, MARGIN, draw_agent, draw_heading, draw_key
 
 UNIT = 21.0  # pixels of one unit of length
 LANE, NARROW_LANE, MANY = 32.0, 18.0, 16  # pixels; the narrow one where there are many predators
 AXIS = 22.0
-TOWARDS, AWAY = "#2b9348", "#9a3b3b"
+TOWARDS, AWAY = "#40c057", "#9a3b3b"
 NEEDLE = 1.6  # units of length of a suggestion that is certain
 
 
@@ -34,7 +42,7 @@ def draw_line(moment: Moment, scene: LineScene) -> Image.Image:
     return canvas.finished()
 
 
-def _draw_axis(canvas: Canvas, scene: LineScene, left: float, top: float, bottom: float) -> None:
+def _draw_axis(canvas: Canvas, scene: LineScene, left: Pixels, top: Pixels, bottom: Pixels) -> None:
     for mark in range(0, round(scene.length) + 1, 5):
         x = left + mark * UNIT
         canvas.line((x, top), (x, bottom), RULE)
@@ -49,8 +57,8 @@ def _draw_predator(
     moment: Moment,
     scene: LineScene,
     n: int,
-    lane_start: tuple[float, float],
-    lane: float,
+    lane_start: Point,
+    lane: Pixels,
 ) -> None:
     left, y = lane_start
     canvas.line((left, y), (left + scene.length * UNIT, y), RULE)

@@ -10,6 +10,7 @@ from paper_envs.drawing import (
     RULE,
     SUGGESTION,
     Canvas,
+    Pixels,
     Point,
     agent_colour,
     text_width,
@@ -45,7 +46,7 @@ def draw_key(canvas: Canvas, entries: list[tuple[str, str]]) -> None:
         x += 19 + text_width(meaning, 11.5) + 20
 
 
-def draw_agent(canvas: Canvas, place: Point, radius: float, index: int) -> None:
+def draw_agent(canvas: Canvas, place: Point, radius: Pixels, index: int) -> None:
     """A disc with the agent's number."""
     canvas.disc(place, radius, agent_colour(index), outline=PAPER, width=1.5)
     canvas.text(place, str(index), 1.15 * radius, PAPER, "mm")
@@ -94,7 +95,7 @@ def _draw_bar(
         _fill(canvas, (x + half, y), half, told[action], SUGGESTION)
 
 
-def _fill(canvas: Canvas, corner: Point, width: float, share: float, colour: str) -> None:
+def _fill(canvas: Canvas, corner: Point, width: Pixels, share: float, colour: str) -> None:
     height = BAR_HEIGHT * float(share)
     if height >= 0.4:
         canvas.box((corner[0] + 1, corner[1] + BAR_HEIGHT - height), (width - 2, height), colour)

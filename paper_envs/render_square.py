@@ -3,7 +3,14 @@
 import numpy as np
 from PIL import Image
 
-from paper_envs.drawing import PAPER, RULE, SUGGESTION, Canvas, Point, agent_colour
+from paper_envs.drawing import (
+    PAPER,
+    RULE,
+    SUGGESTION,
+    Canvas,
+    Point,
+    agent_colour,
+)
 from paper_envs.moments import Moment, SquareScene
 from paper_envs.navigation import MOVES
 from paper_envs.render_parts import (
