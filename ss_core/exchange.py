@@ -59,6 +59,17 @@ class Neighbourhood:
         """M: slots per sender."""
         return self.receivers.shape[1]
 
+    def to(self, device: torch.device) -> "Neighbourhood":
+        """The same lists where the decisions are."""
+        return Neighbourhood(
+            receivers=self.receivers.to(device),
+            linked=self.linked.to(device),
+            senders=self.senders.to(device),
+            slots=self.slots.to(device),
+            received=self.received.to(device),
+            present=None if self.present is None else self.present.to(device),
+        )
+
     def at_every_row(self, rows: int) -> Bool[Tensor, "R N M"]:
         """Whether agent i and its m-th neighbour may talk at each of the `rows`."""
         return self.linked.expand(rows, -1, -1) if self.present is None else self.present
@@ -88,7 +99,7 @@ def random_regular(num_agents: int, degree: int, rng: np.random.Generator) -> Ne
 
 def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
     """The lists of a graph of (sender, receiver) pairs; the diagonal is ignored."""
-    n = adjacency.shape[0]
+    n, adjacency = adjacency.shape[0], adjacency.cpu()
     lists = [[j for j in range(n) if j != i and bool(adjacency[i, j])] for i in range(n)]
     width = max(1, *(len(row) for row in lists)) if n > 1 else 1
     receivers = torch.tensor([row + [i] * (width - len(row)) for i, row in enumerate(lists)])
@@ -98,7 +109,7 @@ def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
 
 def from_graphs(adjacency: Bool[Tensor, "R N N"]) -> Neighbourhood:
     """The lists of all who ever meet, and at which rows each pair does."""
-    where = from_graph(adjacency.any(dim=0))
+    where = from_graph(adjacency.any(dim=0)).to(adjacency.device)
     agents = torch.arange(adjacency.shape[1], device=adjacency.device)[:, None]
     return replace(where, present=adjacency[:, agents, where.receivers] & where.linked)
 

@@ -79,10 +79,10 @@ class LearnerConfig:
                 raise ValueError(f"{name}={value}: between {low} and {high}")
         if self.architecture != "independent" and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
-        if self.algorithm == "ps" and self.architecture == "shared":
+        if self.algorithm == "ps" and self.architecture in ("shared", "tilted"):
             raise ValueError(
-                "architecture='shared' has no copies of others' policies, which algorithm='ps' "
-                "shares; use 'independent' or 'multihead'"
+                f"architecture={self.architecture!r} has no copies of others' policies, which "
+                "algorithm='ps' shares; use 'independent' or 'multihead'"
             )
 
 
@@ -119,7 +119,9 @@ class Learner:
     @property
     def no_neighbours(self) -> Int[Tensor, "N 0"]:
         """Nobody to think about."""
-        return torch.zeros((self.spec.num_agents, 0), dtype=torch.long)
+        return torch.zeros(
+            (self.spec.num_agents, 0), dtype=torch.long, device=self.generator.device
+        )
 
     def learning_rates(self, update: int) -> dict[str, float]:
         """Rate of every actor parameter at this update."""

@@ -23,7 +23,7 @@ def init_adam(params: Params, num_agents: int) -> AdamState:
     return AdamState(
         exp_avg={k: torch.zeros_like(w) for k, w in params.items()},
         exp_avg_sq={k: torch.zeros_like(w) for k, w in params.items()},
-        steps=torch.zeros(num_agents),
+        steps=torch.zeros(num_agents, device=next(iter(params.values())).device),
     )
 
 

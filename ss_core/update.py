@@ -144,7 +144,7 @@ def regress(
     """K steps on Eq. 18, E[(V_i(s_t) - Σ γˡ r_i,t+l)²]; returns the last loss."""
     params = critics.params
     rate = lr_decay(learner.config, update) * learner.config.critic_lr
-    loss = torch.zeros(())
+    loss = inputs.new_zeros(())
     for _ in range(learner.config.num_epochs):
         loss = (critics.values(inputs) - targets).square().mean(dim=0).sum()
         grads = torch.autograd.grad(loss, list(params.values()))
@@ -228,4 +228,5 @@ def partners(channel: Channel, rollout: Rollout, update: int) -> Neighbourhood |
     if not channel.exchanges_at(update):
         return None
     met = rollout.neighbours
-    return channel.neighbourhood(update, None if met is None else flatten(met))
+    where = channel.neighbourhood(update, None if met is None else flatten(met))
+    return where.to(rollout.rewards.device)

@@ -32,9 +32,9 @@ def learn(
 
 
 def _summed_rewards(rollout: Rollout, channel: Channel, update: int) -> Float[Tensor, "T E N"]:
-    where = all_to_all(rollout.rewards.shape[-1])
+    where = all_to_all(rollout.rewards.shape[-1]).to(rollout.rewards.device)
     payload = flatten(rollout.rewards).unsqueeze(-1)
-    valid = torch.ones((payload.shape[0], *where.receivers.shape), dtype=torch.bool)
+    valid = where.at_every_row(len(payload))
     told = channel.share_with_suggesters("reward", payload, where, valid, update)
     team = payload.squeeze(-1) + told.sum(dim=(2, 3))
     return team.unflatten(0, rollout.rewards.shape[:2])
@@ -44,14 +44,14 @@ def _summed_alternatives(
     learner: Learner, env: CounterfactualEnv, decisions: Decisions, channel: Channel, update: int
 ) -> Counterfactuals:
     """Every agent tells every other what that one's alternatives would have brought it."""
-    where = all_to_all(learner.spec.num_agents)
+    where = all_to_all(learner.spec.num_agents).to(decisions.rows.device)
     table = env.counterfactual_rewards(where.receivers)
     valid = decisions.valid[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
     told = at_peer_rows(flatten(table.peers), decisions.rows, where.receivers)
     received, received_valid = channel.send_suggestions("reward", told, where, valid, update)
     others = (received * received_valid.unsqueeze(-1)).sum(dim=2)
     own = flatten(table.own).clone()
-    agent = torch.arange(own.shape[1])[None, :].expand_as(decisions.rows)
+    agent = torch.arange(own.shape[1], device=own.device)[None, :].expand_as(decisions.rows)
     at = (decisions.rows[decisions.valid], agent[decisions.valid])
     own[at] += others[decisions.valid]
     return Counterfactuals(

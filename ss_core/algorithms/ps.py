@@ -44,7 +44,7 @@ def _improve_estimates(
     old = None
     for _ in range(config.num_epochs):
         log_probs = joint_log_probs(learner, steps)
-        taken = log_probs.gather(-1, _joint_actions(learner, steps).unsqueeze(-1)).sum(dim=(2, 3))
+        taken = log_probs.gather(-1, _joint_actions(steps).unsqueeze(-1)).sum(dim=(2, 3))
         if old is None or config.old_policy == "literal":
             old = taken.detach()
         surrogate = joint_surrogate(taken - old, advantages, config.objective.clip_eps)
@@ -61,17 +61,18 @@ def _improve_estimates(
 
 def joint_log_probs(learner: Learner, steps: Decisions) -> Float[Tensor, "B N N A"]:
     """log π^ij of agent i for everybody: first itself, then the others in order."""
-    bank, everybody = learner.actors, all_to_all(learner.spec.num_agents)
+    bank, rows = learner.actors, PeerRows(_others(steps))
     assert isinstance(bank, JointActorBank)  # `LearnerConfig` lets no other pass
-    own, others = bank.own_and_suggest(
-        steps.observations, steps.action_mask, PeerRows(everybody.receivers)
-    )
+    own, others = bank.own_and_suggest(steps.observations, steps.action_mask, rows)
     return torch.cat([own.unsqueeze(2), others], dim=2)
 
 
-def _joint_actions(learner: Learner, steps: Decisions) -> Int[Tensor, "B N N"]:
-    others = steps.actions[:, all_to_all(learner.spec.num_agents).receivers]
-    return torch.cat([steps.actions.unsqueeze(2), others], dim=2)
+def _joint_actions(steps: Decisions) -> Int[Tensor, "B N N"]:
+    return torch.cat([steps.actions.unsqueeze(2), steps.actions[:, _others(steps)]], dim=2)
+
+
+def _others(steps: Decisions) -> Int[Tensor, "N M"]:
+    return all_to_all(steps.actions.shape[1]).receivers.to(steps.actions.device)
 
 
 def joint_surrogate(
