@@ -67,18 +67,19 @@ def _published(task: str) -> LearnerConfig:
 
 def _tuned(task: str) -> LearnerConfig:
     common = LearnerConfig(
-        architecture="multihead",
-        hidden=(64, 64),
+        architecture="tilted",
+        hidden=(32, 32),
         critic_hidden=(64, 64),
+        critic_sees_time=True,
         zero_logits=True,
         num_envs=16,
-        actor_lr=3e-3,
+        actor_lr=2e-3,
+        suggestion_lr=1e-2,
         critic_lr=3e-3,
-        final_lr_fraction=0.0,
         advantage_scale="per_agent",
-        critic_sees_time=True,
-        objective=REGIMES["norm"],
-        kappa="ema",
+        suggestion_baseline=True,
+        objective=replace(REGIMES["norm"], rho_follow=4.0),
+        kappa="max",
     )
     if task == "predation":
         return replace(common, gae_lambda=0.0)

@@ -20,9 +20,11 @@ from ss_core.stacks import (
     init_stack,
     layers_under,
     masked_log_softmax,
+    through_heads,
 )
+from ss_core.tilted import TiltedBank, init_tilted
 
-Architecture = Literal["independent", "multihead", "shared"]
+Architecture = Literal["independent", "multihead", "shared", "tilted"]
 
 
 class ActorBank(Protocol):
@@ -166,14 +168,7 @@ class MultiheadBank:
     def _logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
         trunk = {k: w for k, w in self.params.items() if not k.startswith("head")}
         x = torch.relu(forward_stack(trunk, observations.transpose(0, 1)))
-        rows = torch.arange(len(receivers), device=receivers.device)[:, None]
-        flat = (rows * self.num_agents + receivers).flatten()
-        heads = self.params["head_w"].flatten(0, 1).index_select(0, flat)
-        biases = self.params["head_b"].flatten(0, 1).index_select(0, flat)
-        side_by_side = heads.unflatten(0, receivers.shape).transpose(1, 2).flatten(2)  # N, H, M*A
-        bias = biases.unflatten(0, receivers.shape).transpose(1, 2).flatten(2)
-        logits = torch.baddbmm(bias, x, side_by_side).unflatten(-1, (receivers.shape[1], -1))
-        return logits.transpose(0, 1)
+        return through_heads(x, self.params["head_w"], self.params["head_b"], receivers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +216,7 @@ def one_agent(bank: ActorBank, agent: int) -> ActorBank:
     rows = {k: w.detach()[agent : agent + 1].requires_grad_() for k, w in bank.params.items()}
     if isinstance(bank, (IndependentBank, MultiheadBank)):
         return replace(bank, params=rows, agent=agent)
-    assert isinstance(bank, (ConditionedBank, CandidateBank))
+    assert isinstance(bank, (ConditionedBank, TiltedBank, CandidateBank))
     return replace(bank, params=rows)
 
 
@@ -269,6 +264,8 @@ def build_actors(
         params = init_stack((n,), (o, *hidden), generator)
         head = init_stack((n, n), (hidden[-1], a), generator, zero_last=zero_logits)
         return MultiheadBank(params | {"head_w": head["w0"], "head_b": head["b0"]}, n)
+    if architecture == "tilted":
+        return TiltedBank(init_tilted(n, (o, *hidden, a), told, generator, zero_logits), n)
     if spec.candidate_size:
         own = init_candidates("own_", n, (spec.candidate_size, *hidden, 1), generator)
         suggest = init_candidates("suggest_", n, (spec.public_size, *told, 1), generator)

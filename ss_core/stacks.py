@@ -52,6 +52,22 @@ def forward_stack(
     return x
 
 
+def through_heads(
+    x: Float[Tensor, "S B H"],
+    heads: Float[Tensor, "S N H A"],
+    biases: Float[Tensor, "S N 1 A"],
+    receivers: Int[Tensor, "S M"],
+) -> Float[Tensor, "B S M A"]:
+    """Each trunk's heads for its receivers, side by side in one product."""
+    rows = torch.arange(len(receivers), device=receivers.device)[:, None]
+    flat = (rows * heads.shape[1] + receivers).flatten()
+    chosen = heads.flatten(0, 1).index_select(0, flat).unflatten(0, receivers.shape)
+    bias = biases.flatten(0, 1).index_select(0, flat).unflatten(0, receivers.shape)
+    side_by_side = chosen.transpose(1, 2).flatten(2)  # S, H, M*A
+    logits = torch.baddbmm(bias.transpose(1, 2).flatten(2), x, side_by_side)
+    return logits.unflatten(-1, (receivers.shape[1], -1)).transpose(0, 1)
+
+
 def layers_under(prefix: str, params: Params) -> Params:
     """The layers `w0, b0, …` that carry a prefix in a larger dict of parameters."""
     names = {k: k.removeprefix(prefix) for k in params if k.startswith(prefix)}

@@ -10,14 +10,15 @@ from ss_core.learner import Learner, LearnerConfig, build_learner
 from ss_core.networks import ActorBank, Architecture, build_actors
 from ss_core.rollout import Decisions, sample_actions
 
-# (architecture, candidate features): all four banks
+# (architecture, candidate features): all five banks
 BANKS: tuple[tuple[Architecture, int], ...] = (
     ("independent", 0),
     ("multihead", 0),
     ("shared", 0),
+    ("tilted", 0),
     ("shared", 4),
 )
-BANK_IDS = ("independent", "multihead", "conditioned", "candidates")
+BANK_IDS = ("independent", "multihead", "conditioned", "tilted", "candidates")
 
 
 def sizes(agents: int = 4, actions: int = 3, features: int = 0) -> EnvSpec:
