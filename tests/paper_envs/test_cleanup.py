@@ -154,6 +154,11 @@ def test_waste_fails_to_appear_only_if_every_clean_cell_declines(clean, chance) 
     assert (abs(where - new.sum() / clean) < 4 * np.sqrt(new.sum())).all()
 
 
+def test_constants_are_the_published_ones() -> None:
+    assert (CLEANUP.most_apples, CLEANUP.depletion, CLEANUP.waste_chance) == (0.05, 0.4, 0.5)
+    assert (CLEANUP.beam_length, CLEANUP.horizon, len(CLEANUP.actions)) == (5, 100, 8)
+
+
 def test_episodes_begin_with_waste_on_its_cells_no_apples_and_agents_on_distinct_spawn_cells() -> (
     None
 ):
