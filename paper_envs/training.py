@@ -29,6 +29,7 @@ from ss_core.traces import TraceWriter
 from ss_core.train import Training, train
 from ss_core.workers import Report, Stop
 
+EVALUATION_COPIES = 32
 HELD_OUT = 2**31  # stream of evaluation seeds below a run's seed; updates count from 0
 
 
@@ -153,6 +154,8 @@ def _held_out(learner: Learner, env: VectorEnv, config: TrainingConfig, episodes
 
 def _save_result(training: Training, config: TrainingConfig, folder: Path) -> None:
     env, count = training.env, config.evaluation_episodes
+    if not config.is_user_env:  # copies cost nothing
+        env = build_env(config, max(config.learner.num_envs, min(count, EVALUATION_COPIES)))
     untrained = build_learner(config.learner, env.spec, config.seed, config.device)
     played = {
         "before": _held_out(untrained, env, config, count),

@@ -21,6 +21,13 @@ from ss_core.user_envs import load_user_env, make_user_env, probe_user_env, sour
 
 DEFAULT_UPDATES = 200
 MAX_COUNT = 10**6
+FLAGS = {  # settings that follow from the request, and how to ask for others
+    "env": "name the environment as the command's argument",
+    "env_sha256": "follows from the environment's code",
+    "num_agents": "use --agents, or --env-arg where the environment is your own",
+    "options": "use --env-arg",
+    "learner.algorithm": "use --algorithm",
+}
 SHORTHANDS = {"updates": "learner.num_updates", "episodes_per_update": "learner.num_envs"}
 
 
@@ -74,13 +81,14 @@ def resolve(
             that does not hold together.
     """
     values = dict(overrides)
+    _refuse_fixed(values)
     asked = _Asked(
         env=env,
         arguments=arguments,
         preset=_known_preset(values.pop("preset", "tuned")),
         algorithm=_known_algorithm(values.pop("algorithm", "ss")),
-        agents=values.pop("agents", None),
-        horizon=values.pop("horizon", None),
+        agents=_count(values, "agents"),
+        horizon=_count(values, "horizon"),
     )
     config, about = _of_user(asked) if ":" in env else _of_task(asked)
     return replace_paths(config, {full_name(k): v for k, v in values.items()}), about
@@ -91,15 +99,31 @@ def full_name(key: str) -> str:
     return SHORTHANDS.get(key, key)
 
 
-def _known_preset(name: str) -> PresetName:
+def _refuse_fixed(values: Mapping[str, Any]) -> None:
+    for key in values:
+        section = key.partition(".")[0]
+        flag = FLAGS.get(key, FLAGS.get(section))
+        if flag is not None:
+            raise ConfigError(f"--set {key}: {flag}")
+
+
+def _count(values: dict[str, Any], name: str) -> int | None:
+    """A number of things, taken out of `values`."""
+    value = values.pop(name, None)
+    if value is not None and (type(value) is not int or not 1 <= value <= MAX_COUNT):
+        raise ConfigError(f"{name}={value!r}: an integer from 1 to {MAX_COUNT}")
+    return value
+
+
+def _known_preset(name: object) -> PresetName:
     if name not in ("paper", "tuned"):
         raise ConfigError(f"preset={name!r}: choose tuned or paper")
     return cast(PresetName, name)
 
 
-def _known_algorithm(name: str) -> AlgorithmName:
-    if name not in ALGORITHMS:
-        near = difflib.get_close_matches(name, ALGORITHMS, n=1)
+def _known_algorithm(name: object) -> AlgorithmName:
+    if str(name) not in ALGORITHMS:
+        near = difflib.get_close_matches(str(name), ALGORITHMS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ConfigError(f"no algorithm {name!r}: {hint}Known: {', '.join(ALGORITHMS)}")
     return cast(AlgorithmName, name)

@@ -74,7 +74,7 @@ def training_folders(run: Path) -> list[Path]:
     if not found:
         raise InputError(
             f"{run}: holds no trained learner (no {LEARNER_FILE}); give a run directory of "
-            "`ss train` or a run folder of `ss bench`"
+            "`ss train`, or a run folder of `ss bench` whose policies were kept: the first seed's"
         )
     return found
 
@@ -85,12 +85,14 @@ def load_learner(
     """The learner as its newest checkpoint has it.
 
     Raises:
-        InputError: nothing was committed yet.
+        InputError: there is no checkpoint.
         CorruptError: no checkpoint is whole, or it does not fit the environment.
     """
     checkpoint = load_latest(folder)
     if checkpoint is None:
-        raise InputError(f"{folder}: no checkpoint was written yet; train for longer")
+        raise InputError(
+            f"{folder}: holds no checkpoint: none was written yet, or the policies were not kept"
+        )
     learner = build_learner(saved.config, spec, saved.seed, device)
     try:
         restore_learner(learner, dict(checkpoint.tensors))

@@ -73,8 +73,15 @@ class Game(ParallelEnv):
 def make(fault=""):
     return "no game" if fault == "type" else Game(fault)
 
-def late(fault=""):
-    return make(fault)
+class Tiring(Game):
+    """Pays NaN in every episode after the fourth: those that are looked at first go well."""
+
+    episodes = 0
+
+    def reset(self, seed=None, options=None):
+        Tiring.episodes += 1
+        self._fault = "reward" if Tiring.episodes > 4 else ""
+        return super().reset(seed, options)
 '''
 
 
@@ -186,6 +193,9 @@ def test_a_game_that_does_not_hold_together_is_one_line_and_exit_3(
         (["navigation", "--horizon", "9"], "navigation always takes 100 steps"),
         (["navigation", "--env-arg", "size=9"], "navigation does not take it"),
         (["navigation", "--set", "learner.gama=1"], "did you mean 'gamma'"),
+        (["navigation", "--set", "num_agents=4"], "--set num_agents: use --agents"),
+        (["navigation", "--set", "learner.algorithm=vs"], "use --algorithm"),
+        (["navigation", "--set", 'agents="two"'], "agents='two': an integer from 1"),
         (["navigation", "--set", "evaluations=0"], "evaluations=0: between 1 and"),
         (["navigation", "--device", "tpu"], "device='tpu': cpu, cuda or cuda:N"),
         (["navigation", "--resume", "nowhere"], "holds no run"),
@@ -287,6 +297,17 @@ def test_changed_code_is_another_run(tmp_path: Path) -> None:
     (tmp_path / "game.py").write_text(GAME + "# changed\n")
     refused = train("game:make", *SMALL, "--resume", first, folder=tmp_path, expected=3)
     assert "the code of game:make has changed since that run began" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_fault_that_shows_while_training_is_the_same_one_line(tmp_path: Path) -> None:
+    (tmp_path / "game.py").write_text(GAME)
+    arguments = ("game:Tiring", *SMALL, "--episodes-per-update", "1")
+    failed = train(*arguments, "--updates", "9", folder=tmp_path, expected=3)
+    (line,) = [line for line in failed.stderr.splitlines() if line.startswith("SS-")]
+    assert line.startswith("SS-E310: game_v0, step 3: reward of 'b' is nan; it must be finite")
+    (run_dir,) = (tmp_path / "runs").iterdir()
+    assert json.loads((run_dir / "manifest.json").read_text())["ss"]["status"] == "failed"
 
 
 @pytest.mark.slow

@@ -133,4 +133,4 @@ def test_a_run_without_a_checkpoint_says_so(
     saved = SavedLearner(task="predation", num_agents=3, config=LearnerConfig(), seed=0)
     write_learner_file(tmp_path, saved)
     assert run(ss, "ss", ["watch", "predation", "--run", str(tmp_path), "--quiet"]) == 3
-    assert "no checkpoint was written yet" in capsys.readouterr().err
+    assert "holds no checkpoint" in capsys.readouterr().err
