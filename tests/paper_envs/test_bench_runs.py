@@ -18,6 +18,7 @@ from paper_envs.bench.curves import (
     told_by,
     window_means,
 )
+from paper_envs.bench.plan import ALGORITHMS
 from paper_envs.bench.results import Cell, RunResult, read_result
 from paper_envs.bench.runs import RunOrder, evaluation_seed, train_run
 from ss_core.checkpoint import load_latest
@@ -164,6 +165,18 @@ def test_what_is_not_exchanged_or_not_told_is_not_there(tmp_path: Path) -> None:
     result = run(small_order(tmp_path / "b", navigation, updates=2))
     assert result.cooperators is None
     assert set(result.curve) == {"update", "episode", "averaged_return"}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_returns_are_what_the_task_pays_whatever_the_algorithm_learns_from(
+    tmp_path: Path, algorithm: str
+) -> None:
+    curve = run(small_order(tmp_path, replace(SMALL, algorithm=algorithm), updates=3)).curve
+    every, some, none, paid = (
+        np.array(curve[name], dtype=float)
+        for name in ("rate_all", "rate_mixed", "rate_none", "averaged_return")
+    )
+    assert paid == pytest.approx(-every - 2 * some - 3 * none)
 
 
 def test_conditions_that_share_a_seed_are_evaluated_on_the_same_episodes(tmp_path: Path) -> None:
