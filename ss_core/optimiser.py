@@ -17,6 +17,15 @@ class AdamState:
     exp_avg_sq: Params
     steps: Tensor  # [N]
 
+    def of_agent(self, agent: int) -> "AdamState":
+        """One agent's row of everything, in the same memory."""
+        here = slice(agent, agent + 1)
+        return AdamState(
+            exp_avg={k: w[here] for k, w in self.exp_avg.items()},
+            exp_avg_sq={k: w[here] for k, w in self.exp_avg_sq.items()},
+            steps=self.steps[here],
+        )
+
 
 def init_adam(params: Params, num_agents: int) -> AdamState:
     """Zero moments."""
@@ -33,30 +42,26 @@ def adam_step(
     state: AdamState,
     *,
     lr: dict[str, float],
-    agent: int | None = None,
     max_grad_norm: float = 0.0,
 ) -> None:
-    """One step of Adam, in place, for all agents or for one; `lr` by parameter name.
-
-    With `agent`, `grads` are that agent's alone: one row each.
+    """One step of Adam, in place, of the agents whose rows these are; `lr` by parameter name.
 
     `max_grad_norm` > 0 clips the gradient of each agent by its own norm, never by others'.
     """
     if max_grad_norm > 0.0:
         grads = clip_by_agent(grads, max_grad_norm)
-    rows = slice(None) if agent is None else slice(agent, agent + 1)
-    state.steps[rows] += 1
+    state.steps.add_(1)
     for rate in sorted(set(lr.values())):
         names = [k for k in params if lr[k] == rate]
         if rate == 0.0 or not names:
             continue
-        step = state.steps[rows].max().clone() - 1
+        step = state.steps.max() - 1
         with torch.no_grad():
             adam(
-                [params[k][rows] for k in names],
+                [params[k] for k in names],
                 [grads[k].contiguous() for k in names],  # the kernel ignores strides
-                [state.exp_avg[k][rows] for k in names],
-                [state.exp_avg_sq[k][rows] for k in names],
+                [state.exp_avg[k] for k in names],
+                [state.exp_avg_sq[k] for k in names],
                 [],
                 [step.clone() for _ in names],
                 fused=True,

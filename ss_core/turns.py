@@ -25,7 +25,7 @@ from ss_core.conversation import (
 from ss_core.judgement import Judgement
 from ss_core.learner import Learner
 from ss_core.networks import ActorBank, JointActorBank, one_agent
-from ss_core.optimiser import adam_step
+from ss_core.optimiser import AdamState, adam_step
 from ss_core.rollout import Decisions
 from ss_core.suggestions import (
     ObjectiveWeights,
@@ -45,6 +45,7 @@ class _Seat:
 
     here: slice  # of the axis of agents
     bank: ActorBank  # of this agent alone, in the memory of everybody's
+    adam: AdamState  # likewise
     observations: Float[Tensor, "B 1 O"]
     masks: tuple[Bool[Tensor, "B 1 A"] | None, Bool[Tensor, "B N A"] | None]  # own, everybody's
     rows: PeerRows
@@ -103,6 +104,7 @@ def _take_seats(
             _Seat(
                 here=here,
                 bank=one_agent(learner.actors, agent),
+                adam=learner.actor_adam.of_agent(agent),
                 observations=decisions.observations[:, here],
                 masks=(None if mask is None else mask[:, here], mask),
                 rows=PeerRows(
@@ -152,14 +154,13 @@ def _step(
     rows = seat.bank.params
     grads = torch.autograd.grad(-gain.sum(), list(rows.values()), allow_unused=True)
     adam_step(
-        learner.actors.params,
+        rows,
         {
             k: torch.zeros_like(w) if g is None else g
             for (k, w), g in zip(rows.items(), grads, strict=True)
         },
-        learner.actor_adam,
+        seat.adam,
         lr=learner.learning_rates(update),
-        agent=here.start,
         max_grad_norm=learner.config.max_grad_norm,
     )
 

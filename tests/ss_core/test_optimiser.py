@@ -48,7 +48,8 @@ def rows(params: dict[str, Tensor], agent: int) -> dict[str, Tensor]:
 def test_stepping_one_agent_touches_its_rows_alone() -> None:
     params, before = drawn(0), drawn(0)
     state = init_adam(params, 3)
-    adam_step(params, rows(drawn(1), 1), state, lr=dict.fromkeys(params, 0.1), agent=1)
+    one = state.of_agent(1)
+    adam_step(rows(params, 1), rows(drawn(1), 1), one, lr=dict.fromkeys(params, 0.1))
     for tensors, untouched in (
         (params, before),
         (state.exp_avg, {k: torch.zeros_like(w) for k, w in before.items()}),
@@ -67,11 +68,10 @@ def test_agents_in_turn_make_the_step_of_all() -> None:
         adam_step(together, drawn(seed), one, lr=dict.fromkeys(together, 0.1), max_grad_norm=0.5)
         for agent in range(3):
             adam_step(
-                in_turn,
+                rows(in_turn, agent),
                 rows(drawn(seed), agent),
-                other,
+                other.of_agent(agent),
                 lr=dict.fromkeys(in_turn, 0.1),
-                agent=agent,
                 max_grad_norm=0.5,
             )
     assert all(torch.equal(together[k], in_turn[k]) for k in together)
