@@ -9,6 +9,7 @@ import difflib
 import importlib
 import inspect
 import os
+import pkgutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -165,11 +166,22 @@ def _module(target: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"{target}: {error}; install it, or run this where {name.partition('.')[0]}.py lies"
-        ) from error
+        raise InputError(f"{target}: {error}; {_remedy(name, error.name or name)}") from error
     except Exception as error:  # other people's code may raise anything
         raise InputError(f"{target}: importing {name} raised {_words(error)}") from error
+
+
+def _remedy(name: str, missing: str) -> str:
+    """What helps where importing module `name` found `missing` missing."""
+    package, _, last = missing.rpartition(".")
+    if not f"{name}.".startswith(f"{missing}."):
+        return f"{name} needs it: install it"
+    if not package:
+        return f"install it, or run this where {missing}.py lies"
+    paths = getattr(importlib.import_module(package), "__path__", [])
+    inside = [found.name for found in pkgutil.iter_modules(paths)]
+    near = difflib.get_close_matches(last, inside, n=1)
+    return f"did you mean {package}.{near[0]}?" if near else f"{package} is there, but not that"
 
 
 def _words(error: Exception) -> str:

@@ -99,6 +99,9 @@ def test_an_endless_game_is_cut() -> None:
         ("a b:make", "expected MODULE:FUNCTION"),
         (f"{MODULE}:make()", "expected MODULE:FUNCTION"),
         ("no_such_game:make", "No module named 'no_such_game'; install it, or run this where"),
+        ("mpe2.simple_spread_v2:env", "did you mean mpe2.simple_spread_v3"),
+        ("mpe2.sokoban:env", "mpe2 is there, but not that"),
+        (f"{MODULE}.deeper:make", "a_game_of_mine is there, but not that"),
         (f"{MODULE}:mke", "has no function 'mke'; did you mean 'make'"),
         (f"{MODULE}:nothing", "has no function 'nothing'"),
         (f"{MODULE}:number", "returned a int, not a pettingzoo ParallelEnv"),
@@ -118,6 +121,12 @@ def test_an_argument_that_the_function_does_not_take_is_refused() -> None:
 def test_a_module_that_fails_is_named(module: Path) -> None:
     module.write_text("import numpy\nraise ValueError('no\\nlicence')\n")
     with pytest.raises(InputError, match="importing a_game_of_mine raised ValueError: no licence;"):
+        load_user_env(f"{MODULE}:make", {})
+
+
+def test_what_a_module_lacks_is_named(module: Path) -> None:
+    module.write_text("import an_engine_that_is_not_there\n")
+    with pytest.raises(InputError, match="'an_engine_that_is_not_there'; a_game_of_mine needs it"):
         load_user_env(f"{MODULE}:make", {})
 
 
