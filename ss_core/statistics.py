@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # (..., sample) -> (...)
-Strata = Sequence[Float[np.ndarray, " run"]]  # one sample per task; lengths may differ
+Strata = Sequence[Float[np.ndarray, " _"]]  # one sample per task; lengths may differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +187,7 @@ def gini(values: Float[np.ndarray, " sample"]) -> float:
 
 def _redrawn(
     strata: Strata, resamples: int, rng: np.random.Generator
-) -> list[Float[np.ndarray, "resample run"]]:
+) -> list[Float[np.ndarray, "{resamples} _"]]:
     """Each stratum drawn anew, with replacement, `resamples` times."""
     return [runs[rng.integers(runs.size, size=(resamples, runs.size))] for runs in strata]
 

@@ -63,7 +63,10 @@ def _overall(wording: Wording, suite: Suite, pairs: Sequence[tuple[str, str]]) -
         parts.append(overall_part(label, suite, first, second, above(0.0)))
         beside += [
             difference_part(
-                f"{task}: {label}", suite.runs(task, first), suite.runs(task, second), above(0.0)
+                task if len(pairs) == 1 else f"{task}: {label}",
+                suite.runs(task, first),
+                suite.runs(task, second),
+                above(0.0),
             )
             for task in suite.tasks
         ]

@@ -4,7 +4,7 @@ Intervals are 95 % percentile bootstrap intervals over seeds. Each starts from t
 so it does not matter in which order, or beside what else, they are asked for.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import get_args
@@ -17,6 +17,7 @@ from paper_envs.tasks import TASKS
 from ss_core.errors import InputError
 from ss_core.statistics import (
     Interval,
+    Strata,
     bootstrap_interval,
     difference_interval,
     interquartile_mean,
@@ -123,14 +124,14 @@ def interval_of(values: Float[np.ndarray, " run"]) -> Interval | None:
     )
 
 
-def pooled_interval(strata: Sequence[Float[np.ndarray, " run"]]) -> Interval:
+def pooled_interval(strata: Strata) -> Interval:
     """Interquartile mean of the runs of several tasks, drawn anew within each task."""
     return strata_interval(strata, interquartile_mean, level=LEVEL, resamples=RESAMPLES, rng=_rng())
 
 
 def difference(
-    first: Sequence[Float[np.ndarray, " run"]],
-    second: Sequence[Float[np.ndarray, " run"]],
+    first: Strata,
+    second: Strata,
     *,
     level: float = LEVEL,
 ) -> Interval:
@@ -140,7 +141,7 @@ def difference(
     )
 
 
-def improvement(first: Float[np.ndarray, " run"], second: Float[np.ndarray, " run"]) -> Interval:
+def improvement(first: Float[np.ndarray, " run"], second: Float[np.ndarray, " rival"]) -> Interval:
     """Chance that a run of `first` ends higher than one of `second`; a tie counts half."""
     return probability_of_improvement(
         [first], [second], level=LEVEL, resamples=RESAMPLES, rng=_rng()

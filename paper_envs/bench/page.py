@@ -6,6 +6,7 @@ forbids everything else. Every word from outside this module is escaped.
 
 import base64
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from importlib.resources import files
 from paper_envs.bench.panels import Figure
 from paper_envs.bench.verdicts import Claim, Outcome
 
+INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
+NO_BREAK = "\N{NO-BREAK SPACE}"
 MAX_BYTES = 8_000_000
 OUTCOMES: dict[Outcome, tuple[str, str]] = {  # class of the style sheet, mark
     "holds": ("holds", "✓"),
@@ -185,7 +188,13 @@ def _claims(claims: Iterable[Claim]) -> list[str]:
 def _lines(parts: str, kind: str = "figure") -> str:
     """Parts that semicolons separate, each on a line of its own."""
     lines = [part for part in parts.split("; ") if part]
-    return "".join(f'<div class="{kind}">{escape(line)}</div>' for line in lines)
+    return "".join(f'<div class="{kind}">{_typeset(line)}</div>' for line in lines)
+
+
+def _typeset(text: str) -> str:
+    """Escaped, with true minus signs, and estimate and interval on one line."""
+    unbroken = INTERVAL.sub(lambda found: found[0].replace(" ", NO_BREAK).replace("-", "−"), text)
+    return escape(unbroken)
 
 
 def _records(records: Sequence[Mapping[str, str]], caption: str) -> list[str]:
@@ -195,7 +204,7 @@ def _records(records: Sequence[Mapping[str, str]], caption: str) -> list[str]:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = [
         f'<tr><th scope="row">{escape(record[names[0]])}</th>'
-        + "".join(f'<td class="number">{escape(record[name])}</td>' for name in names[1:])
+        + "".join(f'<td class="number">{_typeset(record[name])}</td>' for name in names[1:])
         + "</tr>"
         for record in records
     ]
@@ -211,7 +220,8 @@ def _figure(figure: Figure, *, vector: bool) -> str:
     kind, data = ("svg+xml", figure.svg) if vector else ("png", figure.png)
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     return (
-        f'<figure id="{escape(figure.name)}"><img src="{source}" alt="{escape(figure.alt)}">'
+        f'<figure id="{escape(figure.name)}"><div class="scroll" tabindex="0">'
+        f'<img src="{source}" alt="{escape(figure.alt)}"></div>'
         f"<figcaption><b>{escape(figure.title)}.</b> {escape(figure.caption)}</figcaption></figure>"
     )
 

@@ -60,7 +60,7 @@ class Style:
 
     title: str
     colour: str
-    dashes: str | tuple[float, tuple[float, ...]] = "-"
+    dashes: str | tuple[int, tuple[int | float, ...]] = "-"
     marker: str = "o"
     width: float = 1.6
 
@@ -175,9 +175,7 @@ def draw_curves(axis: "Axes", series: Sequence[Series], column: str) -> None:
 
 def draw_points(
     axis: "Axes",
-    samples: Sequence[tuple[Style, Float[np.ndarray, " run"]]],
-    *,
-    names: Sequence[str] | None = None,
+    samples: Sequence[tuple[Style, Float[np.ndarray, " _"]]],
 ) -> None:
     """One row per sample, first on top: seeds as small dots, then the mean and its interval."""
     for row, (style, values) in enumerate(samples):
@@ -186,14 +184,13 @@ def draw_points(
             continue
         axis.scatter(values, np.full(values.size, row + 0.24), s=9, color=style.colour, alpha=0.45)
         draw_interval(axis, row, interval, style)
-    titles = [style.title for style, _ in samples] if names is None else list(names)
-    axis.set_yticks(range(len(samples)), titles)
+    axis.set_yticks(range(len(samples)), [style.title for style, _ in samples])
     axis.set_ylim(len(samples) - 0.4, -0.6)
     axis.locator_params(axis="x", nbins=5)
     axis.grid(visible=False, axis="y")
 
 
-def draw_interval(axis: "Axes", row: float, interval: Interval, style: Style) -> None:
+def draw_interval(axis: "Axes", row: int, interval: Interval, style: Style) -> None:
     """An estimate and its interval, lying."""
     axis.plot(
         [interval.low, interval.high], [row, row], color=style.colour, linewidth=2.2, zorder=2

@@ -58,7 +58,7 @@ class Part:
 def shown(interval: Interval) -> str:
     """`-1.02 [-1.10, -1.00]`: as many decimals as the interval can tell apart, from 2 to 4."""
     width = interval.high - interval.low
-    decimals = 2 if width >= 0.1 else 3 if width >= 0.01 or width == 0 else 4
+    decimals = 2 if width >= 0.05 else 3 if width >= 0.005 or width == 0 else 4
     estimate, low, high = (
         round(value, decimals) + 0.0 for value in (interval.estimate, interval.low, interval.high)
     )  # + 0.0 turns -0.0 into 0.0
@@ -157,7 +157,7 @@ def overall_part(
 
 def _normalised_pairs(
     suite: Suite, first: str, second: str, metric: Metric
-) -> Mapping[str, tuple[Float[np.ndarray, " run"], Float[np.ndarray, " run"]]]:
+) -> Mapping[str, tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]]:
     pairs = {}
     for task in suite.tasks:
         ours, theirs = (sample(suite.runs(task, name), metric) for name in (first, second))
@@ -263,7 +263,8 @@ def _note(parts: Sequence[Part], beside: Sequence[Part], idle_tasks: Sequence[st
     notes = []
     absent = [part.label for part in (*parts, *beside) if part.interval is None]
     if absent:
-        notes.append(f"not run: {', '.join(absent)}")
+        places = dict.fromkeys(label.partition(":")[0] for label in absent)
+        notes.append(f"not run: {', '.join(places)}")
     if min(part.num_runs for part in present) < MIN_RUNS:
         notes.append(f"fewer than {MIN_RUNS} seeds decide nothing")
     if idle_tasks:

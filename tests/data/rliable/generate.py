@@ -11,7 +11,11 @@ import json
 import numpy as np
 from rliable import library, metrics
 
-SHAPES = {"five_seeds_four_tasks": (5, 4), "five_seeds_one_task": (5, 1), "ten_seeds_three_tasks": (10, 3)}
+SHAPES = {
+    "five_seeds_four_tasks": (5, 4),
+    "five_seeds_one_task": (5, 1),
+    "ten_seeds_three_tasks": (10, 3),
+}
 RESAMPLES = 4000  # every one calls the Mann-Whitney test once a task
 
 
@@ -40,7 +44,7 @@ def compared(first: np.ndarray, second: np.ndarray) -> dict[str, object]:
 
 
 def main() -> None:
-    """Every shape with scores from one generator; the second scores overlap the first and tie once."""
+    """Every shape with scores from one generator; the second overlap the first and tie once."""
     np.random.seed(0)  # noqa: NPY002 - rliable draws from the global generator
     rng = np.random.default_rng(1)
     cases = {}
