@@ -5,6 +5,8 @@ The task of Zhang et al. (2018) on the paper's board (Section 5.1). Rules are pu
 Axes: `E` environment, `N` agent; the last axis of a place is (row, column).
 """
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -14,6 +16,8 @@ from ss_core.env import EnvSpec, Step
 SIZE = 5
 HORIZON = 100
 COLLISION_PENALTY = 1.0
+Encoding = Literal["places", "relative"]
+
 MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # stay, up, down, left, right
 
 
@@ -29,22 +33,40 @@ def collides(places: Int[Tensor, "E N 2"]) -> Bool[Tensor, "E N"]:
     return (cell[:, :, None] == cell[:, None, :]).sum(dim=2) > 1
 
 
-def payoffs(
-    places: Int[Tensor, "E N 2"], landmarks: Int[Tensor, "E N 2"]
-) -> Float[Tensor, "E N"]:
+def payoffs(places: Int[Tensor, "E N 2"], landmarks: Int[Tensor, "E N 2"]) -> Float[Tensor, "E N"]:
     """Minus the steps to one's own landmark, minus 1 for whoever shares a cell."""
     steps = (places - landmarks).abs().sum(dim=2).to(torch.float32)
     return -steps - COLLISION_PENALTY * collides(places).to(torch.float32)
 
 
 def observed(
-    places: Int[Tensor, "E N 2"], landmarks: Int[Tensor, "E N 2"]
+    places: Int[Tensor, "E N 2"], landmarks: Int[Tensor, "E N 2"], encoding: Encoding
 ) -> Float[Tensor, "E N O"]:
-    """Everybody sees all agents' and all landmarks' places, within [0, 1], and who it is itself."""
+    """Everybody sees all agents' and all landmarks' places.
+
+    `places` gives them within [0, 1], and who one is oneself. `relative` gives the way to one's own
+    landmark and its direction, the others as seen from oneself (i + 1, i + 2, … round the table)
+    with their ways to go, and one's own place: the same knowledge, easier to act upon.
+    """
     e, n, _ = places.shape
+    if encoding == "relative":
+        return _relative(places, landmarks)
     board = torch.cat([places, landmarks], dim=1).flatten(1).to(torch.float32) / (SIZE - 1)
     own_index = torch.eye(n, device=places.device).expand(e, n, n)
     return torch.cat([board[:, None].expand(e, n, -1), own_index], dim=2)
+
+
+def _relative(
+    places: Int[Tensor, "E N 2"], landmarks: Int[Tensor, "E N 2"]
+) -> Float[Tensor, "E N O"]:
+    n = places.shape[1]
+    agents = torch.arange(n, device=places.device)
+    others = (agents[:, None] + agents[None, 1:]) % n
+    ways = landmarks - places
+    apart = places[:, others] - places[:, :, None]
+    theirs = torch.cat([apart, ways[:, others]], dim=3).flatten(2)
+    numbers = torch.cat([ways, theirs, places], dim=2).to(torch.float32) / (SIZE - 1)
+    return torch.cat([numbers, ways.sign().to(torch.float32)], dim=2)
 
 
 class NavigationEnv:
@@ -56,12 +78,20 @@ class NavigationEnv:
     i with i - 1 and i + 1. Termination: after 100 steps, a true end.
     """
 
-    def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        num_envs: int,
+        *,
+        num_agents: int = 3,
+        device: str = "cpu",
+        encoding: Encoding = "relative",
+    ) -> None:
+        self._encoding: Encoding = encoding
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=num_agents,
             num_actions=len(MOVES),
-            observation_size=5 * num_agents,
+            observation_size=5 * num_agents if encoding == "places" else 4 * num_agents + 2,
             horizon=HORIZON,
             agent_names=tuple(f"agent_{i}" for i in range(num_agents)),
         )
@@ -77,7 +107,7 @@ class NavigationEnv:
         """Draw places and landmarks anew; the same seed gives the same episodes."""
         self._generator.manual_seed(seed)
         self._restart()
-        seen = observed(self.places, self.landmarks)
+        seen = observed(self.places, self.landmarks, self._encoding)
         return self._step(seen, torch.zeros(seen.shape[:2], device=seen.device), seen, ended=False)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
@@ -86,10 +116,10 @@ class NavigationEnv:
         rewards = payoffs(self.places, self.landmarks)
         self._t += 1
         ended = self._t == HORIZON
-        seen = after = observed(self.places, self.landmarks)
+        seen = after = observed(self.places, self.landmarks, self._encoding)
         if ended:
             self._restart()
-            seen = observed(self.places, self.landmarks)
+            seen = observed(self.places, self.landmarks, self._encoding)
         return self._step(seen, rewards, after, ended=ended)
 
     def _restart(self) -> None:

@@ -39,9 +39,9 @@ def learner_config(
 
 
 def env_options(task: str, preset: PresetName) -> Mapping[str, str]:
-    """Further arguments of the environment: Predation shows the paper's raw state under `paper`."""
-    raw = preset == "paper" and task == "predation"
-    return MappingProxyType({"encoding": "state"} if raw else {})
+    """Further arguments of the environment: under `paper` the state is shown as published."""
+    published = {"predation": {"encoding": "state"}, "navigation": {"encoding": "places"}}
+    return MappingProxyType(published.get(task, {}) if preset == "paper" else {})
 
 
 def _published(task: str) -> LearnerConfig:

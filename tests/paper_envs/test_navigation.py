@@ -32,9 +32,16 @@ def test_agents_that_swap_cells_do_not_collide() -> None:
 
 
 def test_everybody_sees_the_board_and_who_it_is() -> None:
-    seen = observed(places((0, 4), (2, 0)), places((4, 4), (1, 0)))
+    seen = observed(places((0, 4), (2, 0)), places((4, 4), (1, 0)), "places")
     board = [0, 1, 0.5, 0, 1, 1, 0.25, 0]
     assert seen[0].tolist() == [[*board, 1, 0], [*board, 0, 1]]
+
+
+def test_the_relative_encoding_tells_ways_directions_and_the_others() -> None:
+    seen = observed(places((0, 4), (2, 0)), places((4, 4), (1, 0)), "relative")
+    own_way, other_apart, other_way, own_place = [1, 0], [0.5, -1], [-0.25, 0], [0, 1]
+    assert seen[0, 0].tolist() == [*own_way, *other_apart, *other_way, *own_place, 1, 0]
+    assert seen[0, 1].tolist() == [-0.25, 0, -0.5, 1, 1, 0, 0.5, 0, -1, 0]
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 8))
