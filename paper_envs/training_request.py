@@ -103,7 +103,7 @@ def _slug(env: str) -> str:
 
 
 def _carry_out(run: "RunDirectory", config: "TrainingConfig", progress: Progress) -> Result:
-    from paper_envs.training_result import conclude
+    from paper_envs.training_result import conclude, record_kpis
     from ss_core.atomic import atomic_write, json_bytes
     from ss_core.config import to_dict
     from ss_core.run_request import without_nan
@@ -124,6 +124,7 @@ def _carry_out(run: "RunDirectory", config: "TrainingConfig", progress: Progress
     run_tasks([task], 1, progress)
     result = without_nan(conclude(config, folder))
     atomic_write(run.path / "result.json", json_bytes(result))
+    record_kpis(result, run.path, run.trace_run_id, config.trace)
     run.finish("complete", resources=trace_resources(run.path))
     run.log_event("complete")
     return result

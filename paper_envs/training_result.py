@@ -9,7 +9,9 @@ from jaxtyping import Float
 from paper_envs.training import Episodes, episodes_of
 from paper_envs.training_config import TrainingConfig
 from ss_core.checkpoint import load_latest
+from ss_core.schema import TraceLevel
 from ss_core.statistics import Interval, bootstrap_interval, mean
+from ss_core.traces import TraceWriter
 
 BOOTSTRAP_STREAM = 7  # below a run's seed
 
@@ -54,6 +56,31 @@ def conclude(config: TrainingConfig, folder: Path) -> dict[str, Any]:
         },
         "notes": [_verdict(averaged["before"], averaged["after"])],
     }
+
+
+def record_kpis(result: dict[str, Any], run: Path, run_id: str, trace: TraceLevel) -> None:
+    """The averaged returns as the run's table of key figures."""
+    writer = TraceWriter(run, level=trace, constants={"run_id": run_id})
+    before, after = (result["evaluation"][when] for when in ("before", "after"))
+    if not writer.writes("kpi"):
+        return
+    for policy, figures in (("untrained", before), (result["algorithm"], after)):
+        writer.write(
+            "kpi",
+            {
+                "algorithm": policy,
+                "kpi": "averaged_return",
+                "scope": "held-out episodes",
+                "value": figures["averaged_return"],
+                "unit": "1",
+                "baseline_value": before["averaged_return"],
+                "ci_low": figures["averaged_return_low"],
+                "ci_high": figures["averaged_return_high"],
+                "n": len(figures["averaged_returns"]),
+                "method": "mean; percentile bootstrap over episodes, 95 %",
+            },
+        )
+    writer.commit()
 
 
 def _interval(values: Float[np.ndarray, " sample"], seed: int) -> Interval:

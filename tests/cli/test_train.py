@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from cli.app import run
@@ -137,6 +138,9 @@ def test_a_game_of_ones_own_is_trained_from_the_folder_it_lies_in(tmp_path: Path
     assert after["averaged_return_low"] <= after["averaged_return"] <= after["averaged_return_high"]
     run_dir = tmp_path / result["run_dir"]
     assert verify_run(run_dir) == []
+    kpis = pq.read_table(run_dir / "traces" / "kpi").to_pylist()
+    assert [row["algorithm"] for row in kpis] == ["untrained", "ss"]
+    assert kpis[1]["value"] == after["averaged_return"]
     assert json.loads((run_dir / "result.json").read_text())["env"] == "game:make"
     assert read_learner_file(run_dir / "tasks" / "ss").task == "game:make"
 
