@@ -12,6 +12,7 @@ from paper_envs.bench.panels import (
     BAND,
     COMPONENTS,
     DOTS,
+    FIG_8_VARIANTS,
     RETURN_AXIS,
     SETTINGS,
     Figure,
@@ -175,7 +176,8 @@ def components(suite: Suite) -> Figure | None:
     chosen: dict[Setting, list[str]] = {}
     for setting in _settings(suite):
         variants = suite.variants(*setting)
-        names = [name for name in COMPONENTS if name in variants]
+        others = [name for name in variants if name not in {*COMPONENTS, *FIG_8_VARIANTS, "rho0"}]
+        names = [*(name for name in COMPONENTS if name in variants), *others]
         if names:
             chosen[setting] = ["", *(["rho0"] if "rho0" in variants else []), *names]
     if not chosen:
