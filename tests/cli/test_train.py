@@ -15,6 +15,7 @@ import pytest
 
 from cli.app import run
 from cli.ss import cli as ss
+from paper_envs.tasks import TASKS, make_env
 from ss_core.algorithms import ALGORITHMS
 from ss_core.learner_file import read_learner_file
 from ss_core.manifest import VOLATILE, verify_run
@@ -233,14 +234,12 @@ def test_a_dry_run_shows_every_setting_and_who_gave_it(
 
 
 def test_every_task_and_algorithm_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    from paper_envs.tasks import TASKS
-
     assert run(ss, "ss", ["envs", "--json"]) == 0
     records = {row["env"]: row for row in json.loads(capsys.readouterr().out)["envs"]}
     assert list(records) == list(TASKS)
     navigation: dict[str, Any] = records["navigation"]
     assert (navigation["agents"], navigation["actions"], navigation["horizon"]) == (3, 5, 100)
-    assert navigation["observation"] == 15  # 3 agents and 3 landmarks at (row, column), who I am
+    assert navigation["observation"] == make_env("navigation", 1).spec.observation_size
     assert run(ss, "ss", ["algorithms", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)["algorithms"]
     assert [row["algorithm"] for row in listed] == list(ALGORITHMS)
