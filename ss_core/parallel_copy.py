@@ -94,9 +94,7 @@ class RunningCopy:
     def _place(self) -> str:
         return f"{self.env}, {f'step {self._t}' if self._t else 'reset'}"
 
-    def _ask(
-        self, method: str, parts: tuple[str, ...], call: Callable[[], Any]
-    ) -> tuple[Any, ...]:
+    def _ask(self, method: str, parts: tuple[str, ...], call: Callable[[], Any]) -> tuple[Any, ...]:
         """What the environment answers: one dict per part, or an error in words."""
         try:
             answer: Any = call()
