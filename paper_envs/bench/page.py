@@ -16,7 +16,7 @@ from importlib.resources import files
 from paper_envs.bench.panels import Figure
 from paper_envs.bench.verdicts import Claim, Outcome
 
-INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
+INTERVAL = re.compile(r"-?[\d.e-]+ \[-?[\d.e-]+, -?[\d.e-]+\]")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MAX_BYTES = 8_000_000
 OUTCOMES: dict[Outcome, tuple[str, str]] = {  # class of the style sheet, mark

@@ -30,6 +30,7 @@ Outcome = Literal["holds", "does not hold", "undecided", "not run"]
 Rule = Callable[[Interval], Outcome]
 
 MIN_RUNS = 3
+SMALL = 1e-3  # shown as a power of ten
 ALL_TASKS = "all"
 SHARING_RIVALS = ("vps", "vs", "ps")
 MARGIN = 0.05  # of a task's span: a difference too small to count against "matching"
@@ -57,12 +58,14 @@ class Part:
 
 def shown(interval: Interval) -> str:
     """`-1.02 [-1.10, -1.00]`: as many decimals as the interval can tell apart, from 2 to 4."""
+    values = (interval.estimate, interval.low, interval.high)
     width = interval.high - interval.low
-    decimals = 2 if width >= 0.05 else 3 if width >= 0.005 or width == 0 else 4
-    estimate, low, high = (
-        round(value, decimals) + 0.0 for value in (interval.estimate, interval.low, interval.high)
-    )  # + 0.0 turns -0.0 into 0.0
-    return f"{estimate:.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
+    if 0 < max(abs(value) for value in values) < SMALL:
+        estimate, low, high = (f"{value:.1e}" for value in values)
+    else:
+        decimals = 2 if width >= 0.05 else 3 if width >= 0.005 or width == 0 else 4
+        estimate, low, high = (f"{round(value, decimals) + 0.0:.{decimals}f}" for value in values)
+    return f"{estimate} [{low}, {high}]"  # adding 0.0 turned -0.0 into 0.0
 
 
 def above(bound: float) -> Rule:

@@ -90,7 +90,9 @@ def test_parts_add_up_to_a_verdict(outcomes: list[Outcome], every: Outcome, some
 def test_figures_have_the_decimals_that_the_interval_can_tell_apart() -> None:
     assert shown(Interval(estimate=-1.0, low=-1.234, high=-0.9)) == "-1.00 [-1.23, -0.90]"
     assert shown(Interval(estimate=0.5, low=0.48, high=0.51)) == "0.500 [0.480, 0.510]"
-    assert shown(Interval(estimate=-1e-9, low=-1e-9, high=1e-9)) == "0.0000 [0.0000, 0.0000]"
+    assert shown(Interval(estimate=-1e-5, low=-0.001, high=0.001)) == "0.0000 [-0.0010, 0.0010]"
+    assert shown(Interval(estimate=3e-6, low=0.0, high=4e-5)) == "3.0e-06 [0.0e+00, 4.0e-05]"
+    assert shown(Interval(estimate=0.0, low=0.0, high=0.0)) == "0.000 [0.000, 0.000]"
 
 
 def test_ss_well_above_all_rivals_matches_outperforms_and_is_faster() -> None:
