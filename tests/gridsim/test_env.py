@@ -26,11 +26,13 @@ from gridsim.schedules import candidate_schedules
 from gridsim.tariff import TariffConfig, build_tariff
 from ss_core.algorithms import ALGORITHMS
 from ss_core.env import CounterfactualEnv, Step, VectorEnv
+from ss_core.errors import ConfigError
 from ss_core.exchange import Channel, ExchangeConfig, all_to_all
 from ss_core.learner import AlgorithmName, LearnerConfig, build_learner
 from ss_core.train import StatefulEnv, Training
 
 N, A, HOURS = 6, 8, 24
+REFUSED = ("ps", "imr")  # no copies of others' policies; no action is told to be cooperative
 
 
 @pytest.fixture(scope="module")
@@ -306,9 +308,9 @@ def test_it_keeps_the_protocols(world: World) -> None:
         assert isinstance(env, protocol)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name not in REFUSED])
 @pytest.mark.parametrize("counterfactuals", [True, False])
-def test_every_algorithm_learns_from_it(
+def test_every_algorithm_it_can_hold_learns_from_it(
     world: World, algorithm: AlgorithmName, counterfactuals: bool
 ) -> None:
     config = LearnerConfig(
@@ -334,3 +336,14 @@ def test_every_algorithm_learns_from_it(
     assert any(name.startswith("suggest_") for name in moved) == (algorithm == "ss")
     assert all(bool(torch.isfinite(w).all()) for w in after.values())
     assert training.metrics["episode_reward"] < 0.0
+
+
+def test_it_refuses_what_it_cannot_hold(world: World) -> None:
+    with pytest.raises(ValueError, match="no copies of others' policies"):
+        LearnerConfig(algorithm="ps", architecture="shared")
+    config = LearnerConfig(algorithm="imr", architecture="shared", hidden=(8,), critic_hidden=(8,))
+    env = SchedulingEnv(world, 1)
+    learner = build_learner(config, env.spec, seed=0)
+    training = Training(learner, env, Channel(config.exchange, N, 0), seed=0)
+    with pytest.raises(ConfigError, match="does not tell which actions are cooperative"):
+        training.advance()
