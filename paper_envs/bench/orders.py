@@ -54,7 +54,9 @@ def learner_of(cell: Cell, plan: Plan) -> LearnerConfig:
         )
 
     per_update = with_updates(1).num_envs
-    return with_updates(-(-episodes(cell.task, cell.preset, plan.profile) // per_update))
+    return with_updates(
+        -(-episodes(cell.task, cell.num_agents, cell.preset, plan.profile) // per_update)
+    )
 
 
 def task_of(order: RunOrder) -> Task:
