@@ -32,7 +32,7 @@ def approaches(
 
 
 def payoffs(cooperates: Bool[Tensor, "E N"]) -> Float[Tensor, "E N"]:
-    """-1 for all if all approach, 1 - 2N if nobody does; else -2N to those who do, 0 to the rest."""
+    """-1 to all if all approach, 1 - 2N if none does; else -2N to those who do, 0 to the rest."""
     n = cooperates.shape[1]
     mixed = torch.where(cooperates, -2.0 * n, 0.0)
     count = cooperates.sum(dim=1, keepdim=True)

@@ -162,29 +162,27 @@ VARIANTS: dict[str, Change] = {
 }
 
 ABLATIONS: tuple[str, ...] = (
-    "follow-only",
     "equal-rho",
     "product",
     "l2-follow",
     "no-indicators",
     "mean-kappa",
     "no-baseline",
-    "slow-suggestions",
     "lambda-0.98",
     "timeless-critic",
 )
 
 # training episodes of a run, by task and number of agents (0: any), preset, profile
 _EPISODES: dict[tuple[str, int, PresetName], dict[str, int]] = {
-    ("predation", 2, "paper"): {"smoke": 2, "quick": 600, "full": 30_000},
+    ("predation", 2, "paper"): {"smoke": 2, "quick": 400, "full": 30_000},
     ("predation", 0, "paper"): {"smoke": 2, "quick": 100, "full": 30_000},
     ("predation", 2, "tuned"): {"smoke": 32, "quick": 1_920, "full": 4_800},
     ("predation", 0, "tuned"): {"smoke": 32, "quick": 4_800, "full": 9_600},
-    ("navigation", 0, "paper"): {"smoke": 1, "quick": 120, "full": 20_000},
+    ("navigation", 0, "paper"): {"smoke": 1, "quick": 60, "full": 20_000},
     ("navigation", 0, "tuned"): {"smoke": 32, "quick": 1_280, "full": 6_400},
-    ("cleanup-small", 0, "paper"): {"smoke": 1, "quick": 50, "full": 5_000},
+    ("cleanup-small", 0, "paper"): {"smoke": 1, "quick": 30, "full": 5_000},
     ("cleanup-small", 0, "tuned"): {"smoke": 32, "quick": 5_120, "full": 25_600},
-    ("harvest-small", 0, "paper"): {"smoke": 1, "quick": 30, "full": 5_000},
+    ("harvest-small", 0, "paper"): {"smoke": 1, "quick": 20, "full": 5_000},
     ("harvest-small", 0, "tuned"): {"smoke": 32, "quick": 3_200, "full": 25_600},
     ("cleanup", 0, "paper"): {"full": 50_000},
     ("cleanup", 0, "tuned"): {"full": 50_000},

@@ -69,7 +69,7 @@ _TASKS = (
         target="paper_envs.grid.env:SmallHarvestEnv",
         num_agents=3,
         agent_counts=(1, 4),
-        horizon=50,
+        horizon=100,
         has_cooperation=True,
         in_paper=False,
     ),

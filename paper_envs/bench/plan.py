@@ -31,6 +31,7 @@ class Profile:
     tasks: tuple[tuple[str, int], ...]  # of the main comparison, with numbers of agents
     algorithms: tuple[str, ...] = ALGORITHMS
     only_main: bool = False
+    thorough: bool = False  # also variants of `paper` that learn nothing in a short run
     num_seeds: int = 5
     evaluation_episodes: int = 128
 
@@ -51,7 +52,8 @@ PROFILES: dict[ProfileName, Profile] = {
     "full": Profile(
         tasks=_headline(
             "predation", "navigation", "cleanup", "harvest", "cleanup-small", "harvest-small"
-        )
+        ),
+        thorough=True,
     ),
 }
 
@@ -116,14 +118,16 @@ def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
     main = _main(profile)
     if profile.only_main:
         return {"main": main}
+    presets: tuple[PresetName, ...] = PRESETS if profile.thorough else ("tuned",)
+    shared_less = ("m6", "m4", "m2", "every2") if profile.thorough else ("m4", "m2", "every2")
     return {
         "main": main,  # Figs 1, 2; with `rho0` Fig. 4
         "pair": _predation(PAIR, (("ss", ""), ("ss", "rho0"), ("independent", ""))),  # Figs 3, 5
         "communication": _predation(
-            HEADLINE, [("ss", variant) for variant in ("m6", "m4", "m2", "every2")]
+            HEADLINE, [("ss", variant) for variant in shared_less], presets
         ),  # Fig. 8
         "radius": (  # who talks to whom: each preset with the other's choice
-            *_predation(HEADLINE, [("ss", "complete")], ("paper",)),
+            *_predation(HEADLINE, [("ss", "complete")], ("paper",) if profile.thorough else ()),
             *_predation(HEADLINE, [("ss", "radius")], ("tuned",)),
         ),
         "ablation": _predation(HEADLINE, [("ss", name) for name in ablations], ("tuned",)),

@@ -164,12 +164,13 @@ class SmallCleanupEnv(GridEnv):
 class SmallHarvestEnv(GridEnv):
     """Harvest on a 7 by 9 map, quick to learn; never in one table with the full game.
 
-    As `HarvestEnv`, but: 3 agents, 50 steps, 20 apple cells in four patches, regrowth with a chance
-    of 0, 0.02, 0.05 or 0.1, and no turning.
+    As `HarvestEnv`, but: 3 agents, 20 apple cells in four patches, regrowth with a chance of 0,
+    0.02, 0.05 or 0.1, and no turning.
     Action: 0 left, 1 right, 2 up, 3 down (as on the map), 4 stay.
-    Scripted play with 3 agents earns, in apples per episode: at random 19.6; all greedy 20.7; all
-    sparing apples with less than 3 around until step 42 40.0 (13.3 each). One who is greedy among
-    two who spare earns 15.6 and they 4.7 each; one who spares among two greedy earns 3.9.
+    Scripted play with 3 agents earns, in apples per episode: at random 27.4; all greedy 20.7; all
+    sparing apples with less than 3 around until step 92 68.1 (22.7 each). One who is greedy among
+    two who spare earns 15.6 and they 4.7 each; one who spares among two greedy earns 3.9 against
+    their 9.0. So greed pays as soon as somebody else is greedy, and one is enough to ruin all.
     """
 
     def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:

@@ -62,7 +62,7 @@ HARVEST = HarvestGame(name="harvest", grid_map=parse_map(HARVEST_DRAWING))
 SMALL_HARVEST = HarvestGame(
     name="harvest-small",
     grid_map=parse_map(SMALL_HARVEST_DRAWING),
-    horizon=50,
+    horizon=100,
     actions=(LEFT, RIGHT, UP, DOWN, STAY),
     fixed_facing=0,
     regrowth=(0.0, 0.02, 0.05, 0.1),

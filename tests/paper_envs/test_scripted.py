@@ -168,17 +168,19 @@ def test_restraint_pays_more_the_more_agents_there_are() -> None:
     assert gains[1] > 1.4
 
 
-def test_small_harvest_is_a_dilemma_with_two_and_with_three_agents() -> None:
-    spare = Foragers(min_neighbours=3, free_from=42)
+def test_in_small_harvest_greed_pays_beside_greed_and_ruins_all() -> None:
+    spare = Foragers(min_neighbours=3, free_from=92)
     greedy = reference(SMALL_HARVEST, GREEDY, num_agents=3)
     sparing = reference(SMALL_HARVEST, spare, num_agents=3)
-    assert greedy.apples < 0.55 * sparing.apples
-    for restrained in range(3):  # whatever the others do, being greedy pays
-        some = Foragers(min_neighbours=3, free_from=42, restrained=restrained)
-        one_more = Foragers(min_neighbours=3, free_from=42, restrained=restrained + 1)
+    assert greedy.apples < 0.35 * sparing.apples
+    for restrained in range(2):  # with a greedy agent about, being greedy pays
+        some = Foragers(min_neighbours=3, free_from=92, restrained=restrained)
+        one_more = Foragers(min_neighbours=3, free_from=92, restrained=restrained + 1)
         defector = reference(SMALL_HARVEST, some, num_agents=3).agent_apples[restrained]
         sparer = reference(SMALL_HARVEST, one_more, num_agents=3).agent_apples[restrained]
         assert defector > 1.1 * sparer
+    one_greedy = Foragers(min_neighbours=3, free_from=92, restrained=2)
+    assert reference(SMALL_HARVEST, one_greedy, num_agents=3).apples < 0.5 * sparing.apples
 
 
 def test_small_cleanup_is_a_dilemma_with_two_and_with_three_agents() -> None:
