@@ -315,7 +315,7 @@ def test_a_fault_that_shows_while_training_is_the_same_one_line(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_simple_spread_improves(tmp_path: Path) -> None:
-    arguments = (SPREAD, "--updates", "60", "--set", "evaluation_episodes=256", "--json", "--quiet")
+    arguments = (SPREAD, "--updates", "40", "--set", "evaluation_episodes=256", "--json", "--quiet")
     result = json.loads(train(*arguments, folder=tmp_path).stdout)
     before, after = (result["evaluation"][when] for when in ("before", "after"))
     assert after["averaged_return_low"] > before["averaged_return_high"]
