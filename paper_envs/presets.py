@@ -100,7 +100,13 @@ def _tuned(task: str, algorithm: AlgorithmName) -> LearnerConfig:
         return replace(
             common, gae_lambda=0.95, actor_lr=5e-3, final_lr_fraction=0.0, objective=lightly
         )
-    collective = replace(REGIMES["gradient"], rho=1.0, rho_follow=1.0)
+    sparing = task.startswith("harvest")  # who spares an apple spares it for all the time left
+    collective = replace(
+        REGIMES["gradient"],
+        rho=1.0,
+        rho_follow=3.0 if sparing else 1.0,
+        ent_coef=0.005 if sparing else 0.01,
+    )
     return replace(
         common,
         hidden=(64, 64),
@@ -108,9 +114,8 @@ def _tuned(task: str, algorithm: AlgorithmName) -> LearnerConfig:
         critic_hidden=(64, 64),
         gae_lambda=0.98,
         num_envs=32 if task == "cleanup-small" else 16,
-        actor_lr=1e-3,
         final_lr_fraction=0.0,
-        objective=replace(collective, ent_coef=0.02),
+        objective=collective,
     )
 
 
