@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check fix clean
+.PHONY: help setup run bench test test-fast check fix clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 run: setup  ## plan a day for 50 households on a low-voltage feeder and print the comparison
 	$(BIN)/ssgrid run --households $(HOUSEHOLDS)
+
+bench: setup  ## the paper's experiments and a verdict on its claims, about an hour on two cores
+	$(BIN)/ss bench paper --profile quick
 
 test: setup  ## every test that needs neither SUMO nor a GPU
 	$(RUN) pytest -q -m "not sumo and not gpu"
