@@ -1,16 +1,18 @@
-"""How fast one update of suggestion sharing is: against the machine, against a plain loop, in N.
+"""How fast one update is: against the machine, a plain loop, in N, by algorithm, beside BenchMARL.
 
-    python benchmarks/learner.py [--repeats 5] [--parts share loop scaling]
+    python benchmarks/learner.py [--repeats 5] [--parts share loop scaling algorithms benchmarl]
 
-One thread, processor time, least of the repeats; every ratio is taken inside one run. The program
+One thread; every ratio is taken inside one run, of processor time (the least of the repeats, and
+the median where both are shown). BenchMARL's part is left out where it is not installed: give it an
+environment of its own that also sees this project's packages, and run this file there. The program
 starts itself again with an allocator that keeps its memory (`--allocator default` does not): the
 temporary arrays of an update are then not handed back to the system and zeroed anew each time.
 """
 
 import argparse
+import importlib.util
 import os
 import sys
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.algorithms import EPOCHS, by_algorithm
+from benchmarks.timing import least_cpu_s
 from ss_core.env import EnvSpec
 from ss_core.exchange import Channel, ExchangeConfig, Neighbourhood
 from ss_core.judgement import Judgement, judge_samples
@@ -34,7 +38,6 @@ KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_TOP_PAD_": "67108864",
 }
-EPOCHS = 3
 CLIP_EPS, RHO = 0.2, 0.1
 
 
@@ -159,24 +162,12 @@ def _module(params: dict[str, Tensor], i: int, j: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for layer in range(len(params) // 2):
         weight = params[f"w{layer}"][i, j].detach()
-        linear = nn.Linear(*weight.shape)
+        linear = nn.Linear(weight.shape[0], weight.shape[1])
         with torch.no_grad():
             linear.weight.copy_(weight.T)
             linear.bias.copy_(params[f"b{layer}"][i, j, 0])
         layers += [linear, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
-
-
-def in_turn(work: list[Callable[[], object]], repeats: int) -> np.ndarray:
-    """Least processor time [s] of each piece of work; they alternate, to meet the same noise."""
-    rounds = [[_seconds(piece) for piece in work] for _ in range(repeats + 1)]
-    return np.min(rounds[1:], axis=0)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def executed_gflop(sizes: tuple[int, ...], nets: int, rows: int) -> float:
@@ -191,7 +182,7 @@ def share_of_peak(repeats: int) -> None:
     a, b, out = torch.randn(2048, 2048), torch.randn(2048, 2048), torch.empty(2048, 2048)
     for rows, target in ((400, 70), (1600, 80)):
         case = Case("independent", (1024, 256), (5, 675, 8, rows))
-        spent, product = in_turn([case.update, lambda: torch.mm(a, b, out=out)], repeats)
+        spent, product = least_cpu_s([case.update, lambda: torch.mm(a, b, out=out)], repeats)
         peak = 2 * 2048**3 / product / 1e9
         work = executed_gflop((675, 1024, 256, 8), nets=25, rows=rows)
         rate = work / spent
@@ -205,7 +196,7 @@ def against_loop(repeats: int) -> None:
     """(b) The update against a plain loop over N² modules that does the same."""
     case = Case("independent", (128, 64), (8, 8, 2, 30))
     loop = PlainLoop(case)
-    stacked, plain = in_turn([case.update, loop.update], 3 * repeats)
+    stacked, plain = least_cpu_s([case.update, loop.update], 3 * repeats)
     learnt = case.learner.actors.params["w1"].detach()
     same = torch.stack([torch.stack([net[2].weight.T for net in row]) for row in loop.nets])
     print(
@@ -223,7 +214,7 @@ def scaling(repeats: int) -> None:
         counts = (50, 100, 200)
         sizes = [(n, o, a, b) for n in counts]
         work = [Case("shared", hidden, size, degree=8, features=features).update for size in sizes]
-        each = in_turn(work, repeats) / (np.array(counts) * b) * 1e6
+        each = least_cpu_s(work, repeats) / (np.array(counts) * b) * 1e6
         for n, cost in zip(counts, each, strict=True):
             print(
                 f"scaling  {name} {hidden} m=8 N={n} B={b}: {cost:.1f} us per agent and decision,"
@@ -231,11 +222,27 @@ def scaling(repeats: int) -> None:
             )
 
 
-PARTS = {"share": share_of_peak, "loop": against_loop, "scaling": scaling}
+def benchmarl(repeats: int) -> None:
+    """(e) Beside BenchMARL, where it is."""
+    if any(importlib.util.find_spec(name) is None for name in ("benchmarl", "vmas")):
+        print("benchmarl  left out: not installed here (how to: docs/results/speed.md)")
+        return
+    from benchmarks.ippo import beside_benchmarl
+
+    beside_benchmarl(repeats)
+
+
+PARTS: dict[str, Callable[[int], None]] = {
+    "share": share_of_peak,
+    "loop": against_loop,
+    "scaling": scaling,
+    "algorithms": by_algorithm,
+    "benchmarl": benchmarl,
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=tuple(PARTS))
     parser.add_argument("--allocator", choices=("keep", "default"), default="keep")
