@@ -43,7 +43,9 @@ def list_runs(root: Path, as_json: bool) -> None:
     from cli.render import print_records
 
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; `ssgrid run` makes one, or name another")
+        raise InputError(
+            f"{root}: no such folder; `ss train` and `ssgrid run` make one, or name another"
+        )
     folders = sorted(path.parent for path in root.glob("*/manifest.json"))
     print_records("ss.runs/1", "runs", [_describe(folder) for folder in folders], as_json=as_json)
 

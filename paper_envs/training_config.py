@@ -28,6 +28,11 @@ FLAGS = {  # settings that follow from the request, and how to ask for others
     "options": "use --env-arg",
     "learner.algorithm": "use --algorithm",
 }
+FLAGS_OF_TASKS = {  # arguments that every task's class takes
+    "num_agents": "--agents",
+    "num_envs": "--episodes-per-update",
+    "device": "--device",
+}
 SHORTHANDS = {"updates": "learner.num_updates", "episodes_per_update": "learner.num_envs"}
 
 
@@ -144,6 +149,9 @@ def _of_task(asked: _Asked) -> tuple[TrainingConfig, str]:
         )
     if not task.has_cooperation:
         _refuse_imr(asked)
+    for name in asked.arguments:
+        if name in FLAGS_OF_TASKS:
+            raise ConfigError(f"--env-arg {name}: use {FLAGS_OF_TASKS[name]} with {task.name}")
     count = task.num_agents if asked.agents is None else asked.agents
     config = TrainingConfig(
         env=task.name,

@@ -66,12 +66,19 @@ def _spread(moments: list[Moment], count: int) -> list[Moment]:
     return [moments[index] for index in picked]
 
 
+def seeds_of(seed: int) -> tuple[int, int]:
+    """Of the environment and of the actions drawn: one for both would draw the same numbers."""
+    env_seed, action_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    return env_seed, action_seed
+
+
 def play(env: VectorEnv, task: str, learner: Learner, *, seed: int) -> list[Moment]:
     """One episode with the stochastic policies; a `Moment` per step."""
-    generator = torch.Generator().manual_seed(seed)
+    env_seed, action_seed = seeds_of(seed)
+    generator = torch.Generator().manual_seed(action_seed)
     names, moments = action_names(env), list[Moment]()
     returns = np.zeros(env.spec.num_agents)
-    step = env.reset(seed)
+    step = env.reset(env_seed)
     for number in range(env.spec.horizon):
         with torch.no_grad():
             own = learner.actors.own(step.observations, step.action_mask)

@@ -75,7 +75,8 @@ def weight_of(order: RunOrder) -> float:
     config = order.learner
     spec = _sizes(order.cell.task, order.cell.num_agents, tuple(order.env_options.items()))
     n = spec.num_agents
-    networks = n * n if config.architecture == "independent" and config.algorithm == "ss" else n
+    of_others = config.architecture == "independent" and config.algorithm in ("ss", "ps")
+    networks = n * n if of_others else n
     widths = (spec.observation_size, *config.hidden)
     weights = sum(a * b for a, b in pairwise(widths))
     in_turn = config.agent_order == "sequential" and config.algorithm == "ss"

@@ -7,7 +7,7 @@ hyper-parameters a cell has is the business of `presets.py`.
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from typing import Literal, get_args
 
 from paper_envs.bench.results import Cell, PresetName
@@ -15,6 +15,7 @@ from paper_envs.tasks import TASKS
 from ss_core.errors import ConfigError
 
 ProfileName = Literal["smoke", "quick", "full"]
+Option = Literal["env", "algorithm", "preset"]
 Experiments = Mapping[str, tuple[Cell, ...]]
 
 ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps", "imr")
@@ -92,9 +93,9 @@ def make_plan(profile: ProfileName, selection: Selection, ablations: Sequence[st
     chosen = PROFILES[profile]
     everything = experiments_of(chosen, ablations)
     cells = _distinct(cell for each in everything.values() for cell in each)
-    _check_names("env", selection.envs, [cell.task for cell in cells], profile)
-    _check_names("algorithm", selection.algorithms, [cell.algorithm for cell in cells], profile)
-    _check_names("preset", selection.presets, [cell.preset for cell in cells], profile)
+    _check_names("env", selection.envs, profile, ablations)
+    _check_names("algorithm", selection.algorithms, profile, ablations)
+    _check_names("preset", selection.presets, profile, ablations)
     num_seeds = chosen.num_seeds if selection.num_seeds is None else selection.num_seeds
     if not 1 <= num_seeds <= MAX_SEEDS:
         raise ConfigError(f"--seeds {num_seeds}: from 1 to {MAX_SEEDS}")
@@ -176,17 +177,29 @@ def _kept(cells: Iterable[Cell], selection: Selection) -> tuple[Cell, ...]:
 
 
 def _check_names(
-    option: str, names: Iterable[str], known: Iterable[str], profile: ProfileName
+    option: Option, names: Iterable[str], profile: ProfileName, ablations: Sequence[str]
 ) -> None:
-    choices = list(dict.fromkeys(known))
+    choices = _choices(option, profile, ablations)
     for name in names:
         if name in choices:
             continue
         near = difflib.get_close_matches(name, choices, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        if (option == "env" and name in TASKS) or (option == "algorithm" and name in ALGORITHMS):
-            hint = "`--profile full` has it. "
+        others = [each for each in PROFILES if name in _choices(option, each, ablations)]
+        if others:
+            hint = f"`--profile {others[0]}` has it. "
         raise ConfigError(
             f"--{option} {name!r}: not in the profile {profile!r}; {hint}"
             f"It has: {', '.join(choices)}"
         )
+
+
+def _choices(option: Option, profile: ProfileName, ablations: Sequence[str]) -> list[str]:
+    """What a profile has of something, each once."""
+    cells = _distinct(chain.from_iterable(experiments_of(PROFILES[profile], ablations).values()))
+    names: dict[Option, list[str]] = {
+        "env": [cell.task for cell in cells],
+        "algorithm": [cell.algorithm for cell in cells],
+        "preset": [cell.preset for cell in cells],
+    }
+    return list(dict.fromkeys(names[option]))

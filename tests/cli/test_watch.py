@@ -10,6 +10,7 @@ from PIL import Image
 from cli.app import run
 from cli.ss import cli as ss
 from paper_envs.tasks import make_env
+from paper_envs.watch import seeds_of
 from ss_core.checkpoint import save_checkpoint
 from ss_core.learner import LearnerConfig, build_learner, learner_tensors
 from ss_core.learner_file import (
@@ -74,6 +75,12 @@ def test_the_same_command_writes_the_same_bytes_and_another_seed_does_not(tmp_pa
         assert run(ss, "ss", ["watch", "predation", *arguments]) == 0
     a, b, c = (Path(name).read_bytes() for name in ("a.png", "b.png", "c.png"))
     assert a == b != c
+
+
+def test_an_episode_and_its_actions_are_drawn_from_different_seeds() -> None:
+    pairs = [seeds_of(seed) for seed in range(100)]
+    assert len({word for pair in pairs for word in pair}) == 200
+    assert pairs == [seeds_of(seed) for seed in range(100)]
 
 
 def test_it_is_the_checkpoint_that_plays(tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ def test_more_agents_steps_or_updates_are_expected_to_take_longer(tmp_path: Path
     alone = replace(eight, algorithm="independent")
     for less in (pair, alone):
         assert weight_of(small_order(tmp_path, less)) < weight_of(small_order(tmp_path, eight))
+    shared_policies = small_order(tmp_path, replace(eight, algorithm="ps"))
+    assert shared_policies.learner.architecture == "independent"  # a network of each of the others
+    assert weight_of(shared_policies) > weight_of(small_order(tmp_path, alone))
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -103,6 +103,8 @@ def test_a_selection_leaves_what_it_names_and_nothing_else(
         ("quick", {"envs": ("cleanup",)}, r"--env 'cleanup'.*--profile full"),
         ("quick", {"algorithms": ("indepedent",)}, r"did you mean 'independent'"),
         ("smoke", {"algorithms": ("vps",)}, r"not in the profile 'smoke'.*It has: ss, independent"),
+        ("smoke", {"algorithms": ("ps",)}, "`--profile quick` has it"),
+        ("smoke", {"envs": ("harvest-small",)}, "`--profile quick` has it"),
         ("quick", {"envs": ("navigation",), "algorithms": ("imr",)}, "nothing to run"),
         ("quick", {"num_seeds": 0}, "--seeds 0: from 1"),
     ],
