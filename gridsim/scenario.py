@@ -3,15 +3,13 @@
 Heavy imports happen inside functions, so that a run's first line appears at once.
 """
 
-import math
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import ConfigError, CorruptError, ResourceError
+from ss_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from gridsim.config import ScenarioConfig
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float, float, str], None]
 Result = dict[str, Any]
 
-MIN_FREE_BYTES = 200_000_000
 DEFAULT_WORKERS, MAX_WORKERS = 2, 256
 
 
@@ -41,14 +38,17 @@ def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
 
 def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     progress("prepare", 0, 1, "settings and feeder; then learning, references, scores, audit")
+    from ss_core.run_request import check_device, finished_result
+
     overrides = dict(request["overrides"])
     workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
     config = _config(request, overrides)
     if request["dry_run"]:
         return _dry_run(config, request["origins"])
-    if request["resume"] not in ("auto", "never") and _is_complete(Path(request["resume"])):
-        return _finished(Path(request["resume"]))
-    _check_device(config.device)
+    finished = finished_result(request["resume"])
+    if finished is not None:
+        return finished
+    check_device(config.device)
     checked = _checked_feeder(config)
     with _run_directory(config, request) as run:
         _keep_feeder_file(run, config)
@@ -67,20 +67,16 @@ def _checked_workers(value: Any) -> int:
 def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "ScenarioConfig":
     from gridsim.config import ScenarioConfig, resolve
     from ss_core.config import from_dict, to_dict
-    from ss_core.runs import read_manifest
+    from ss_core.run_request import stored_config
 
     resume = request["resume"]
-    if resume in ("auto", "never"):
+    kept = stored_config(resume)
+    if kept is None:
         return resolve(request["preset"], overrides)
-    path = Path(resume)
-    if not (path / "manifest.json").is_file():
-        raise ConfigError(f"--resume {path}: holds no run (no manifest.json); give a run directory")
-    stored = from_dict(
-        ScenarioConfig, read_manifest(path)["ss"]["config"], where=str(path / "manifest.json")
-    )
+    stored = from_dict(ScenarioConfig, kept, where=str(Path(resume) / "manifest.json"))
     if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
         raise ConfigError(
-            f"--resume {path}: that run has other settings than the ones given "
+            f"--resume {resume}: that run has other settings than the ones given "
             f"({', '.join(sorted(overrides))}); leave them out, or start a new run"
         )
     return stored
@@ -88,20 +84,10 @@ def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "Scenar
 
 def _dry_run(config: "ScenarioConfig", origins: Mapping[str, str]) -> Result:
     from ss_core.config import to_dict
+    from ss_core.run_request import settings_table
 
-    settings = [
-        {"setting": key, "value": value, "from": origins.get(key, "preset or default")}
-        for key, value in _flat(to_dict(config))
-    ]
+    settings = settings_table(to_dict(config), origins)
     return {"tables": {"settings": settings}, "notes": [], "run_dir": ""}
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
-    for key, value in table.items():
-        nested = isinstance(value, Mapping)
-        flat += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", value)]
-    return flat
 
 
 def _checked_feeder(config: "ScenarioConfig") -> Any:
@@ -121,67 +107,18 @@ def _checked_feeder(config: "ScenarioConfig") -> Any:
     return Grid(feeder, attach_households(feeder, config.households), share)
 
 
-def _check_device(device: str) -> None:
-    if device == "cpu":
-        return
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigError(f"device={device!r}: torch finds no CUDA device here; use --device cpu")
-    count = torch.cuda.device_count()
-    if int(device.partition(":")[2] or 0) >= count:
-        raise ConfigError(f"device={device!r}: torch finds {count} CUDA devices, counted from 0")
-
-
 def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "RunDirectory":
-    from datetime import UTC, datetime
+    from ss_core.config import to_dict
+    from ss_core.run_request import open_run
 
-    from ss_core.config import config_hash, to_dict
-    from ss_core.runs import RunDirectory, find_resumable, run_id
-
-    out, resume = Path(request["out"]), request["resume"]
-    if resume not in ("auto", "never"):
-        return RunDirectory.open(Path(resume))
-    plain = to_dict(config)
-    sha256 = config_hash(plain)
-    found = find_resumable(out, sha256) if resume == "auto" and out.is_dir() else None
-    if found is not None:
-        return RunDirectory.open(found)
-    _check_disk(out)
-    size = f"h{config.households}"
-    name = run_id("grid", size, config.seed, sha256, datetime.now(UTC))
-    return RunDirectory.create(out / name, task="grid", size=size, seed=config.seed, config=plain)
-
-
-def _check_disk(out: Path) -> None:
-    existing = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
-    free = shutil.disk_usage(existing).free
-    if free < MIN_FREE_BYTES:
-        raise ResourceError(
-            f"{existing}: {free / 1e6:.0f} MB free, a run may need {MIN_FREE_BYTES / 1e6:.0f} MB; "
-            "free some or choose another folder with --out"
-        )
-
-
-def _is_complete(path: Path) -> bool:
-    from ss_core.runs import read_manifest
-
-    return read_manifest(path)["ss"]["status"] == "complete"
-
-
-def _finished(path: Path) -> Result:
-    """The result of a run that is complete already."""
-    import json
-
-    try:
-        result: Result = json.loads((path / "result.json").read_bytes())
-        notes = [*result["notes"], "this run was complete already; nothing was computed again"]
-    except (OSError, ValueError, KeyError) as error:
-        raise CorruptError(
-            f"{path / 'result.json'}: not the result of a run ({error}); `ssgrid verify {path}` "
-            "lists what was changed"
-        ) from error
-    return result | {"notes": notes, "run_dir": str(path)}
+    return open_run(
+        Path(request["out"]),
+        request["resume"],
+        task="grid",
+        size=f"h{config.households}",
+        seed=config.seed,
+        config=to_dict(config),
+    )
 
 
 def _keep_feeder_file(run: "RunDirectory", config: "ScenarioConfig") -> None:
@@ -210,6 +147,7 @@ def _carry_out(
 ) -> Result:
     from gridsim.outcome import announce, conclude
     from ss_core.atomic import atomic_write, json_bytes
+    from ss_core.run_request import without_nan
     from ss_core.traces import trace_resources
     from ss_core.workers import run_tasks
 
@@ -220,21 +158,12 @@ def _carry_out(
     run_tasks(_tasks(run, config), workers, progress)
     warm.join()
     progress("score", 0, 1, "power flow, audit, traces")
-    result = _without_nan(conclude(run, config, grid))
+    result = without_nan(conclude(run, config, grid))
     atomic_write(run.path / "result.json", json_bytes(result))
     run.finish("complete", resources=trace_resources(run.path))
     run.log_event("complete")
     progress("score", 1, 1, "")
     return result
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no word for NaN; where there is no figure it is null."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _import_referee() -> None:

@@ -5,13 +5,14 @@ The task of Zhang et al. (2018) on the paper's board (Section 5.1). Rules are pu
 Axes: `E` environment, `N` agent; the last axis of a place is (row, column).
 """
 
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.env import EnvSpec, Step
+from ss_core.errors import ConfigError
 
 SIZE = 5
 HORIZON = 100
@@ -84,9 +85,11 @@ class NavigationEnv:
         *,
         num_agents: int = 3,
         device: str = "cpu",
-        encoding: Encoding = "relative",
+        encoding: str = "relative",
     ) -> None:
-        self._encoding: Encoding = encoding
+        if encoding not in get_args(Encoding):
+            raise ConfigError(f"encoding={encoding!r}: choose 'places' or 'relative'")
+        self._encoding = cast(Encoding, encoding)
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=num_agents,
@@ -94,6 +97,7 @@ class NavigationEnv:
             observation_size=5 * num_agents if encoding == "places" else 4 * num_agents + 2,
             horizon=HORIZON,
             agent_names=tuple(f"agent_{i}" for i in range(num_agents)),
+            full_view=True,
         )
         shape = (num_envs, num_agents, 2)
         self.places = torch.zeros(shape, dtype=torch.long, device=device)

@@ -4,13 +4,14 @@ Rules are pure functions; `PredationEnv` packs them. Choices that the paper leav
 docs/fidelity.md. Axes: `E` environment, `N` predator.
 """
 
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.env import EnvSpec, Step
+from ss_core.errors import ConfigError
 
 LENGTH = 30.0  # the line is [0, LENGTH]
 STEP_LENGTH = 1.0  # covered by one action
@@ -80,8 +81,11 @@ class PredationEnv:
         *,
         num_agents: int = 8,
         device: str = "cpu",
-        encoding: Encoding = "sign",
+        encoding: str = "sign",
     ) -> None:
+        if encoding not in get_args(Encoding):
+            raise ConfigError(f"encoding={encoding!r}: choose 'sign' or 'state'")
+        self._encoding = cast(Encoding, encoding)
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=num_agents,
@@ -89,10 +93,10 @@ class PredationEnv:
             observation_size=num_agents * (2 if encoding == "sign" else 1),
             horizon=HORIZON,
             agent_names=tuple(f"predator_{i}" for i in range(num_agents)),
+            full_view=True,
         )
         self.prey = torch.zeros(num_envs, device=device)
         self.positions = torch.zeros((num_envs, num_agents), device=device)
-        self._encoding: Encoding = encoding
         self._generator = torch.Generator(device)
         self._t = 0
 

@@ -58,7 +58,7 @@ def converse(
     spec = learner.spec
     valid = pairs_at(decisions, where)
     if spec.announcement_floats:
-        channel.announce(spec.announcement_floats, where, valid, update)
+        channel.announce("announcement", spec.announcement_floats, where, valid, update)
     rows = pack_peer_rows(
         decisions.observations, valid, where.receivers, spec.candidate_size, spec.public_size
     )

@@ -24,6 +24,7 @@ class EnvSpec:
     candidate_size: int = 0  # F > 0: observations are (A, F) feature rows, one per candidate action
     public_size: int = 0  # how many of the F features (the first ones) neighbours may know
     announcement_floats: int = 0  # floats an agent tells so that neighbours can derive its `public`
+    full_view: bool = False  # each observation tells the whole state: anyone knows what others see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ MessageKind = Literal[
     "own_policy",  # π^jj(· | s): "this is what I would do"
     "suggestion",  # π^ij(· | s): "this is what I suggest you do"
     "reward",  # r_j, or what alternatives would have brought (centralised learning)
+    "observation",  # to the one critic of the centralised learner, where not all see everything
     "advantage",  # Â_j of a step (value sharing)
     "critic_parameters",  # all of an agent's value network (sharing of value parameters)
     "reward_parameters",  # all of its model of the team's mean reward (likewise)
@@ -222,14 +223,19 @@ class Channel:
         return all_to_all(self._num_agents)
 
     def announce(
-        self, floats: int, where: Neighbourhood, valid: Bool[Tensor, "B N M"], update: int
+        self,
+        kind: MessageKind,
+        floats: int,
+        where: Neighbourhood,
+        valid: Bool[Tensor, "B N M"],
+        update: int,
     ) -> None:
-        """Each j tells those who make suggestions for it what its decisions are about.
+        """Each j tells those who think about it what the environment has laid out for them already.
 
-        The content is what `EnvSpec.announcement_floats` describes; the receiver derives the public
-        features from it, which the environment has laid out already, so only the count passes here.
+        Only the count passes here: of what decisions are about (`EnvSpec.announcement_floats`), and
+        of observations that a centralised critic looks at.
         """
-        self._count(update, "announcement", where, valid.sum(dim=0), floats, to_receiver=False)
+        self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)
 
     def share_with_suggesters(
         self,

@@ -36,7 +36,9 @@ def sampled_advantages(
     with torch.no_grad():
         values, following = (  # a single, centralised critic speaks for everybody
             learner.critics.values(flatten(seen)).unflatten(0, rewards.shape[:2]).expand_as(rewards)
-            for seen in critic_inputs(rollout, sees_time=config.critic_sees_time)
+            for seen in critic_inputs(
+                rollout, sees_time=config.critic_sees_time, one_view=learner.one_view
+            )
         )
     ends = (rollout.terminated, rollout.truncated)
     advantages = generalized_advantages(

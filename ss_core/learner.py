@@ -123,6 +123,11 @@ class Learner:
             (self.spec.num_agents, 0), dtype=torch.long, device=self.generator.device
         )
 
+    @property
+    def one_view(self) -> bool:
+        """Whether critics look at one common state: VPS averages functions of the same input."""
+        return self.config.algorithm == "vps" and self.spec.full_view
+
     def learning_rates(self, update: int) -> dict[str, float]:
         """Rate of every actor parameter at this update."""
         config = self.config

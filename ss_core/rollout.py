@@ -145,17 +145,23 @@ def decisions_of(rollout: Rollout, spec: EnvSpec) -> Decisions:
 
 
 def critic_inputs(
-    rollout: Rollout, *, sees_time: bool
+    rollout: Rollout, *, sees_time: bool, one_view: bool = False
 ) -> tuple[Float[Tensor, "T E N I"], Float[Tensor, "T E N I"]]:
-    """What critics look at before and after each step; with `sees_time` also t / horizon."""
+    """What critics look at before and after each step; with `sees_time` also t / horizon.
+
+    With `one_view` all look at the state as the first agent sees it.
+    """
     assert rollout.next_observations is not None
+    seen, following = rollout.observations, rollout.next_observations
+    if one_view:
+        seen, following = (x[:, :, :1].expand_as(x) for x in (seen, following))
     if not sees_time:
-        return rollout.observations, rollout.next_observations
+        return seen, following
     before = _time_in_episode(rollout.terminated | rollout.truncated)
     horizon = len(before)
     return (
-        _with_time(rollout.observations, before / horizon),
-        _with_time(rollout.next_observations, (before + 1) / horizon),
+        _with_time(seen, before / horizon),
+        _with_time(following, (before + 1) / horizon),
     )
 
 

@@ -15,7 +15,7 @@ from ss_core.config import config_hash
 from ss_core.errors import ConfigError, CorruptError, ResourceError
 from ss_core.runs import RunDirectory, find_resumable, read_manifest, run_id
 
-MIN_FREE_BYTES = 100_000_000
+MIN_FREE_BYTES = 200_000_000
 CHOICES_OF_RESUME = ("auto", "never")  # else a path
 
 

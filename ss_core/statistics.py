@@ -49,39 +49,6 @@ def bootstrap_interval(
     return _interval(statistic(values), statistic(values[rows]), level)
 
 
-def stratified_bootstrap_interval(
-    values: Float[np.ndarray, "seed day"],
-    statistic: Statistic,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    rng: np.random.Generator,
-) -> Interval:
-    """Interval over seeds at fixed days: seeds are redrawn within each day (Agarwal et al., 2021).
-
-    The statistic sees all seeds and days of one resample as one flat sample.
-    """
-    _check(values, level)
-    num_seeds, num_days = values.shape
-    seeds = rng.integers(num_seeds, size=(resamples, num_seeds, num_days))
-    drawn = values[seeds, np.arange(num_days)]
-    return _interval(statistic(values.reshape(-1)), statistic(drawn.reshape(resamples, -1)), level)
-
-
-def strata_interval(
-    strata: Strata,
-    statistic: Statistic,
-    *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    rng: np.random.Generator,
-) -> Interval:
-    """Interval of a statistic of all strata pooled; runs are redrawn within each stratum."""
-    _check_strata(strata, level)
-    drawn = np.concatenate(_redrawn(strata, resamples, rng), axis=-1)
-    return _interval(statistic(np.concatenate(strata)), statistic(drawn), level)
-
-
 def difference_interval(
     first: Strata,
     second: Strata,
@@ -91,12 +58,20 @@ def difference_interval(
     resamples: int = 2000,
     rng: np.random.Generator,
 ) -> Interval:
-    """Interval of statistic(first) - statistic(second), each pooled over strata, drawn apart."""
+    """Interval of statistic(first) - statistic(second), averaged over strata in the same order.
+
+    Every stratum counts alike, however many runs it has, and none can be cut off as an extreme.
+
+    Raises:
+        ValueError: the two have not the same number of strata.
+    """
     _check_strata([*first, *second], level)
-    estimate = statistic(np.concatenate(first)) - statistic(np.concatenate(second))
-    drawn_first = statistic(np.concatenate(_redrawn(first, resamples, rng), axis=-1))
-    drawn_second = statistic(np.concatenate(_redrawn(second, resamples, rng), axis=-1))
-    return _interval(estimate, drawn_first - drawn_second, level)
+    pairs = zip(first, second, strict=True)
+    estimate = np.mean([statistic(x) - statistic(y) for x, y in pairs], axis=0)
+    drawn = zip(_redrawn(first, resamples, rng), _redrawn(second, resamples, rng), strict=True)
+    return _interval(
+        estimate, np.mean([statistic(x) - statistic(y) for x, y in drawn], axis=0), level
+    )
 
 
 def probability_of_improvement(

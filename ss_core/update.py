@@ -162,7 +162,9 @@ def update_critics(
     learner: Learner, rollout: Rollout, targets: Float[Tensor, "T E N"], update: int
 ) -> float:
     """The critics learn the returns; a single, centralised one those of the first column."""
-    seen, _ = critic_inputs(rollout, sees_time=learner.config.critic_sees_time)
+    seen, _ = critic_inputs(
+        rollout, sees_time=learner.config.critic_sees_time, one_view=learner.one_view
+    )
     wanted = targets[..., :1] if learner.critics.centralised else targets
     return regress(
         learner, learner.critics, learner.critic_adam, flatten(seen), flatten(wanted), update

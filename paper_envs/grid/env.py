@@ -42,6 +42,7 @@ class GridEnv:
             ),
             horizon=game.horizon,
             agent_names=tuple(f"agent_{i}" for i in range(num_agents)),
+            full_view=True,
         )
         self._device = torch.device(device)
         self._meaning = np.array(game.actions, np.int64)

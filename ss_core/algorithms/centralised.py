@@ -1,7 +1,7 @@
 """Centralised learning (CL): own policies, advantages of the sum of all rewards.
 
-Everybody's rewards go to everybody, through the `Channel`: the upper end to compare with, and what
-suggestion sharing spares its users.
+Everybody's rewards go to everybody, through the `Channel`, and their observations where not all see
+everything: the upper end to compare with, and what suggestion sharing spares its users.
 """
 
 import torch
@@ -26,6 +26,8 @@ def learn(
         judgement = judge_alternatives(own, decisions, None)
         return update_actors(learner, decisions, judgement, channel, None, update)
     team = _summed_rewards(rollout, channel, update)
+    if not learner.spec.full_view:
+        _show_observations(rollout, channel, update)
     return learn_from_samples(
         learner, rollout, decisions, team, channel=channel, where=None, update=update
     )
@@ -38,6 +40,13 @@ def _summed_rewards(rollout: Rollout, channel: Channel, update: int) -> Float[Te
     told = channel.share_with_suggesters("reward", payload, where, valid, update)
     team = payload.squeeze(-1) + told.sum(dim=(2, 3))
     return team.unflatten(0, rollout.rewards.shape[:2])
+
+
+def _show_observations(rollout: Rollout, channel: Channel, update: int) -> None:
+    """The one critic looks at what everybody sees: count that it went from each to all others."""
+    size, count = rollout.observations.shape[-1], rollout.rewards.shape[:2].numel()
+    where = all_to_all(rollout.rewards.shape[-1]).to(rollout.rewards.device)
+    channel.announce("observation", size, where, where.at_every_row(count), update)
 
 
 def _summed_alternatives(

@@ -60,10 +60,29 @@ def _improve_estimates(
 
 
 def joint_log_probs(learner: Learner, steps: Decisions) -> Float[Tensor, "B N N A"]:
-    """log π^ij of agent i for everybody: first itself, then the others in order."""
+    """log π^ij of agent i for everybody: first itself, then the others in order.
+
+    Where all see the whole state, each from its own place, i's copy of j's policy looks at what j
+    sees, as j's own does; elsewhere i does not know that, and it looks at what i sees.
+    """
+    seen = steps.observations
+    if not learner.spec.full_view or torch.equal(seen, seen[:, :1].expand_as(seen)):
+        return _at_views(learner, steps, seen)
+    order = torch.cat([torch.arange(len(_others(steps)))[:, None], _others(steps).cpu()], dim=1)
+    log_probs = torch.stack(  # of j's policy, whoever's copy it is, at what j sees
+        [_at_views(learner, steps, view[:, None].expand_as(seen)) for view in seen.unbind(dim=1)]
+    )
+    slot = torch.arange(order.shape[1])
+    return log_probs[order, :, torch.arange(len(order))[:, None], slot].permute(2, 0, 1, 3)
+
+
+def _at_views(
+    learner: Learner, steps: Decisions, seen: Float[Tensor, "B N O"]
+) -> Float[Tensor, "B N N A"]:
+    """Every agent's estimate at what `seen` says that it looks at."""
     bank, rows = learner.actors, PeerRows(_others(steps))
     assert isinstance(bank, JointActorBank)  # `LearnerConfig` lets no other pass
-    own, others = bank.own_and_suggest(steps.observations, steps.action_mask, rows)
+    own, others = bank.own_and_suggest(seen, steps.action_mask, rows)
     return torch.cat([own.unsqueeze(2), others], dim=2)
 
 

@@ -44,7 +44,9 @@ def learn(
 def reward_inputs(learner: Learner, rollout: Rollout) -> Float[Tensor, "B N I"]:
     """What each agent's critic sees, and the joint action as one-hots."""
     spec = learner.spec
-    seen, _ = critic_inputs(rollout, sees_time=learner.config.critic_sees_time)
+    seen, _ = critic_inputs(
+        rollout, sees_time=learner.config.critic_sees_time, one_view=learner.one_view
+    )
     taken = torch.nn.functional.one_hot(flatten(rollout.actions), spec.num_actions)
     joint = taken.flatten(1)[:, None].expand(-1, spec.num_agents, -1)
     return torch.cat([flatten(seen), joint.to(seen.dtype)], dim=-1)

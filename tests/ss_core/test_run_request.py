@@ -58,7 +58,7 @@ def test_a_full_disk_is_told_before_the_run(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(10**9, 10**9, 5_000_000))
-    with pytest.raises(ResourceError, match=r"5 MB free, a run may need 100 MB.*--out"):
+    with pytest.raises(ResourceError, match=r"5 MB free, a run may need 200 MB.*--out"):
         check_disk(tmp_path / "not" / "there")
 
 
