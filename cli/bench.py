@@ -88,13 +88,13 @@ def bench() -> None:
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     show_default="the shipped one of the profile",
-    help="Results to compare with.",
+    help="Results to compare with; implies --check.",
 )
 @click.option(
     "--write-reference",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Store the results as a reference to compare with.",
+    help="Store the results as a reference to compare with; two seeds at least.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")

@@ -22,6 +22,8 @@ from ss_core.runs import environment_facts
 BENCH_SCHEMA = "ss.bench/1"
 DISTRIBUTION = "suggestion-sharing"
 
+Cells = Mapping[str, Mapping[str, Any]]  # by slug: hash of the settings, seeds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
@@ -45,11 +47,10 @@ class BenchFolder:
         """
         self.path = path
         self._conditions = conditions
-        if path.exists() and not (path / "bench.json").exists():
-            _check_empty(path)
+        known_cells(path, conditions)  # a folder that is refused is left as it is
         self._lock = acquire_lock(path)
         try:
-            self._cells = _known_cells(path / "bench.json", conditions)
+            self._cells = known_cells(path, conditions)
         except BaseException:
             self._lock.release()
             raise
@@ -66,17 +67,7 @@ class BenchFolder:
         Raises:
             ConfigError: a condition of that name has run here with other settings.
         """
-        cells = {slug: dict(entry) for slug, entry in self._cells.items()}
-        for order in orders:
-            slug, digest = order.cell.slug, order.condition_sha256
-            entry = cells.setdefault(slug, {"sha256": digest, "seeds": []})
-            if entry["sha256"] != digest:
-                raise ConfigError(
-                    f"{self.path}: the runs of {slug} in there have other settings than this "
-                    "version gives them; choose another folder with --out, or --fresh"
-                )
-            entry["seeds"] = sorted({*entry["seeds"], order.seed})
-        self._cells = cells
+        cells = self._cells = joined(self.path, self._cells, orders)
         common = self._conditions
         document = {
             "schema": BENCH_SCHEMA,
@@ -101,7 +92,7 @@ class BenchFolder:
         """
         found: list[RunResult] = []
         missing: list[str] = []
-        for slug, seed in self._registered():
+        for slug, seed in registered(self._cells):
             path = self.run_folder(slug, seed) / RESULT_FILE
             if path.exists():
                 found.append(read_result(path))
@@ -109,8 +100,41 @@ class BenchFolder:
                 missing.append(run_name(slug, seed))
         return found, missing
 
-    def _registered(self) -> Iterable[tuple[str, int]]:
-        return ((slug, seed) for slug in sorted(self._cells) for seed in self._cells[slug]["seeds"])
+
+def known_cells(path: Path, conditions: Conditions) -> Cells:
+    """What the folder at `path` remembers; nothing if it is new.
+
+    Raises:
+        ConfigError: it holds something else, or runs of other conditions.
+        CorruptError: its `bench.json` is none.
+    """
+    if path.exists() and not (path / "bench.json").exists():
+        _check_empty(path)
+    return _read_cells(path / "bench.json", conditions)
+
+
+def joined(path: Path, cells: Cells, orders: Sequence[RunOrder]) -> Cells:
+    """The cells that the folder at `path` knows and those of the orders.
+
+    Raises:
+        ConfigError: a condition of that name has run there with other settings.
+    """
+    both = {slug: dict(entry) for slug, entry in cells.items()}
+    for order in orders:
+        slug, digest = order.cell.slug, order.condition_sha256
+        entry = both.setdefault(slug, {"sha256": digest, "seeds": []})
+        if entry["sha256"] != digest:
+            raise ConfigError(
+                f"{path}: the runs of {slug} in there have other settings than this "
+                "version gives them; choose another folder with --out, or --fresh"
+            )
+        entry["seeds"] = sorted({*entry["seeds"], order.seed})
+    return both
+
+
+def registered(cells: Cells) -> Iterable[tuple[str, int]]:
+    """Every run of some cells: slug and seed."""
+    return ((slug, seed) for slug in sorted(cells) for seed in cells[slug]["seeds"])
 
 
 def run_folder(bench: Path, slug: str, seed: int) -> Path:
@@ -150,7 +174,7 @@ def _check_empty(path: Path) -> None:
         )
 
 
-def _known_cells(path: Path, conditions: Conditions) -> dict[str, Mapping[str, Any]]:
+def _read_cells(path: Path, conditions: Conditions) -> Cells:
     if not path.exists():
         return {}
     try:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ss_core.errors import CheckFailedError, InputError, SimulatorError
+from ss_core.errors import CheckFailedError, SimulatorError
 
 if TYPE_CHECKING:
+    from paper_envs.bench.folder import Conditions
     from paper_envs.bench.plan import Plan
     from paper_envs.bench.results import RunResult
     from paper_envs.bench.runs import RunOrder
@@ -42,8 +43,8 @@ class Request:
     fresh: bool = False
     launcher: Literal["local", "ray"] = "local"
     device: str = "cpu"
-    check: bool = False
-    reference: Path | None = None  # to check against; None: the shipped one
+    check: bool = False  # against the shipped reference
+    reference: Path | None = None  # to check against instead
     write_reference: Path | None = None  # where to store these results as one
     dry_run: bool = False
 
@@ -107,29 +108,33 @@ def verdict(result: Result) -> None:
 def _run(request: Request, show: Show) -> Result:
     from paper_envs.bench.folder import BenchFolder, Conditions, fresh_folder, package_version
     from paper_envs.bench.orders import orders_of
+    from paper_envs.bench.preflight import check_writable
     from ss_core.run_request import check_device, check_disk
 
     plan = _plan(request)
     out = fresh_folder(request.folder) if request.fresh else request.folder
     orders = orders_of(plan, out, device=request.device)
+    conditions = Conditions(
+        profile=request.profile, device=request.device, package=package_version()
+    )
+    reference = _preflight(request, conditions, orders, out)
     if request.dry_run:
         return _dry_run(plan, orders, request, out)
     check_device(request.device)
     check_disk(out)
-    reference = _reference(request)
-    conditions = Conditions(
-        profile=request.profile, device=request.device, package=package_version()
-    )
     with BenchFolder(out, conditions) as folder:
         folder.register(orders)
         folder.results()  # a damaged one is told of now, not after hours
+        if request.write_reference is not None:
+            check_writable(request.write_reference)
         failures = _carry_out(orders, request, show)
         results, missing = folder.results()
         written = _write_outputs(results, missing, request, out)
-    outside = [] if reference is None else _outside(results, plan, reference)
+        outside = [] if reference is None else _outside(results, plan, reference)
+        stored = _store_reference(results, missing, request)
     return {
         "tables": written["tables"],
-        "notes": [*written["notes"], *_notes(missing)],
+        "notes": [*written["notes"], *_notes(missing), *stored],
         "run_dir": str(out),
         "num_runs": len(orders),
         "failures": [
@@ -150,6 +155,21 @@ def _plan(request: Request) -> "Plan":
         num_seeds=request.seeds,
     )
     return make_plan(request.profile, selection, ABLATIONS)
+
+
+def _preflight(
+    request: Request, conditions: "Conditions", orders: Sequence["RunOrder"], out: Path
+) -> Path | None:
+    """Refuse what could only fail later; returns the reference to check against, if any."""
+    from paper_envs.bench.folder import joined, known_cells
+    from paper_envs.bench.preflight import check_storable, readable_reference
+
+    cells = joined(out, known_cells(out, conditions), orders)
+    if request.write_reference is not None:
+        check_storable(out, cells, orders)
+    if not request.check and request.reference is None:
+        return None
+    return readable_reference(request.reference, request.profile)
 
 
 def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: Path) -> Result:
@@ -231,40 +251,29 @@ def _write_outputs(
     results: Sequence["RunResult"], missing: Sequence[str], request: Request, out: Path
 ) -> Mapping[str, Any]:
     from paper_envs.bench.outputs import write_outputs
-    from paper_envs.bench.reference import write_reference
 
     if not results:
         return {"tables": {}, "notes": []}
-    command = request.command
-    written = write_outputs(results, out, profile=request.profile, command=command, missing=missing)
-    if request.write_reference is not None:
-        write_reference(results, request.write_reference, profile=request.profile, command=command)
-    return written
+    return write_outputs(
+        results, out, profile=request.profile, command=request.command, missing=missing
+    )
 
 
-def _reference(request: Request) -> Path | None:
-    """The reference to check against, if one is asked for.
+def _store_reference(
+    results: Sequence["RunResult"], missing: Sequence[str], request: Request
+) -> list[str]:
+    """Write the reference that was asked for; what to tell if that cannot be."""
+    from paper_envs.bench.reference import write_reference
 
-    Raises:
-        InputError: there is none.
-        CorruptError: it is not one.
-    """
-    from paper_envs.bench.reference import read_reference
-    from ss_core.resources import data_path
-
-    if not request.check:
-        return None
-    path = request.reference
+    path = request.write_reference
     if path is None:
-        try:
-            path = data_path(f"bench/paper-{request.profile}.json")
-        except FileNotFoundError as error:
-            raise InputError(
-                f"--check: no reference is shipped for --profile {request.profile}; name one with "
-                "--reference, as --write-reference leaves it"
-            ) from error
-    read_reference(path)
-    return path
+        return []
+    if missing:
+        return [
+            f"{path}: not written, a reference needs every run and {len(missing)} lack a result"
+        ]
+    write_reference(results, path, profile=request.profile, command=request.command)
+    return []
 
 
 def _outside(results: Sequence["RunResult"], plan: "Plan", reference: Path) -> list[str]:

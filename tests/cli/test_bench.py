@@ -14,12 +14,12 @@ import pytest
 
 from cli.app import run
 from cli.ss import cli as ss
-from paper_envs.bench import launch, orders
+from paper_envs.bench import launch, orders, preflight
 from paper_envs.bench.launch import Request, run_from_cli
 from paper_envs.bench.plan import Plan
 from paper_envs.bench.results import Cell, RunResult, read_result
 from paper_envs.bench.tally import Tally
-from ss_core import pool, resources
+from ss_core import pool
 from ss_core.errors import Interrupted
 from ss_core.learner import LearnerConfig
 from ss_core.workers import Task, perform
@@ -124,6 +124,18 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("here")
+def test_a_dry_run_refuses_the_folder_that_the_run_would_refuse(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert bench(*ONE, "--quiet", "--out", "mine") == 0
+    assert bench(*ONE, "--out", "mine", "--dry-run") == 0
+    assert "1 runs, 1 of them finished" in capsys.readouterr().out
+    for last in ("--dry-run", "--quiet"):
+        assert bench("--profile", "quick", "--out", "mine", last) == 3
+        assert "was begun with profile 'smoke', not 'quick'" in capsys.readouterr().err
+
+
 # what goes wrong
 
 
@@ -135,6 +147,11 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
         (("--device", "tpu"), 3, "cpu, cuda or cuda:N"),
         (("--profile", "huge"), 2, "'huge' is not one of"),
         (("--resume", "--fresh"), 2, "exclude each other"),
+        (("--algorithm", "ps"), 3, "`--profile quick` has it"),
+        (("--reference", "absent.json"), 3, "absent.json: no such reference"),
+        (("--reference", "absent.json", "--dry-run"), 3, "absent.json: no such reference"),
+        (("--seeds", "1", "--write-reference", "new.json"), 3, "needs 2 seeds of each condition"),
+        (("--seeds", "1", "--write-reference", "new.json", "--dry-run"), 3, "needs 2 seeds"),
     ],
 )
 def test_bad_requests_end_before_anything_is_written(
@@ -213,13 +230,59 @@ def test_a_check_compares_what_was_asked_for_with_a_reference(
     assert bench(*both, "--algorithm", "independent", *check) == 0  # nothing is said of the rest
 
 
+@pytest.mark.usefixtures("here")
+def test_a_reference_to_compare_with_is_compared_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = (*SELECTION, "--algorithm", "ss", "--seeds", "2", "--quiet")
+    new = tmp_path / "deep" / "below" / "new.json"
+    assert bench(*both, "--write-reference", str(new)) == 0
+    document = json.loads(new.read_bytes())
+    document["cells"][0]["iqm"] -= 10.0
+    new.write_text(json.dumps(document))
+    assert bench(*both, "--reference", str(new)) == 7
+    assert "SS-E700" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_reference_that_cannot_be_made_is_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    both = (*SELECTION, "--seeds", "2", "--quiet")
+    assert bench(*both, "--write-reference", "file/new.json") == 6
+    assert "file/new.json: cannot write" in capsys.readouterr().err
+    assert results_below(tmp_path) == {}
+    only = (*both, "--algorithm", "ss", "--write-reference", "new.json")
+    assert bench(*only) == 3  # the other algorithm is known of in there since the try above
+    assert "2 runs that bench/paper-smoke holds besides these" in capsys.readouterr().err
+    assert results_below(tmp_path) == {}
+
+
+def test_no_reference_is_written_when_runs_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail_last(tasks: Sequence[Task], _workers: int, _observe: object) -> list[pool.Failure]:
+        for task in tasks[:-1]:
+            assert perform(task, lambda *_: None, lambda: False) == ("done",)
+        return [pool.Failure(tasks[-1].name, "broken", "stderr.log")]
+
+    monkeypatch.setattr(pool, "run_pool", fail_last)
+    only = (*SELECTION, "--algorithm", "ss", "--seeds", "2", "--quiet")
+    assert bench(*only, "--write-reference", "new.json") == 4
+    shown = capsys.readouterr()
+    assert "new.json: not written, a reference needs every run and 1 lack" in shown.out
+    assert "1 of 2 runs failed" in shown.err
+    assert not (tmp_path / "new.json").exists()
+
+
 def test_a_check_without_a_shipped_reference_says_how_to_make_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nothing(relative: str) -> Path:
         raise FileNotFoundError(relative)
 
-    monkeypatch.setattr(resources, "data_path", nothing)
+    monkeypatch.setattr(preflight, "data_path", nothing)
     assert bench(*ONE, "--quiet", "--check") == 3
     assert "--write-reference" in capsys.readouterr().err
 
