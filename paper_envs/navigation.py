@@ -89,7 +89,7 @@ class NavigationEnv:
     ) -> None:
         if encoding not in get_args(Encoding):
             raise ConfigError(f"encoding={encoding!r}: choose 'places' or 'relative'")
-        self._encoding = cast(Encoding, encoding)
+        self._encoding: Encoding = cast(Encoding, encoding)
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=num_agents,

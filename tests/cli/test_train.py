@@ -197,6 +197,9 @@ def test_a_game_that_does_not_hold_together_is_one_line_and_exit_3(
         (["navigation", "--agents", "9"], "it takes 1 to 8"),
         (["navigation", "--horizon", "9"], "navigation always takes 100 steps"),
         (["navigation", "--env-arg", "size=9"], "navigation does not take it"),
+        (["navigation", "--env-arg", "num_agents=3"], "num_agents: use --agents"),
+        (["predation", "--env-arg", "encoding=foo"], "'foo': choose 'sign' or 'state'"),
+        (["navigation", "--env-arg", "encoding=", "--dry-run"], "choose 'places' or 'relative'"),
         (["navigation", "--set", "learner.gama=1"], "did you mean 'gamma'"),
         (["navigation", "--set", "num_agents=4"], "--set num_agents: use --agents"),
         (["navigation", "--set", "learner.algorithm=vs"], "use --algorithm"),
@@ -231,6 +234,13 @@ def test_a_dry_run_shows_every_setting_and_who_gave_it(
     assert (rows["learner.gamma"]["value"], rows["seed"]["from"]) == (0.5, "variable SS_SEED")
     assert rows["horizon"]["value"] == 30
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_folder_of_runs_is_told_with_what_makes_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(ss, "ss", ["runs", "ls"]) == 3
+    assert "`ss train` and `ssgrid run` make one" in capsys.readouterr().err
 
 
 def test_every_task_and_algorithm_is_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paper_envs.navigation import NavigationEnv, collides, moved, observed, payoffs
+from ss_core.errors import ConfigError
 
 STAY, UP, DOWN, LEFT, RIGHT = range(5)
 
@@ -70,3 +71,8 @@ def test_random_play_earns_what_the_board_says() -> None:
         [env.step(torch.randint(0, 5, (400, 3), generator=draw)).rewards for _ in range(100)]
     )
     assert rewards.mean().item() == pytest.approx(-3.23, abs=0.08)  # 0.078 of it collisions
+
+
+def test_an_encoding_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"encoding='foo': choose"):
+        NavigationEnv(1, encoding="foo")

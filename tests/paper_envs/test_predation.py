@@ -13,6 +13,7 @@ from paper_envs.predation import (
     payoffs,
     within_radius,
 )
+from ss_core.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,8 @@ def test_an_episode_has_thirty_steps_ends_truly_and_repeats_by_seed() -> None:
         assert not one.truncated.any()
     assert not torch.equal(one.observations, one.next_observations)  # a new episode is shown
     assert torch.equal(one.observations, other.observations)
+
+
+def test_an_encoding_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"encoding='foo': choose"):
+        PredationEnv(1, encoding="foo")
