@@ -269,9 +269,7 @@ def _store_reference(
     if path is None:
         return []
     if missing:
-        return [
-            f"{path}: not written, a reference needs every run and {len(missing)} lack a result"
-        ]
+        return [f"{path}: not written, for it needs every run; without a result: {len(missing)}"]
     write_reference(results, path, profile=request.profile, command=request.command)
     return []
 

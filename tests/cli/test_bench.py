@@ -271,7 +271,7 @@ def test_no_reference_is_written_when_runs_failed(
     only = (*SELECTION, "--algorithm", "ss", "--seeds", "2", "--quiet")
     assert bench(*only, "--write-reference", "new.json") == 4
     shown = capsys.readouterr()
-    assert "new.json: not written, a reference needs every run and 1 lack" in shown.out
+    assert "new.json: not written, for it needs every run; without a result: 1" in shown.out
     assert "1 of 2 runs failed" in shown.err
     assert not (tmp_path / "new.json").exists()
 
