@@ -1,27 +1,34 @@
 """The claims of the paper, one line each, with the test that decides it; and one of ours.
 
-Differences are between interquartile means over seeds. Claims about all tasks pool the runs of all
-tasks after normalising each task (0 = worst algorithm, 1 = best).
+Differences are between interquartile means over seeds. Claims about all tasks take the mean over
+the tasks that were run, each normalised (0 = worst algorithm, 1 = best); the figures name them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from paper_envs.bench.comparisons import Suite, area_under_curve, title_of
-from paper_envs.bench.predation_claims import eight_predators, scalability, two_predators
-from paper_envs.bench.verdicts import (
-    LEVEL_TEST,
-    MARGIN,
-    Claim,
+from paper_envs.bench.comparisons import ALGORITHM_TITLES, Suite, sample, title_of
+from paper_envs.bench.parts import (
     Part,
-    Wording,
     above,
     all_hold,
     at_least,
-    claim_from,
     difference_part,
-    level_with_rivals,
     overall_part,
+    scope_of,
     some_hold,
+)
+from paper_envs.bench.predation_claims import eight_predators, scalability, two_predators
+from paper_envs.bench.speed import faster_than_ps
+from paper_envs.bench.verdicts import (
+    LEARNED,
+    LEVEL_TEST,
+    MARGIN,
+    Claim,
+    Wording,
+    claim_from,
+    level_with_rivals,
+    unless_idle,
 )
 from paper_envs.tasks import TASKS
 
@@ -37,7 +44,10 @@ def _matching(suite: Suite) -> list[Claim]:
         statement="SS matches or exceeds what shares values or policy parameters (VPS, VS, PS)",
         test=LEVEL_TEST,
     )
-    return [level_with_rivals(wording, suite, task, suite.runs(task, "ss")) for task in suite.tasks]
+    return [
+        level_with_rivals(wording, suite, task, suite.runs(task, "ss"), "SS")
+        for task in suite.tasks
+    ]
 
 
 def _above_value_sharing(suite: Suite) -> list[Claim]:
@@ -46,7 +56,7 @@ def _above_value_sharing(suite: Suite) -> list[Claim]:
             Wording(
                 claim=f"above-{rival}",
                 statement=f"SS outperforms {rival.upper()}",
-                test="95 % interval of the normalised difference, all tasks pooled, above 0",
+                test="95 % interval of the normalised difference, mean over tasks, above 0",
             ),
             suite,
             [("ss", rival)],
@@ -73,32 +83,11 @@ def _overall(wording: Wording, suite: Suite, pairs: Sequence[tuple[str, str]]) -
     return claim_from(wording, suite, parts, beside=beside)
 
 
-def _faster_than_ps(suite: Suite) -> list[Claim]:
-    wording = Wording(
-        claim="faster-than-ps",
-        statement="SS converges faster than PS",
-        test="area under the learning curve: 95 % interval of the normalised difference, all tasks "
-        "pooled, above 0",
-    )
-    part = overall_part("SS over PS", suite, "ss", "ps", above(0.0), metric=area_under_curve)
-    beside = [
-        difference_part(
-            task,
-            suite.runs(task, "ss"),
-            suite.runs(task, "ps"),
-            above(0.0),
-            metric=area_under_curve,
-        )
-        for task in suite.tasks
-    ]
-    return [claim_from(wording, suite, [part], beside=beside)]
-
-
 def _policies_before_values(suite: Suite) -> list[Claim]:
     wording = Wording(
         claim="ps-above-values",
         statement="PS performs better than VS and VPS",
-        test="95 % intervals of both normalised differences, all tasks pooled, above 0",
+        test="95 % intervals of both normalised differences, mean over tasks, above 0",
     )
     return [_overall(wording, suite, [("ps", "vs"), ("ps", "vps")])]
 
@@ -130,7 +119,8 @@ def _moral_rewards(suite: Suite) -> list[Claim]:
     competitive = Wording(
         claim="imr-competitive",
         statement="IMR shows competitive performance",
-        test=f"95 % interval of IMR less SS, normalised, all tasks pooled, above −{MARGIN}",
+        test=f"95 % interval of IMR less SS, normalised, mean over tasks that tell cooperation, "
+        f"above −{MARGIN}; {LEARNED}",
     )
     best = Wording(
         claim="imr-best-somewhere",
@@ -138,21 +128,27 @@ def _moral_rewards(suite: Suite) -> list[Claim]:
         test="in at least one task, interval of IMR less every other algorithm above 0 "
         "(95 % for all tasks together)",
     )
-    pooled = overall_part("IMR over SS", suite, "imr", "ss", at_least(-MARGIN))
+    overall = overall_part("IMR over SS", suite, "imr", "ss", at_least(-MARGIN), tasks=tasks)
     beside = [
         difference_part(task, suite.runs(task, "imr"), suite.runs(task, "ss"), at_least(0.0))
         for task in tasks
     ]
+    objections = [
+        objection
+        for task in tasks
+        for objection in unless_idle(f"IMR in {task}", suite.runs(task, "imr"))
+    ]
     return [
-        claim_from(competitive, suite, [pooled], beside=beside),
+        claim_from(competitive, suite, [overall], beside=beside, objections=objections),
         claim_from(best, suite, [_best_part(suite, task) for task in tasks], combine=some_hold),
     ]
 
 
 def _best_part(suite: Suite, task: str) -> Part:
-    """IMR against the algorithm that leaves it the least ahead."""
+    """IMR against the algorithm that leaves it the least ahead; a rival not run is not beaten."""
     runs = suite.runs(task, "imr")
-    rivals = {name: each for name, each in suite.algorithms(task).items() if name != "imr"}
+    names = dict.fromkeys([*ALGORITHM_TITLES, *suite.algorithms(task)])
+    rivals = {name: suite.runs(task, name) for name in names if name != "imr"}
     parts = [
         difference_part(
             f"{task}, over {title_of(name)}",
@@ -166,12 +162,14 @@ def _best_part(suite: Suite, task: str) -> Part:
     compared = [(part.interval.estimate, part) for part in parts if part.interval is not None]
     if not compared:
         return Part(label=task, outcome="not run")
+    absent = [title_of(name) for name, each in rivals.items() if not sample(each).size]
     closest = min(compared, key=lambda pair: pair[0])[1]
     return Part(
         label=closest.label,
         outcome=all_hold(parts),
         interval=closest.interval,
         num_runs=min(part.num_runs for part in parts if part.interval is not None),
+        remarks=(f"not run in {task}: {', '.join(absent)}",) if absent else (),
     )
 
 
@@ -188,7 +186,11 @@ def _without_constraints(suite: Suite) -> list[Claim]:
         for task in suite.tasks
     ]
     ran = [part for part in parts if part.interval is not None]
-    return [claim_from(wording, suite, ran or parts)]
+    if not ran:
+        return [claim_from(wording, suite, parts)]
+    scope = scope_of([part.label for part in ran], suite.tasks)
+    absent = [part for part in parts if part.interval is None]
+    return [claim_from(wording, suite, [replace(ran[0], scope=scope), *ran[1:]], beside=absent)]
 
 
 def _above_independent(suite: Suite) -> list[Claim]:
@@ -222,7 +224,7 @@ def _above_independent(suite: Suite) -> list[Claim]:
 JUDGES: tuple[Callable[[Suite], list[Claim]], ...] = (
     _matching,
     _above_value_sharing,
-    _faster_than_ps,
+    faster_than_ps,
     _policies_before_values,
     _above_centralised,
     _moral_rewards,

@@ -23,7 +23,6 @@ from ss_core.statistics import (
     interquartile_mean,
     min_max_normalised,
     probability_of_improvement,
-    strata_interval,
 )
 
 LEVEL = 0.95
@@ -89,6 +88,15 @@ def at_the_end(column: str) -> Metric:
     return end
 
 
+def peak(column: str) -> Metric:
+    """Largest value of a column of the curve."""
+
+    def largest(run: RunResult) -> float | None:
+        return max((each for each in run.curve.get(column, []) if each is not None), default=None)
+
+    return largest
+
+
 def by_cell(results: Iterable[RunResult]) -> dict[Cell, Runs]:
     """The runs of each cell, cells and seeds in order.
 
@@ -124,18 +132,13 @@ def interval_of(values: Float[np.ndarray, " run"]) -> Interval | None:
     )
 
 
-def pooled_interval(strata: Strata) -> Interval:
-    """Interquartile mean of the runs of several tasks, drawn anew within each task."""
-    return strata_interval(strata, interquartile_mean, level=LEVEL, resamples=RESAMPLES, rng=_rng())
-
-
 def difference(
     first: Strata,
     second: Strata,
     *,
     level: float = LEVEL,
 ) -> Interval:
-    """Interquartile mean of `first` less that of `second`, one sample a task."""
+    """Interquartile mean of `first` less that of `second`, one sample a task, mean over tasks."""
     return difference_interval(
         first, second, interquartile_mean, level=level, resamples=RESAMPLES, rng=_rng()
     )

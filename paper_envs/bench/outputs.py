@@ -15,6 +15,7 @@ from paper_envs.bench.comparisons import Runs, Suite, by_cell, interval_of, samp
 from paper_envs.bench.figures import draw_figures
 from paper_envs.bench.page import Facts, Section, html_page
 from paper_envs.bench.panels import Figure, algorithm_series
+from paper_envs.bench.parts import MIN_RUNS, shown
 from paper_envs.bench.results import Cell, RunResult
 from paper_envs.bench.tables import (
     Record,
@@ -26,11 +27,9 @@ from paper_envs.bench.tables import (
     parquet_bytes,
     run_rows,
 )
-from paper_envs.bench.verdicts import Claim, shown
+from paper_envs.bench.verdicts import Claim
 from ss_core.atomic import atomic_write
 from ss_core.runs import environment_facts
-
-FEW_SEEDS = 5
 
 
 def write_outputs(
@@ -140,9 +139,9 @@ def _cell(runs: Runs) -> str:
 def _terminal_tables(sections: Sequence[Section]) -> dict[str, list[Record]]:
     tables: dict[str, list[Record]] = {}
     for section in sections:
-        tables[f"final averaged return, preset {section.title}: mean [95 % interval]"] = [
-            dict(row) for row in section.returns
-        ]
+        tables[
+            f"final averaged return, preset {section.title}: interquartile mean [95 % interval]"
+        ] = [dict(row) for row in section.returns]
         tables[f"claims, preset {section.title}"] = [
             {"claim": claim.claim, "task": claim.task, "verdict": claim.verdict,
              "figures": claim.figures}
@@ -159,7 +158,7 @@ def _notes(cells: Mapping[Cell, Runs], claims: Sequence[Claim], out: Path) -> li
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     notes = [f"claims: {listed}", f"open {out / 'index.html'} for figures and every test"]
     fewest = min((len(runs) for runs in cells.values()), default=0)
-    if 0 < fewest < FEW_SEEDS:
+    if 0 < fewest < MIN_RUNS:
         notes.append(f"conditions with {fewest} seeds: their intervals are too narrow")
     return notes
 

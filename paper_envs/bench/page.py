@@ -14,7 +14,8 @@ from html import escape
 from importlib.resources import files
 
 from paper_envs.bench.panels import Figure
-from paper_envs.bench.verdicts import Claim, Outcome
+from paper_envs.bench.parts import Outcome
+from paper_envs.bench.verdicts import Claim
 
 INTERVAL = re.compile(r"-?[\d.e-]+ \[-?[\d.e-]+, -?[\d.e-]+\]")
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -34,11 +35,13 @@ QUESTION = (
 RULES = (
     "Returns are external rewards per agent and step, measured in evaluation episodes after "
     "training. Estimates are interquartile means over seeds, intervals 95 % percentile bootstrap "
-    "intervals over seeds, drawn anew within each task where tasks are pooled. A claim holds when "
-    "its whole interval lies on the claimed side, does not hold when it lies on the other side, "
-    "and is undecided otherwise, or with fewer than three seeds. In a simulation, such intervals "
-    "of a difference covered the truth in about 94 % of cases with five seeds, and in 80 % with "
-    "three. Claims about all tasks pool those that were run."
+    "intervals over seeds. A claim holds when its whole interval lies on the claimed side, does "
+    "not hold when it lies on the other side, and is undecided otherwise, or with fewer than five "
+    "seeds. In a simulation without a true difference, five seeds put the whole interval above 0 "
+    "in about 3 % of cases (2.5 % would be exact), three seeds in 10 %. Claims about all tasks are "
+    "a mean over those that were run, each counted alike; their figures begin with which these "
+    "are. "
+    "Claims of being level, or of a small number, are undecided where nothing has been learned."
 )
 
 
@@ -57,7 +60,7 @@ class Section:
 class Facts:
     """How the results came about."""
 
-    command: str
+    command: str  # the last one, which need not have run everything
     profile: str
     seeds: Sequence[int]
     num_runs: int
@@ -246,6 +249,8 @@ def _means(facts: Facts) -> list[str]:
         "<h2>How this was made</h2>",
         f"<p>{RULES}</p>",
         f"<p>Profile {escape(facts.profile)}: {facts.num_runs} runs. Seeds: {escape(seeds)}.</p>",
+        "<p>The last of the commands that filled this folder; others may have run other conditions "
+        "or seeds of it:</p>",
         f"<pre>{escape(facts.command)}</pre>",
         f"<p>{escape(versions)}.</p>",
         f"<p>Tables, with unit and meaning of every column inside: {files_beside}.</p>",

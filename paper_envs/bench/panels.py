@@ -22,7 +22,7 @@ from paper_envs.bench.comparisons import (
     sample,
     title_of,
 )
-from paper_envs.bench.verdicts import shown
+from paper_envs.bench.parts import shown
 from paper_envs.tasks import TASKS
 from ss_core.statistics import Interval
 
@@ -97,10 +97,10 @@ COMPONENTS: dict[str, str] = {  # one part of tuned SS taken away, or set back t
     "l2-follow": "squared distance for policies",
     "no-indicators": "no indicators",
     "mean-kappa": "κ of each batch alone",
-    "raw-advantages": "advantages not scaled",
+    "no-baseline": "suggestions judged by Âᵢ itself",
+    "slow-suggestions": "suggestions learned as slowly as policies",
     "lambda-0.98": "GAE λ = 0.98",
     "timeless-critic": "critic without time",
-    "one-episode": "one episode per update",
 }
 
 

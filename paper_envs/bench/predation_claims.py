@@ -1,17 +1,22 @@
 """Claims about Cooperative Predation alone: the dilemma itself, what is suggested, and scale."""
 
-from paper_envs.bench.comparisons import Suite, at_the_end, final_return, share_of_cooperators
+from paper_envs.bench.comparisons import (
+    Runs,
+    Suite,
+    at_the_end,
+    final_return,
+    peak,
+    share_of_cooperators,
+)
+from paper_envs.bench.parts import above, at_least, at_most, difference_part, value_part
 from paper_envs.bench.verdicts import (
+    LEARNED,
     LEVEL_TEST,
     Claim,
     Wording,
-    above,
-    at_least,
-    at_most,
     claim_from,
-    difference_part,
     level_with_rivals,
-    value_part,
+    unless_idle,
 )
 
 TASK = "predation"
@@ -20,6 +25,8 @@ NEAR_ONE = 0.95
 NEAR_ZERO_MSE = 0.01
 FEWER_NEIGHBOURS = ("m4", "m2", "m6")  # half of eight first
 HALF_FREQUENCY = "every2"
+MSE = "suggestion_mse"  # of the curve
+MSE_TEST = f"95 % interval at or below {NEAR_ZERO_MSE}, at the end of training; {LEARNED}"
 GOAL = -1.2  # eight that all approach reach -1, a single volunteer -2
 
 
@@ -45,22 +52,34 @@ def two_predators(suite: Suite) -> list[Claim]:
             ),
             ("share suggested", at_the_end("suggested_cooperation"), near_one),
         ),
-        (
-            Wording(
-                claim="mse-vanishes",
-                statement="With two predators, the MSE of policy and suggestion approaches 0",
-                test=f"95 % interval at or below {NEAR_ZERO_MSE}, at the end of training",
-            ),
-            ("MSE", at_the_end("suggestion_mse"), at_most(NEAR_ZERO_MSE)),
-        ),
     )
     runs = suite.runs(TASK, "ss", num_agents=PAIR)
-    return [
+    claims = [
         claim_from(
             wording, suite, [value_part(label, runs, metric, rule)], task=TASK, num_agents=PAIR
         )
         for wording, (label, metric, rule) in cases
     ]
+    agreed = Wording(
+        claim="mse-vanishes",
+        statement="With two predators, the MSE of policy and suggestion approaches 0",
+        test=MSE_TEST,
+    )
+    return [*claims, _agreement(agreed, suite, runs, num_agents=PAIR)]
+
+
+def _agreement(wording: Wording, suite: Suite, runs: Runs, num_agents: int | None = None) -> Claim:
+    """The MSE at the end, with its peak beside it: before learning it may be small as well."""
+    near_zero = at_most(NEAR_ZERO_MSE)
+    return claim_from(
+        wording,
+        suite,
+        [value_part("MSE", runs, at_the_end(MSE), near_zero)],
+        task=TASK,
+        num_agents=num_agents,
+        beside=[value_part("largest MSE on the way", runs, peak(MSE), near_zero)],
+        objections=unless_idle("SS", runs),
+    )
 
 
 def scalability(suite: Suite) -> list[Claim]:
@@ -94,6 +113,7 @@ def scalability(suite: Suite) -> list[Claim]:
                 suite,
                 TASK,
                 runs,
+                f"SS with {word}",
             )
             for name, word, runs in zip((fewer, HALF_FREQUENCY), words, (few, half), strict=True)
         ),
@@ -114,11 +134,8 @@ def eight_predators(suite: Suite) -> list[Claim]:
     agreed = Wording(
         claim="mse-of-eight",
         statement="With eight predators, the MSE of policy and suggestion approaches 0",
-        test=f"95 % interval at or below {NEAR_ZERO_MSE}, at the end of training",
+        test=MSE_TEST,
         source="ours",
     )
-    parts = (
-        (solved, value_part("return", runs, final_return, at_least(GOAL))),
-        (agreed, value_part("MSE", runs, at_the_end("suggestion_mse"), at_most(NEAR_ZERO_MSE))),
-    )
-    return [claim_from(wording, suite, [part], task=TASK) for wording, part in parts]
+    reached = value_part("return", runs, final_return, at_least(GOAL))
+    return [claim_from(solved, suite, [reached], task=TASK), _agreement(agreed, suite, runs)]

@@ -1,201 +1,52 @@
-"""From an interval to a verdict: the rules by which every claim is decided.
+"""From parts to a verdict: what is claimed, what became of it, and what to know beside it.
 
-A claim holds when the whole 95 % interval lies on the claimed side, and does not hold when the
-whole interval lies on the other side. Everything else is undecided, and so is whatever rests on
-fewer than `MIN_RUNS` seeds.
+A claim that is met by being level, or by a small number, can be met by those who have learned
+nothing. It does not hold then, but is undecided: see `unless_idle`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from jaxtyping import Float
-
-from paper_envs.bench.comparisons import (
-    LEVEL,
-    Metric,
-    Runs,
-    Suite,
-    difference,
-    final_return,
-    first_return,
-    interval_of,
-    sample,
-    title_of,
+from paper_envs.bench.comparisons import Runs, Suite, difference, first_return, sample, title_of
+from paper_envs.bench.parts import (
+    MIN_RUNS,
+    Outcome,
+    Part,
+    all_hold,
+    at_least,
+    difference_part,
 )
-from ss_core.statistics import Interval
 
-Outcome = Literal["holds", "does not hold", "undecided", "not run"]
-Rule = Callable[[Interval], Outcome]
-
-MIN_RUNS = 3
-SMALL = 1e-3  # shown as a power of ten
 ALL_TASKS = "all"
 SHARING_RIVALS = ("vps", "vs", "ps")
 MARGIN = 0.05  # of a task's span: a difference too small to count against "matching"
 
+LEARNED = "undecided where there is no learning to speak of"
 LEVEL_TEST = (
     f"95 % interval of each difference above −{100 * MARGIN:.0f} % of the task's span (best less "
-    "worst algorithm)"
+    f"worst algorithm); {LEARNED}"
 )
+NO_SPAN = "would hold, but all algorithms are level, so nothing can be told"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One comparison that a claim rests on."""
-
-    label: str
-    outcome: Outcome
-    interval: Interval | None = None
-    num_runs: int = 0  # fewest seeds of a cell in it
-
-    @property
-    def figures(self) -> str:
-        """Its label with estimate and interval; empty if it was not run."""
-        return "" if self.interval is None else f"{self.label} {shown(self.interval)}"
+def has_learned(runs: Runs) -> bool:
+    """Whether runs end better than they start, as far as the interval can tell."""
+    ends, starts = sample(runs), sample(runs, first_return)
+    return bool(ends.size and starts.size) and difference([ends], [starts]).low > 0
 
 
-def shown(interval: Interval) -> str:
-    """`-1.02 [-1.10, -1.00]`: as many decimals as the interval can tell apart, from 2 to 4."""
-    values = (interval.estimate, interval.low, interval.high)
-    width = interval.high - interval.low
-    if 0 < max(abs(value) for value in values) < SMALL:
-        estimate, low, high = (f"{value:.1e}" for value in values)
-    else:
-        decimals = 2 if width >= 0.05 else 3 if width >= 0.005 or width == 0 else 4
-        estimate, low, high = (f"{round(value, decimals) + 0.0:.{decimals}f}" for value in values)
-    return f"{estimate} [{low}, {high}]"  # adding 0.0 turned -0.0 into 0.0
-
-
-def above(bound: float) -> Rule:
-    """More than `bound`."""
-    return lambda interval: (
-        "holds"
-        if interval.low > bound
-        else "does not hold"
-        if interval.high <= bound
-        else "undecided"
-    )
-
-
-def at_least(bound: float) -> Rule:
-    """`bound` or more."""
-    return lambda interval: (
-        "holds"
-        if interval.low >= bound
-        else "does not hold"
-        if interval.high < bound
-        else "undecided"
-    )
-
-
-def at_most(bound: float) -> Rule:
-    """`bound` or less."""
-    return lambda interval: (
-        "holds"
-        if interval.high <= bound
-        else "does not hold"
-        if interval.low > bound
-        else "undecided"
-    )
-
-
-def all_hold(parts: Sequence[Part]) -> Outcome:
-    """Holds when every part holds; one that does not is enough against it."""
-    return _combined(parts, decisive="does not hold", unanimous="holds")
-
-
-def some_hold(parts: Sequence[Part]) -> Outcome:
-    """Holds when at least one part holds."""
-    return _combined(parts, decisive="holds", unanimous="does not hold")
-
-
-def _combined(parts: Sequence[Part], *, decisive: Outcome, unanimous: Outcome) -> Outcome:
-    outcomes = {part.outcome for part in parts}
-    if outcomes <= {"not run"}:
-        return "not run"
-    if decisive in outcomes:
-        return decisive
-    return unanimous if outcomes == {unanimous} else "undecided"
-
-
-def value_part(label: str, runs: Runs, metric: Metric, rule: Rule) -> Part:
-    """A quantity of one cell against a bound."""
-    values = sample(runs, metric)
-    if not values.size:
-        return Part(label=label, outcome="not run")
-    interval = interval_of(values)
-    return _judged(label, interval, int(values.size), rule)
-
-
-def difference_part(
-    label: str,
-    first: Runs,
-    second: Runs,
-    rule: Rule,
-    *,
-    metric: Metric = final_return,
-    level: float = LEVEL,
-) -> Part:
-    """One cell less another."""
-    ours, theirs = sample(first, metric), sample(second, metric)
-    if not (ours.size and theirs.size):
-        return Part(label=label, outcome="not run")
-    interval = difference([ours], [theirs], level=level)
-    return _judged(label, interval, int(min(ours.size, theirs.size)), rule)
-
-
-def overall_part(
-    label: str, suite: Suite, first: str, second: str, rule: Rule, *, metric: Metric = final_return
-) -> Part:
-    """One algorithm less another over all tasks where both were run, normalised task by task."""
-    pairs = list(_normalised_pairs(suite, first, second, metric).values())
-    if not pairs:
-        return Part(label=label, outcome="not run")
-    interval = difference([ours for ours, _ in pairs], [theirs for _, theirs in pairs])
-    fewest = min(values.size for pair in pairs for values in pair)
-    return _judged(f"{label} ({_tasks(len(pairs))})", interval, int(fewest), rule)
-
-
-def _normalised_pairs(
-    suite: Suite, first: str, second: str, metric: Metric
-) -> Mapping[str, tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]]:
-    pairs = {}
-    for task in suite.tasks:
-        ours, theirs = (sample(suite.runs(task, name), metric) for name in (first, second))
-        scale = suite.scale(task)
-        if scale is not None and ours.size and theirs.size:
-            pairs[task] = scale.normalised(ours), scale.normalised(theirs)
-    return pairs
-
-
-def _tasks(count: int) -> str:
-    return "1 task" if count == 1 else f"{count} tasks"
-
-
-def _judged(label: str, interval: Interval | None, num_runs: int, rule: Rule) -> Part:
-    if interval is None:
-        return Part(label=label, outcome="not run")
-    outcome = rule(interval) if num_runs >= MIN_RUNS else "undecided"
-    return Part(label=label, outcome=outcome, interval=interval, num_runs=num_runs)
-
-
-def margin_of(suite: Suite, task: str) -> float:
-    """What counts as level in a task: `MARGIN` of its span; 0 where all algorithms are level."""
-    scale = suite.scale(task)
-    return 0.0 if scale is None else MARGIN * scale.span
+def unless_idle(name: str, runs: Runs) -> list[str]:
+    """What to object to a claim that whoever has learned nothing could meet as well."""
+    if not runs or has_learned(runs):
+        return []
+    return [f"would hold, but says nothing while {name} ends no better than it starts"]
 
 
 def not_learned(suite: Suite, tasks: Sequence[str], num_agents: int | None = None) -> list[str]:
-    """Tasks in which SS ends no better than it starts, as far as the interval can tell."""
-    names = []
-    for task in tasks:
-        runs = suite.runs(task, "ss", num_agents=num_agents)
-        ends, starts = sample(runs), sample(runs, first_return)
-        if ends.size and starts.size and difference([ends], [starts]).low <= 0:
-            names.append(task)
-    return names
+    """Tasks in which SS was run and ends no better than it starts."""
+    runs = {task: suite.runs(task, "ss", num_agents=num_agents) for task in tasks}
+    return [task for task, each in runs.items() if sample(each).size and not has_learned(each)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,10 +86,17 @@ def claim_from(
     num_agents: int | None = None,
     combine: Callable[[Sequence[Part]], Outcome] = all_hold,
     beside: Sequence[Part] = (),
+    objections: Sequence[str] = (),
 ) -> Claim:
-    """A claim from its parts; `beside` are figures that do not decide."""
+    """A claim from its parts; `beside` are figures that do not decide.
+
+    With `objections` it is undecided where it would hold; they are then noted.
+    """
     counts = [part.num_runs for part in parts if part.interval is not None]
     tasks = suite.tasks if task == ALL_TASKS else (task,)
+    outcome = combine(parts)
+    objected = list(objections) if outcome == "holds" else []
+    idle = not_learned(suite, tasks, num_agents)
     return Claim(
         claim=wording.claim,
         preset=suite.preset,
@@ -247,10 +105,10 @@ def claim_from(
         source=wording.source,
         statement=wording.statement,
         test=wording.test,
-        verdict=combine(parts),
+        verdict="undecided" if objected else outcome,
         figures=_figures(parts),
         beside=_figures(beside),
-        note=_note(parts, beside, not_learned(suite, tasks, num_agents)),
+        note="; ".join([*objected, *_notes(parts, beside, idle)]),
         num_runs=min(counts, default=0),
     )
 
@@ -259,12 +117,13 @@ def _figures(parts: Sequence[Part]) -> str:
     return "; ".join(part.figures for part in parts if part.interval is not None)
 
 
-def _note(parts: Sequence[Part], beside: Sequence[Part], idle_tasks: Sequence[str]) -> str:
+def _notes(parts: Sequence[Part], beside: Sequence[Part], idle_tasks: Sequence[str]) -> list[str]:
+    shown_parts = (*parts, *beside)
+    notes = list(dict.fromkeys(remark for part in shown_parts for remark in part.remarks))
     present = [part for part in parts if part.interval is not None]
     if not present:
-        return ""
-    notes = []
-    absent = [part.label for part in (*parts, *beside) if part.interval is None]
+        return notes
+    absent = [part.label for part in shown_parts if part.outcome == "not run"]
     if absent:
         places = dict.fromkeys(label.partition(":")[0] for label in absent)
         notes.append(f"not run: {', '.join(places)}")
@@ -272,14 +131,19 @@ def _note(parts: Sequence[Part], beside: Sequence[Part], idle_tasks: Sequence[st
         notes.append(f"fewer than {MIN_RUNS} seeds decide nothing")
     if idle_tasks:
         notes.append(f"SS has not learned within this budget: {', '.join(idle_tasks)}")
-    return "; ".join(notes)
+    return notes
 
 
-def level_with_rivals(wording: Wording, suite: Suite, task: str, ours: Runs) -> Claim:
-    """Not below any of the paper's sharing baselines by more than the margin."""
-    rule = at_least(-margin_of(suite, task))
+def level_with_rivals(wording: Wording, suite: Suite, task: str, ours: Runs, name: str) -> Claim:
+    """Not below any of the paper's sharing baselines by more than the margin.
+
+    `name` says what learned `ours`.
+    """
+    scale = suite.scale(task)
+    rule = at_least(0.0 if scale is None else -MARGIN * scale.span)
     parts = [
         difference_part(f"over {title_of(rival)}", ours, suite.runs(task, rival), rule)
         for rival in SHARING_RIVALS
     ]
-    return claim_from(wording, suite, parts, task=task)
+    objections = [*unless_idle(name, ours), *([NO_SPAN] if scale is None else [])]
+    return claim_from(wording, suite, parts, task=task, objections=objections)

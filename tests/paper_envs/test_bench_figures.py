@@ -9,8 +9,15 @@ from PIL import Image
 
 from paper_envs.bench.comparisons import Suite, by_cell, suites_of
 from paper_envs.bench.figures import draw_figures, final_returns
-from paper_envs.bench.panels import Figure, algorithm_series, algorithm_style, variant_style
+from paper_envs.bench.panels import (
+    COMPONENTS,
+    Figure,
+    algorithm_series,
+    algorithm_style,
+    variant_style,
+)
 from paper_envs.bench.results import RunResult
+from paper_envs.presets import ABLATIONS, VARIANTS
 from tests.paper_envs.bench_results import a_benchmark, cell_of, runs_of
 
 SMALL = [
@@ -107,3 +114,9 @@ def test_algorithms_stand_in_one_order_with_styles_of_their_own() -> None:
     assert len({(style.colour, style.marker) for style in known}) == len(known)
     assert variant_style("lambda-0.98").title == "GAE λ = 0.98"
     assert variant_style("new-variant").title == "new-variant"
+
+
+def test_every_variant_has_a_title_and_no_title_is_of_a_variant_that_does_not_exist() -> None:
+    assert set(ABLATIONS) <= set(COMPONENTS)
+    assert set(COMPONENTS) <= set(VARIANTS)
+    assert all(variant_style(name).title != name for name in VARIANTS)

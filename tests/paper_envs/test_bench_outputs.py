@@ -57,7 +57,7 @@ def test_claims_are_in_a_table_with_their_tests(out: Path) -> None:
     (row,) = [
         row for row in rows if (row["claim"], row["task"]) == ("matches-sharing", "navigation")
     ]
-    assert row["note"] == "not run: over VPS, over PS"
+    assert row["note"] == "not run: over VPS, over PS; fewer than 5 seeds decide nothing"
     assert row["test"].startswith("95 % interval of each difference above −5 %")
 
 
@@ -77,6 +77,7 @@ def test_equal_results_give_equal_bytes_and_figures_without_runs_go(
 def test_the_terminal_is_told_returns_and_verdicts(tmp_path: Path) -> None:
     told = written(RESULTS[:6], tmp_path)
     returns, claims = told["tables"].values()
+    assert next(iter(told["tables"])).endswith(": interquartile mean [95 % interval]")
     assert returns == [
         {"algorithm": "SS", "navigation (3)": "-0.40 [-0.50, -0.30]"},
         {"algorithm": "VS", "navigation (3)": "-0.60 [-0.70, -0.50]"},

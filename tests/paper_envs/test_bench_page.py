@@ -144,6 +144,8 @@ def test_it_says_how_it_was_made_and_what_is_missing(text: str) -> None:
     for words in ("Profile quick: 2 runs", "100, 101", "Python 3.11", "absent-package absent"):
         assert words in means
     assert "ss bench paper --env &lt;script" in means
+    assert "The last of the commands that filled this folder" in means
+    assert "fewer than five seeds" in means
     complete = html_page([SECTION], replace(FACTS, missing=[])).decode()
     assert "Every run that was planned has a result." in complete
 

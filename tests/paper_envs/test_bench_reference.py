@@ -4,12 +4,19 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import scipy.stats
 
-from paper_envs.bench.reference import check_against, read_reference, write_reference
+from paper_envs.bench.reference import (
+    WIDENING,
+    check_against,
+    read_reference,
+    write_reference,
+)
 from paper_envs.bench.results import RunResult
 from ss_core.errors import CorruptError, InputError
+from ss_core.statistics import interquartile_mean
 from tests.paper_envs.bench_results import cell_of, runs_of
 
 SS, VS = cell_of("predation", "ss"), cell_of("predation", "vs")
@@ -30,10 +37,13 @@ def test_a_run_agrees_with_itself_and_with_one_like_it(tmp_path: Path) -> None:
 
 
 def test_the_interval_for_a_new_run_by_hand(tmp_path: Path) -> None:
-    """Both cells have deviation √0.025; 8 degrees of freedom; 95 % for two cells together."""
+    """Both cells have deviation √0.025; 8 degrees of freedom; 95 % for two cells together.
+
+    Interquartile means of five vary up to 1.1 times as much as means.
+    """
     path = stored(tmp_path / "reference.json")
     entry = next(each for each in read_reference(path) if each.cell == SS)
-    half = scipy.stats.t.ppf(1 - 0.05 / 4, 8) * 0.025**0.5 * (1 / 5 + 1 / 5) ** 0.5
+    half = scipy.stats.t.ppf(1 - 0.05 / 4, 8) * 1.1 * 0.025**0.5 * (1 / 5 + 1 / 5) ** 0.5
     assert entry.iqm == pytest.approx(-1.0)
     assert entry.prediction_low == pytest.approx(-1.0 - half)
     assert entry.prediction_high == pytest.approx(-1.0 + half)
@@ -45,14 +55,24 @@ def test_the_interval_for_a_new_run_by_hand(tmp_path: Path) -> None:
 
 def test_fewer_seeds_are_given_a_wider_interval(tmp_path: Path) -> None:
     entry = read_reference(stored(tmp_path / "reference.json"))[0]
+    narrow = entry.quantile * entry.deviation * (1.1**2 / 5 + 1 / 3) ** 0.5
+    assert entry.half_width(3) == pytest.approx(narrow)  # of three, nothing is cut off
     assert entry.half_width(2) > entry.half_width(5) > entry.half_width(1000)
+
+
+@pytest.mark.parametrize("num_runs", [3, 4, 5, 8])
+def test_the_widening_covers_how_much_more_interquartile_means_vary(num_runs: int) -> None:
+    drawn = np.random.default_rng(0).normal(size=(50_000, num_runs))
+    ratio = float(interquartile_mean(drawn).std() / drawn.mean(axis=-1).std())
+    assert ratio <= (WIDENING if num_runs >= 4 else 1.0) + 1e-12
+    assert ratio > (1.0 if num_runs >= 4 else 0.99)
 
 
 def test_a_cell_outside_is_named_with_what_was_expected(tmp_path: Path) -> None:
     reference = stored(tmp_path / "reference.json")
     moved = [replace(run, final_return=run.final_return - (run.cell == VS)) for run in RESULTS]
     (line,) = check_against(moved, reference)
-    assert line.startswith("predation-8-tuned-vs: -5 with 5 seeds, expected -4.275 to ")
+    assert line.startswith("predation-8-tuned-vs: -5 with 5 seeds, expected -4.303 to ")
 
 
 def test_runs_that_agree_in_every_seed_leave_a_hundredth_of_the_span(tmp_path: Path) -> None:
