@@ -2,7 +2,7 @@
 
 `paper` is Tables 1 and 2 and Algorithm 1 as printed: N² networks, one episode per update, π_old
 reset at every pass, agents in turn. `tuned` is what reached the optimum of Predation and learns the
-other tasks within minutes. Both give every algorithm the same networks, data and steps.
+other tasks within minutes. Both give every algorithm networks of one size, the same data and steps.
 """
 
 import difflib
