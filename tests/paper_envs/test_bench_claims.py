@@ -241,7 +241,7 @@ def test_agreement_before_learning_is_not_agreement_reached() -> None:
 
 
 def test_a_task_far_behind_weighs_as_much_as_any_other() -> None:
-    """Two behind in Cleanup and a little ahead in three tasks: pooled runs would cut Cleanup off."""
+    """Two behind in Cleanup and a little ahead in three: pooled runs would cut it off."""
     ahead = [
         run
         for task in ("harvest", "predation", "navigation")
