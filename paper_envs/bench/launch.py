@@ -55,7 +55,7 @@ class Request:
 
     @property
     def command(self) -> str:
-        """The command line that gives the same results."""
+        """The command line as given."""
         words = ["ss", "bench", "paper", "--profile", self.profile]
         for name in self.envs:
             words += ["--env", name]
