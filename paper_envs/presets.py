@@ -167,14 +167,17 @@ VARIANTS: dict[str, Change] = {
 }
 
 ABLATIONS: tuple[str, ...] = (
-    "equal-rho",
     "product",
     "l2-follow",
     "no-indicators",
-    "mean-kappa",
     "no-baseline",
+    "equal-rho",
+    "mean-kappa",
     "lambda-0.98",
     "timeless-critic",
+    "follow-only",
+    "anchor-only",
+    "slow-suggestions",
 )
 
 # training episodes of a run, by task and number of agents (0: any), preset, profile

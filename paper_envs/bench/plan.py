@@ -23,6 +23,7 @@ PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 FIRST_SEED = 100  # hyper-parameters were chosen with small seeds; these are fresh
 MAX_SEEDS = 1000
 PAIR, HEADLINE, CROWD = 2, 8, 12  # predators
+QUICK_ABLATIONS = 4  # so many of the first, unless a profile is thorough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,7 @@ def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
     if profile.only_main:
         return {"main": main}
     presets: tuple[PresetName, ...] = PRESETS if profile.thorough else ("tuned",)
+    parts = ablations if profile.thorough else ablations[:QUICK_ABLATIONS]
     shared_less = ("m6", "m4", "m2", "every2") if profile.thorough else ("m4", "m2", "every2")
     return {
         "main": main,  # Figs 1, 2; with `rho0` Fig. 4
@@ -131,7 +133,7 @@ def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
             *_predation(HEADLINE, [("ss", "complete")], ("paper",) if profile.thorough else ()),
             *_predation(HEADLINE, [("ss", "radius")], ("tuned",)),
         ),
-        "ablation": _predation(HEADLINE, [("ss", name) for name in ablations], ("tuned",)),
+        "ablation": _predation(HEADLINE, [("ss", name) for name in parts], ("tuned",)),
         "scale": _predation(CROWD, [("ss", "")], ("tuned",)),
     }
 
