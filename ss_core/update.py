@@ -23,7 +23,6 @@ from ss_core.conversation import (
     views,
 )
 from ss_core.critics import CriticBank
-from ss_core.errors import ConfigError
 from ss_core.exchange import Channel, Neighbourhood
 from ss_core.judgement import (
     Judgement,
@@ -231,10 +230,5 @@ def partners(channel: Channel, rollout: Rollout, update: int) -> Neighbourhood |
     if not channel.exchanges_at(update):
         return None
     met = rollout.neighbours
-    if met is None and channel.config.protocol == "graph":
-        raise ConfigError(
-            "exchange.protocol='graph': this world does not say who is whose neighbour; choose "
-            "'all' or 'random'"
-        )
     where = channel.neighbourhood(update, None if met is None else flatten(met))
     return where.to(rollout.rewards.device)
