@@ -151,7 +151,8 @@ def test_centralised_learning_reaches_the_collective_optimum(
     config = replace(TOGETHER, algorithm="centralised", counterfactuals=counterfactuals)
     training, rewards = trained(dilemma(game, counterfactuals=counterfactuals), config)
     assert sum(rewards[-10:]) / 10 > 0.95 * ALL_HELP
-    assert set(training.channel.ledger.totals) == {"reward"}
+    kinds = {"reward"} if counterfactuals else {"observation", "reward"}
+    assert set(training.channel.ledger.totals) == kinds
 
 
 @GAMES

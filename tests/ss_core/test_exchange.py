@@ -162,7 +162,7 @@ def test_ledger_counts_what_was_said_by_hand() -> None:
     decided = torch.tensor([[1, 1, 0], [1, 0, 0]]) > 0  # agent 0 twice, agent 1 once, agent 2 never
     valid = decided[:, where.receivers.flatten()].unflatten(1, (3, 2))
     own, suggested = torch.zeros(2, 3, 4), torch.zeros(2, 3, 2, 4)
-    channel.announce(6, where, valid, update=7)
+    channel.announce("announcement", 6, where, valid, update=7)
     for _ in range(2):
         channel.share_with_suggesters("own_policy", own, where, valid, update=7)
     channel.send_suggestions("suggestion", suggested, where, valid, update=7)
@@ -193,11 +193,11 @@ def test_ledger_counts_what_was_said_by_hand() -> None:
 def test_ledger_totals_survive_a_checkpoint() -> None:
     channel, where = Channel(ExchangeConfig(), 2, seed=0), all_to_all(2)
     valid = torch.ones((3, 2, 1), dtype=torch.bool)
-    channel.announce(5, where, valid, update=0)
+    channel.announce("announcement", 5, where, valid, update=0)
     other = Channel(ExchangeConfig(), 2, seed=0)
     other.ledger.restore(channel.ledger.state())
     for each in (channel, other):
-        each.announce(5, where, valid, update=1)
+        each.announce("announcement", 5, where, valid, update=1)
         assert each.ledger.num_bytes() == 2 * 2 * 3 * 5 * 4
     assert [r.update for r in other.ledger.take_rows()] == [1, 1]
 
