@@ -410,7 +410,7 @@ def test_every_algorithm_it_can_hold_learns_from_it(
     kinds = {
         "ss": {"own_policy", "suggestion"},
         "independent": set(),
-        "centralised": {"reward"},
+        "centralised": {"observation", "reward"},
         "vps": {"critic_parameters"},
         "vs": {"advantage"},
         "ps": {"policy_parameters"},
