@@ -20,6 +20,7 @@ from ss_core.stacks import (
     init_stack,
     layers_under,
     masked_log_softmax,
+    own_log_probs,
     through_heads,
 )
 from ss_core.tilted import TiltedBank, init_tilted
@@ -187,8 +188,7 @@ class ConditionedBank:
         self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii of the own networks."""
-        logits = forward_stack(layers_under("own_", self.params), observations.transpose(0, 1))
-        return masked_log_softmax(logits.transpose(0, 1), mask)
+        return own_log_probs(self.params, observations, mask)
 
     def suggest(
         self,

@@ -83,6 +83,14 @@ def masked_log_softmax(
     return torch.log_softmax(logits, dim=-1)
 
 
+def own_log_probs(
+    params: Params, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+) -> Float[Tensor, "B N A"]:
+    """log π^ii of banks that keep own networks (`own_…`) apart from those of suggestions."""
+    logits = forward_stack(layers_under("own_", params), observations.transpose(0, 1))
+    return masked_log_softmax(logits.transpose(0, 1), mask)
+
+
 def at_neighbours(
     x: Float[Tensor, "B N *K"] | Bool[Tensor, "B N *K"], neighbours: Int[Tensor, "N M"]
 ) -> Float[Tensor, "B N M *K"] | Bool[Tensor, "B N M *K"]:

@@ -16,7 +16,7 @@ from ss_core.stacks import (
     forward_stack,
     init_stack,
     layers_under,
-    masked_log_softmax,
+    own_log_probs,
     through_heads,
 )
 
@@ -38,8 +38,7 @@ class TiltedBank:
         self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii of the own networks."""
-        logits = forward_stack(layers_under("own_", self.params), observations.transpose(0, 1))
-        return masked_log_softmax(logits.transpose(0, 1), mask)
+        return own_log_probs(self.params, observations, mask)
 
     def suggest(
         self,
