@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
+from cli.options import out_option, output_options, resume_option, seed_option
 from cli.settings import (
     from_assignments,
     from_environment,
@@ -65,13 +66,7 @@ def cli() -> None:
     envvar="SS_DAYS",
     help="Held-out days on which every policy is scored.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    envvar="SS_SEED",
-    show_default="0",
-    help="The same seed gives the same run.",
-)
+@seed_option
 @click.option(
     "--algorithm",
     type=click.Choice(["ss", "independent", "centralised"]),
@@ -92,22 +87,8 @@ def cli() -> None:
     envvar="SS_BUDGET",
     help="How long to train: 90s, 2min, 300 (updates) or 4800episodes.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="SS_OUT",
-    default=Path("runs"),
-    show_default=True,
-    help="Folder in which the run directory is made.",
-)
-@click.option(
-    "--resume",
-    metavar="auto|never|PATH",
-    envvar="SS_RESUME",
-    default="auto",
-    show_default=True,
-    help="Continue an interrupted run of the same settings, never, or the run at PATH.",
-)
+@out_option
+@resume_option
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -141,10 +122,7 @@ def cli() -> None:
     envvar="SS_TRACE",
     help="How much is recorded.",
 )
-@click.option("--device", metavar="cpu|cuda[:N]", envvar="SS_DEVICE", help="Where tensors live.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--dry-run", is_flag=True, help="Show the resolved settings and stop.")
+@output_options
 @debug_option
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:

@@ -1,11 +1,11 @@
 """`ss train`: a task of the paper, or any PettingZoo environment with discrete actions."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.app import debug_option
+from cli.options import out_option, output_options, resume_option, seed_option
 from cli.settings import from_assignments, from_environment, from_options
 from ss_core.errors import ConfigError
 
@@ -66,29 +66,9 @@ OPTIONS_OF_THE_RUN = (
     metavar="KEY=VALUE",
     help="An argument of the function that makes the environment.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**31 - 1),
-    envvar="SS_SEED",
-    show_default="0",
-    help="The same seed gives the same run.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="SS_OUT",
-    default=Path("runs"),
-    show_default=True,
-    help="Folder in which the run directory is made.",
-)
-@click.option(
-    "--resume",
-    metavar="auto|never|PATH",
-    envvar="SS_RESUME",
-    default="auto",
-    show_default=True,
-    help="Continue an interrupted run of the same settings, never, or the run at PATH.",
-)
+@seed_option
+@out_option
+@resume_option
 @click.option(
     "--preset",
     type=click.Choice(["tuned", "paper"]),
@@ -110,10 +90,7 @@ OPTIONS_OF_THE_RUN = (
     show_default="agent",
     help="How much is recorded.",
 )
-@click.option("--device", metavar="cpu|cuda[:N]", envvar="SS_DEVICE", help="Where tensors live.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--dry-run", is_flag=True, help="Show the resolved settings and stop.")
+@output_options
 @debug_option
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:

@@ -2,8 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from paper_envs.grid.cleanup import CLEANUP, SMALL_CLEANUP, CleanupGame
 from paper_envs.grid.maps import parse_map
@@ -182,28 +180,6 @@ def test_more_agents_than_spawn_cells_start_on_bare_ground() -> None:
         assert np.isin(cells, spawn).sum() == 5
         assert np.isin(cells, ground).sum() == 5
     assert {np.isin(cells[0], spawn).item() for cells in state.cells} == {True, False}
-
-
-@given(seed=st.integers(0, 2**32 - 1), game=st.sampled_from([CLEANUP, SMALL_CLEANUP]))
-def test_a_batch_is_a_stack_of_singles(seed, game) -> None:
-    rng = np.random.default_rng(seed)
-    batch = blank_state(game.grid_map, num_envs=3, num_agents=4, seed=seed)
-    singles = [batch.only(e) for e in range(3)]
-    for state in (batch, *singles):
-        game.restart(state)
-    rewards, cooperative = np.empty((3, 4), np.float32), np.empty((3, 4), bool)
-    for _ in range(30):
-        actions = rng.choice(game.actions, (3, 4))
-        game.advance(batch, actions, rewards, cooperative)
-        for e, single in enumerate(singles):
-            earned, cleaned = np.empty((1, 4), np.float32), np.empty((1, 4), bool)
-            game.advance(single, actions[e : e + 1], earned, cleaned)
-            assert np.array_equal(earned[0], rewards[e])
-            assert np.array_equal(cleaned[0], cooperative[e])
-            for field in dataclasses.fields(GridState):
-                assert np.array_equal(
-                    getattr(single, field.name)[0], getattr(batch, field.name)[e]
-                ), field.name
 
 
 def test_small_cleanup_walks_as_on_the_map_and_cleans_leftwards() -> None:

@@ -1,15 +1,11 @@
-import dataclasses
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from paper_envs.grid.harvest import HARVEST, SMALL_HARVEST, HarvestGame
 from paper_envs.grid.maps import parse_map
 from paper_envs.grid.moves import RIGHT, STAY, TURN_CLOCKWISE, UP
 from paper_envs.grid.rules import count_neighbours
-from paper_envs.grid.state import GridState, blank_state
+from paper_envs.grid.state import blank_state
 from tests.paper_envs.grid_drawings import played, state_of, walled
 
 NEVER, ALWAYS = (0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 1.0, 1.0)
@@ -124,28 +120,6 @@ def test_no_cell_ever_holds_an_apple_and_an_agent_and_every_apple_is_counted() -
         vanished = ((before == 1) & (state.apples == 0)).sum(axis=1)
         assert np.array_equal(vanished, rewards.sum(axis=1))
         assert not (cooperative & (rewards > 0)).any()
-
-
-@given(seed=st.integers(0, 2**32 - 1), game=st.sampled_from([HARVEST, SMALL_HARVEST]))
-def test_a_batch_is_a_stack_of_singles(seed, game) -> None:
-    rng = np.random.default_rng(seed)
-    batch = blank_state(game.grid_map, num_envs=3, num_agents=4, seed=seed)
-    singles = [batch.only(e) for e in range(3)]
-    for state in (batch, *singles):
-        game.restart(state)
-    rewards, cooperative = np.empty((3, 4), np.float32), np.empty((3, 4), bool)
-    for _ in range(30):
-        actions = rng.choice(game.actions, (3, 4))
-        game.advance(batch, actions, rewards, cooperative)
-        for e, single in enumerate(singles):
-            earned, spared = np.empty((1, 4), np.float32), np.empty((1, 4), bool)
-            game.advance(single, actions[e : e + 1], earned, spared)
-            assert np.array_equal(earned[0], rewards[e])
-            assert np.array_equal(spared[0], cooperative[e])
-            for field in dataclasses.fields(GridState):
-                assert np.array_equal(
-                    getattr(single, field.name)[0], getattr(batch, field.name)[e]
-                ), field.name
 
 
 def test_small_harvest_walks_as_on_the_map() -> None:
