@@ -1,0 +1,271 @@
+"""Simulated days: a scene, the routes that drivers chose, what SUMO says of it.
+
+`Simulator` keeps one SUMO in each of a few child processes and hands them days in any number; the
+outcomes come back in the order asked for, whichever process played them. A process that dies or
+hangs is replaced and plays the same day, with the same seed, again.
+"""
+
+import select
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+
+from ss_core.errors import SimulatorError
+from trafficsim.demand import VehicleType
+from trafficsim.sumo_process import SumoDied, SumoProcess
+
+RESTARTS = 3  # of the same day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumoConfig:
+    """How SUMO is run; a step is one second."""
+
+    meso: bool = False  # the mesoscopic model: faster, and another model
+    time_to_teleport_s: float = 300.0  # a vehicle that stands still longer is moved on, and charged
+    longest_s: float = 3600.0  # after the last departure, what is still under way is charged that
+    interval_s: float = 60.0  # over which the public speeds of links are averaged
+    depart_lane: str = "best"
+    depart_speed: str = "max"
+    watchdog_s: float = 60.0  # without a sign of life of a SUMO process
+
+    def __post_init__(self) -> None:
+        for name in ("time_to_teleport_s", "longest_s", "interval_s", "watchdog_s"):
+            if not 1.0 <= getattr(self, name) <= 1e6:
+                raise ValueError(f"{name}={getattr(self, name)}: between 1 and 1e6")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everything about a day but the choices: net, vehicles in order, routes by number."""
+
+    net: str
+    types: tuple[VehicleType, ...]
+    routes: tuple[tuple[str, ...], ...]  # edge ids
+    vehicle_ids: tuple[str, ...]
+    type_ids: tuple[str, ...]
+    depart_s: Float[ndarray, " vehicle"]  # planned
+    watched: tuple[str, ...]  # edges whose speed is public
+    is_deterministic: bool
+    sumo: SumoConfig = field(default_factory=SumoConfig)
+
+    @property
+    def begin_s(self) -> float:
+        """When a day begins: the whole second before the first departure."""
+        return float(np.floor(self.depart_s.min()))
+
+    @property
+    def cap_s(self) -> float:
+        """When a day ends at the latest."""
+        return float(self.depart_s.max()) + self.sumo.longest_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a day."""
+
+    arrival_s: Float[ndarray, " vehicle"]  # NaN: still under way, or waiting to depart, at the end
+    teleports: Int[ndarray, " vehicle"]
+    collisions: int
+    link_speed_m_per_s: Float[ndarray, "interval link"]  # mean over vehicles; NaN: no vehicle
+    end_s: float
+
+    @property
+    def finished(self) -> Bool[ndarray, " vehicle"]:
+        """Who arrived."""
+        return np.isfinite(self.arrival_s)
+
+
+def travel_times_s(scene: Scene, outcome: Outcome) -> Float[ndarray, " vehicle"]:
+    """Arrival less planned departure, and what is charged on top.
+
+    A trip that did not end is charged as if it had ended when the day was cut off; each teleport
+    costs the time a vehicle has to stand still for it, since SUMO then moves it on for nothing.
+    """
+    arrival_s = np.where(outcome.finished, outcome.arrival_s, scene.cap_s)
+    return arrival_s - scene.depart_s + scene.sumo.time_to_teleport_s * outcome.teleports
+
+
+class Simulator:
+    """A few SUMO processes at the service of one scene; a context manager."""
+
+    def __init__(self, scene: Scene, processes: int = 1) -> None:
+        self.scene = scene
+        self.restarts = 0  # processes replaced so far
+        self._folder = tempfile.TemporaryDirectory(prefix="ss-sumo-")
+        self._add = Path(self._folder.name) / "types.add.xml"
+        self._add.write_text(types_xml(scene.types), encoding="utf-8")
+        self._count = max(1, processes)
+        self._idle: list[SumoProcess] = []
+        self._number = 0
+
+    def __enter__(self) -> "Simulator":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes."""
+        for process in self._idle:
+            process.close()
+        self._idle.clear()
+        self._folder.cleanup()
+
+    def play(
+        self, choices: Sequence[Int[ndarray, " vehicle"]], seeds: Sequence[int]
+    ) -> list[Outcome]:
+        """Simulate days; `choices[d]` are route numbers, `seeds[d]` is SUMO's seed.
+
+        Raises:
+            SimulatorError: SUMO refuses the scene, or dies again and again on the same day.
+        """
+        days = [
+            {"do": "play", "choices": row.tolist(), "seed": int(seed), "extra": []}
+            for row, seed in zip(choices, seeds, strict=True)
+        ]
+        return [self._outcome(answer) for answer in self._spread(days)]
+
+    def record(
+        self, choices: Int[ndarray, " vehicle"], seed: int, folder: Path, interval_s: float
+    ) -> Outcome:
+        """Simulate a day with SUMO's own files of trips, edges and emissions in `folder`."""
+        wanted = folder / "record.add.xml"
+        wanted.write_text(_record_xml(folder, interval_s), encoding="utf-8")
+        extra = [str(wanted), "--tripinfo-output", str(folder / "tripinfo.xml")]
+        extra += ["--tripinfo-output.write-unfinished", "true"]
+        extra += ["--device.emissions.probability", "1"]
+        day = {"do": "play", "choices": choices.tolist(), "seed": int(seed), "extra": extra}
+        (answer,) = self._spread([day])
+        return self._outcome(answer)
+
+    def _spread(self, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Answers in order, from whichever process."""
+        answers: dict[int, dict[str, Any]] = {}
+        deaths = [0] * len(days)
+        waiting, busy = list(range(len(days))), dict[SumoProcess, int]()
+        try:
+            while waiting or busy:
+                while waiting and len(busy) < self._count:
+                    process, day = self._get(), waiting.pop(0)
+                    busy[process] = day
+                    process.send(days[day])
+                for process in self._ready(list(busy)):
+                    day = busy[process]
+                    try:
+                        answers[day] = process.receive()
+                    except SumoDied as death:
+                        self._bury(process, death, deaths, day)
+                        waiting.insert(0, day)
+                        del busy[process]
+                        continue
+                    del busy[process]
+                    self._idle.append(process)
+        finally:
+            for process in busy:
+                process.close()
+        return [answers[day] for day in range(len(days))]
+
+    def _ready(self, busy: list[SumoProcess]) -> list[SumoProcess]:
+        if len(busy) == 1:
+            return busy
+        ready, _, _ = select.select(busy, [], [], self.scene.sumo.watchdog_s)
+        return ready or busy[:1]
+
+    def _bury(self, process: SumoProcess, death: SumoDied, deaths: list[int], day: int) -> None:
+        process.close()
+        self.restarts += 1
+        deaths[day] += 1
+        if deaths[day] > RESTARTS:
+            raise SimulatorError(
+                f"{self.scene.net}: SUMO died {deaths[day]} times on the same day: "
+                f"{death or 'without a word'}; look at the demand, or try fewer drivers"
+            ) from death
+
+    def _get(self) -> SumoProcess:
+        if self._idle:
+            return self._idle.pop()
+        process = SumoProcess(self.scene.sumo.watchdog_s)
+        try:
+            process.ask(self._opening())
+        except BaseException as error:
+            words = process.last_words()
+            process.close()
+            if isinstance(error, SumoDied):
+                raise SimulatorError(f"SUMO does not start: {words or error}") from error
+            raise
+        return process
+
+    def _opening(self) -> dict[str, Any]:
+        scene, config = self.scene, self.scene.sumo
+        self._number += 1
+        quick = scene.is_deterministic and not config.meso
+        state = str(Path(self._folder.name) / f"start-{self._number}.xml") if quick else ""
+        rows = zip(scene.vehicle_ids, scene.type_ids, scene.depart_s.tolist(), strict=True)
+        return {
+            "do": "open",
+            "arguments": sumo_arguments(scene),
+            "additional": str(self._add),
+            "routes": [list(route) for route in scene.routes],
+            "vehicles": [[*row, config.depart_lane, config.depart_speed] for row in rows],
+            "watched": list(scene.watched),
+            "interval_s": config.interval_s,
+            "begin_s": scene.begin_s,
+            "cap_s": scene.cap_s,
+            "state_file": state,
+        }
+
+    def _outcome(self, answer: dict[str, Any]) -> Outcome:
+        arrival_s = np.array(answer["arrival_s"], dtype=float)
+        speeds = np.array(answer["speeds"], dtype=float).reshape(-1, len(self.scene.watched))
+        return Outcome(
+            arrival_s=np.where(arrival_s < 0.0, np.nan, arrival_s),
+            teleports=np.array(answer["teleports"], dtype=np.int64),
+            collisions=int(answer["collisions"]),
+            link_speed_m_per_s=np.where(speeds < 0.0, np.nan, speeds),
+            end_s=float(answer["time_s"]),
+        )
+
+
+def sumo_arguments(scene: Scene) -> list[str]:
+    """Options of every episode but the seed."""
+    arguments = ["--net-file", scene.net, "--begin", f"{scene.begin_s:g}"]
+    arguments += ["--no-step-log", "true", "--no-warnings", "true"]
+    arguments += ["--duration-log.disable", "true", "--xml-validation", "never"]
+    arguments += ["--xml-validation.net", "never"]
+    arguments += ["--time-to-teleport", f"{scene.sumo.time_to_teleport_s:g}"]
+    return [*arguments, "--mesosim", "true"] if scene.sumo.meso else arguments
+
+
+def types_xml(types: Sequence[VehicleType]) -> str:
+    """An additional file that defines the vehicle types."""
+    return "".join(["<additional>\n", *_type_lines(types), "</additional>\n"])
+
+
+def _type_lines(types: Sequence[VehicleType]) -> Iterator[str]:
+    for each in types:
+        rest = "".join(f" {name}={quoteattr(value)}" for name, value in each.attributes)
+        yield f"<vType id={quoteattr(each.type_id)}{rest}/>\n"
+
+
+def _record_xml(folder: Path, interval_s: float) -> str:
+    kinds = {"edges.xml": "", "emissions.xml": ' type="emissions"'}
+    lines = [
+        f'<edgeData id="{name}"{kind} file={quoteattr(str(folder / name))} '
+        f'period="{interval_s:g}" excludeEmpty="true"/>\n'
+        for name, kind in kinds.items()
+    ]
+    return "".join(["<additional>\n", *lines, "</additional>\n"])

@@ -1,0 +1,214 @@
+"""The child process that holds SUMO: requests in on stdin, answers out on stdout, a line each.
+
+Started as `python -m trafficsim.sumo_server` by `sumo.SumoProcess`. It imports libsumo and the
+standard library only. libsumo prints to stdout, so the answers go to a copy of that descriptor.
+One simulation at a time; each episode starts from the net anew.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import signal
+import sys
+from typing import Any, TextIO
+
+BEAT_STEPS = 200  # simulation seconds between signs of life
+SAMPLE_EVERY_S = 5.0  # speeds on watched edges
+Request = dict[str, Any]
+
+
+class Simulation:
+    """One scene, simulated again and again."""
+
+    def __init__(self, libsumo: Any, request: Request) -> None:
+        self.libsumo = libsumo
+        self.arguments: list[str] = request["arguments"]
+        self.additional: str = request["additional"]  # file with the vehicle types
+        self.routes: list[list[str]] = request["routes"]
+        self.vehicles: list[list[Any]] = request["vehicles"]  # id, type, depart, lane, speed
+        self.watched: list[str] = request["watched"]
+        self.interval_s: float = request["interval_s"]
+        self.begin_s: float = request["begin_s"]
+        self.cap_s: float = request["cap_s"]
+        self.state_file: str = request["state_file"]  # "" loads the net for every episode
+        self.index = {row[0]: at for at, row in enumerate(self.vehicles)}
+        self.started = self.saved = False
+
+    def begin(self, choices: list[int], seed: int, extra: list[str]) -> None:
+        """Put all vehicles on their routes; `extra` are further options of SUMO."""
+        self._fresh(seed, extra)
+        for number in sorted(set(choices)):
+            self.libsumo.route.add(f"r{number}", self.routes[number])
+        for (name, kind, depart_s, lane, speed), choice in zip(self.vehicles, choices, strict=True):
+            self.libsumo.vehicle.add(
+                name,
+                f"r{choice}",
+                typeID=kind,
+                depart=str(depart_s),
+                departLane=lane,
+                departSpeed=speed,
+            )
+        self.choices = list(choices)
+        self.arrival_s: list[float] = [-1.0] * len(choices)
+        self.teleports = [0] * len(choices)
+        self.collisions = 0
+        self.moving = [[0.0, 0.0] for _ in self.watched]  # vehicles, vehicles times speed
+        self.speeds: list[list[float]] = []
+        self.time_s, self.left = self.begin_s, len(choices)
+        self.next_sample_s = self.begin_s + SAMPLE_EVERY_S
+        self.next_interval_s = self.begin_s + self.interval_s
+
+    def _fresh(self, seed: int, extra: list[str]) -> None:
+        if self.saved and not extra:
+            self.libsumo.simulation.loadState(self.state_file)
+            return
+        arguments = self._options(seed, extra)
+        if self.started:
+            self.libsumo.load(arguments)
+        else:
+            self.libsumo.start(["sumo", *arguments])
+            self.started = True
+        if self.state_file and not extra:
+            self.libsumo.simulation.saveState(self.state_file)
+            self.saved = True
+
+    def _options(self, seed: int, extra: list[str]) -> list[str]:
+        files = [self.additional, *(word for word in extra if word.endswith(".add.xml"))]
+        rest = [word for word in extra if not word.endswith(".add.xml")]
+        options = ["--additional-files", ",".join(files), "--seed", str(seed)]
+        return [*self.arguments, *options, *rest]
+
+    def advance(self, until_s: float, beat: Any) -> None:
+        """Simulate until then, or until everybody has arrived or the cap is reached."""
+        libsumo = self.libsumo
+        step, until_s = libsumo.simulationStep, min(until_s, self.cap_s)
+        arrived, simulation = libsumo.simulation.getArrivedIDList, libsumo.simulation
+        steps = 0
+        while self.left and self.time_s < until_s:
+            step()
+            for name in arrived():
+                self.arrival_s[self.index[name]] = self.time_s  # as SUMO's tripinfo counts
+                self.left -= 1
+            self.time_s += 1.0
+            for name in simulation.getStartingTeleportIDList():
+                self.teleports[self.index[name]] += 1
+            self.collisions += simulation.getCollidingVehiclesNumber()
+            if self.time_s >= self.next_sample_s:
+                self._sample()
+            steps += 1
+            if steps % BEAT_STEPS == 0:
+                beat()
+
+    def _sample(self) -> None:
+        self.next_sample_s += SAMPLE_EVERY_S
+        edge = self.libsumo.edge
+        for sums, name in zip(self.moving, self.watched, strict=True):
+            count = edge.getLastStepVehicleNumber(name)
+            if count:
+                sums[0] += count
+                sums[1] += count * edge.getLastStepMeanSpeed(name)
+        if self.time_s >= self.next_interval_s:
+            self.next_interval_s += self.interval_s
+            self.speeds.append([s / n if n else -1.0 for n, s in self.moving])
+            self.moving = [[0.0, 0.0] for _ in self.watched]
+
+    def on_the_way(self) -> list[list[Any]]:
+        """Vehicle number and edge of everybody on an ordinary edge, in order of number."""
+        found = []
+        for name in self.libsumo.vehicle.getIDList():
+            edge = self.libsumo.vehicle.getRoadID(name)
+            if edge and not edge.startswith(":"):
+                found.append([self.index[name], edge])
+        return sorted(found)
+
+    def redirect(self, number: int, choice: int) -> None:
+        """Send a vehicle along another route, from the edge it is on."""
+        name = self.vehicles[number][0]
+        edge = self.libsumo.vehicle.getRoadID(name)
+        route = self.routes[choice]
+        self.libsumo.vehicle.setRoute(name, route[route.index(edge) :])
+        self.choices[number] = choice
+
+    def outcome(self) -> dict[str, Any]:
+        """What is known so far."""
+        return {
+            "arrival_s": self.arrival_s,
+            "teleports": self.teleports,
+            "collisions": self.collisions,
+            "speeds": self.speeds,
+            "choices": self.choices,
+            "time_s": self.time_s,
+            "left": self.left,
+        }
+
+    def flush(self) -> None:
+        """Make SUMO write out the files of the episode: it does so when the next one begins."""
+        self.libsumo.load(self._options(0, []))
+        self.saved = False
+
+
+class Server:
+    """Answers requests, one after the other."""
+
+    def __init__(self, libsumo: Any, answers: TextIO) -> None:
+        self.libsumo = libsumo
+        self.answers = answers
+        self.simulation: Simulation | None = None
+
+    def say(self, answer: Request) -> None:
+        self.answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        self.answers.flush()
+
+    def beat(self) -> None:
+        self.say({"beat": True})
+
+    def handle(self, request: Request) -> Request:
+        command = request["do"]
+        if command == "open":
+            self.simulation = Simulation(self.libsumo, request)
+            return {"opened": True}
+        simulation = self.simulation
+        assert simulation is not None
+        if command == "play":
+            simulation.begin(request["choices"], request["seed"], request["extra"])
+            simulation.advance(simulation.cap_s, self.beat)
+            outcome = simulation.outcome()
+            if request["extra"]:
+                simulation.flush()
+            return outcome
+        if command == "begin":
+            simulation.begin(request["choices"], request["seed"], [])
+        else:
+            for number, choice in request["redirect"]:
+                simulation.redirect(number, choice)
+            simulation.advance(request["until_s"], self.beat)
+        return simulation.outcome() | {"on_the_way": simulation.on_the_way()}
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this process when its parent ends; elsewhere the end of stdin does."""
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG in sys/prctl.h
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    server = Server(importlib.import_module("libsumo"), answers)
+    for line in sys.stdin:
+        try:
+            answer = server.handle(json.loads(line))
+        except Exception as error:  # noqa: BLE001 - told to the parent, which decides
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        with contextlib.suppress(BrokenPipeError):
+            server.say(answer)
+
+
+if __name__ == "__main__":
+    main()
