@@ -1,20 +1,189 @@
-"""`sstraffic`: road networks in SUMO's format."""
+"""`sstraffic`: drivers on SUMO road networks."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
+from cli.options import out_option, output_options, resume_option, seed_option
+from cli.settings import (
+    from_assignments,
+    from_environment,
+    from_file,
+    from_options,
+    parse_budget,
+)
+from cli.verify import verify
 from ss_core.errors import InputError
 
 PROBLEMS_SHOWN = 20
+OPTIONS_OF_THE_SCENARIO = (
+    "net",
+    "trips",
+    "routes",
+    "od",
+    "taz",
+    "drivers",
+    "share",
+    "en_route",
+    "meso",
+    "days",
+    "seed",
+    "algorithm",
+    "neighbours",
+    "budget",
+    "workers",
+    "cross_check",
+    "trace",
+    "device",
+)
+ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps")
 
 
 @click.group(context_settings=CONTEXT_SETTINGS)
 @version_option
 @debug_option
 def cli() -> None:
-    """Road networks in SUMO's format. This release checks networks; it does not run SUMO."""
+    """Drivers choose their routes through a SUMO network by suggestions, not by sharing data."""
+
+
+@cli.command("run")
+@click.option(
+    "--net",
+    metavar="FILE|NAME",
+    envvar="SS_NET",
+    help="A SUMO network (.net.xml), or the name of one that comes with sumo-rl (see `nets`).",
+)
+@click.option("--trips", metavar="FILE", envvar="SS_TRIPS", help="Demand: a SUMO trips file.")
+@click.option("--routes", metavar="FILE", envvar="SS_ROUTES", help="Demand: a SUMO route file.")
+@click.option(
+    "--od", metavar="FILE", envvar="SS_OD", help="Demand: an OD matrix, $O format or XML."
+)
+@click.option("--taz", metavar="FILE", envvar="SS_TAZ", help="Zones of the OD matrix.")
+@click.option(
+    "--drivers",
+    type=click.IntRange(1, 20_000),
+    envvar="SS_DRIVERS",
+    show_default="100",
+    help="How many trips are drawn where no demand is given.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    envvar="SS_SHARE",
+    show_default="1.0",
+    help="Share of the drivers with a choice that take part; the others drive as ever.",
+)
+@click.option(
+    "--en-route", is_flag=True, envvar="SS_EN_ROUTE", help="Decide again where routes part."
+)
+@click.option(
+    "--meso", is_flag=True, envvar="SS_MESO", help="SUMO's mesoscopic model: faster, another model."
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 1000),
+    envvar="SS_DAYS",
+    show_default="16",
+    help="Held-out days on which every policy is scored.",
+)
+@seed_option
+@click.option(
+    "--algorithm",
+    type=click.Choice(ALGORITHMS),
+    envvar="SS_ALGORITHM",
+    show_default="ss",
+    help="Who learns from what; see docs.",
+)
+@click.option(
+    "--neighbours",
+    type=click.IntRange(1, 5000),
+    envvar="SS_NEIGHBOURS",
+    show_default="8",
+    help="Drivers that one exchanges suggestions with.",
+)
+@click.option(
+    "--budget",
+    metavar="LENGTH",
+    envvar="SS_BUDGET",
+    help="How long to train: 90s, 2min, 300 (updates) or 4800episodes.",
+)
+@out_option
+@resume_option
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="SS_CONFIG",
+    help="Settings in TOML; ./ss.toml is read when there is one.",
+)
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting by dotted name."
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["tuned", "paper"]),
+    envvar="SS_PRESET",
+    show_default="tuned",
+    help="Hyper-parameters: ours or the paper's.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    envvar="SS_WORKERS",
+    show_default="2",
+    help="Processes at a time; the results do not depend on it.",
+)
+@click.option(
+    "--cross-check", is_flag=True, envvar="SS_CROSS_CHECK", help="Also run SUMO's duaIterate."
+)
+@click.option(
+    "--trace",
+    type=click.Choice(["off", "kpi", "agent", "full"]),
+    envvar="SS_TRACE",
+    help="How much is recorded.",
+)
+@output_options
+@debug_option
+@click.pass_context
+def run(ctx: click.Context, /, **options: Any) -> None:
+    """Train drivers, score them on held-out days against equilibrium and optimum, write traces.
+
+    Without --trips, --routes or --od the trips file beside the net is taken (NAME.trips.xml), and
+    where there is none, demand is drawn.
+    """
+    from cli.render import Progress, print_result
+
+    request = build_request(ctx, options)
+    from trafficsim.scenario import run_from_cli
+
+    with Progress(quiet=options["quiet"]) as progress:
+        result = run_from_cli(request, progress)
+    print_result(result, as_json=options["as_json"])
+
+
+def build_request(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """What `trafficsim.scenario.run_from_cli` needs, as plain values.
+
+    `overrides` holds only what somebody set, by dotted name, `origins` who set it; `budget` in it
+    is a dict with one of `seconds`, `updates`, `episodes`. Presets and defaults are the scenario's.
+    """
+    settings = from_assignments(options["assignments"]).over(
+        from_options(ctx, (*OPTIONS_OF_THE_SCENARIO, "preset"))
+        .over(from_environment(OPTIONS_OF_THE_SCENARIO))
+        .over(from_file(options["config"]))
+    )
+    overrides = dict(settings.values)
+    if "budget" in overrides:
+        overrides["budget"] = parse_budget(str(overrides["budget"]))
+    return {
+        "preset": overrides.pop("preset", "tuned"),
+        "overrides": overrides,
+        "origins": dict(settings.origins),
+        "out": str(options["out"]),
+        "resume": options["resume"],
+        "dry_run": options["dry_run"],
+    }
 
 
 @cli.command("net")
@@ -39,6 +208,9 @@ def check_net(file: Path, as_json: bool) -> None:
         raise InputError(
             f"{file}: {len(report.problems)} problems; mend them in netedit or netconvert"
         )
+
+
+cli.add_command(verify)
 
 
 def main() -> None:

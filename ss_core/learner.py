@@ -77,7 +77,7 @@ class LearnerConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name}={value}: between {low} and {high}")
-        if self.architecture != "independent" and not self.hidden:
+        if self.architecture in ("multihead", "tilted") and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
         if self.algorithm == "ps" and self.architecture in ("shared", "tilted"):
             raise ValueError(

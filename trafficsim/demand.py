@@ -5,6 +5,7 @@ Plain data; `demand_xml` reads it from SUMO's files, `demand_generator` draws it
 
 from collections import Counter
 from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
 
 DEFAULT_TYPE = "DEFAULT_VEHTYPE"  # SUMO's own, with driver noise
 
@@ -56,3 +57,23 @@ class Demand:
     def od_pairs(self) -> Counter[tuple[str, str]]:
         """How many trips each (origin, destination) has."""
         return Counter((trip.origin, trip.destination) for trip in self.trips)
+
+
+def demand_file(demand: Demand) -> str:
+    """The demand as a SUMO route file; its source stands in a comment."""
+    comment = demand.source.replace("--", "- -")
+    lines = [f"<!-- {comment} -->", "<routes>"]
+    for each in demand.types:
+        if each.type_id != DEFAULT_TYPE:
+            rest = "".join(f" {name}={quoteattr(value)}" for name, value in each.attributes)
+            lines.append(f"    <vType id={quoteattr(each.type_id)}{rest}/>")
+    for trip in demand.trips:
+        kind = "" if trip.type_id == DEFAULT_TYPE else f" type={quoteattr(trip.type_id)}"
+        head = f'id={quoteattr(trip.trip_id)}{kind} depart="{trip.depart_s:.2f}"'
+        if trip.route:
+            edges = quoteattr(" ".join(trip.route))
+            lines.append(f"    <vehicle {head}><route edges={edges}/></vehicle>")
+        else:
+            ends = f"from={quoteattr(trip.origin)} to={quoteattr(trip.destination)}"
+            lines.append(f"    <trip {head} {ends}/>")
+    return "\n".join([*lines, "</routes>", ""])

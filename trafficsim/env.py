@@ -4,7 +4,7 @@ Packs and unpacks only; the rules are SUMO's. Drivers see their own alternatives
 may know: when they leave, which contested links a route uses, how long it would have taken lately.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -57,6 +57,7 @@ class RoutingEnv:
         self._remembers = remembers
         self._shares = game.shares()
         self._seeds: list[int] = []
+        self._fixed_seeds: list[int] = []
         self._fixed = _fixed_features(game)
         self._neighbours = torch.zeros((num_envs, game.num_drivers, game.num_drivers)).bool()
         public = self._fixed.shape[-1] + 1
@@ -77,10 +78,15 @@ class RoutingEnv:
         """A reward of -1: a quarter of the drivers' mean free-flow time."""
         return time_unit_s(self.game)
 
+    def fix_seeds(self, seeds: Sequence[int]) -> None:
+        """Days of these SUMO seeds, one for each copy, at every reset."""
+        self._fixed_seeds = list(seeds)
+
     def reset(self, seed: int) -> Step:
         """Days with SUMO seeds and neighbours drawn from `seed`."""
         rng = np.random.default_rng(seed)
-        self._seeds = rng.integers(2**31 - 1, size=self.spec.num_envs).tolist()
+        drawn_seeds = rng.integers(2**31 - 1, size=self.spec.num_envs).tolist()
+        self._seeds = self._fixed_seeds or drawn_seeds
         drawn = draw_neighbours(self._shares, self._num_neighbours, rng)
         self._neighbours = torch.from_numpy(drawn).expand(self.spec.num_envs, -1, -1)
         return self._observe(rewards=None)
@@ -171,7 +177,9 @@ def remember(
     return np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(new), new, old))
 
 
-def _padded(speeds: Float[ndarray, "interval watched"], rows: int) -> Float[ndarray, "rows watched"]:
+def _padded(
+    speeds: Float[ndarray, "interval watched"], rows: int
+) -> Float[ndarray, "rows watched"]:
     missing = np.full((rows - len(speeds), speeds.shape[1]), np.nan)
     return np.concatenate([speeds, missing])
 
@@ -179,7 +187,7 @@ def _padded(speeds: Float[ndarray, "interval watched"], rows: int) -> Float[ndar
 def draw_neighbours(
     shares: Bool[ndarray, "N N"], most: int, rng: np.random.Generator
 ) -> Bool[ndarray, "N N"]:
-    """(sender, receiver) pairs: everybody makes suggestions to `most` of those it shares roads with.
+    """(sender, receiver) pairs: everybody suggests to `most` of those it shares roads with.
 
     Agents sit at random around a table; each takes the sharers at the same `most` random distances,
     so that where all share with all, everybody also hears from exactly as many.

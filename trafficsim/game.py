@@ -238,6 +238,8 @@ def expected_route_times_s(
         table_s = free_s[None]
     clock_s = np.broadcast_to(depart_s[:, None], routes.shape).copy()
     for edges in np.moveaxis(game.route_edges[routes], -1, 0):
-        row = np.clip(((clock_s - game.scene.begin_s) // interval_s).astype(np.int64), 0, len(table_s) - 1)
+        row = np.clip(
+            ((clock_s - game.scene.begin_s) // interval_s).astype(np.int64), 0, len(table_s) - 1
+        )
         clock_s += np.where(edges >= 0, table_s[row, edges], 0.0)
     return clock_s - depart_s[:, None]

@@ -23,7 +23,7 @@ class CandidateConfig:
 
     num_routes: int = 4  # K, at most
     penalty: float = 1.5  # factor on the edges of a path that was found
-    longest: float = 2.0  # times the fastest path's free-flow time
+    longest: float = 2.5  # times the fastest path's free-flow time
     most_overlap: float = 0.9  # share of a path's free-flow time on edges of one found before
     searches: int = 12  # paths looked at
 

@@ -34,7 +34,7 @@ class SumoConfig:
     longest_s: float = 3600.0  # after the last departure, what is still under way is charged that
     interval_s: float = 60.0  # over which the public speeds of links are averaged
     depart_lane: str = "best"
-    depart_speed: str = "max"
+    depart_speed: str = "0"
     watchdog_s: float = 60.0  # without a sign of life of a SUMO process
 
     def __post_init__(self) -> None:

@@ -95,7 +95,9 @@ class SumoProcess:
                     continue
                 self.busy = False
                 if "error" in answer:
-                    raise SimulatorError(f"SUMO: {answer['error']}; {self.last_words()}".rstrip("; "))
+                    raise SimulatorError(
+                        f"SUMO: {answer['error']}; {self.last_words()}".rstrip("; ")
+                    )
                 return answer
             self._unread += self._more(deadline_s)
 

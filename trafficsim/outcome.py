@@ -1,0 +1,378 @@
+"""What a run's parts add up to: rows scored on the same days, the trace, the table, the verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from ss_core.checkpoint import Checkpoint
+from ss_core.runs import RunDirectory
+from ss_core.statistics import Interval, gap_closed_interval
+from ss_core.traces import TraceWriter
+from trafficsim.config import ScenarioConfig
+from trafficsim.game import RoutingGame
+from trafficsim.kpis import (
+    Summary,
+    delay_by_od_s,
+    equity_kpis,
+    no_dilemma,
+    summarise,
+    time_kpis,
+)
+from trafficsim.recording import Recording, record_day
+from trafficsim.simulation import Simulator, travel_times_s
+from trafficsim.tables import (
+    write_agents,
+    write_incidents,
+    write_intervals,
+    write_kpis,
+    write_route_choices,
+    write_trips,
+)
+from trafficsim.tasks import (
+    EQUILIBRIUM,
+    GIVEN,
+    OPTIMUM,
+    RANDOM_ROW,
+    SHORTEST,
+    TOLLS,
+    equilibrium,
+    held_out_seeds,
+    quiet_scene,
+    result_of,
+)
+
+SHOWN = {  # rows of the table, in order, and what people call them
+    SHORTEST: "everyone on the shortest road",
+    GIVEN: "as the demand file has it",
+    RANDOM_ROW: "random alternatives",
+    EQUILIBRIUM: "user equilibrium (UE)",
+    "duaiterate": "duaIterate (SUMO's own tool)",
+    "independent": "selfish, learned",
+    "imr": "IMR, learned",
+    "vps": "VPS, learned",
+    "vs": "VS, learned",
+    "ps": "PS, learned",
+    "ss": "SS (suggestions only)",
+    "centralised": "centralised, learned",
+    TOLLS: "marginal-cost tolls",
+    OPTIMUM: "system optimum (best found)",
+}
+BOOTSTRAP = 7  # stream of random numbers below a seed
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A policy or reference on the held-out days."""
+
+    name: str
+    actions: Int[ndarray, "day N"]
+    times_s: Float[ndarray, "day vehicle"]
+    probabilities: Float[ndarray, "N K"] | None = None
+    bytes_by_kind: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def learners(config: ScenarioConfig) -> list[str]:
+    """The learned rows: the algorithm asked for, and selfish learners to compare with."""
+    asked = config.learner.algorithm
+    rival = config.compare_selfish and asked != "independent"
+    return [asked, "independent"] if rival else [asked]
+
+
+def learned_row(name: str, result: Checkpoint) -> Row:
+    """What a learner left."""
+    tensors = result.tensors
+    return Row(
+        name,
+        tensors["actions"].numpy(),
+        tensors["times_s"].numpy(),
+        tensors["probabilities"].numpy(),
+        result.state["bytes_by_kind"],
+        {"num_updates": result.state["num_updates"]},
+    )
+
+
+def profile_rows(result: Checkpoint) -> list[Row]:
+    """What a task that searched left."""
+    rows = []
+    for name, facts in result.state["profiles"].items():
+        times_s = result.tensors[f"{name}/times_s"].numpy()
+        actions = result.tensors[f"{name}/actions"].numpy()
+        repeated = np.broadcast_to(actions, (len(times_s), len(actions)))
+        rows.append(Row(name, repeated, times_s, facts=facts))
+    return rows
+
+
+def collect(run: RunDirectory, config: ScenarioConfig) -> dict[str, Row]:
+    """All rows, in the order of the table; the optimum is the best of what was found."""
+    rows = [learned_row(name, result_of(run.task_folder(name))) for name in learners(config)]
+    for task in ("references", "optimum"):
+        rows += profile_rows(result_of(run.task_folder(task)))
+    by_name = {row.name: row for row in rows}
+    return {name: by_name[name] for name in SHOWN if name in by_name}
+
+
+def without_choice(
+    run: RunDirectory, config: ScenarioConfig, game: RoutingGame, notes: list[str]
+) -> dict[str, Any]:
+    """The result where fewer than two drivers can choose: one way of driving is all there is."""
+    seeds = held_out_seeds(config)
+    rng = np.random.default_rng([config.seed, BOOTSTRAP])
+    actions = np.zeros(game.num_drivers, dtype=np.int64)
+    if game.num_drivers:
+        with Simulator(quiet_scene(game.scene)) as simulator:
+            found = equilibrium(game, simulator, actions, config.search, rng, lambda _: None)
+        actions = found.actions
+    with Simulator(game.scene) as simulator:
+        outcomes = simulator.play([game.routes_of(actions)] * len(seeds), seeds)
+    times_s = np.stack([travel_times_s(game.scene, each) for each in outcomes])
+    facts = {"method": "fewer than two drivers have a choice: there is one way to drive"}
+    rows = {
+        name: Row(name, np.tile(actions, (len(seeds), 1)), times_s, facts=facts)
+        for name in (SHORTEST, EQUILIBRIUM, OPTIMUM)
+    }
+    return report(run, config, game, rows, notes)
+
+
+def conclude(
+    run: RunDirectory, config: ScenarioConfig, game: RoutingGame, notes: list[str]
+) -> dict[str, Any]:
+    """The result of a run whose tasks have reached their ends."""
+    return report(run, config, game, collect(run, config), notes)
+
+
+def report(
+    run: RunDirectory,
+    config: ScenarioConfig,
+    game: RoutingGame,
+    rows: Mapping[str, Row],
+    notes: list[str],
+) -> dict[str, Any]:
+    """Score every row, record a day of each, write the trace, and say it all in a table."""
+    rng = np.random.default_rng([config.seed, BOOTSTRAP])
+    selfish, best = rows[EQUILIBRIUM], rows[OPTIMUM]
+    nothing_to_gain = no_dilemma(selfish.times_s, best.times_s)
+    gaps = {name: _gap(row, selfish, best, nothing_to_gain, rng) for name, row in rows.items()}
+    recordings = _record(rows, config, game)
+    figures = {
+        name: _figures(row, recordings[name], selfish, game, rng) for name, row in rows.items()
+    }
+    _write_traces(run, config, game, rows, recordings, figures, gaps)
+    return {
+        "tables": {_title(config, game): _table(rows, figures, gaps, game)},
+        "notes": [*_verdict(rows, nothing_to_gain), *_notes(rows, recordings, config), *notes],
+        "gap_closed": {
+            name: None if gap is None else [gap.estimate, gap.low, gap.high]
+            for name, gap in gaps.items()
+        },
+        "price_of_anarchy": price_of_anarchy(rows),
+        "references": {name: dict(row.facts) for name, row in rows.items() if row.facts},
+        "kpis": {name: {k: s.mean for k, s in each.items()} for name, each in figures.items()},
+    }
+
+
+def price_of_anarchy(rows: Mapping[str, Row]) -> float:
+    """Total time at the equilibrium over that of the best found, at least 1 by its definition."""
+    return float(rows[EQUILIBRIUM].times_s.sum() / rows[OPTIMUM].times_s.sum())
+
+
+def _gap(
+    row: Row, selfish: Row, best: Row, nothing_to_gain: bool, rng: np.random.Generator
+) -> Interval | None:
+    if nothing_to_gain:
+        return None
+    return gap_closed_interval(
+        selfish.times_s.mean(axis=1),
+        row.times_s.mean(axis=1)[None],
+        best.times_s.mean(axis=1),
+        rng=rng,
+    )
+
+
+def _record(
+    rows: Mapping[str, Row], config: ScenarioConfig, game: RoutingGame
+) -> dict[str, Recording]:
+    seed = held_out_seeds(config)[0]
+    with Simulator(game.scene) as simulator:
+        return {
+            name: record_day(
+                simulator, game.routes_of(row.actions[0]), seed, config.sumo.interval_s
+            )
+            for name, row in rows.items()
+        }
+
+
+def _figures(
+    row: Row, recording: Recording, selfish: Row, game: RoutingGame, rng: np.random.Generator
+) -> dict[str, Summary]:
+    free_flow_s = game.free_flow_s[game.options[:, 0]]
+    figures = time_kpis(row.times_s, free_flow_s)
+    if row.name != EQUILIBRIUM:
+        figures |= equity_kpis(row.times_s, selfish.times_s)
+    trip = recording.trip
+    once = {
+        "time_loss_s": np.nanmean(trip["timeLoss"]),
+        "depart_delay_s": np.nanmean(trip["departDelay"]),
+        "waiting_time_s": np.nanmean(trip["waitingTime"]),
+        "driven_km": np.nansum(trip["routeLength"]) / 1000.0,
+        "co2_kg": np.nansum(trip["co2_g"]) / 1000.0,
+        "teleports": float(recording.outcome.teleports.sum()),
+        "collisions": float(recording.outcome.collisions),
+        "unfinished_trips": float((~recording.outcome.finished).sum()),
+    }
+    figures |= {name: np.array([value], dtype=float) for name, value in once.items()}
+    if row.probabilities is not None:
+        sent = sum(row.bytes_by_kind.values()) / max(1, game.num_drivers)
+        figures["bytes_per_driver"] = np.array([float(sent)])
+    return summarise(figures, rng)
+
+
+def _title(config: ScenarioConfig, game: RoutingGame) -> str:
+    background = len(game.od) - game.num_drivers
+    others = f" and {background} others" if background else ""
+    return f"{game.num_drivers} drivers{others}, means over {config.days} held-out days"
+
+
+def _table(
+    rows: Mapping[str, Row],
+    figures: Mapping[str, Mapping[str, Summary]],
+    gaps: Mapping[str, Interval | None],
+    game: RoutingGame,
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "policy": SHOWN[name],
+            "travel time s": round(figures[name]["mean_travel_time_s"].mean, 1),
+            "gap closed %": _percent(gaps[name]),
+            "P95 s": round(figures[name]["p95_travel_time_s"].mean, 0),
+            "time loss s": round(figures[name]["time_loss_s"].mean, 1),
+            "CO2 kg": round(figures[name]["co2_kg"].mean, 1),
+            "losers %": _share(figures[name], "share_of_losers"),
+            "teleports": int(figures[name]["teleports"].mean),
+            "unfinished": int(figures[name]["unfinished_trips"].mean),
+            "kB exchanged/driver": _kilobytes(row, game),
+        }
+        for name, row in rows.items()
+    ]
+
+
+def _percent(gap: Interval | None) -> str:
+    if gap is None:
+        return "no dilemma"
+    return f"{100 * gap.estimate:.0f} [{100 * gap.low:.0f}, {100 * gap.high:.0f}]"
+
+
+def _share(figures: Mapping[str, Summary], name: str) -> float | str:
+    return round(100 * figures[name].mean, 0) if name in figures else ""
+
+
+def _kilobytes(row: Row, game: RoutingGame) -> float | str:
+    if row.probabilities is None:
+        return ""
+    return round(sum(row.bytes_by_kind.values()) / max(1, game.num_drivers) / 1000, 1)
+
+
+def _verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
+    equilibrium_s = rows[EQUILIBRIUM].times_s.mean()
+    best_s = rows[OPTIMUM].times_s.mean()
+    between = (
+        f"user equilibrium {equilibrium_s:.1f} s, best found {best_s:.1f} s, price of anarchy "
+        f"{price_of_anarchy(rows):.3f}"
+    )
+    if nothing_to_gain:
+        return [f"no dilemma here: {between}; selfish routing costs nobody anything worth having"]
+    return [between, "gap closed = (UE - T) / (UE - best found), 95 % interval over held-out days"]
+
+
+def _notes(
+    rows: Mapping[str, Row], recordings: Mapping[str, Recording], config: ScenarioConfig
+) -> list[str]:
+    facts = rows[EQUILIBRIUM].facts
+    epsilon = facts.get("epsilon_s")
+    by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
+    notes = [f"user equilibrium: {facts['method']}{by}"]
+    asked = rows.get(config.learner.algorithm)
+    if asked is not None:
+        kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
+        notes.append(f"exchanged between drivers while learning: {kinds or 'nothing'}")
+    model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
+    teleports = sum(int(each.outcome.teleports.sum()) for each in recordings.values())
+    collisions = sum(each.outcome.collisions for each in recordings.values())
+    unfinished = sum(int((~each.outcome.finished).sum()) for each in recordings.values())
+    notes.append(
+        f"{model}: {teleports} teleports, {collisions} collisions, {unfinished} unfinished trips "
+        f"on the recorded day of {len(recordings)} rows"
+    )
+    return notes
+
+
+def _write_traces(
+    run: RunDirectory,
+    config: ScenarioConfig,
+    game: RoutingGame,
+    rows: Mapping[str, Row],
+    recordings: Mapping[str, Recording],
+    figures: Mapping[str, Mapping[str, Summary]],
+    gaps: Mapping[str, Interval | None],
+) -> None:
+    constants = {"run_id": run.trace_run_id, "seed": config.seed}
+    writer = TraceWriter(run.path, level=config.trace, constants=constants)
+    writer.discard_after({})
+    _write_run(writer, run, config, game, rows)
+    write_agents(writer, game)
+    for name, row in rows.items():
+        recording = recordings[name]
+        gap = {} if gaps[name] is None else {"gap_closed": _gap_summary(gaps[name], config.days)}
+        write_kpis(writer, name, "held-out days", {**figures[name], **gap}, figures[EQUILIBRIUM])
+        _write_delays(writer, name, row, game)
+        write_incidents(writer, name, recording, config.sumo.time_to_teleport_s, config.seed)
+        write_intervals(writer, name, recording, config.seed)
+        if writer.writes("trip"):
+            write_trips(writer, name, game, row.actions, row.times_s, recording, config.seed)
+            write_route_choices(writer, name, game, row.actions, row.probabilities, config.seed)
+    writer.commit()
+
+
+def _gap_summary(gap: Interval | None, days: int) -> Summary:
+    assert gap is not None
+    return Summary(mean=gap.estimate, ci_low=gap.low, ci_high=gap.high, num_days=days)
+
+
+def _write_delays(writer: TraceWriter, name: str, row: Row, game: RoutingGame) -> None:
+    free_flow_s = game.free_flow_s[game.options[:, 0]]
+    delays = delay_by_od_s(row.times_s, free_flow_s, game.od, len(game.od_pairs))
+    days = len(row.times_s)
+    for (origin, destination), value in zip(game.od_pairs, delays.tolist(), strict=True):
+        same = Summary(mean=value, ci_low=np.nan, ci_high=np.nan, num_days=days)
+        write_kpis(writer, name, f"{origin} -> {destination}", {"mean_delay_s": same}, {})
+
+
+def _write_run(
+    writer: TraceWriter,
+    run: RunDirectory,
+    config: ScenarioConfig,
+    game: RoutingGame,
+    rows: Mapping[str, Row],
+) -> None:
+    try:
+        code = version("suggestion-sharing")
+    except PackageNotFoundError:
+        code = "unknown"
+    algorithm = config.learner.algorithm
+    writer.write(
+        "run",
+        {
+            "task": "traffic",
+            "algorithm": algorithm,
+            "n_agent": [game.num_drivers],
+            "n_update": int(rows[algorithm].facts["num_updates"]) if algorithm in rows else 0,
+            "config_sha256": run.config_sha256,
+            "code_version": code,
+            "trace_schema": "ss.trace/1",
+        },
+    )
