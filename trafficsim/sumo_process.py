@@ -39,11 +39,11 @@ def check_installed() -> None:
 class SumoProcess:
     """A child process with a simulation; `busy` from `send` to `receive`."""
 
-    def __init__(self, watchdog_s: float) -> None:
+    def __init__(self, watchdog_s: float, module: str = "trafficsim.sumo_server") -> None:
         self._watchdog_s = watchdog_s
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "trafficsim.sumo_server"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
