@@ -295,6 +295,7 @@ def _notes(
     facts = rows[EQUILIBRIUM].facts
     epsilon = facts.get("epsilon_s")
     by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
+    by += ", by link times" if by and "averages" in facts["method"] else ""
     notes = [f"user equilibrium: {facts['method']}{by}"]
     asked = rows.get(config.learner.algorithm)
     if asked is not None:

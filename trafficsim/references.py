@@ -46,7 +46,7 @@ class Profile:
     actions: Actions
     times_s: Times
     method: str
-    epsilon_s: float = float("nan")  # largest gain that one driver was found to have by changing
+    epsilon_s: float = float("nan")  # no driver gains more by changing alone; NaN: not known
     simulations: int = 0
 
     @property
@@ -78,11 +78,13 @@ def best_responses(
 
     With `total` everybody pays own time plus what that choice costs the others: best responses
     under exact marginal-cost tolls (Pigou, 1920). An alternative whose empty road takes longer than
-    the driver needs now cannot be better and is not simulated under `own`. If best responses still
-    move after `max_sweeps`, the profile is that of the sweep with the smallest largest gain.
+    the driver needs now cannot be better and is not simulated under `own`. Where best responses
+    still move after `max_sweeps`, `own` gives the better of two days, by the largest gain measured
+    there: the last one, and the one that the calmest sweep began with; `total`, which falls with
+    every move, gives the last one.
     """
     current = Profile(start.copy(), play([start])[0], "", simulations=1)
-    best: Profile | None = None
+    calmest: Profile | None = None
     for sweep in range(config.max_sweeps):
         before, largest_s, moves = current, 0.0, 0
         for driver in choices.order.tolist():
@@ -90,13 +92,44 @@ def best_responses(
             largest_s = max(largest_s, gain_s)
             moves += gain_s > config.tolerance_s
         tick(f"sweep {sweep + 1}: {moves} moved, mean {current.times_s.mean():.1f} s")
-        if best is None or largest_s < best.epsilon_s:
-            method = "best responses" if moves == 0 else "best responses, still moving"
-            best = replace(before, epsilon_s=largest_s, method=f"{method}, {sweep + 1} sweeps")
         if moves == 0:
-            break
-    assert best is not None
-    return replace(best, simulations=current.simulations)
+            method = f"best responses, {sweep + 1} sweeps"
+            return replace(current, epsilon_s=largest_s, method=method)
+        if calmest is None or largest_s < calmest.epsilon_s:
+            calmest = replace(before, epsilon_s=largest_s)
+    assert calmest is not None
+    method = f"best responses, still moving after {config.max_sweeps} sweeps"
+    if cost == "total":
+        return replace(current, method=method)
+    tick("largest gain of a driver")
+    return _less_to_gain(play, choices, calmest, replace(current, method=method))
+
+
+def _less_to_gain(play: Play, choices: Choices, earlier: Profile, last: Profile) -> Profile:
+    """The one that the drivers are more content with; the last one knows how it was found."""
+    used, measured = last.simulations, []
+    for profile in (earlier, last):
+        epsilon_s, tried = largest_gain_s(play, choices, profile)
+        used += tried
+        measured.append(replace(profile, epsilon_s=epsilon_s, method=last.method))
+    return replace(min(measured, key=lambda profile: profile.epsilon_s), simulations=used)
+
+
+def largest_gain_s(play: Play, choices: Choices, profile: Profile) -> tuple[float, int]:
+    """What one driver gains at most by changing alone, and how many days that took to find out."""
+    now_s = profile.times_s[choices.vehicle]
+    worth_trying = [
+        (driver, action)
+        for driver, taken in enumerate(profile.actions.tolist())
+        for action in range(choices.count[driver])
+        if action != taken and choices.free_flow_s[driver, action] < now_s[driver]
+    ]
+    days = play([_with(profile.actions, driver, action) for driver, action in worth_trying])
+    gains = [
+        float(now_s[driver] - times_s[choices.vehicle[driver]])
+        for (driver, _), times_s in zip(worth_trying, days, strict=True)
+    ]
+    return max([0.0, *gains]), len(days)
 
 
 def _respond(
@@ -107,14 +140,17 @@ def _respond(
     cost: Literal["own", "total"],
     tolerance_s: float,
 ) -> tuple[Profile, float]:
-    """The profile after one driver's best response, and the gain there was to have."""
+    """The profile after one driver's best response, and the largest gain there can have been."""
     vehicle = choices.vehicle[driver]
-    now_s = current.times_s[vehicle]
+    now_s = float(current.times_s[vehicle])
     others = [a for a in range(choices.count[driver]) if a != current.actions[driver]]
+    passed_over_s = 0.0  # at most this is missed by not simulating
     if cost == "own":
-        others = [a for a in others if choices.free_flow_s[driver, a] < now_s - tolerance_s]
+        hoped_s = {a: now_s - float(choices.free_flow_s[driver, a]) for a in others}
+        others = [a for a in others if hoped_s[a] > tolerance_s]
+        passed_over_s = max([0.0, *(gain for gain in hoped_s.values() if gain <= tolerance_s)])
     if not others:
-        return current, 0.0
+        return current, passed_over_s
     tried = [_with(current.actions, driver, action) for action in others]
     times = play(tried)
     known = replace(current, simulations=current.simulations + len(tried))
@@ -124,8 +160,8 @@ def _respond(
     ]
     at = int(np.argmax(gains))
     if gains[at] <= tolerance_s:
-        return known, max(0.0, float(gains[at]))
-    return replace(known, actions=tried[at], times_s=times[at]), float(gains[at])
+        return known, max(passed_over_s, gains[at])
+    return replace(known, actions=tried[at], times_s=times[at]), gains[at]
 
 
 def _with(actions: Actions, driver: int, action: int) -> Actions:
