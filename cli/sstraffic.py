@@ -14,6 +14,7 @@ from cli.settings import (
     from_options,
     parse_budget,
 )
+from cli.traffic_signals import signals
 from cli.verify import verify
 from ss_core.errors import InputError
 
@@ -210,6 +211,7 @@ def check_net(file: Path, as_json: bool) -> None:
         )
 
 
+cli.add_command(signals)
 cli.add_command(verify)
 
 

@@ -140,6 +140,7 @@ class SignalSimulation:
             "trips": found,
             "teleports": teleports,
             "queue": self._queue,
+            "begin_s": self._scene["begin_s"],
             "end_s": end_s,
         }
 

@@ -1,0 +1,222 @@
+"""What a run of traffic lights adds up to: rows scored on the same episodes, traces, the table."""
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from ss_core.runs import RunDirectory
+from ss_core.statistics import Interval, bootstrap_interval, mean
+from ss_core.traces import TraceWriter
+from trafficsim.kpis import Summary, summarise
+from trafficsim.signal_config import SignalsConfig
+from trafficsim.signal_episode import Episode, table_of
+from trafficsim.signal_nets import net_named
+from trafficsim.signal_tasks import PROGRAMS, Played, played_of
+
+SHOWN = {  # rows of the table, in order, and what people call them
+    "fixed": "fixed time (the net's own programs)",
+    "actuated": "actuated (SUMO's detectors)",
+    "independent": "independent learners",
+    "ss": "SS (suggestions only)",
+    "centralised": "centralised, learned",
+    "vps": "VPS (value parameters shared)",
+    "vs": "VS (values shared)",
+    "ps": "PS (policy parameters shared)",
+}
+COLUMNS = {  # of the table
+    "mean_travel_time_s": "travel time s",
+    "mean_waiting_time_s": "waiting s",
+    "mean_queue_veh": "queue",
+    "throughput_veh_per_h": "arrivals/h",
+    "teleports": "teleports",
+    "unfinished_trips": "unfinished",
+}
+UNITS = {"_s": "s", "_veh_per_h": "1/h"}
+BOOTSTRAP = 5  # stream of random numbers below a seed
+TIME = "mean_travel_time_s"
+
+Figures = Mapping[str, Float[ndarray, " episode"]]
+
+
+def learners(config: SignalsConfig) -> list[str]:
+    """The learned rows: the algorithm asked for, and independent learners to compare with."""
+    asked = config.learner.algorithm
+    rival = config.compare_selfish and asked != "independent"
+    return [asked, "independent"] if rival else [asked]
+
+
+def conclude(run: RunDirectory, config: SignalsConfig, lights: tuple[str, ...]) -> dict[str, Any]:
+    """Score every row, write the trace, and return the result."""
+    names = [name for name in SHOWN if name in (*PROGRAMS, *learners(config))]
+    played = {name: played_of(run.task_folder(name)) for name in names}
+    figures = {name: table_of(row.episodes) for name, row in played.items()}
+    rng = np.random.default_rng([config.seed, BOOTSTRAP])
+    summaries = {name: summarise(row, rng) for name, row in figures.items()}
+    _write_traces(run, config, lights, played, summaries)
+    compared = _comparisons(config.learner.algorithm, figures, rng)
+    return {
+        "tables": {
+            f"{len(lights)} traffic lights, means over {config.episodes} held-out episodes": [
+                _row(name, summaries[name], played[name], len(lights)) for name in names
+            ]
+        },
+        "notes": _notes(config, compared, played),
+        "kpis": {name: {k: s.mean for k, s in row.items()} for name, row in summaries.items()},
+        "episodes": {
+            name: {k: v.tolist() for k, v in row.items()} for name, row in figures.items()
+        },
+        "compared": {name: [i.estimate, i.low, i.high] for name, i in compared.items()},
+        "bytes_by_kind": {name: dict(played[name].bytes_by_kind) for name in learners(config)},
+        "num_updates": {name: played[name].num_updates for name in learners(config)},
+    }
+
+
+def _row(
+    name: str, summary: Mapping[str, Summary], played: Played, num_lights: int
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"lights": SHOWN[name]}
+    row |= {title: round(summary[kpi].mean, 2) for kpi, title in COLUMNS.items()}
+    exchanged = sum(played.bytes_by_kind.values())
+    row["kB exchanged/light"] = "" if name in PROGRAMS else round(exchanged / 1e3 / num_lights, 1)
+    return row
+
+
+def _comparisons(
+    asked: str, figures: Mapping[str, Figures], rng: np.random.Generator
+) -> dict[str, Interval]:
+    """Travel time of the row asked for less that of each other row, episode by episode."""
+    return {
+        name: bootstrap_interval(figures[asked][TIME] - row[TIME], mean, rng=rng)
+        for name, row in figures.items()
+        if name != asked
+    }
+
+
+def _notes(
+    config: SignalsConfig, compared: Mapping[str, Interval], played: Mapping[str, Played]
+) -> list[str]:
+    asked = config.learner.algorithm
+    notes = [
+        f"{asked} against {name}: {i.estimate:+.1f} s of travel time per trip "
+        f"[{i.low:+.1f}, {i.high:+.1f}], same episodes, 95 % interval"
+        for name, i in compared.items()
+    ]
+    kinds = played[asked].bytes_by_kind
+    told = ", ".join(f"{kind} {count / 1e6:.2f} MB" for kind, count in sorted(kinds.items()))
+    notes += [
+        "travel time: arrival less planned departure; of trips under way, up to the cut",
+        f"exchanged between lights while training: {told or 'nothing'}",
+    ]
+    return [*notes, *licence_notes(config)]
+
+
+def licence_notes(config: SignalsConfig) -> list[str]:
+    """Where the net comes from, if it is not the user's."""
+    if not config.scenario:
+        return []
+    licence = net_named(config.scenario).licence
+    return [f"net {config.scenario}: loaded from the installed sumo-rl, never copied; {licence}"]
+
+
+def _write_traces(
+    run: RunDirectory,
+    config: SignalsConfig,
+    lights: tuple[str, ...],
+    played: Mapping[str, Played],
+    summaries: Mapping[str, Mapping[str, Summary]],
+) -> None:
+    constants = {"run_id": run.trace_run_id, "seed": config.seed}
+    writer = TraceWriter(run.path, level=config.trace, constants=constants)
+    writer.discard_after({})
+    if writer.writes("run"):
+        _write_run(writer, run, config, len(lights), played)
+        writer.write("agent", {"agent_id": list(lights), "kind": "junction", "group_id": "lights"})
+    for name, row in played.items():
+        if writer.writes("trip"):
+            for number, episode in enumerate(row.episodes):
+                _write_trips(writer, name, config.seed, number, episode)
+        if writer.writes("kpi"):
+            _write_kpis(writer, name, summaries[name], summaries["fixed"])
+    writer.commit()
+
+
+def _write_run(
+    writer: TraceWriter,
+    run: RunDirectory,
+    config: SignalsConfig,
+    num_lights: int,
+    played: Mapping[str, Played],
+) -> None:
+    try:
+        code = version("suggestion-sharing")
+    except PackageNotFoundError:
+        code = "unknown"
+    algorithm = config.learner.algorithm
+    writer.write(
+        "run",
+        {
+            "task": "signals",
+            "algorithm": algorithm,
+            "n_agent": [num_lights],
+            "n_update": played[algorithm].num_updates,
+            "config_sha256": run.config_sha256,
+            "code_version": code,
+            "trace_schema": "ss.trace/1",
+        },
+    )
+
+
+def _write_trips(writer: TraceWriter, name: str, seed: int, number: int, episode: Episode) -> None:
+    if not episode.vehicle_ids:
+        return
+    writer.write(
+        "trip",
+        {
+            "algorithm": name,
+            "phase": "baseline" if name in PROGRAMS else "eval",
+            "seed": seed,
+            "day": number,
+            "vehicle_id": list(episode.vehicle_ids),
+            "is_agent": False,
+            "depart_s": episode.depart_s,
+            "arrival_s": episode.arrival_s,
+            "travel_time_s": episode.travel_time_s,
+            "depart_delay_s": episode.depart_delay_s.astype(np.float32),
+            "time_loss_s": episode.time_loss_s.astype(np.float32),
+            "waiting_time_s": episode.waiting_time_s.astype(np.float32),
+            "finished": episode.finished,
+        },
+    )
+
+
+def _write_kpis(
+    writer: TraceWriter, name: str, row: Mapping[str, Summary], baseline: Mapping[str, Summary]
+) -> None:
+    value = np.array([summary.mean for summary in row.values()])
+    base = np.array([baseline[kpi].mean for kpi in row])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        delta = np.where(np.abs(base) > 0, 100.0 * (value - base) / np.abs(base), np.nan)
+    writer.write(
+        "kpi",
+        {
+            "algorithm": name,
+            "kpi": list(row),
+            "scope": "held-out episodes",
+            "value": value,
+            "unit": [_unit_of(kpi) for kpi in row],
+            "baseline_value": base,
+            "delta_percent": delta,
+            "ci_low": [summary.ci_low for summary in row.values()],
+            "ci_high": [summary.ci_high for summary in row.values()],
+            "n": [summary.num_days for summary in row.values()],
+            "method": "mean over episodes, 95 % bootstrap interval; baseline: fixed",
+        },
+    )
+
+
+def _unit_of(kpi: str) -> str:
+    return next((unit for ending, unit in UNITS.items() if kpi.endswith(ending)), "1")

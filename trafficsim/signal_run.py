@@ -1,0 +1,153 @@
+"""`sstraffic signals`, from request to table: check, learn, refer, score, write.
+
+Heavy imports happen inside functions, so that a run's first line appears at once.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ss_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ss_core.runs import RunDirectory
+    from ss_core.workers import Task
+    from trafficsim.signal_config import SignalsConfig
+
+Progress = Callable[[str, float, float, str], None]
+Result = dict[str, Any]
+
+DEFAULT_WORKERS, MAX_WORKERS = 2, 256
+
+
+def signals_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
+    """Run what a command line asked for; see `cli.traffic_signals.build_request` for its form.
+
+    Raises:
+        ConfigError, InputError: something asked for does not make sense; nothing was written.
+        SimulatorError: SUMO dies again and again.
+        ResourceError: the disk is full or not writable; what was written stays usable.
+        RunLockedError: another process works on that run.
+        Interrupted: a signal came; the same command continues.
+    """
+    from ss_core.workers import interruptible
+
+    with interruptible():
+        return _run(request, progress)
+
+
+def _run(request: Mapping[str, Any], progress: Progress) -> Result:
+    progress("prepare", 0, 1, "settings, net and demand; then learning, references")
+    from ss_core.config import to_dict
+    from ss_core.run_request import check_device, finished_result, open_run, settings_table
+    from trafficsim.signal_outcome import licence_notes
+    from trafficsim.signal_tasks import probe
+
+    overrides = dict(request["overrides"])
+    workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
+    config = _config(request, overrides)
+    if request["dry_run"]:
+        settings = settings_table(to_dict(config), request["origins"])
+        return {"tables": {"settings": settings}, "notes": licence_notes(config), "run_dir": ""}
+    finished = finished_result(request["resume"])
+    if finished is not None:
+        return finished
+    check_device(config.device)
+    lights = probe(config)
+    with open_run(
+        Path(request["out"]),
+        request["resume"],
+        task="signals",
+        size=_slug(config.scenario or Path(config.scene.net).name.split(".")[0]),
+        seed=config.seed,
+        config=to_dict(config),
+    ) as run:
+        started = time.perf_counter()
+        result = _carry_out(run, config, lights, workers, progress)
+        run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
+    return result | {"run_dir": str(run.path)}
+
+
+def _checked_workers(value: Any) -> int:
+    if not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
+        raise ConfigError(f"workers={value!r}: an integer from 1 to {MAX_WORKERS}")
+    return value
+
+
+def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "SignalsConfig":
+    from ss_core.config import from_dict, to_dict
+    from ss_core.run_request import stored_config
+    from trafficsim.signal_config import SignalsConfig, resolve, with_checksums
+
+    resume = request["resume"]
+    kept = stored_config(resume)
+    if kept is None:
+        return resolve(request["preset"], overrides)
+    stored = from_dict(SignalsConfig, kept, where=str(Path(resume) / "manifest.json"))
+    if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
+        raise ConfigError(
+            f"--resume {resume}: that run has other settings than the ones given "
+            f"({', '.join(sorted(overrides))}), or its net or demand changed; leave them out, or "
+            "start a new run"
+        )
+    if with_checksums(stored) != stored:
+        raise ConfigError(
+            f"--resume {resume}: net or demand changed since that run began; put them back, or "
+            "start anew with --resume never"
+        )
+    return stored
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9_-]+", "-", name.lower()) or "net"
+
+
+def _carry_out(
+    run: "RunDirectory",
+    config: "SignalsConfig",
+    lights: tuple[str, ...],
+    workers: int,
+    progress: Progress,
+) -> Result:
+    from ss_core.atomic import atomic_write, json_bytes
+    from ss_core.run_request import without_nan
+    from ss_core.traces import trace_resources
+    from ss_core.workers import run_tasks
+    from trafficsim.signal_outcome import conclude, licence_notes
+
+    run.log_event("start", {"workers": workers})
+    words = [f"{len(lights)} traffic lights, {config.scene.seconds} s per episode"]
+    progress("prepare", 1, 1, "; ".join(words + licence_notes(config)))
+    run_tasks(_tasks(run, config), workers, progress)
+    progress("score", 0, 1, "key figures, traces")
+    result = without_nan(conclude(run, config, lights))
+    atomic_write(run.path / "result.json", json_bytes(result))
+    run.finish("complete", resources=trace_resources(run.path))
+    run.log_event("complete")
+    progress("score", 1, 1, "")
+    return result
+
+
+def _tasks(run: "RunDirectory", config: "SignalsConfig") -> list["Task"]:
+    from ss_core.config import to_dict
+    from ss_core.workers import Task
+    from trafficsim.signal_outcome import learners
+    from trafficsim.signal_tasks import PROGRAMS
+
+    common = {"config": to_dict(config), "run_id": run.trace_run_id}
+
+    def task(name: str, function: str, more: Mapping[str, str], *, commits: bool) -> Task:
+        folder = str(run.task_folder(name))
+        return Task(
+            name=name,
+            target=f"trafficsim.signal_tasks:{function}",
+            arguments={**common, **more, "folder": folder},
+            folder=folder,
+            commits=commits,
+        )
+
+    learning = [task(n, "learn", {"algorithm": n}, commits=True) for n in learners(config)]
+    playing = [task(n, "refer", {"program": n}, commits=False) for n in PROGRAMS]
+    return learning + playing
