@@ -1,29 +1,25 @@
-"""Reads a SUMO network file into plain records: no entities; bounded size, depth and tokens.
+"""Reads a SUMO network file into plain records.
 
-Nothing is judged here beyond being readable; `network` checks that the records make sense.
+Nothing is judged here beyond being readable; `net_rules` checks that the records make sense.
 """
 
-import math
-import stat
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
-from xml.parsers import expat
+from typing import NamedTuple
 
-from ss_core.errors import InputError
+from trafficsim.safe_xml import SafeXml
+from trafficsim.sumo_text import number, whole_number
 
-MAX_FILE_BYTES = 256 * 2**20
-MAX_TOKEN_BYTES = 2 * 2**20
-MAX_DEPTH = 32
-CHUNK_BYTES = 64 * 2**10
-GZIP_MAGIC = b"\x1f\x8b"
+MAX_CLASSES_CHARS = 4096  # of one `allow` or `disallow`; SUMO knows some thirty classes
 
 ROAD = ""  # the function of an ordinary edge; others are internal, crossing, walkingarea, connector
+SHAPE = re.compile(r"[-+0-9.eE,]+(?: +[-+0-9.eE,]+)+")  # two points at least
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(NamedTuple):
     """One lane of an edge; a number that cannot be read is NaN."""
 
     lane_id: str
@@ -32,12 +28,14 @@ class Lane:
     allow: frozenset[str] | None  # vehicle classes; None: the attribute is absent
     disallow: frozenset[str]
     line: int  # in the file
+    lane_index: int | None = 0  # as written; None: absent or not a number
+    has_shape: bool = True  # a line of two points or more
 
     def permits(self, vehicle_class: str) -> bool:
         """Whether vehicles of the class may use the lane."""
         if self.allow is not None:
-            return bool(self.allow & {vehicle_class, "all"})
-        return not self.disallow & {vehicle_class, "all"}
+            return vehicle_class in self.allow or "all" in self.allow
+        return not (vehicle_class in self.disallow or "all" in self.disallow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +55,7 @@ class Edge:
         return self.function == ROAD
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """One lane leads to another, under the traffic light `traffic_light` if there is one."""
 
     from_edge: str
@@ -67,25 +64,46 @@ class Connection:
     to_lane: int | None
     traffic_light: str | None
     line: int
+    via: str | None = None  # lane inside the junction
+    link_index: int | None = 0  # place in the traffic light's state
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A junction or a traffic light program: its id, its type and where it stands."""
+class Named(NamedTuple):
+    """A junction: its id, its type and where it stands."""
 
     name: str
     kind: str
     line: int
 
 
+class Phase(NamedTuple):
+    """A phase of a traffic light program."""
+
+    duration: str  # as written: seconds, or hours:minutes:seconds
+    state: str
+    line: int
+
+
 @dataclass(frozen=True, slots=True)
+class TrafficLight:
+    """A traffic light program; `phases` grows while the file is read."""
+
+    name: str
+    kind: str
+    program: str
+    line: int
+    phases: list[Phase] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class NetRecords:
     """Everything the checks look at, in the order of the file."""
 
     junctions: list[Named] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
-    traffic_lights: list[Named] = field(default_factory=list)
+    traffic_lights: list[TrafficLight] = field(default_factory=list)
+    version: str | None = "1.0"  # of the format, as written; None: absent
 
 
 def read_records(path: Path) -> NetRecords:
@@ -94,144 +112,99 @@ def read_records(path: Path) -> NetRecords:
     Raises:
         InputError: the file is missing, too large, not plain XML, or not a SUMO network.
     """
-    _check_file(path)
-    reader = _Reader(path)
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                reader.feed(chunk)
-        reader.close()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give a readable .net.xml file") from error
+    xml = SafeXml(path, "a SUMO network (.net.xml)", roots=frozenset({"net"}))
+    reader = _Reader(xml)
+    xml.read(reader.take)
     return reader.records
 
 
-def _check_file(path: Path) -> None:
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"{path}: not a file; give a .net.xml file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise InputError(
-                f"{path}: {status.st_size} bytes, more than {MAX_FILE_BYTES}; cut the net"
-            )
-        with path.open("rb") as file:
-            if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
-                raise InputError(f"{path}: compressed; unpack it with gunzip first")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give an existing .net.xml file") from error
-
-
 class _Reader:
-    """Expat, told to refuse what a network file never needs."""
+    """Sorts elements into records; what a record does not need is passed over."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, xml: SafeXml) -> None:
         self.records = NetRecords()
-        self._path = path
-        self._depth = 0
-        self._fed_bytes = 0
-        self._parser = expat.ParserCreate()
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.StartDoctypeDeclHandler = self._refuse_doctype
+        self._xml = xml
+        self._edge: Edge | None = None  # that the element being read lies in
+        self._light: TrafficLight | None = None
+        self._top: dict[str, Callable[[Mapping[str, str]], None]] = {
+            "connection": self._add_connection,
+            "edge": self._add_edge,
+            "junction": self._add_junction,
+            "tlLogic": self._add_light,
+        }
 
-    def feed(self, chunk: bytes) -> None:
-        self._parse(chunk, is_final=False)
-        self._fed_bytes += len(chunk)
-        if self._fed_bytes - max(self._parser.CurrentByteIndex, 0) > MAX_TOKEN_BYTES:
-            self._fail(f"one tag is longer than {MAX_TOKEN_BYTES} bytes")
+    def take(self, tag: str, attributes: dict[str, str], depth: int) -> None:
+        if depth == 2:
+            self._edge = self._light = None
+            add = self._top.get(tag)
+            if add is not None:
+                add(attributes)
+        elif depth == 3:
+            if tag == "lane" and self._edge is not None:
+                self._edge.lanes.append(self._lane(attributes))
+            elif tag == "phase" and self._light is not None:
+                self._light.phases.append(self._phase(attributes))
+        elif depth == 1:
+            self.records.version = attributes.get("version")
 
-    def close(self) -> None:
-        self._parse(b"", is_final=True)
+    def _add_connection(self, attributes: Mapping[str, str]) -> None:
+        get = attributes.get
+        self.records.connections.append(
+            Connection(
+                get("from", ""),
+                get("to", ""),
+                whole_number(get("fromLane", "")),
+                whole_number(get("toLane", "")),
+                get("tl"),
+                self._xml.line,
+                get("via"),
+                whole_number(get("linkIndex", "")),
+            )
+        )
 
-    def _parse(self, chunk: bytes, *, is_final: bool) -> None:
-        try:
-            self._parser.Parse(chunk, is_final)
-        except expat.ExpatError as error:
-            self._fail(f"not well-formed XML: {expat.ErrorString(error.code)}", error.lineno)
-        except (ValueError, LookupError) as error:  # an encoding that Python does not have
-            self._fail(f"not readable: {error}")
+    def _add_edge(self, attributes: Mapping[str, str]) -> None:
+        get = attributes.get
+        function = get("function", ROAD)
+        self._edge = Edge(
+            get("id", ""),
+            get("from"),
+            get("to"),
+            ROAD if function == "normal" else function,
+            self._xml.line,
+        )
+        self.records.edges.append(self._edge)
 
-    def _fail(self, message: str, line: int | None = None) -> NoReturn:
-        raise InputError(f"{self._path}:{line or self._parser.CurrentLineNumber}: {message}")
+    def _add_junction(self, attributes: Mapping[str, str]) -> None:
+        named = Named(attributes.get("id", ""), attributes.get("type", ""), self._xml.line)
+        self.records.junctions.append(named)
 
-    def _refuse_doctype(self, *_: object) -> None:
-        self._fail("DOCTYPE and entities are refused; a SUMO network has none, remove it")
+    def _add_light(self, attributes: Mapping[str, str]) -> None:
+        get = attributes.get
+        self._light = TrafficLight(
+            get("id", ""), get("type", ""), get("programID", ""), self._xml.line
+        )
+        self.records.traffic_lights.append(self._light)
 
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            self._fail(f"nested deeper than {MAX_DEPTH} elements")
-        if self._depth == 1 and tag != "net":
-            self._fail(f"starts with <{tag}>; a SUMO network starts with <net>")
-        line = self._parser.CurrentLineNumber
-        if self._depth == 2:
-            self._add_top_level(tag, attributes, line)
-        elif self._depth == 3 and tag == "lane" and self.records.edges:
-            self.records.edges[-1].lanes.append(_lane(attributes, line))
+    def _phase(self, attributes: Mapping[str, str]) -> Phase:
+        return Phase(attributes.get("duration", ""), attributes.get("state", ""), self._xml.line)
 
-    def _end(self, _tag: str) -> None:
-        self._depth -= 1
-
-    def _add_top_level(self, tag: str, attributes: dict[str, str], line: int) -> None:
-        records = self.records
-        match tag:
-            case "junction":
-                records.junctions.append(_named(attributes, line))
-            case "edge":
-                records.edges.append(_edge(attributes, line))
-            case "connection":
-                records.connections.append(_connection(attributes, line))
-            case "tlLogic":
-                records.traffic_lights.append(_named(attributes, line))
-            case _:
-                pass
-
-
-def _named(attributes: Mapping[str, str], line: int) -> Named:
-    return Named(attributes.get("id", ""), attributes.get("type", ""), line)
-
-
-def _edge(attributes: Mapping[str, str], line: int) -> Edge:
-    function = attributes.get("function", ROAD)
-    return Edge(
-        attributes.get("id", ""),
-        attributes.get("from"),
-        attributes.get("to"),
-        ROAD if function == "normal" else function,
-        line,
-    )
-
-
-def _lane(attributes: Mapping[str, str], line: int) -> Lane:
-    allow = attributes.get("allow")
-    return Lane(
-        attributes.get("id", ""),
-        _number(attributes.get("length", "")),
-        _number(attributes.get("speed", "")),
-        None if allow is None else frozenset(allow.split()),
-        frozenset(attributes.get("disallow", "").split()),
-        line,
-    )
+    def _lane(self, attributes: Mapping[str, str]) -> Lane:
+        get = attributes.get
+        allow, disallow = get("allow"), get("disallow", "")
+        if len(allow or "") + len(disallow) > MAX_CLASSES_CHARS:
+            self._xml.fail(f"lane {get('id', '')[:40]!r}: more vehicle classes than there are")
+        return Lane(
+            get("id", ""),
+            number(get("length", "")),
+            number(get("speed", "")),
+            None if allow is None else _classes(allow),
+            _classes(disallow),
+            self._xml.line,
+            whole_number(get("index", "")),
+            SHAPE.fullmatch(get("shape", "")) is not None,
+        )
 
 
-def _connection(attributes: Mapping[str, str], line: int) -> Connection:
-    return Connection(
-        attributes.get("from", ""),
-        attributes.get("to", ""),
-        _index(attributes.get("fromLane", "")),
-        _index(attributes.get("toLane", "")),
-        attributes.get("tl"),
-        line,
-    )
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _index(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+@lru_cache(maxsize=1024)
+def _classes(text: str) -> frozenset[str]:
+    return frozenset(text.split())
