@@ -69,12 +69,13 @@ class CandidateBank:
     params: Params  # `own_…` and `suggest_…`, each with layers and a linear part `skip`
     num_agents: int
     candidate_size: int
+    own_size: int = 0  # of the features, the last so many; 0: all
 
     def own(
         self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii from the agent's own rows of candidate features."""
-        rows = observations.unflatten(-1, (-1, self.candidate_size))
+        rows = observations.unflatten(-1, (-1, self.candidate_size))[..., -self.own_size :]
         logits = score_rows(self.params, "own_", rows.transpose(0, 1))
         return masked_log_softmax(logits.transpose(0, 1), mask)
 

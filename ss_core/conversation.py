@@ -10,6 +10,7 @@ from typing import Literal
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ss_core.best_suggestions import best_suggestions
 from ss_core.candidates import PeerRows, pack_peer_rows
 from ss_core.exchange import Channel, Neighbourhood
 from ss_core.judgement import Judgement
@@ -66,7 +67,9 @@ def converse(
     return Conversation(channel, where, valid, received_valid, rows, update)
 
 
-def exchange(learner: Learner, decisions: Decisions, talk: Conversation) -> Exchanged:
+def exchange(
+    learner: Learner, decisions: Decisions, talk: Conversation, judgement: Judgement
+) -> Exchanged:
     """Everybody shares π^jj, suggests π^ij and receives π^ji."""
     actors, observations, mask = learner.actors, decisions.observations, decisions.action_mask
     if isinstance(actors, JointActorBank):
@@ -75,9 +78,25 @@ def exchange(learner: Learner, decisions: Decisions, talk: Conversation) -> Exch
     else:
         own = actors.own(observations, mask)
         shared = share(talk, own, talk.valid)
-        suggested = actors.suggest(observations, shared, mask, talk.rows)
+        suggested = _suggested(learner, decisions, talk, judgement, shared)
     told = suggested.detach()
     return Exchanged(own, suggested, shared, told, send(talk, told, talk.valid))
+
+
+def _suggested(
+    learner: Learner,
+    decisions: Decisions,
+    talk: Conversation,
+    judgement: Judgement,
+    shared: Float[Tensor, "B N M A"],
+) -> Float[Tensor, "B N M A"]:
+    """log π^ij: by the suggestion networks, or the best there is for what i knows."""
+    if learner.config.suggestions == "networks":
+        actors, mask = learner.actors, decisions.action_mask
+        return actors.suggest(decisions.observations, shared, mask, talk.rows)
+    assert judgement.peer_advantages is not None
+    rho = learner.config.objective.rho
+    return best_suggestions(shared, judgement.peer_advantages, learner.kappa, rho)
 
 
 def share(

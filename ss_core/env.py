@@ -23,6 +23,7 @@ class EnvSpec:
     agent_names: tuple[str, ...]
     candidate_size: int = 0  # F > 0: observations are (A, F) feature rows, one per candidate action
     public_size: int = 0  # how many of the F features (the first ones) neighbours may know
+    own_size: int = 0  # the last so many features are what own policies look at; 0: all F
     announcement_floats: int = 0  # floats an agent tells so that neighbours can derive its `public`
     full_view: bool = False  # each observation tells the whole state: anyone knows what others see
 

@@ -83,6 +83,12 @@ def all_to_all(num_agents: int) -> Neighbourhood:
     return invert(receivers, torch.ones_like(receivers, dtype=torch.bool))
 
 
+def nobody(num_agents: int) -> Neighbourhood:
+    """Nobody talks to anybody."""
+    none = torch.zeros((num_agents, 0), dtype=torch.long)
+    return Neighbourhood(none, none.bool(), none, none, none.bool())
+
+
 def random_regular(num_agents: int, degree: int, rng: np.random.Generator) -> Neighbourhood:
     """Everybody talks to `degree` random others and is talked to by as many.
 
@@ -100,8 +106,11 @@ def random_regular(num_agents: int, degree: int, rng: np.random.Generator) -> Ne
 
 def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
     """The lists of a graph of (sender, receiver) pairs; the diagonal is ignored."""
-    n, adjacency = adjacency.shape[0], adjacency.cpu()
-    lists = [[j for j in range(n) if j != i and bool(adjacency[i, j])] for i in range(n)]
+    n = adjacency.shape[0]
+    lists = [
+        [j for j, told in enumerate(row) if told and j != i]
+        for i, row in enumerate(adjacency.tolist())
+    ]
     width = max(1, *(len(row) for row in lists)) if n > 1 else 1
     receivers = torch.tensor([row + [i] * (width - len(row)) for i, row in enumerate(lists)])
     linked = torch.tensor([[k < len(row) for k in range(width)] for row in lists])

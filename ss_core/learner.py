@@ -9,8 +9,10 @@ from torch import Tensor
 
 from ss_core.advantages import KappaKind
 from ss_core.consensus import make_alike
+from ss_core.credit import CreditModel, init_credit
 from ss_core.critics import CriticBank, build_critics
 from ss_core.env import EnvSpec
+from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.networks import (
     ActorBank,
@@ -23,10 +25,11 @@ from ss_core.suggestions import ObjectiveWeights
 MAX_WIDTH = 100_000  # units of a layer
 RANGES = {
     **dict.fromkeys(("num_envs", "num_updates", "num_epochs"), (1, 10**9)),
-    **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction"), (0, 1)),
+    **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction", "credit_forget"), (0, 1)),
     **dict.fromkeys(("actor_lr", "suggestion_lr", "critic_lr"), (0, 10)),
     "max_grad_norm": (0, 10**12),
     "imr_bonus": (0, 10**6),
+    "credit_ridge": (1e-9, 10**9),
 }
 
 AlgorithmName = Literal["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
@@ -60,6 +63,10 @@ class LearnerConfig:
     advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see judgement.py
     kappa: KappaKind = "mean"
     suggestion_baseline: bool = False  # suggestions: Â_i less what i's own action explains of it
+    credit: Literal["samples", "model"] = "samples"  # whose advantages: see credit.py
+    credit_forget: float = 0.03  # of `model`: weight that older updates lose at each
+    credit_ridge: float = 1.0  # of `model`: rows that say "no effect"
+    suggestions: Literal["networks", "best"] = "networks"  # `best`: see best_suggestions.py
     counterfactuals: bool = False  # use the env's own-reward alternatives where both know how
     old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
     agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
@@ -79,10 +86,28 @@ class LearnerConfig:
                 raise ValueError(f"{name}={value}: between {low} and {high}")
         if self.architecture in ("multihead", "tilted") and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
+        self._check_suggestions()
         if self.algorithm == "ps" and self.architecture in ("shared", "tilted"):
             raise ValueError(
                 f"architecture={self.architecture!r} has no copies of others' policies, which "
                 "algorithm='ps' shares; use 'independent' or 'multihead'"
+            )
+
+    def _check_suggestions(self) -> None:
+        """The closed form is of one objective, and of advantages of all alternatives."""
+        if self.suggestions == "networks" or self.algorithm != "ss":
+            return
+        known = self.counterfactuals or self.credit == "model"
+        weights = self.objective
+        form = (weights.surrogate, weights.anchor, weights.indicators) == ("additive", "l2", False)
+        if not known or not form or not weights.rho > 0.0:
+            raise ValueError(
+                "suggestions='best' needs credit='model' or counterfactuals=true, and an objective "
+                "with surrogate='additive', anchor='l2', indicators=false and rho above 0"
+            )
+        if self.agent_order == "sequential" or self.architecture != "shared":
+            raise ValueError(
+                "suggestions='best' needs architecture='shared' and agent_order='simultaneous'"
             )
 
 
@@ -114,6 +139,7 @@ class Learner:
     reward_adam: AdamState | None = None
     own_model: CriticBank | None = None  # Â_i(s, a_i), where `suggestion_baseline` asks for it
     own_adam: AdamState | None = None
+    credit: CreditModel | None = None  # where `credit` asks for it
     last_talk: Talk | None = None  # not in checkpoints
 
     @property
@@ -187,7 +213,26 @@ def build_learner(
         reward_adam=None if reward_model is None else init_adam(reward_model.params, n),
         own_model=own_model,
         own_adam=None if own_model is None else init_adam(own_model.params, n),
+        credit=build_credit(config, spec, device),
     )
+
+
+def build_credit(
+    config: LearnerConfig, spec: EnvSpec, device: torch.device | str
+) -> CreditModel | None:
+    """A private model of credit, where it is asked for.
+
+    Raises:
+        ConfigError: the world does not describe actions by features.
+    """
+    if config.credit == "samples" or config.algorithm not in ("ss", "independent"):
+        return None
+    if not spec.candidate_size:
+        raise ConfigError(
+            "learner.credit='model' needs a world that describes actions by features; "
+            "use credit='samples' here"
+        )
+    return init_credit(spec, device)
 
 
 def build_reward_model(
@@ -236,6 +281,8 @@ def learner_tensors(learner: Learner) -> dict[str, Tensor]:
         named |= {f"{bank}_adam_m/{k}": w for k, w in adam.exp_avg.items()}
         named |= {f"{bank}_adam_v/{k}": w for k, w in adam.exp_avg_sq.items()}
         named[f"{bank}_adam_steps"] = adam.steps
+    if learner.credit is not None:
+        named["credit_gram"], named["credit_moment"] = learner.credit.gram, learner.credit.moment
     named["kappa"], named["advantage_std"] = learner.kappa, learner.advantage_std
     named["generator"] = learner.generator.get_state()
     return named

@@ -267,9 +267,10 @@ def build_actors(
     if architecture == "tilted":
         return TiltedBank(init_tilted(n, (o, *hidden, a), told, generator, zero_logits), n)
     if spec.candidate_size:
-        own = init_candidates("own_", n, (spec.candidate_size, *hidden, 1), generator)
+        seen = spec.own_size or spec.candidate_size
+        own = init_candidates("own_", n, (seen, *hidden, 1), generator)
         suggest = init_candidates("suggest_", n, (spec.public_size, *told, 1), generator)
-        return CandidateBank(own | suggest, n, spec.candidate_size)
+        return CandidateBank(own | suggest, n, spec.candidate_size, spec.own_size)
     own = init_stack((n,), (o, *hidden, a), generator, zero_last=zero_logits)
     suggest = init_stack((n,), (o + n, *told, a), generator, zero_last=True)
     named = {f"own_{k}": w for k, w in own.items()}

@@ -64,7 +64,7 @@ def learn_in_turn(
     """K passes in which agents take turns."""
     config, num_agents = learner.config, learner.spec.num_agents
     with torch.no_grad():
-        heard = exchange(learner, decisions, talk)
+        heard = exchange(learner, decisions, talk, judgement)
     peers_old = heard.shared
     seats = _take_seats(learner, decisions, judgement, talk, heard)
     last = config.num_epochs * num_agents - 1
@@ -74,7 +74,7 @@ def learn_in_turn(
             if agent:
                 heard = _speak(seats[agent - 1], talk, heard)
             elif number:
-                heard = exchange(learner, decisions, talk)
+                heard = exchange(learner, decisions, talk, judgement)
             if number == last:
                 heard = _with_suggestions_of_now(learner, decisions, talk, heard)
         if config.old_policy == "literal":

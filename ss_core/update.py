@@ -22,10 +22,12 @@ from ss_core.conversation import (
     own_view,
     views,
 )
+from ss_core.credit import estimated_alternatives
 from ss_core.critics import CriticBank
-from ss_core.exchange import Channel, Neighbourhood
+from ss_core.exchange import Channel, Neighbourhood, nobody
 from ss_core.judgement import (
     Judgement,
+    judge_alternatives,
     judge_samples,
     sampled_advantages,
     scaled_advantages,
@@ -77,7 +79,7 @@ def _learn_at_once(
         if talk is None:
             log_probs = learner.actors.own(decisions.observations, decisions.action_mask)
         else:
-            heard = exchange(learner, decisions, talk)
+            heard = exchange(learner, decisions, talk, judgement)
             log_probs = heard.own
             if peers_old is None or config.old_policy == "literal":
                 peers_old = heard.shared
@@ -186,6 +188,31 @@ def learn_from_samples(
     scaled = scaled_advantages(learner, advantages, decisions)
     of_peers = scaled if where is None else less_own_action(learner, rollout, scaled, update)
     judgement = judge_samples(scaled, decisions, where, learner.spec.num_actions, of_peers=of_peers)
+    metrics = update_actors(learner, decisions, judgement, channel, where, update)
+    return metrics | {"critic_loss": update_critics(learner, rollout, targets, update)}
+
+
+def learn_from_model(
+    learner: Learner,
+    rollout: Rollout,
+    decisions: Decisions,
+    channel: Channel,
+    where: Neighbourhood | None,
+    update: int,
+) -> dict[str, float]:
+    """Actors on what their private models of credit say of every alternative, then critics."""
+    assert learner.credit is not None
+    advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
+    table = estimated_alternatives(
+        learner.credit,
+        learner.spec,
+        rollout,
+        advantages,
+        where or nobody(learner.spec.num_agents).to(advantages.device),
+        forget=learner.config.credit_forget,
+        ridge=learner.config.credit_ridge,
+    )
+    judgement = judge_alternatives(table, decisions, where)
     metrics = update_actors(learner, decisions, judgement, channel, where, update)
     return metrics | {"critic_loss": update_critics(learner, rollout, targets, update)}
 

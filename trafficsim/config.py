@@ -80,29 +80,32 @@ class ScenarioConfig:
         yield not self.taz or bool(self.od), "taz: zones belong to an OD matrix (--od)"
         meso = self.sumo.meso and self.en_route
         yield not meso, "en_route: vehicles of the mesoscopic model cannot be sent another way"
-        alike = self.learner.architecture == "shared" or self.learner.algorithm != "ss"
-        protocol = self.learner.exchange.protocol
-        yield alike or protocol != "graph", "architecture: exchange.protocol='graph' needs 'shared'"
+        modelled = self.learner.credit == "model" and self.learner.architecture != "shared"
+        fits = not modelled or self.learner.algorithm not in ("ss", "independent")
+        yield fits, "learner.credit='model' needs learner.architecture='shared'"
 
 
 def tuned_learner() -> LearnerConfig:
-    """Ours for route choice: the gradient regime on sampled days, suggestions before policies."""
+    """Ours for route choice: the gradient regime, with private models of credit.
+
+    Suggestions are the best there are for what a driver makes of its neighbours' choices.
+    """
     return LearnerConfig(
         architecture="shared",
         hidden=(),
         suggestion_hidden=(),
         critic_hidden=(),
         num_envs=8,
-        num_updates=120,
-        actor_lr=0.05,
-        suggestion_lr=0.1,
+        num_updates=100,
+        actor_lr=0.1,
         critic_lr=0.05,
         final_lr_fraction=0.1,
         gamma=1.0,
         gae_lambda=1.0,
         advantage_scale="centred",
         kappa="one",
-        suggestion_baseline=True,
+        credit="model",
+        suggestions="best",
         scale_rho_follow=True,
         objective=ObjectiveWeights(
             rho=10.0, rho_follow=10.0, surrogate="additive", indicators=False
@@ -150,6 +153,7 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     values |= _budget(values.pop("budget", None), values.get("learner.num_envs"), config)
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
         values.setdefault("learner.architecture", "independent")
+        values.setdefault("learner.critic_hidden", [64])
     return replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
 
 

@@ -18,6 +18,7 @@ from trafficsim.simulation import Outcome, Simulator, travel_times_s
 
 NUM_BASES = 6  # functions of the time of departure
 TOLD = 2  # floats: zone pair and time of departure, so that neighbours know what one chooses among
+MOST_MOMENTS = 5e7  # numbers that drivers' private models of credit hold in all (credit.py)
 FORGET = 0.3  # weight of the newest days in the public speeds
 
 
@@ -32,11 +33,14 @@ class RoutingEnv:
     """`num_envs` days side by side.
 
     Agents: drivers with a choice. Action: the number of one of their alternatives; those they do
-    not have are masked. Observation: a row of features per alternative, the public ones first:
-    contested links used × time of departure, free-flow and lately expected time (in units of the
-    mean free-flow time, less the fastest alternative's); then which alternative it is. Reward:
-    - travel time / `time_unit_s`, from planned departure, charges for teleports and unfinished
-    trips included. A day is one step, after which the episode has ended.
+    not have are masked. Reward: - travel time / `time_unit_s`, from planned departure, charges for
+    teleports and unfinished trips included. A day is one step, after which the episode has ended.
+
+    Observation, `described`: a row of features per alternative, first what neighbours may know:
+    contested links used × time of departure, coarsely, and who and which it is, finely; then what
+    only the driver looks at: the time the alternative would have taken lately (in units of the mean
+    free-flow time, beyond its fastest) and which one it is. Plain: time of departure in [0, 1],
+    zone pair as a one-hot, and those lately expected times.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class RoutingEnv:
         num_envs: int,
         *,
         num_neighbours: int,
+        described: bool = True,
         remembers: bool = True,
     ) -> None:
         self.game = game
@@ -58,18 +63,25 @@ class RoutingEnv:
         self._shares = game.shares()
         self._seeds: list[int] = []
         self._fixed_seeds: list[int] = []
-        self._fixed = _fixed_features(game)
+        self._fixed = _public_features(game) if described else None
         self._neighbours = torch.zeros((num_envs, game.num_drivers, game.num_drivers)).bool()
-        public = self._fixed.shape[-1] + 1
-        self.spec = EnvSpec(
+        self.spec = self._build_spec(num_envs)
+
+    def _build_spec(self, num_envs: int) -> EnvSpec:
+        game, fixed = self.game, self._fixed
+        own = 1 + game.num_options
+        public = 0 if fixed is None else fixed.shape[-1]
+        plain = 1 + len(game.od_pairs) + game.num_options
+        return EnvSpec(
             num_envs=num_envs,
             num_agents=game.num_drivers,
             num_actions=game.num_options,
-            observation_size=game.num_options * (public + game.num_options),
+            observation_size=plain if fixed is None else game.num_options * (public + own),
             horizon=1,
             agent_names=tuple(game.scene.vehicle_ids[v] for v in game.drivers),
-            candidate_size=public + game.num_options,
+            candidate_size=0 if fixed is None else public + own,
             public_size=public,
+            own_size=0 if fixed is None else own,
             announcement_floats=TOLD,
         )
 
@@ -112,12 +124,8 @@ class RoutingEnv:
 
     def _observe(self, rewards: Tensor | None) -> Step:
         game, spec = self.game, self.spec
-        rows = np.zeros((game.num_drivers, spec.num_actions, spec.candidate_size), np.float32)
-        rows[..., : self._fixed.shape[-1]] = self._fixed
-        rows[..., self._fixed.shape[-1]] = self._expected()
-        rows[..., spec.public_size :] = np.eye(spec.num_actions)
-        rows *= game.legal[..., None]
-        observations = torch.from_numpy(rows).flatten(1).expand(spec.num_envs, -1, -1)
+        seen = self._plain() if self._fixed is None else self._described(self._fixed)
+        observations = torch.from_numpy(seen).expand(spec.num_envs, -1, -1)
         ended = torch.full((spec.num_envs,), rewards is not None)
         shape = (spec.num_envs, spec.num_agents)
         return Step(
@@ -129,6 +137,22 @@ class RoutingEnv:
             action_mask=torch.from_numpy(game.legal).expand(spec.num_envs, -1, -1),
             neighbours=self._neighbours,
         )
+
+    def _described(self, fixed: Float[ndarray, "N K feature"]) -> Float[ndarray, "N O"]:
+        game, spec = self.game, self.spec
+        rows = np.zeros((game.num_drivers, spec.num_actions, spec.candidate_size), np.float32)
+        rows[..., : spec.public_size] = fixed
+        rows[..., spec.public_size] = self._expected()
+        rows[..., spec.public_size + 1 :] = np.eye(spec.num_actions)
+        rows *= game.legal[..., None]
+        return rows.reshape(game.num_drivers, -1)
+
+    def _plain(self) -> Float[ndarray, "N O"]:
+        game = self.game
+        depart_s = game.depart_s
+        place = (depart_s - depart_s.min()) / max(float(np.ptp(depart_s)), 1e-9)
+        pair = np.eye(len(game.od_pairs))[game.od[game.drivers]]
+        return np.concatenate([place[:, None], pair, self._expected()], axis=1).astype(np.float32)
 
     def _expected(self) -> Float[ndarray, "N K"]:
         game = self.game
@@ -147,14 +171,22 @@ def time_unit_s(game: RoutingGame) -> float:
     return mean_free_flow_s(game) / 4.0
 
 
-def _fixed_features(game: RoutingGame) -> Float[ndarray, "N K feature"]:
-    """Contested links × time of departure, and the free-flow time."""
-    routes = np.maximum(game.driver_options, 0)
-    used = game.usage[routes].astype(np.float32)
-    bases = departure_bases(game.depart_s)
-    links = np.einsum("nkl,nb->nklb", used, bases).reshape(*routes.shape, -1)
-    free = _above_fastest(game.free_flow_s[routes], game) / mean_free_flow_s(game)
-    return np.concatenate([links, free[..., None]], axis=-1).astype(np.float32)
+def _public_features(game: RoutingGame) -> Float[ndarray, "N K feature"]:
+    """Contested links × time of departure, coarsely; each driver × alternative, finely.
+
+    What a choice does to others is alike for drivers that leave at about the same time (coarse),
+    and yet depends on who is just ahead (fine); a regression takes from each what it can. Where
+    there are many drivers, neighbours in the order of departure share a fine feature.
+    """
+    n, k = game.num_drivers, game.num_options
+    used = game.usage[np.maximum(game.driver_options, 0)].astype(np.float32)
+    links = np.einsum("nkl,nb->nklb", used, departure_bases(game.depart_s)).reshape(n, k, -1)
+    room = max(0.0, np.sqrt(MOST_MOMENTS / n) - links.shape[-1])
+    groups = int(min(n, room // k))
+    rank = np.argsort(np.argsort(game.depart_s, kind="stable"), kind="stable")
+    group = np.eye(groups, dtype=np.float32)[rank * groups // n] if groups else np.zeros((n, 0))
+    fine = np.einsum("ng,ka->nkga", group, np.eye(k)).reshape(n, k, -1)
+    return np.concatenate([links, fine], axis=-1).astype(np.float32)
 
 
 def _above_fastest(times_s: Float[ndarray, "N K"], game: RoutingGame) -> Float[ndarray, "N K"]:

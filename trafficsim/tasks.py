@@ -119,7 +119,13 @@ def scaled_to_game(
 def _training(
     config: ScenarioConfig, learner: LearnerConfig, game: RoutingGame, simulator: Simulator
 ) -> Training:
-    env = RoutingEnv(game, simulator, learner.num_envs, num_neighbours=config.neighbours)
+    env = RoutingEnv(
+        game,
+        simulator,
+        learner.num_envs,
+        num_neighbours=config.neighbours,
+        described=learner.architecture == "shared",
+    )
     built = build_learner(learner, env.spec, config.seed, config.device)
     channel = Channel(learner.exchange, env.spec.num_agents, config.seed)
     return Training(built, env, channel, config.seed)
@@ -158,7 +164,10 @@ def drive(
     stream: int,
 ) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"]]:
     """Actions and travel times of days driven with the stochastic policies; nothing is learnt."""
-    env = RoutingEnv(game, simulator, len(seeds), num_neighbours=1, remembers=False)
+    described = training.learner.config.architecture == "shared"
+    env = RoutingEnv(
+        game, simulator, len(seeds), num_neighbours=1, described=described, remembers=False
+    )
     env.speeds = training.env.speeds  # type: ignore[attr-defined]
     env.fix_seeds(seeds)
     generator = torch.Generator().manual_seed(training.seed * 1009 + stream)

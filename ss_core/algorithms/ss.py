@@ -5,7 +5,7 @@ from ss_core.exchange import Channel
 from ss_core.judgement import judge_alternatives
 from ss_core.learner import Learner
 from ss_core.rollout import Rollout, decisions_of
-from ss_core.update import learn_from_samples, partners, update_actors
+from ss_core.update import learn_from_model, learn_from_samples, partners, update_actors
 
 
 def learn(
@@ -19,6 +19,8 @@ def learn(
         return update_actors(
             learner, decisions, judge_alternatives(table, decisions, where), channel, where, update
         )
+    if learner.credit is not None:
+        return learn_from_model(learner, rollout, decisions, channel, where, update)
     return learn_from_samples(
         learner, rollout, decisions, rollout.rewards, channel=channel, where=where, update=update
     )
