@@ -4,7 +4,9 @@
 the process while they are imported; so nothing but `signal_server` may import what is below.
 """
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -33,9 +35,10 @@ def import_sumo_rl() -> ModuleType:
       libsumo warns about; neither is loaded.
     """
     os.environ["LIBSUMO_AS_TRACI"] = "1"
-    importlib.import_module("sumo")
     sys.modules.setdefault("pandas", ModuleType("pandas"))
-    module = importlib.import_module("sumo_rl.environment.env")
+    with contextlib.redirect_stdout(io.StringIO()):  # traci says what it was told to be
+        importlib.import_module("sumo")
+        module = importlib.import_module("sumo_rl.environment.env")
     selector = importlib.import_module("pettingzoo.utils").AgentSelector
     vars(module)["agent_selector"] = selector
     return module

@@ -65,7 +65,7 @@ def main() -> None:
             except SignalInputError as error:
                 answer = {"refused": str(error)}
             except Exception as error:  # noqa: BLE001 - told to the parent, which decides
-                answer = {"error": f"{type(error).__name__}: {error}"}
+                answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
             with suppress(BrokenPipeError):
                 server.say(answer)
 
