@@ -32,15 +32,16 @@ class SumoConfig:
     meso: bool = False  # the mesoscopic model: faster, and another model
     time_to_teleport_s: float = 300.0  # a vehicle that stands still longer is moved on, and charged
     longest_s: float = 3600.0  # after the last departure, what is still under way is charged that
-    interval_s: float = 60.0  # over which the public speeds of links are averaged
+    interval_s: float = 60.0  # over which public speeds, sampled every 5 s, are averaged
     depart_lane: str = "best"
     depart_speed: str = "0"
     watchdog_s: float = 60.0  # without a sign of life of a SUMO process
 
     def __post_init__(self) -> None:
-        for name in ("time_to_teleport_s", "longest_s", "interval_s", "watchdog_s"):
-            if not 1.0 <= getattr(self, name) <= 1e6:
-                raise ValueError(f"{name}={getattr(self, name)}: between 1 and 1e6")
+        least = {"time_to_teleport_s": 1, "longest_s": 1, "interval_s": 5, "watchdog_s": 1}
+        for name, smallest in least.items():
+            if not smallest <= getattr(self, name) <= 1e6:
+                raise ValueError(f"{name}={getattr(self, name)}: between {smallest} and 1e6")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,33 +161,34 @@ class Simulator:
         try:
             while waiting or busy:
                 while waiting and len(busy) < self._count:
-                    process, day = self._get(), waiting.pop(0)
-                    busy[process] = day
-                    process.send(days[day])
+                    day = waiting.pop(0)
+                    try:
+                        busy[self._set_to_work(days[day])] = day
+                    except SumoDied as death:
+                        self._count_death(death, deaths, day)
+                        waiting.insert(0, day)
                 for process in self._ready(list(busy)):
                     day = busy[process]
                     try:
                         answers[day] = process.receive()
+                        self._idle.append(process)
                     except SumoDied as death:
-                        self._bury(process, death, deaths, day)
+                        process.close()
+                        self._count_death(death, deaths, day)
                         waiting.insert(0, day)
-                        del busy[process]
-                        continue
                     del busy[process]
-                    self._idle.append(process)
         finally:
             for process in busy:
                 process.close()
         return [answers[day] for day in range(len(days))]
 
     def _ready(self, busy: list[SumoProcess]) -> list[SumoProcess]:
-        if len(busy) == 1:
+        if len(busy) <= 1:
             return busy
         ready, _, _ = select.select(busy, [], [], self.scene.sumo.watchdog_s)
         return ready or busy[:1]
 
-    def _bury(self, process: SumoProcess, death: SumoDied, deaths: list[int], day: int) -> None:
-        process.close()
+    def _count_death(self, death: SumoDied, deaths: list[int], day: int) -> None:
         self.restarts += 1
         deaths[day] += 1
         if deaths[day] > RESTARTS:
@@ -195,17 +197,21 @@ class Simulator:
                 f"{death or 'without a word'}; look at the demand, or try fewer drivers"
             ) from death
 
-    def _get(self) -> SumoProcess:
-        if self._idle:
-            return self._idle.pop()
+    def _set_to_work(self, day: dict[str, Any]) -> SumoProcess:
+        process = self._idle.pop() if self._idle else self._started()
+        try:
+            process.send(day)
+        except BaseException:
+            process.close()
+            raise
+        return process
+
+    def _started(self) -> SumoProcess:
         process = SumoProcess(self.scene.sumo.watchdog_s)
         try:
             process.ask(self._opening())
-        except BaseException as error:
-            words = process.last_words()
+        except BaseException:
             process.close()
-            if isinstance(error, SumoDied):
-                raise SimulatorError(f"SUMO does not start: {words or error}") from error
             raise
         return process
 
@@ -242,7 +248,7 @@ class Simulator:
 
 def sumo_arguments(scene: Scene) -> list[str]:
     """Options of every episode but the seed."""
-    arguments = ["--net-file", scene.net, "--begin", f"{scene.begin_s:g}"]
+    arguments = ["--net-file", scene.net, "--begin", f"{scene.begin_s:.0f}"]
     arguments += ["--no-step-log", "true", "--no-warnings", "true"]
     arguments += ["--duration-log.disable", "true", "--xml-validation", "never"]
     arguments += ["--xml-validation.net", "never"]

@@ -13,11 +13,17 @@ import tempfile
 import time
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
 
 INSTALL = 'pip install "suggestion-sharing[traffic]"'
+ROOT = Path(__file__).resolve().parents[1]
+START = (  # as `python -m`, but whatever lies in the folder it is started in is not imported
+    "import runpy, sys; sys.path.append({root!r}); "
+    "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+)
 LOG_TAIL_BYTES = 4000
 CHUNK_BYTES = 1 << 16
 
@@ -43,12 +49,15 @@ class SumoProcess:
         self._watchdog_s = watchdog_s
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-P", "-c", START.format(root=str(ROOT), module=module)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            bufsize=0,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)  # who does not read must not hold us
         self._unread = b""
         self.busy = False
 
@@ -66,14 +75,20 @@ class SumoProcess:
         """Hand over a request; `receive` brings the answer.
 
         Raises:
-            SumoDied: nobody is there to take it.
+            SumoDied: nobody takes it.
         """
         self.busy = True
         stdin = self._process.stdin
         assert stdin is not None
+        unsent = memoryview(json.dumps(request).encode() + b"\n")
+        deadline_s = time.monotonic() + self._watchdog_s
         try:
-            stdin.write(json.dumps(request).encode() + b"\n")
-            stdin.flush()
+            while unsent:
+                left_s = max(0.0, deadline_s - time.monotonic())
+                _, ready, _ = select.select([], [stdin], [], left_s)
+                if not ready:
+                    raise SumoDied(f"no sign of life for {self._watchdog_s:g} s")
+                unsent = unsent[os.write(stdin.fileno(), unsent) :]
         except OSError as error:
             raise SumoDied(self.last_words()) from error
 
@@ -129,10 +144,9 @@ class SumoProcess:
 
     def close(self) -> None:
         """End the child; nothing of it is left."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
         self._process.kill()
         self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
         self._log.close()

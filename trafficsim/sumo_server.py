@@ -1,7 +1,7 @@
 """The child process that holds SUMO: requests in on stdin, answers out on stdout, a line each.
 
-Started as `python -m trafficsim.sumo_server` by `sumo.SumoProcess`. It imports libsumo and the
-standard library only. libsumo prints to stdout, so the answers go to a copy of that descriptor.
+Started by `sumo_process.SumoProcess`. It imports libsumo and the standard library only. libsumo
+prints to stdout, so the answers go to a copy of that descriptor.
 One simulation at a time; each episode starts from the net anew.
 """
 
