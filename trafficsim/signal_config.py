@@ -31,6 +31,7 @@ SHORTHANDS = {
     "seconds": "scene.seconds",
     "reward": "scene.reward",
 }
+NEEDS_COPIES = ("ps",)  # algorithms that share copies of policies
 FIXED = ("net_sha256", "routes_sha256")  # follow from the files
 
 
@@ -74,19 +75,21 @@ class SignalsConfig:
 def tuned_learner() -> LearnerConfig:
     """Ours for traffic lights: advice from light to next light, in the gradient regime."""
     return LearnerConfig(
-        architecture="multihead",
+        architecture="tilted",
         hidden=(64, 64),
         critic_hidden=(64, 64),
         zero_logits=True,
         num_envs=4,
-        num_updates=60,
+        num_updates=40,
         num_epochs=6,
-        actor_lr=3e-3,
+        actor_lr=1e-2,
+        suggestion_lr=1e-2,
         critic_lr=1e-2,
         final_lr_fraction=0.0,
-        gamma=0.95,
+        gamma=0.9,
         gae_lambda=0.9,
         advantage_scale="per_agent",
+        suggestion_baseline=True,
         objective=ObjectiveWeights(rho=1.0, rho_follow=1.0, surrogate="additive", indicators=False),
         exchange=ExchangeConfig(protocol="graph"),
     )
@@ -123,6 +126,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> SignalsConfig:
         scene = replace(config.scene, begin_s=named.begin_s, seconds=named.seconds)
         config = replace(config, scene=scene)
     values |= _budget(values.pop("budget", None), values.get("learner.num_envs"), config)
+    if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_COPIES:
+        values.setdefault("learner.architecture", "multihead")
     return with_checksums(
         replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
     )

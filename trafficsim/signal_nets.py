@@ -7,19 +7,18 @@ import difflib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from xml.parsers import expat
 
 from ss_core.errors import ConfigError, InputError
 from trafficsim.net_xml import read_records
 from trafficsim.network import examine
+from trafficsim.safe_xml import SafeXml
 from trafficsim.sumo_process import INSTALL
 
 MIT = "MIT, part of sumo-rl"
 NONCOMMERCIAL_3 = "CC BY-NC-SA 3.0 (RESCO, from the TAPAS Cologne scenario): no commercial use"
 NONCOMMERCIAL_4 = "CC BY-NC-SA 4.0 (RESCO): no commercial use"
 GPL = "GPL-3.0 (RESCO, from the InTAS scenario)"
-CHUNK_BYTES = 64 * 2**10
-MAX_DEMAND_BYTES = 512 * 2**20
+DEMAND_ROOTS = frozenset({"routes", "trips", "additional"})
 DEMAND_TAGS = {"vehicle", "trip", "flow"}
 BESIDE = (".rou.xml", ".trips.xml")  # demand that is looked for where only a net is given
 PROBLEMS_SHOWN = 3
@@ -134,33 +133,7 @@ def check_demand(path: Path) -> None:
         InputError: missing, too large, not plain XML, or without any trip.
     """
     found: set[str] = set()
-    parser = expat.ParserCreate()
-
-    def start(tag: str, _attributes: dict[str, str]) -> None:
-        if not found and tag not in ("routes", "trips", "additional"):
-            raise InputError(
-                f"{path}:{parser.CurrentLineNumber}: starts with <{tag}>; SUMO's demand starts "
-                "with <routes>"
-            )
-        found.add(tag)
-
-    def refuse(*_: object) -> None:
-        raise InputError(
-            f"{path}:{parser.CurrentLineNumber}: DOCTYPE and entities are refused; remove them"
-        )
-
-    parser.StartElementHandler, parser.StartDoctypeDeclHandler = start, refuse
-    try:
-        if path.stat().st_size > MAX_DEMAND_BYTES:
-            raise InputError(f"{path}: larger than {MAX_DEMAND_BYTES} bytes; cut the demand")
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                parser.Parse(chunk, False)
-        parser.Parse(b"", True)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; give a readable demand file") from error
-    except expat.ExpatError as error:
-        reason = expat.ErrorString(error.code)
-        raise InputError(f"{path}:{error.lineno}: not well-formed XML: {reason}") from error
+    xml = SafeXml(path, "SUMO's routes or trips", roots=DEMAND_ROOTS)
+    xml.read(lambda tag, _attributes, _depth: found.add(tag))
     if not found & DEMAND_TAGS:
         raise InputError(f"{path}: no vehicle, trip or flow in it; give SUMO's routes or trips")
