@@ -42,6 +42,7 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     progress("prepare", 0, 1, "settings, net and demand; then learning, references")
     from ss_core.config import to_dict
     from ss_core.run_request import check_device, finished_result, open_run, settings_table
+    from trafficsim.signal_config import SHORTHANDS
     from trafficsim.signal_outcome import licence_notes
     from trafficsim.signal_tasks import probe
 
@@ -49,7 +50,8 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
     config = _config(request, overrides)
     if request["dry_run"]:
-        settings = settings_table(to_dict(config), request["origins"])
+        origins = {SHORTHANDS.get(key, key): who for key, who in request["origins"].items()}
+        settings = settings_table(to_dict(config), origins)
         return {"tables": {"settings": settings}, "notes": licence_notes(config), "run_dir": ""}
     finished = finished_result(request["resume"])
     if finished is not None:
