@@ -3,11 +3,13 @@
 Plain data; `demand_xml` reads it from SUMO's files, `demand_generator` draws it for a bare net.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
 DEFAULT_TYPE = "DEFAULT_VEHTYPE"  # SUMO's own, with driver noise
+DISTRIBUTION = re.compile(r"\s*normc?\(([^,)]*)")  # a drawn speed factor: norm(mean, …)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +21,27 @@ class VehicleType:
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether its drivers neither dawdle nor differ: sigma and speedDev are both 0."""
+        """Whether its drivers neither dawdle nor differ."""
+        return self.quiet().attributes == self.attributes
+
+    def quiet(self) -> "VehicleType":
+        """The same vehicles with drivers of whom each drives like the other, and always so."""
         given = dict(self.attributes)
-        try:
-            return float(given["sigma"]) == 0.0 and float(given["speedDev"]) == 0.0
-        except (KeyError, ValueError):
-            return False
+        for name in ("sigma", "speedDev"):
+            given[name] = given[name] if _number(given.get(name)) == 0.0 else "0"
+        if "lcSigma" in given and _number(given["lcSigma"]) != 0.0:
+            given["lcSigma"] = "0"
+        mean = DISTRIBUTION.match(given.get("speedFactor", ""))
+        if mean is not None:
+            given["speedFactor"] = mean[1].strip()
+        return VehicleType(self.type_id, tuple(given.items()))
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")
 
 
 @dataclass(frozen=True, slots=True)

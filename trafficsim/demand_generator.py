@@ -51,6 +51,7 @@ class ZonePair:
     routes: tuple[Route, ...]
 
 
+Edges = Int[ndarray, " edge"]
 Congestion = Callable[[Demand], float]  # all on their shortest roads, over empty roads
 
 
@@ -88,14 +89,12 @@ def generate_demand(
     return Demand(demand.trips, demand.types, words)
 
 
-def entries_and_exits(graph: RoadGraph) -> tuple[Int[ndarray, " entry"], Int[ndarray, " exit"]]:
+def entries_and_exits(graph: RoadGraph) -> list[tuple[Edges, Edges]]:
     """Edges where cars may enter and leave the net: its fringe, or else its largest part."""
     entries = np.flatnonzero(graph.on_fringe_in & ~graph.on_fringe_out)
     exits = np.flatnonzero(graph.on_fringe_out & ~graph.on_fringe_in)
-    if len(entries) > 1 and len(exits) > 1:
-        return entries, exits
     inside = np.flatnonzero(graph.part == np.bincount(graph.part).argmax())
-    return inside, inside
+    return [(entries, exits), (inside, inside)]
 
 
 def draw_pairs(
@@ -106,30 +105,50 @@ def draw_pairs(
 ) -> list[ZonePair]:
     """Connected pairs, those with a choice if there are any.
 
+    Between edges of the fringe where that gives enough of them with a choice; else where there are
+    more.
+
     Raises:
         InputError: none of the pairs drawn is connected.
     """
-    entries, exits = entries_and_exits(graph)
-    single: list[ZonePair] = []
     several: list[ZonePair] = []
+    single: list[ZonePair] = []
+    for ends in entries_and_exits(graph):
+        connected = _connected_pairs(graph, ends, config, candidates, rng)
+        with_choice = [pair for pair in connected if len(pair.routes) > 1]
+        several = max(several, with_choice, key=len)
+        single = single or connected
+        if len(several) >= config.zone_pairs:
+            break
+    if not single:
+        raise InputError(
+            f"no way for cars of {config.shortest_trip_s:g} s or more between {MAX_DRAWS} pairs of "
+            "edges looked at; give demand with --trips, or mend the net's connections"
+        )
+    return several or single
+
+
+def _connected_pairs(
+    graph: RoadGraph,
+    ends: tuple[Edges, Edges],
+    config: GeneratorConfig,
+    candidates: CandidateConfig,
+    rng: np.random.Generator,
+) -> list[ZonePair]:
+    entries, exits = ends
+    found: list[ZonePair] = []
     seen: set[tuple[int, int]] = set()
-    for _ in range(MAX_DRAWS):
+    for _ in range(MAX_DRAWS if len(entries) and len(exits) else 0):
         origin, destination = int(rng.choice(entries)), int(rng.choice(exits))
         if origin == destination or (origin, destination) in seen:
             continue
         seen.add((origin, destination))
         routes = candidate_routes(graph, origin, destination, candidates)
-        if not routes or route_time_s(routes[0], graph.free_flow_s) < config.shortest_trip_s:
-            continue
-        (several if len(routes) > 1 else single).append(ZonePair(origin, destination, routes))
-        if len(several) == POOL:
+        if routes and route_time_s(routes[0], graph.free_flow_s) >= config.shortest_trip_s:
+            found.append(ZonePair(origin, destination, routes))
+        if sum(len(pair.routes) > 1 for pair in found) == POOL:
             break
-    if not several and not single:
-        raise InputError(
-            f"no way for cars of {config.shortest_trip_s:g} s or more between the {len(seen)} "
-            "pairs of edges looked at; give demand with --trips, or mend the net's connections"
-        )
-    return several or single
+    return found
 
 
 def choose_pairs(pairs: Sequence[ZonePair], count: int, graph: RoadGraph) -> list[ZonePair]:

@@ -4,8 +4,10 @@ A vehicle with a choice that takes part is a driver (an agent); all others are b
 fixed routes. Routes are numbered across zone pairs, as in `Scene.routes`.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -36,6 +38,7 @@ class RoutingGame:
     usage: Bool[ndarray, "route link"]  # contested links that a route uses
     links: tuple[str, ...]  # an edge of each contested link
     route_edges: Int[ndarray, "route longest"]  # positions in `scene.watched`; -1 pads or unwatched
+    unwatched_s: Float[ndarray, " route"]  # empty road's time on the edges nobody measures
     watched_free_s: Float[ndarray, " watched"]
     watched_length_m: Float[ndarray, " watched"]
 
@@ -74,10 +77,9 @@ class RoutingGame:
     def shares(self) -> Bool[ndarray, "N N"]:
         """Pairs of drivers with the same zone pair or a contested link that both may use."""
         od = self.od[self.drivers]
-        may_use = np.array(
-            [self.usage[row[row >= 0]].any(axis=0) for row in self.driver_options]
-        ).reshape(self.num_drivers, -1)
-        together = (may_use.astype(np.int64) @ may_use.T.astype(np.int64)) > 0
+        used = self.usage[self.driver_options] & self.legal[..., None]
+        may_use = np.asarray(used.any(axis=1), dtype=np.float32)
+        together = may_use @ may_use.T > 0
         return ((od[:, None] == od) | together) & ~np.eye(len(od), dtype=bool)
 
 
@@ -117,8 +119,9 @@ def build_game(
     drivers = np.sort(with_choice[taking_part])
     routes = list(numbers)
     od = np.array([at_pair[trip.origin, trip.destination] for trip in demand.trips])
-    usage, links = contested_links(routes, [row for at, row in enumerate(rows) if count[at] > 1])
-    watched = sorted({edge for route in routes for edge in route})[:MAX_WATCHED]
+    parting = parting_edges(routes, [row for at, row in enumerate(rows) if count[at] > 1])
+    usage, links = contested_links(routes, parting)
+    watched = watched_edges(parting, MAX_WATCHED)
     return RoutingGame(
         scene=_scene(net, graph, demand, routes, watched, sumo),
         od_pairs=tuple(pairs),
@@ -130,6 +133,9 @@ def build_game(
         usage=usage,
         links=tuple(graph.edge_ids[edge] for edge in links),
         route_edges=_route_edges(routes, watched),
+        unwatched_s=np.array(
+            [graph.free_flow_s[sorted(set(route) - set(watched))].sum() for route in routes]
+        ),
         watched_free_s=graph.free_flow_s[watched],
         watched_length_m=graph.length_m[watched],
     )
@@ -158,37 +164,58 @@ def _refuse_unconnected(
 
 
 def _alternatives(graph: RoadGraph, trip: Trip, found: tuple[Route, ...]) -> tuple[Route, ...]:
-    """The route that the demand names comes first where it names one."""
+    """The route that the demand names comes first where it names one.
+
+    Raises:
+        InputError: cars cannot get from one of its edges to the next.
+    """
     if not trip.route:
         return found
     named = tuple(graph.position[edge] for edge in trip.route)
+    for edge, following in pairwise(named):
+        if following not in graph.successors[edge]:
+            raise InputError(
+                f"{trip.trip_id}: no way for cars from {graph.edge_ids[edge]} to "
+                f"{graph.edge_ids[following]} on its route; mend the route, or give only its ends"
+            )
     return (named, *(route for route in found if route != named))[: max(len(found), 1)]
 
 
-def contested_links(
-    routes: Sequence[Route], alternatives: Sequence[Sequence[int]], most: int = MAX_LINKS
-) -> tuple[Bool[ndarray, "route link"], list[int]]:
-    """Edges that some alternatives of a driver use and others avoid; one of each equal set.
-
-    The edges that part most drivers' alternatives come first; `most` are kept.
-    """
+def parting_edges(routes: Sequence[Route], alternatives: Sequence[Sequence[int]]) -> dict[int, int]:
+    """For each edge of `routes`, how many drivers' alternatives it parts: some use it, not all."""
     users: dict[int, set[int]] = {}
     for number, route in enumerate(routes):
         for edge in route:
             users.setdefault(edge, set()).add(number)
-    weights = {
-        edge: sum(0 < len(by & set(row)) < len(row) for row in alternatives)
-        for edge, by in users.items()
+    rows = Counter(map(tuple, alternatives))
+    return {
+        edge: sum(many for row, many in rows.items() if 0 < len(by & set(row)) < len(row))
+        for edge, by in sorted(users.items())
     }
+
+
+def contested_links(
+    routes: Sequence[Route], parting: Mapping[int, int], most: int = MAX_LINKS
+) -> tuple[Bool[ndarray, "route link"], list[int]]:
+    """Edges that part drivers' alternatives; one of each set that the same routes use.
+
+    Those that part most drivers' alternatives come first; `most` are kept.
+    """
     seen: dict[frozenset[int], int] = {}
-    for edge in sorted(users, key=lambda edge: (-weights[edge], edge)):
-        if weights[edge] > 0:
-            seen.setdefault(frozenset(users[edge]), edge)
+    for edge in sorted(parting, key=lambda edge: (-parting[edge], edge)):
+        if parting[edge] > 0:
+            users = frozenset(number for number, route in enumerate(routes) if edge in route)
+            seen.setdefault(users, edge)
     kept = list(seen.items())[:most]
     usage = np.zeros((len(routes), len(kept)), dtype=bool)
     for link, (by, _) in enumerate(kept):
         usage[sorted(by), link] = True
     return usage, [edge for _, edge in kept]
+
+
+def watched_edges(parting: Mapping[int, int], most: int) -> list[int]:
+    """Edges whose speed is measured: `most` of those on routes, ones that part drivers first."""
+    return sorted(sorted(parting, key=lambda edge: (-parting[edge], edge))[:most])
 
 
 def _route_edges(routes: Sequence[Route], watched: Sequence[int]) -> Int[ndarray, "route longest"]:
@@ -228,7 +255,7 @@ def expected_route_times_s(
 ) -> Float[ndarray, "driver K"]:
     """Time of each route when its links are entered one after the other at the speeds measured.
 
-    NaN speeds (nobody was there) mean the limit. Unwatched edges count with nothing.
+    NaN speeds (nobody was there) mean the limit, and so do edges nobody measures.
     """
     interval_s = game.scene.sumo.interval_s
     free_s, length_m = game.watched_free_s, game.watched_length_m
@@ -242,4 +269,4 @@ def expected_route_times_s(
             ((clock_s - game.scene.begin_s) // interval_s).astype(np.int64), 0, len(table_s) - 1
         )
         clock_s += np.where(edges >= 0, table_s[row, edges], 0.0)
-    return clock_s - depart_s[:, None]
+    return clock_s - depart_s[:, None] + game.unwatched_s[routes]

@@ -65,7 +65,7 @@ def checked_net(config: ScenarioConfig) -> Net:
         shown += [f"and {more} more"] if more else []
         raise InputError("\n  ".join([f"{path}: {len(report.problems)} problems", *shown]))
     notes = list(report.notes)
-    if config.net != str(path):
+    if path != Path(config.net):
         notes.append(f"{config.net}: {named_net(config.net).licence}")
     return Net(str(path.resolve()), build_road_graph(records), tuple(notes))
 
@@ -127,7 +127,6 @@ def keep_inputs(
         demand = drawn_demand(config, net, tell) if given is None else given
         atomic_write(folder / DEMAND_FILE, demand_file(demand).encode())
         atomic_write(kept, json_bytes(facts | {"demand": demand.source}))
-        return demand
     import json
 
     known = json.loads(kept.read_text())

@@ -52,10 +52,11 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
         return finished
     check_device(config.device)
 
-    from trafficsim.inputs import checked_net, given_demand
     from trafficsim.sumo_process import check_installed
 
     check_installed()
+    from trafficsim.inputs import checked_net, given_demand
+
     net = checked_net(config)
     given = given_demand(config, net)
     with _run_directory(config, request) as run:
@@ -107,7 +108,7 @@ def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "Run
         Path(request["out"]),
         request["resume"],
         task="traffic",
-        size="".join(c if c.isalnum() or c in "._-" else "-" for c in name) or "net",
+        size="".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:40] or "net",
         seed=config.seed,
         config=to_dict(config),
     )
