@@ -83,7 +83,7 @@ class SafeXml:
         self._handler = handler
         check_file(self._path, self._what)
         try:
-            with self._path.open("rb") as file, _no_cycle_search():
+            with self._path.open("rb") as file, without_cycle_search():
                 while chunk := file.read(CHUNK_BYTES):
                     self._feed(chunk)
             self._parse(b"", is_final=True)
@@ -141,7 +141,7 @@ class SafeXml:
 
 
 @contextmanager
-def _no_cycle_search() -> Iterator[None]:
+def without_cycle_search() -> Iterator[None]:
     """Records hold no cycles, yet looking for some takes a fifth of the time of reading them."""
     if not gc.isenabled():
         yield
