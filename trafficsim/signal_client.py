@@ -54,7 +54,6 @@ class SignalClient:
         Raises:
             SimulatorError: SUMO refuses net or demand, or dies again and again.
         """
-        self._drop_announced()
         self._past, self._deaths = [], 0
         answer = self._ask({"do": "reset", "seed": seed, "record": record})
         return answer["observations"]
@@ -86,6 +85,8 @@ class SignalClient:
         self._bury()
 
     def _ask(self, request: Request) -> dict[str, Any]:
+        if self._ahead is not None and self._ahead != request:
+            self._bury()  # it went another way than announced
         while True:
             try:
                 if self._process is None:
@@ -120,15 +121,6 @@ class SignalClient:
         self._process = SumoProcess(float(self._scene.watchdog_s), SERVER)
         for past in [] if request is self._open else [self._open, *self._past]:
             self._answer_to(past)
-
-    def _drop_announced(self) -> None:
-        """Read the answer to a step that was announced and is not wanted any more."""
-        if self._ahead is not None and self._process is not None:
-            try:
-                self._process.receive()
-            except SumoDied:
-                self._bury()
-        self._ahead = None
 
     def _bury(self) -> None:
         self._ahead = None

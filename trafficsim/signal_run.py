@@ -50,7 +50,8 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
     config = _config(request, overrides)
     if request["dry_run"]:
-        origins = {SHORTHANDS.get(key, key): who for key, who in request["origins"].items()}
+        given: Mapping[str, str] = request["origins"]
+        origins = {SHORTHANDS.get(key, key): who for key, who in given.items()}
         settings = settings_table(to_dict(config), origins)
         return {"tables": {"settings": settings}, "notes": licence_notes(config), "run_dir": ""}
     finished = finished_result(request["resume"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Reward = Literal["diff-waiting-time", "average-speed", "queue", "pressure"]
 Program = Literal["agents", "fixed", "actuated"]
@@ -37,6 +37,8 @@ class SignalScene:
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name}={getattr(self, name)}: between {low} and {high}")
+        if self.reward not in get_args(Reward):
+            raise ValueError(f"reward={self.reward!r}: choose {', '.join(get_args(Reward))}")
         if self.step_s <= self.yellow_s:
             raise ValueError(
                 f"step_s={self.step_s}: must be longer than yellow_s={self.yellow_s}, or a light "

@@ -138,6 +138,16 @@ def test_copies_side_by_side_know_their_neighbours() -> None:
         assert step.neighbours.sum(dim=-1).eq(2).all()
 
 
+def test_actions_other_than_announced_are_played_as_given(env: SignalEnv) -> None:
+    whole = total_rewards(env, seed=3)
+    env.reset(seed=3)
+    env.announce([1, 2, 3, 1])
+    rewards = [list(env.step(dict.fromkeys(env.agents, 0))[1].values())]
+    env.announce([0, 0, 0, 0])
+    rewards.append(list(env.step(dict.fromkeys(env.agents, 0))[1].values()))
+    assert rewards == whole[:2]
+
+
 def test_demand_is_the_same_whoever_switches_the_lights() -> None:
     scene = checked_scene("2x2grid", SignalScene(seconds=120))
     trips: dict[str, Any] = {}
