@@ -85,6 +85,7 @@ class _Builder:
         self._mixtures: dict[str, list[tuple[str, float]]] = {}
         self._routes: dict[str, list[tuple[Way, float]]] = {}
         self._way_of: dict[str, Way | None] = {}  # by the text of its edges
+        self._names: dict[str, str] = {}  # each edge's name once, however many routes have it
         self._route_edges = 0
         self._ids: dict[str, int] = {}  # and the line
         self._trips: list[Trip] = []
@@ -180,7 +181,7 @@ class _Builder:
         return self._way_of[edges]
 
     def _new_way(self, text: str, line: int) -> Way | None:
-        edges = tuple(text.split())
+        edges = tuple(self._names.setdefault(edge, edge) for edge in text.split())
         self._route_edges += len(edges)
         if self._route_edges > MAX_ROUTE_EDGES:
             raise InputError(f"{self._path}:{line}: more than {MAX_ROUTE_EDGES} edges in routes")

@@ -47,8 +47,10 @@ def _count(flow: Mapping[str, str], most: int) -> int | None:
     if "number" not in flow:
         return None
     count = whole_number(flow["number"])
-    if count is None or count > most:
-        raise ValueError(f"number is {shown(flow['number'])}; give an integer from 0 to {most}")
+    if count is None:
+        raise ValueError(f"number is {shown(flow['number'])}; give an integer from 0")
+    if count > most:
+        raise ValueError(f"number is {count}; more than the {most} trips that are still accepted")
     return count
 
 

@@ -1,7 +1,8 @@
 """What a SUMO network must keep to: each rule broken is a line of the file and a sentence.
 
-Some of what is found here ends SUMO without a message (no version, an internal lane that no
-connection leads to, a phase of negative length); the rest it reports one at a time.
+Some of what is found here ends SUMO without a message (no version, a lane outside an edge, an
+internal lane that nothing leads to or that leads nowhere, a phase of negative length); the rest it
+reports one at a time.
 """
 
 import math
@@ -31,6 +32,8 @@ def problems(records: NetRecords) -> Iterator[Problem]:
     )
     for edge in records.edges:
         yield from _edge_problems(edge, junctions)
+    for line in records.stray_lanes:
+        yield line, "lane outside an edge"
     yield from _light_problems(records.traffic_lights)
     yield from _all_connection_problems(records)
     yield from _via_problems(records)
@@ -160,16 +163,18 @@ def _control_problems(connection: Connection, states: dict[str, float]) -> Itera
 
 
 def _via_problems(records: NetRecords) -> Iterator[Problem]:
-    """Inside a junction each lane has one connection that leads to it."""
+    """Inside a junction each lane has one connection that leads to it, and goes on somewhere."""
     lanes = {lane.lane_id for edge in records.edges for lane in edge.lanes}
     used = Counter(each.via for each in records.connections if each.via)
+    left = {(each.from_edge, each.from_lane) for each in records.connections}
     for each in records.connections:
         if each.via and each.via not in lanes:
             yield each.line, f"connection via lane {shown(each.via)}, which does not exist"
         elif each.via and used[each.via] > 1:
             yield each.line, f"connection via lane {shown(each.via)}, as another one is"
     for edge in records.edges:
-        if edge.function == "internal":
-            for lane in edge.lanes:
-                if lane.lane_id not in used:
-                    yield lane.line, f"no connection leads via internal lane {shown(lane.lane_id)}"
+        for at, lane in enumerate(edge.lanes if edge.function == "internal" else ()):
+            if lane.lane_id not in used:
+                yield lane.line, f"no connection leads via internal lane {shown(lane.lane_id)}"
+            if (edge.edge_id, at) not in left:
+                yield lane.line, f"internal lane {shown(lane.lane_id)} leads nowhere"

@@ -104,6 +104,7 @@ class NetRecords:
     connections: list[Connection] = field(default_factory=list)
     traffic_lights: list[TrafficLight] = field(default_factory=list)
     version: str | None = "1.0"  # of the format, as written; None: absent
+    stray_lanes: list[int] = field(default_factory=list)  # lines of lanes that no edge holds
 
 
 def read_records(path: Path) -> NetRecords:
@@ -142,10 +143,13 @@ class _Reader:
         elif depth == 3:
             if tag == "lane" and self._edge is not None:
                 self._edge.lanes.append(self._lane(attributes))
-            elif tag == "phase" and self._light is not None:
+                return
+            if tag == "phase" and self._light is not None:
                 self._light.phases.append(self._phase(attributes))
         elif depth == 1:
             self.records.version = attributes.get("version")
+        if tag == "lane":
+            self.records.stray_lanes.append(self._xml.line)
 
     def _add_connection(self, attributes: Mapping[str, str]) -> None:
         get = attributes.get

@@ -245,7 +245,10 @@ FAULTS = [
     ('<flow id="f" from="a" to="b" end="9"/>', "flow 'f': none of number"),
     ('<flow id="f" from="a" to="b" number="3"/>', "number without end"),
     ('<flow id="f" from="a" to="b" number="2.5" end="9"/>', "number is '2.5'"),
-    ('<flow id="f" from="a" to="b" number="999999999" end="9"/>', "number is '999999999'"),
+    (
+        '<flow id="f" from="a" to="b" number="999999999" end="9"/>',
+        "number is 999999999; more than the 299999",
+    ),
     ('<flow id="f" from="a" to="b" period="3"/>', "period needs either end or number"),
     ('<flow id="f" from="a" to="b" period="1e-9" end="9"/>', "more than"),
     ('<flow id="f" from="a" to="b" period="3" probability="1" end="9"/>', "keep one"),

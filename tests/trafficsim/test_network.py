@@ -31,6 +31,7 @@ RING = """<net version="1.20">
 <junction id="b" type="traffic_light"/>
 <connection from="ab" to="ba" fromLane="0" toLane="0" via=":b_0_0" tl="b" linkIndex="0"/>
 <connection from="ba" to="ab" fromLane="0" toLane="0"/>
+<connection from=":b_0" to="ba" fromLane="0" toLane="0"/>
 </net>
 """
 
@@ -91,10 +92,12 @@ def test_the_shipped_grid_is_sound() -> None:
         ('via=":b_0_0"', 'via=":b_9_0"', 17, "via lane ':b_9_0', which does not exist"),
         (' via=":b_0_0"', "", 10, "no connection leads via internal lane ':b_0_0'"),
         ('toLane="0"/>', 'toLane="0" via=":b_0_0"/>', 18, "as another one is"),
+        ('from=":b_0"', 'from="ba"', 10, "internal lane ':b_0_0' leads nowhere"),
+        ('<junction id="a"', '<lane/><junction id="a"', 15, "lane outside an edge"),
         ('<phase duration="42" state="G"/>', "", 12, "has no phase"),
         ('duration="42"', 'duration="-42"', 13, "duration is '-42'"),
         ('duration="42"', 'duration="nan"', 13, "duration is 'nan'"),
-        ("</net>", '<tlLogic id="b" type="static" programID="0"/></net>', 19, "in line 12 already"),
+        ("</net>", '<tlLogic id="b" type="static" programID="0"/></net>', 20, "in line 12 already"),
         (' version="1.20"', "", 1, "has no version"),
         (' version="1.20"', ' version="x"', 1, "has no version but 'x'"),
         ('<lane id="ba_0"', '<param id="ba_0"', 6, "has no lane"),
