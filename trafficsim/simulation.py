@@ -7,6 +7,7 @@ hangs is replaced and plays the same day, with the same seed, again.
 
 import select
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from trafficsim.demand import VehicleType
 from trafficsim.sumo_process import SumoDied, SumoProcess
 
 RESTARTS = 3  # of the same day
+MOST_AHEAD = 2000  # vehicles of a day that waits in a pipe (64 kB) while another one is played
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ class Simulator:
             {"do": "play", "choices": row.tolist(), "seed": int(seed), "extra": []}
             for row, seed in zip(choices, seeds, strict=True)
         ]
-        return [self._outcome(answer) for answer in self._spread(days)]
+        return [self.outcome_of(answer) for answer in self._spread(days)]
 
     def record(
         self, choices: Int[ndarray, " vehicle"], seed: int, folder: Path, interval_s: float
@@ -151,40 +153,75 @@ class Simulator:
         extra += ["--device.emissions.probability", "1"]
         day = {"do": "play", "choices": choices.tolist(), "seed": int(seed), "extra": extra}
         (answer,) = self._spread([day])
-        return self._outcome(answer)
+        return self.outcome_of(answer)
 
     def _spread(self, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Answers in order, from whichever process."""
         answers: dict[int, dict[str, Any]] = {}
         deaths = [0] * len(days)
-        waiting, busy = list(range(len(days))), dict[SumoProcess, int]()
+        waiting, busy = deque(range(len(days))), dict[SumoProcess, list[int]]()
         try:
             while waiting or busy:
-                while waiting and len(busy) < self._count:
-                    day = waiting.pop(0)
-                    try:
-                        busy[self._set_to_work(days[day])] = day
-                    except SumoDied as death:
-                        self._count_death(death, deaths, day)
-                        waiting.insert(0, day)
+                self._hand_out(days, waiting, busy, deaths)
                 for process in self._ready(list(busy)):
-                    day = busy[process]
                     try:
-                        answers[day] = process.receive()
-                        self._idle.append(process)
+                        answers[busy[process][0]] = process.receive()
                     except SumoDied as death:
-                        process.close()
-                        self._count_death(death, deaths, day)
-                        waiting.insert(0, day)
-                    del busy[process]
+                        self._lose(process, death, waiting, busy, deaths)
+                        continue
+                    del busy[process][0]
+                    if not busy[process]:
+                        del busy[process]
+                        self._idle.append(process)
         finally:
             for process in busy:
                 process.close()
         return [answers[day] for day in range(len(days))]
 
+    def _hand_out(
+        self,
+        days: list[dict[str, Any]],
+        waiting: deque[int],
+        busy: dict[SumoProcess, list[int]],
+        deaths: list[int],
+    ) -> None:
+        """A day to every process, and a second one, so that none waits for us between two days."""
+        while waiting and len(busy) < self._count:
+            day = waiting.popleft()
+            try:
+                busy[self._set_to_work(days[day])] = [day]
+            except SumoDied as death:
+                waiting.appendleft(day)
+                self._count_death(death, deaths, day)
+        for process, its_days in list(busy.items()):
+            if len(its_days) > 1 or len(waiting) < self._count:
+                continue  # the last ones go to whoever is free first
+            if len(self.scene.vehicle_ids) > MOST_AHEAD:
+                continue
+            its_days.append(waiting.popleft())
+            try:
+                process.send(days[its_days[-1]])
+            except SumoDied as death:
+                self._lose(process, death, waiting, busy, deaths)
+
+    def _lose(
+        self,
+        process: SumoProcess,
+        death: SumoDied,
+        waiting: deque[int],
+        busy: dict[SumoProcess, list[int]],
+        deaths: list[int],
+    ) -> None:
+        """Its days are played by another one; the one it was at counts as what it died of."""
+        process.close()
+        lost = busy.pop(process)
+        waiting.extendleft(reversed(lost))
+        self._count_death(death, deaths, lost[0])
+
     def _ready(self, busy: list[SumoProcess]) -> list[SumoProcess]:
-        if len(busy) <= 1:
-            return busy
+        answered = [process for process in busy if process.has_unread]
+        if answered or len(busy) <= 1:
+            return answered or busy
         ready, _, _ = select.select(busy, [], [], self.scene.sumo.watchdog_s)
         return ready or busy[:1]
 
@@ -198,7 +235,7 @@ class Simulator:
             ) from death
 
     def _set_to_work(self, day: dict[str, Any]) -> SumoProcess:
-        process = self._idle.pop() if self._idle else self._started()
+        process = self._idle.pop() if self._idle else self.started()
         try:
             process.send(day)
         except BaseException:
@@ -206,7 +243,12 @@ class Simulator:
             raise
         return process
 
-    def _started(self) -> SumoProcess:
+    def started(self) -> SumoProcess:
+        """A process with the scene open, for whoever asks; it is theirs to close.
+
+        Raises:
+            SumoDied: it does not come up.
+        """
         process = SumoProcess(self.scene.sumo.watchdog_s)
         try:
             process.ask(self._opening())
@@ -234,7 +276,8 @@ class Simulator:
             "state_file": state,
         }
 
-    def _outcome(self, answer: dict[str, Any]) -> Outcome:
+    def outcome_of(self, answer: dict[str, Any]) -> Outcome:
+        """What an answer of `sumo_server` says."""
         arrival_s = np.array(answer["arrival_s"], dtype=float)
         speeds = np.array(answer["speeds"], dtype=float).reshape(-1, len(self.scene.watched))
         return Outcome(

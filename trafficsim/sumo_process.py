@@ -71,6 +71,11 @@ class SumoProcess:
         assert self._process.stdout is not None
         return self._process.stdout.fileno()
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether another answer, or a part of it, came along with the last one."""
+        return bool(self._unread)
+
     def send(self, request: dict[str, Any]) -> None:
         """Hand over a request; `receive` brings the answer.
 

@@ -82,33 +82,35 @@ class Simulation:
 
     def advance(self, until_s: float, beat: Any) -> None:
         """Simulate until then, or until everybody has arrived or the cap is reached."""
-        libsumo = self.libsumo
-        step, until_s = libsumo.simulationStep, min(until_s, self.cap_s)
-        arrived, simulation = libsumo.simulation.getArrivedIDList, libsumo.simulation
-        steps = 0
+        simulation, until_s = self.libsumo.simulation, min(until_s, self.cap_s)
+        step, arrived = simulation.step, simulation.getArrivedIDList  # called every second
+        teleporting = simulation.getStartingTeleportIDList
+        colliding = simulation.getCollidingVehiclesNumber
+        next_beat_s = self.time_s + BEAT_STEPS
         while self.left and self.time_s < until_s:
             step()
             for name in arrived():
                 self.arrival_s[self.index[name]] = self.time_s  # as SUMO's tripinfo counts
                 self.left -= 1
             self.time_s += 1.0
-            for name in simulation.getStartingTeleportIDList():
+            for name in teleporting():
                 self.teleports[self.index[name]] += 1
-            self.collisions += simulation.getCollidingVehiclesNumber()
+            self.collisions += colliding()
             if self.time_s >= self.next_sample_s:
                 self._sample()
-            steps += 1
-            if steps % BEAT_STEPS == 0:
+            if self.time_s >= next_beat_s:
+                next_beat_s += BEAT_STEPS
                 beat()
 
     def _sample(self) -> None:
         self.next_sample_s += SAMPLE_EVERY_S
-        edge = self.libsumo.edge
+        count_on = self.libsumo.edge.getLastStepVehicleNumber
+        mean_speed_on = self.libsumo.edge.getLastStepMeanSpeed
         for sums, name in zip(self.moving, self.watched, strict=True):
-            count = edge.getLastStepVehicleNumber(name)
+            count = count_on(name)
             if count:
                 sums[0] += count
-                sums[1] += count * edge.getLastStepMeanSpeed(name)
+                sums[1] += count * mean_speed_on(name)
         if self.time_s >= self.next_interval_s:
             self.next_interval_s += self.interval_s
             self.speeds.append([s / n if n else -1.0 for n, s in self.moving])
@@ -124,11 +126,10 @@ class Simulation:
         return sorted(found)
 
     def redirect(self, number: int, choice: int) -> None:
-        """Send a vehicle along another route, from the edge it is on."""
-        name = self.vehicles[number][0]
+        """Send a vehicle along another route, from the edge it is on or from its start."""
+        name, route = self.vehicles[number][0], self.routes[choice]
         edge = self.libsumo.vehicle.getRoadID(name)
-        route = self.routes[choice]
-        self.libsumo.vehicle.setRoute(name, route[route.index(edge) :])
+        self.libsumo.vehicle.setRoute(name, route[route.index(edge) :] if edge else route)
         self.choices[number] = choice
 
     def outcome(self) -> dict[str, Any]:
