@@ -51,7 +51,7 @@ class ZonePair:
     routes: tuple[Route, ...]
 
 
-Edges = Int[ndarray, " edge"]
+Ends = tuple[Int[ndarray, " entry"], Int[ndarray, " exit"]]  # edges where trips begin and end
 Congestion = Callable[[Demand], float]  # all on their shortest roads, over empty roads
 
 
@@ -89,7 +89,7 @@ def generate_demand(
     return Demand(demand.trips, demand.types, words)
 
 
-def entries_and_exits(graph: RoadGraph) -> list[tuple[Edges, Edges]]:
+def entries_and_exits(graph: RoadGraph) -> list[Ends]:
     """Edges where cars may enter and leave the net: its fringe, or else its largest part."""
     entries = np.flatnonzero(graph.on_fringe_in & ~graph.on_fringe_out)
     exits = np.flatnonzero(graph.on_fringe_out & ~graph.on_fringe_in)
@@ -130,7 +130,7 @@ def draw_pairs(
 
 def _connected_pairs(
     graph: RoadGraph,
-    ends: tuple[Edges, Edges],
+    ends: Ends,
     config: GeneratorConfig,
     candidates: CandidateConfig,
     rng: np.random.Generator,
