@@ -80,9 +80,10 @@ class ScenarioConfig:
         yield not self.taz or bool(self.od), "taz: zones belong to an OD matrix (--od)"
         meso = self.sumo.meso and self.en_route
         yield not meso, "en_route: vehicles of the mesoscopic model cannot be sent another way"
-        modelled = self.learner.credit == "model" and self.learner.architecture != "shared"
-        fits = not modelled or self.learner.algorithm not in ("ss", "independent")
-        yield fits, "learner.credit='model' needs learner.architecture='shared'"
+        modelled = self.learner.credit == "model"
+        described = self.learner.architecture == "shared" and not self.en_route
+        fits = described or not modelled or self.learner.algorithm not in ("ss", "independent")
+        yield fits, "learner.credit='model' needs architecture='shared', and no en_route"
 
 
 def tuned_learner() -> LearnerConfig:
@@ -95,8 +96,8 @@ def tuned_learner() -> LearnerConfig:
         hidden=(),
         suggestion_hidden=(),
         critic_hidden=(),
-        num_envs=8,
-        num_updates=100,
+        num_envs=16,
+        num_updates=80,
         actor_lr=0.1,
         critic_lr=0.05,
         final_lr_fraction=0.1,
@@ -111,6 +112,28 @@ def tuned_learner() -> LearnerConfig:
             rho=10.0, rho_follow=10.0, surrogate="additive", indicators=False
         ),
         exchange=ExchangeConfig(protocol="graph"),
+    )
+
+
+def en_route_learner() -> LearnerConfig:
+    """Ours where drivers decide again on their way: networks on sampled days.
+
+    What a choice in mid-journey does to others depends on the hour; so nothing is regressed on who
+    chose, and suggestions come from networks that see the hour.
+    """
+    return replace(
+        tuned_learner(),
+        num_envs=4,  # SUMO processes side by side
+        num_updates=120,
+        hidden=(32,),
+        suggestion_hidden=(32,),
+        critic_hidden=(32,),
+        zero_logits=True,
+        actor_lr=1e-2,
+        suggestion_lr=3e-2,
+        critic_lr=1e-2,
+        credit="samples",
+        suggestions="networks",
     )
 
 
@@ -150,6 +173,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
             raise ConfigError(f"regime={regime!r}: choose paper, gradient or norm")
         chosen: Regime = regime
         config = replace(config, learner=in_regime(config.learner, chosen))
+    if values.get("en_route") and preset == "tuned":
+        config = replace(config, en_route=True, learner=en_route_learner())
     values |= _budget(values.pop("budget", None), values.get("learner.num_envs"), config)
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
         values.setdefault("learner.architecture", "independent")

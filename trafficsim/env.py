@@ -55,6 +55,7 @@ class RoutingEnv:
     ) -> None:
         self.game = game
         self.last_times_s = np.zeros((num_envs, len(game.od)))  # of all vehicles, last days
+        self.last_actions = np.zeros((num_envs, game.num_drivers), dtype=np.int64)
         self.last_outcomes: list[Outcome] = []
         self.speeds: Float[ndarray, "interval watched"] = np.zeros((0, len(game.watched_free_s)))
         self._simulator = simulator
@@ -105,7 +106,8 @@ class RoutingEnv:
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Simulate the days with these choices."""
-        choices = self.game.routes_of(actions.numpy(force=True))
+        self.last_actions = actions.numpy(force=True)
+        choices = self.game.routes_of(self.last_actions)
         outcomes = self._simulator.play(list(choices), self._seeds)
         self.last_outcomes = outcomes
         self.last_times_s = np.stack([travel_times_s(self.game.scene, each) for each in outcomes])
@@ -113,6 +115,9 @@ class RoutingEnv:
             self.speeds = remember(self.speeds, outcomes)
         rewards = -self.last_times_s[:, self.game.drivers] / self.time_unit_s
         return self._observe(rewards=torch.from_numpy(rewards).float())
+
+    def close(self) -> None:
+        """Nothing of its own to end: the simulator belongs to whoever made it."""
 
     def state(self) -> dict[str, Tensor]:
         """The public speeds."""

@@ -26,6 +26,7 @@ from ss_core.train import Training, train
 from ss_core.workers import Report, Stop
 from trafficsim.config import ScenarioConfig
 from trafficsim.demand import VehicleType
+from trafficsim.en_route import EnRouteEnv
 from trafficsim.env import RoutingEnv
 from trafficsim.game import RoutingGame, expected_route_times_s
 from trafficsim.inputs import load_game
@@ -83,7 +84,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
 
         def evaluate(now: Training) -> dict[str, float]:
             seeds = np.random.default_rng([config.seed, CURVE]).integers(2**31 - 1, size=99_999)
-            _, times_s = drive(now, game, simulator, seeds[: config.evaluation_days].tolist(), 0)
+            _, times_s = drive(now, config, simulator, seeds[: config.evaluation_days].tolist(), 0)
             return {"mean_travel_time_s": float(times_s.mean())}
 
         finished = train(
@@ -119,16 +120,39 @@ def scaled_to_game(
 def _training(
     config: ScenarioConfig, learner: LearnerConfig, game: RoutingGame, simulator: Simulator
 ) -> Training:
-    env = RoutingEnv(
-        game,
-        simulator,
-        learner.num_envs,
-        num_neighbours=config.neighbours,
-        described=learner.architecture == "shared",
-    )
+    env = build_env(config, learner, game, simulator, learner.num_envs)
     built = build_learner(learner, env.spec, config.seed, config.device)
     channel = Channel(learner.exchange, env.spec.num_agents, config.seed)
     return Training(built, env, channel, config.seed)
+
+
+def build_env(
+    config: ScenarioConfig,
+    learner: LearnerConfig,
+    game: RoutingGame,
+    simulator: Simulator,
+    num_envs: int,
+    *,
+    remembers: bool = True,
+) -> RoutingEnv | EnRouteEnv:
+    """The environment of the configured form of decisions."""
+    if config.en_route:
+        return EnRouteEnv(
+            game,
+            simulator,
+            num_envs,
+            num_neighbours=config.neighbours,
+            slice_s=config.decide_every_s,
+            remembers=remembers,
+        )
+    return RoutingEnv(
+        game,
+        simulator,
+        num_envs,
+        num_neighbours=config.neighbours,
+        described=learner.architecture == "shared",
+        remembers=remembers,
+    )
 
 
 def _num_updates(
@@ -158,23 +182,26 @@ def _num_updates(
 
 def drive(
     training: Training,
-    game: RoutingGame,
+    config: ScenarioConfig,
     simulator: Simulator,
     seeds: Sequence[int],
     stream: int,
 ) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"]]:
     """Actions and travel times of days driven with the stochastic policies; nothing is learnt."""
-    described = training.learner.config.architecture == "shared"
-    env = RoutingEnv(
-        game, simulator, len(seeds), num_neighbours=1, described=described, remembers=False
-    )
-    env.speeds = training.env.speeds  # type: ignore[attr-defined]
+    learning = training.env
+    assert isinstance(learning, RoutingEnv | EnRouteEnv)
+    learner = training.learner.config
+    env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
+    env.speeds = learning.speeds
     env.fix_seeds(seeds)
     generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
-    rollout = collect_rollout(
-        env, training.learner.actors, seed=0, generator=generator, with_successors=False
-    )
-    return rollout.actions[0].numpy(force=True), env.last_times_s
+    try:
+        collect_rollout(
+            env, training.learner.actors, seed=0, generator=generator, with_successors=False
+        )
+    finally:
+        env.close()
+    return env.last_actions, env.last_times_s
 
 
 def _save_learned(
@@ -184,12 +211,8 @@ def _save_learned(
     config: ScenarioConfig,
     folder: Path,
 ) -> None:
-    actions, times_s = drive(training, game, simulator, held_out_seeds(config), PLAYS)
-    env = training.env
-    assert isinstance(env, RoutingEnv)
-    step = env.reset(0)
-    with torch.no_grad():
-        own = training.learner.actors.own(step.observations, step.action_mask)[0].exp()
+    actions, times_s = drive(training, config, simulator, held_out_seeds(config), PLAYS)
+    own = first_choices(training, actions)
     tensors = {
         "actions": torch.from_numpy(actions),
         "times_s": torch.from_numpy(times_s),
@@ -201,6 +224,17 @@ def _save_learned(
         "restarts": 0,
     }
     save_checkpoint(folder / "result", training.update, tensors, state)
+
+
+def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[torch.Tensor, "N K"]:
+    """Chance of each alternative: by the policies, or how often taken where these decide often."""
+    env = training.env
+    if isinstance(env, EnRouteEnv):
+        taken = np.eye(env.spec.num_actions)[actions]
+        return torch.from_numpy(taken.mean(axis=0)).float()
+    step = env.reset(0)
+    with torch.no_grad():
+        return training.learner.actors.own(step.observations, step.action_mask)[0].exp()
 
 
 def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
@@ -326,11 +360,9 @@ def quiet_scene(scene: Scene) -> Scene:
     """The same day with drivers that neither dawdle nor differ: what references are found on."""
     if scene.is_deterministic:
         return scene
-    named = {each.type_id: dict(each.attributes) for each in scene.types}
-    quiet = {
-        name: {**named.get(name, {}), "sigma": "0", "speedDev": "0"} for name in scene.type_ids
-    }
-    types = tuple(VehicleType(name, tuple(rest.items())) for name, rest in sorted(quiet.items()))
+    named = {each.type_id: each for each in scene.types}
+    used = sorted(set(scene.type_ids))
+    types = tuple(named.get(name, VehicleType(name)).quiet() for name in used)
     return replace(scene, types=types, is_deterministic=True)
 
 
