@@ -187,6 +187,25 @@ def build_request(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]
     }
 
 
+@cli.command("nets")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug_option
+def nets(as_json: bool) -> None:
+    """List the networks that are shipped, and those that come with sumo-rl, with their licences."""
+    from cli.render import print_records
+    from ss_core.resources import data_path
+    from trafficsim.named_nets import named_net, net_names
+
+    records = [
+        {"net": str(path), "licence": "Apache-2.0", "note": "see data/nets/README.md"}
+        for path in sorted(data_path("nets").glob("*.net.xml"))
+    ]
+    for name in net_names():
+        found = named_net(name)
+        records.append({"net": name, "licence": found.licence, "note": found.note})
+    print_records("ss.nets/1", "nets", records, as_json=as_json)
+
+
 @cli.command("net")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")

@@ -45,9 +45,10 @@ def net_path(config: ScenarioConfig) -> Path:
     """
     if not config.net:
         raise ConfigError("net: name a SUMO network, as in --net data/nets/grid.net.xml")
-    if not Path(config.net).exists() and is_named_net(config.net):
+    path = Path(config.net)
+    if not path.exists() and (is_named_net(config.net) or not path.suffix):
         return named_net(config.net).net
-    return Path(config.net)
+    return path
 
 
 def checked_net(config: ScenarioConfig) -> Net:
