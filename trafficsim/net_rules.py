@@ -1,6 +1,6 @@
 """What a SUMO network must keep to: each rule broken is a line of the file and a sentence.
 
-Some of what is found here ends SUMO without a message (no version, a lane outside an edge, an
+Some of what is found here ends SUMO without a message (no version, an element out of place, an
 internal lane that nothing leads to or that leads nowhere, a phase of negative length); the rest it
 reports one at a time.
 """
@@ -32,8 +32,8 @@ def problems(records: NetRecords) -> Iterator[Problem]:
     )
     for edge in records.edges:
         yield from _edge_problems(edge, junctions)
-    for line in records.stray_lanes:
-        yield line, "lane outside an edge"
+    for stray in records.strays:
+        yield stray.line, f"<{stray.tag}> is out of place here"
     yield from _light_problems(records.traffic_lights)
     yield from _all_connection_problems(records)
     yield from _via_problems(records)
@@ -166,7 +166,10 @@ def _via_problems(records: NetRecords) -> Iterator[Problem]:
     """Inside a junction each lane has one connection that leads to it, and goes on somewhere."""
     lanes = {lane.lane_id for edge in records.edges for lane in edge.lanes}
     used = Counter(each.via for each in records.connections if each.via)
-    left = {(each.from_edge, each.from_lane) for each in records.connections}
+    inner = {edge.edge_id for edge in records.edges if edge.function == "internal"}
+    left = {
+        (each.from_edge, each.from_lane) for each in records.connections if each.from_edge in inner
+    }
     for each in records.connections:
         if each.via and each.via not in lanes:
             yield each.line, f"connection via lane {shown(each.via)}, which does not exist"

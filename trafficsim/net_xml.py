@@ -17,6 +17,7 @@ from trafficsim.sumo_text import number, whole_number
 MAX_CLASSES_CHARS = 4096  # of one `allow` or `disallow`; SUMO knows some thirty classes
 
 ROAD = ""  # the function of an ordinary edge; others are internal, crossing, walkingarea, connector
+DEPTHS = {"connection": 2, "edge": 2, "junction": 2, "tlLogic": 2}
 SHAPE = re.compile(r"[-+0-9.eE,]+(?: +[-+0-9.eE,]+)+")  # two points at least
 
 
@@ -95,6 +96,13 @@ class TrafficLight:
     phases: list[Phase] = field(default_factory=list)
 
 
+class Stray(NamedTuple):
+    """An element where it has no meaning, such as a lane outside an edge."""
+
+    tag: str
+    line: int
+
+
 @dataclass(slots=True)
 class NetRecords:
     """Everything the checks look at, in the order of the file."""
@@ -104,7 +112,7 @@ class NetRecords:
     connections: list[Connection] = field(default_factory=list)
     traffic_lights: list[TrafficLight] = field(default_factory=list)
     version: str | None = "1.0"  # of the format, as written; None: absent
-    stray_lanes: list[int] = field(default_factory=list)  # lines of lanes that no edge holds
+    strays: list[Stray] = field(default_factory=list)
 
 
 def read_records(path: Path) -> NetRecords:
@@ -148,8 +156,8 @@ class _Reader:
                 self._light.phases.append(self._phase(attributes))
         elif depth == 1:
             self.records.version = attributes.get("version")
-        if tag == "lane":
-            self.records.stray_lanes.append(self._xml.line)
+        if tag == "lane" or depth != DEPTHS.get(tag, depth):
+            self.records.strays.append(Stray(tag, self._xml.line))
 
     def _add_connection(self, attributes: Mapping[str, str]) -> None:
         get = attributes.get
