@@ -201,7 +201,7 @@ def _above_fastest(times_s: Float[ndarray, "N K"], game: RoutingGame) -> Float[n
 
 def remember(
     speeds: Float[ndarray, "interval watched"], outcomes: list[Outcome]
-) -> Float[ndarray, "interval watched"]:
+) -> Float[ndarray, "longest watched"]:
     """The public speeds after more days: newer days count more, empty links keep what they had."""
     longest = max(len(speeds), *(len(each.link_speed_m_per_s) for each in outcomes))
     rows = [_padded(each.link_speed_m_per_s, longest) for each in outcomes]
