@@ -117,30 +117,32 @@ def _light_problems(lights: list[TrafficLight]) -> Iterator[Problem]:
 
 
 def _all_connection_problems(records: NetRecords) -> Iterator[Problem]:
-    lane_counts = {edge.edge_id: len(edge.lanes) for edge in records.edges}
+    edges = {edge.edge_id: edge for edge in records.edges}
     states = {junction.name: math.inf for junction in records.junctions if junction.kind in RAIL}
     for light in records.traffic_lights:  # a connection must find its place in one of the programs
         length = min((len(phase.state) for phase in light.phases), default=math.inf)
         states[light.name] = max(states.get(light.name, 0), length)
     for connection in records.connections:
-        yield from _end_problems(connection, lane_counts)
+        yield from _end_problems(connection, edges)
         yield from _control_problems(connection, states)
 
 
-def _end_problems(connection: Connection, lane_counts: dict[str, int]) -> Iterator[Problem]:
+def _end_problems(connection: Connection, edges: dict[str, Edge]) -> Iterator[Problem]:
     ends = (
         ("from", connection.from_edge, connection.from_lane),
         ("to", connection.to_edge, connection.to_lane),
     )
     for end, edge_id, lane in ends:
-        count = lane_counts.get(edge_id)
-        if count is None:
+        edge = edges.get(edge_id)
+        if edge is None:
             yield connection.line, f"connection {end} edge {shown(edge_id)}, which does not exist"
-        elif lane is None or lane >= count:
+        elif edge.line > connection.line:
+            yield connection.line, f"connection {end} {_name(edge)} of line {edge.line}, further on"
+        elif lane is None or lane >= len(edge.lanes):
             which = "without a lane number" if lane is None else f"lane {lane}"
             yield (
                 connection.line,
-                f"connection {end} edge {shown(edge_id)} {which}; it has {count} lanes",
+                f"connection {end} {_name(edge)} {which}; it has {len(edge.lanes)} lanes",
             )
 
 

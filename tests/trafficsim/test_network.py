@@ -98,6 +98,12 @@ def test_the_shipped_grid_is_sound() -> None:
         ('<phase duration="42" state="G"/>', "", 12, "has no phase"),
         ('duration="42"', 'duration="-42"', 13, "duration is '-42'"),
         ('duration="42"', 'duration="nan"', 13, "duration is 'nan'"),
+        (
+            '<edge id="ab"',
+            '<connection from="ba" to="ab"/>\n<edge id="ab"',
+            2,
+            "line 7, further on",
+        ),
         ("</net>", '<tlLogic id="b" type="static" programID="0"/></net>', 20, "in line 12 already"),
         (' version="1.20"', "", 1, "has no version"),
         (' version="1.20"', ' version="x"', 1, "has no version but 'x'"),
