@@ -1,0 +1,157 @@
+"""How much of the gap between user equilibrium and optimum learners close, over seeds.
+
+    .venv/bin/python benchmarks/traffic_gap.py --net data/nets/two_route.net.xml --seeds 5
+
+Equilibrium and optimum (best found) of the net's demand are computed once; every seed has its own
+networks, exploration, neighbours, SUMO seeds and held-out days. A seed's figure is
+(T_UE - T) / (T_UE - T_best) over its held-out days, T the mean travel time; printed are the
+interquartile mean over seeds with its 95 % bootstrap interval; `--out` keeps the whole curves.
+"""
+
+import argparse
+import json
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+PLAYS = 3
+VARIANTS = {  # overrides of the tuned preset
+    "ss": {},
+    "independent": {"algorithm": "independent"},
+    "centralised": {"algorithm": "centralised"},
+    "ss rho'=rho": {"learner.scale_rho_follow": False},
+    "ss m=16": {"neighbours": 16},
+    "ss samples, networks": {
+        "learner.credit": "samples",
+        "learner.suggestions": "networks",
+        "learner.suggestion_baseline": True,
+        "learner.suggestion_lr": 0.05,
+    },
+}
+
+
+def known(net: str, drivers: dict) -> dict:
+    """Mean travel times of equilibrium and best found, without driver noise."""
+    from trafficsim.config import resolve
+    from trafficsim.inputs import checked_net, game_of, given_demand
+    from trafficsim.simulation import Simulator
+    from trafficsim.tasks import optimum, quiet_scene, references
+
+    config = resolve("tuned", {"net": net, **drivers})
+    checked = checked_net(config)
+    demand = given_demand(config, checked)
+    assert demand is not None, f"{net}: give a demand beside it"
+    game = game_of(config, checked, demand)
+    with Simulator(quiet_scene(game.scene), 2) as simulator:
+        found = references(game, simulator, config, lambda _: None)
+        starts = [profile.actions for profile in found.values()]
+        best = optimum(game, simulator, config, starts, lambda _: None)
+    rows = {**found, "optimum": best}
+    return {
+        name: {"mean_s": float(p.times_s.mean()), "epsilon_s": p.epsilon_s, "method": p.method}
+        for name, p in rows.items()
+    }
+
+
+def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> dict:
+    """Train and score one seed of one variant."""
+    from dataclasses import replace
+
+    import torch
+
+    from trafficsim.config import resolve
+    from trafficsim.inputs import checked_net, game_of, given_demand
+    from trafficsim.simulation import Simulator
+    from trafficsim.tasks import _training, drive, held_out_seeds, scaled_to_game
+
+    torch.set_num_threads(1)
+    config = resolve("tuned", {"net": net, "seed": seed, **VARIANTS[variant]})
+    if updates:
+        config = replace(config, learner=replace(config.learner, num_updates=updates))
+    checked = checked_net(config)
+    demand = given_demand(config, checked)
+    assert demand is not None
+    game = game_of(config, checked, demand)
+    selfish, best = refs["user_equilibrium"]["mean_s"], refs["optimum"]["mean_s"]
+    started, curve = time.process_time(), []
+    with Simulator(game.scene) as simulator:
+        learner = scaled_to_game(config.learner, config, game)
+        training = _training(config, learner, game, simulator)
+        total = learner.num_updates
+        while training.update < total:
+            training.advance()
+            training.channel.ledger.take_rows()
+            if training.update % max(1, total // 10) == 0:
+                seeds = held_out_seeds(replace(config, seed=seed + 10_000, days=8))
+                _, times_s = drive(training, config, simulator, seeds, 0)
+                curve.append([training.update, round(float(times_s.mean()), 2)])
+        _, times_s = drive(training, config, simulator, held_out_seeds(config), PLAYS)
+    mean_s = float(times_s.mean())
+    return {
+        "variant": variant,
+        "seed": seed,
+        "updates": total,
+        "days": total * learner.num_envs,
+        "mean_travel_time_s": mean_s,
+        "gap_closed": (selfish - mean_s) / (selfish - best),
+        "own_cpu_s": round(time.process_time() - started, 1),
+        "kb_per_driver": round(training.channel.ledger.num_bytes() / game.num_drivers / 1000, 1),
+        "curve": curve,
+    }
+
+
+def summary(rows: list[dict]) -> str:
+    """One line of a variant."""
+    import numpy as np
+
+    from ss_core.statistics import bootstrap_interval, interquartile_mean
+
+    values = np.array([row["gap_closed"] for row in rows])
+    interval = bootstrap_interval(values, interquartile_mean, rng=np.random.default_rng(0))
+    return (
+        f"{rows[0]['variant']:22s} {100 * interval.estimate:6.1f} "
+        f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] % of the gap"
+        f"  (seeds: {', '.join(f'{100 * v:.0f}' for v in values)};"
+        f" {np.mean([row['mean_travel_time_s'] for row in rows]):.1f} s;"
+        f" {rows[0]['days']} days; {np.mean([row['kb_per_driver'] for row in rows]):,.0f} kB/driver)"
+    )
+
+
+def main() -> None:
+    """Run the variants over seeds, two processes at a time."""
+    as_written = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
+    parser.add_argument("--net", required=True)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=100, help="tuning used seeds 0 to 3")
+    parser.add_argument("--variants", default="ss,independent")
+    parser.add_argument("--updates", type=int)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="JSON; references in it are used again")
+    args = parser.parse_args()
+    kept = json.loads(args.out.read_text()) if args.out and args.out.exists() else {}
+    refs = kept.get("references") or known(args.net, {})
+    for name, row in refs.items():
+        print(f"{name:22s} {row['mean_s']:6.1f} s  {row['method']}", flush=True)
+    results = kept.get("results", [])
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+        for variant in args.variants.split(","):
+            seeds = range(args.first_seed, args.first_seed + args.seeds)
+            jobs = [pool.submit(one, args.net, variant, s, args.updates, refs) for s in seeds]
+            rows = [job.result() for job in jobs]
+            print(summary(rows), flush=True)
+            results += rows
+            if args.out:
+                text = json.dumps(
+                    {"net": args.net, "references": refs, "results": results}, indent=1
+                )
+                args.out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
