@@ -112,13 +112,14 @@ def summary(rows: list[dict]) -> str:
     from ss_core.statistics import bootstrap_interval, interquartile_mean
 
     values = np.array([row["gap_closed"] for row in rows])
+    told = np.mean([row["kb_per_driver"] for row in rows])
     interval = bootstrap_interval(values, interquartile_mean, rng=np.random.default_rng(0))
     return (
         f"{rows[0]['variant']:22s} {100 * interval.estimate:6.1f} "
         f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] % of the gap"
         f"  (seeds: {', '.join(f'{100 * v:.0f}' for v in values)};"
         f" {np.mean([row['mean_travel_time_s'] for row in rows]):.1f} s;"
-        f" {rows[0]['days']} days; {np.mean([row['kb_per_driver'] for row in rows]):,.0f} kB/driver)"
+        f" {rows[0]['days']} days; {told:,.0f} kB/driver)"
     )
 
 

@@ -24,7 +24,7 @@ AT_ONCE = 2  # proposals of the local search, however many processes there are
 class SearchConfig:
     """How hard equilibrium and optimum are looked for."""
 
-    tolerance_s: float = 1.0  # a driver changes for a gain above this
+    tolerance_s: float = 0.5  # a driver changes for a gain above this
     max_sweeps: int = 8  # of best responses
     exact_up_to: int = 120  # drivers; above, the equilibrium is approximated by averages (MSA)
     msa_iterations: int = 30
