@@ -15,7 +15,7 @@ from xml.parsers import expat
 from ss_core.errors import InputError
 
 MAX_FILE_BYTES = 100 * 2**20  # a large city; it takes four seconds to read and check
-MAX_ELEMENTS = 1_000_000
+MAX_ELEMENTS = 800_000  # real nets have some 6,500 per MB, dense grids 9,000
 MAX_TOKEN_BYTES = 2 * 2**20  # one tag with its attributes, or one comment
 MAX_NAMES = 10_000  # different names of elements and attributes
 MAX_DEPTH = 32

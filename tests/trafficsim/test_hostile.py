@@ -140,15 +140,15 @@ HUGE: dict[str, tuple[Callable[[], Iterator[bytes]], str]] = {
         "more vehicle classes than there are",
     ),
     "edges, each of its own": (
-        lambda: numbered('<edge id="e%d" from="x" to="y"><lane id="l"/></edge>', 490_000),
+        lambda: numbered('<edge id="e%d" from="x" to="y"><lane id="l"/></edge>', 390_000),
         "lane 'l' was defined in line 1 already",
     ),
     "junctions, all sound": (
-        lambda: numbered('<junction id="%d" type="priority"/>', 990_000),
+        lambda: numbered('<junction id="%d" type="priority"/>', 790_000),
         "no edge has a lane that cars (passenger) may use",
     ),
     "connections to nowhere": (
-        lambda: numbered('<connection from="%d" to="y" fromLane="0" toLane="0"/>', 990_000),
+        lambda: numbered('<connection from="%d" to="y" fromLane="0" toLane="0"/>', 790_000),
         "which does not exist",
     ),
     "phases": (
@@ -156,7 +156,7 @@ HUGE: dict[str, tuple[Callable[[], Iterator[bytes]], str]] = {
             b"<net version='1'><tlLogic id='a' type='static'>",
             b"<phase duration='1' state='G'/>",
             b"</tlLogic></net>",
-            30 * MB,
+            24 * MB,
         ),
         "no edge has a lane",
     ),
