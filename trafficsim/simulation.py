@@ -24,7 +24,8 @@ from trafficsim.demand import VehicleType
 from trafficsim.sumo_process import SumoDied, SumoProcess
 
 RESTARTS = 3  # of the same day
-MOST_AHEAD = 2000  # vehicles of a day that waits in a pipe (64 kB) while another one is played
+DAYS_AHEAD = 8  # of one process: it need not wait for us, nor we wake up, between two days
+VEHICLES_AHEAD = 4000  # of those days, so that they fit in a pipe (64 kB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +101,17 @@ def travel_times_s(scene: Scene, outcome: Outcome) -> Float[ndarray, " vehicle"]
 class Simulator:
     """A few SUMO processes at the service of one scene; a context manager."""
 
-    def __init__(self, scene: Scene, processes: int = 1) -> None:
+    def __init__(
+        self, scene: Scene, processes: int = 1, *, server: str = "trafficsim.sumo_server"
+    ) -> None:
         self.scene = scene
+        self._server = server  # the module that the processes run
         self.restarts = 0  # processes replaced so far
         self._folder = tempfile.TemporaryDirectory(prefix="ss-sumo-")
         self._add = Path(self._folder.name) / "types.add.xml"
         self._add.write_text(types_xml(scene.types), encoding="utf-8")
         self._count = max(1, processes)
+        self._days_ahead = min(DAYS_AHEAD, VEHICLES_AHEAD // len(scene.vehicle_ids))
         self._idle: list[SumoProcess] = []
         self._number = 0
 
@@ -185,7 +190,7 @@ class Simulator:
         busy: dict[SumoProcess, list[int]],
         deaths: list[int],
     ) -> None:
-        """A day to every process, and a second one, so that none waits for us between two days."""
+        """A day to every process, then more to each, but not the last ones."""
         while waiting and len(busy) < self._count:
             day = waiting.popleft()
             try:
@@ -193,16 +198,15 @@ class Simulator:
             except SumoDied as death:
                 waiting.appendleft(day)
                 self._count_death(death, deaths, day)
-        for process, its_days in list(busy.items()):
-            if len(its_days) > 1 or len(waiting) < self._count:
-                continue  # the last ones go to whoever is free first
-            if len(self.scene.vehicle_ids) > MOST_AHEAD:
-                continue
-            its_days.append(waiting.popleft())
-            try:
-                process.send(days[its_days[-1]])
-            except SumoDied as death:
-                self._lose(process, death, waiting, busy, deaths)
+        for _ in range(self._days_ahead):
+            for process, its_days in list(busy.items()):
+                if len(its_days) > self._days_ahead or len(waiting) < self._count:
+                    continue  # the last ones go to whoever is free first
+                its_days.append(waiting.popleft())
+                try:
+                    process.send(days[its_days[-1]])
+                except SumoDied as death:
+                    self._lose(process, death, waiting, busy, deaths)
 
     def _lose(
         self,
@@ -212,7 +216,7 @@ class Simulator:
         busy: dict[SumoProcess, list[int]],
         deaths: list[int],
     ) -> None:
-        """Its days are played by another one; the one it was at counts as what it died of."""
+        """Its days are played by another one; the first without an answer counts as the cause."""
         process.close()
         lost = busy.pop(process)
         waiting.extendleft(reversed(lost))
@@ -249,15 +253,16 @@ class Simulator:
         Raises:
             SumoDied: it does not come up.
         """
-        process = SumoProcess(self.scene.sumo.watchdog_s)
+        process = SumoProcess(self.scene.sumo.watchdog_s, self._server)
         try:
-            process.ask(self._opening())
+            process.ask(self.opening())
         except BaseException:
             process.close()
             raise
         return process
 
-    def _opening(self) -> dict[str, Any]:
+    def opening(self) -> dict[str, Any]:
+        """What a process is told first."""
         scene, config = self.scene, self.scene.sumo
         self._number += 1
         quick = scene.is_deterministic and not config.meso

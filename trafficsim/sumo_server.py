@@ -10,11 +10,14 @@ import ctypes
 import importlib
 import json
 import os
+import select
 import signal
-import sys
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
-BEAT_STEPS = 200  # simulation seconds between signs of life
+QUIET_S = 0.3  # at most, between signs of life; each of them wakes the parent, so not too often
+CHUNK_BYTES = 1 << 16
 SAMPLE_EVERY_S = 5.0  # speeds on watched edges
 Request = dict[str, Any]
 
@@ -86,7 +89,6 @@ class Simulation:
         step, arrived = simulation.step, simulation.getArrivedIDList  # called every second
         teleporting = simulation.getStartingTeleportIDList
         colliding = simulation.getCollidingVehiclesNumber
-        next_beat_s = self.time_s + BEAT_STEPS
         while self.left and self.time_s < until_s:
             step()
             for name in arrived():
@@ -98,8 +100,6 @@ class Simulation:
             self.collisions += colliding()
             if self.time_s >= self.next_sample_s:
                 self._sample()
-            if self.time_s >= next_beat_s:
-                next_beat_s += BEAT_STEPS
                 beat()
 
     def _sample(self) -> None:
@@ -150,20 +150,66 @@ class Simulation:
         self.saved = False
 
 
+class Requests:
+    """The lines of a descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._unread = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            line, newline, rest = self._unread.partition(b"\n")
+            if newline:
+                self._unread = rest
+                yield line
+                continue
+            chunk = os.read(self._descriptor, CHUNK_BYTES)
+            if not chunk:
+                return
+            self._unread += chunk
+
+    def waiting(self) -> bool:
+        """Whether there is more to read."""
+        return bool(self._unread or select.select([self._descriptor], [], [], 0.0)[0])
+
+
 class Server:
     """Answers requests, one after the other."""
 
-    def __init__(self, libsumo: Any, answers: TextIO) -> None:
+    def __init__(self, libsumo: Any, answers: TextIO, requests: Requests) -> None:
         self.libsumo = libsumo
         self.answers = answers
+        self.requests = requests
         self.simulation: Simulation | None = None
+        self.last_sent_s = 0.0
+
+    def run(self) -> None:
+        """Until there are no more requests."""
+        for line in self.requests:
+            try:
+                answer = self.handle(json.loads(line))
+            except Exception as error:  # noqa: BLE001 - told to the parent, which decides
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            self.say(answer)
+            if not self.requests.waiting():
+                self.send()
 
     def say(self, answer: Request) -> None:
-        self.answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
-        self.answers.flush()
+        """Answers wait until nothing else is to be done, but not for long."""
+        with contextlib.suppress(BrokenPipeError):
+            self.answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        if time.monotonic() - self.last_sent_s >= QUIET_S:
+            self.send()
+
+    def send(self) -> None:
+        self.last_sent_s = time.monotonic()
+        with contextlib.suppress(BrokenPipeError):
+            self.answers.flush()
 
     def beat(self) -> None:
-        self.say({"beat": True})
+        if time.monotonic() - self.last_sent_s >= QUIET_S:
+            self.say({"beat": True})
 
     def handle(self, request: Request) -> Request:
         command = request["do"]
@@ -195,20 +241,18 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
 
 
-def main() -> None:
-    """Serve until stdin ends."""
+def serve(load_libsumo: Callable[[], Any]) -> None:
+    """Answer until stdin ends."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=CHUNK_BYTES)
     os.dup2(2, 1)
-    server = Server(importlib.import_module("libsumo"), answers)
-    for line in sys.stdin:
-        try:
-            answer = server.handle(json.loads(line))
-        except Exception as error:  # noqa: BLE001 - told to the parent, which decides
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        with contextlib.suppress(BrokenPipeError):
-            server.say(answer)
+    Server(load_libsumo(), answers, Requests(0)).run()
+
+
+def main() -> None:
+    """Serve with SUMO's own library."""
+    serve(lambda: importlib.import_module("libsumo"))
 
 
 if __name__ == "__main__":
