@@ -157,6 +157,12 @@ SHORTHANDS = {
     "meso": "sumo.meso",
 }
 NEEDS_OWN_NETWORKS = ("ps",)  # algorithms that share copies of policies
+WITH_OWN_NETWORKS = {  # nor do such networks see alternatives by features
+    "learner.architecture": "independent",
+    "learner.critic_hidden": [64],
+    "learner.credit": "samples",
+    "learner.suggestions": "networks",
+}
 
 
 def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
@@ -172,13 +178,14 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
         if regime not in ("paper", "gradient", "norm"):
             raise ConfigError(f"regime={regime!r}: choose paper, gradient or norm")
         chosen: Regime = regime
-        config = replace(config, learner=in_regime(config.learner, chosen))
+        learner = config.learner  # suggestions have no closed form under the other objectives
+        known = learner if chosen == "gradient" else replace(learner, suggestions="networks")
+        config = replace(config, learner=in_regime(known, chosen))
     if values.get("en_route") and preset == "tuned":
         config = replace(config, en_route=True, learner=en_route_learner())
     values |= _budget(values.pop("budget", None), values.get("learner.num_envs"), config)
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
-        values.setdefault("learner.architecture", "independent")
-        values.setdefault("learner.critic_hidden", [64])
+        values = WITH_OWN_NETWORKS | values
     return replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
 
 

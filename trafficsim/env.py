@@ -168,7 +168,7 @@ class RoutingEnv:
 
 def mean_free_flow_s(game: RoutingGame) -> float:
     """Mean over drivers of their fastest alternative on an empty road."""
-    return float(game.free_flow_s[game.options[game.drivers, 0]].mean())
+    return float(game.fastest_s[game.drivers].mean())
 
 
 def time_unit_s(game: RoutingGame) -> float:

@@ -31,7 +31,9 @@ class RoutingGame:
     scene: Scene
     od_pairs: tuple[tuple[str, str], ...]  # edge ids
     od: Int[ndarray, " vehicle"]  # zone pair of each vehicle
-    options: Int[ndarray, "vehicle K"]  # route numbers, the fastest empty road first; -1 pads
+    options: Int[
+        ndarray, "vehicle K"
+    ]  # route numbers by free-flow time, a named one first; -1 pads
     option_count: Int[ndarray, " vehicle"]
     free_flow_s: Float[ndarray, " route"]
     drivers: Int[ndarray, " N"]  # vehicles that are agents
@@ -61,6 +63,12 @@ class RoutingGame:
     def legal(self) -> Bool[ndarray, "N K"]:
         """Which alternatives a driver has."""
         return self.driver_options >= 0
+
+    @property
+    def fastest_s(self) -> Float[ndarray, " vehicle"]:
+        """Of each vehicle's alternatives, the time of the fastest on an empty road."""
+        times_s = self.free_flow_s[np.maximum(self.options, 0)]
+        return np.where(self.options >= 0, times_s, np.inf).min(axis=1)
 
     @property
     def depart_s(self) -> Float[ndarray, " N"]:

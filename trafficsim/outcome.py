@@ -103,7 +103,7 @@ def profile_rows(result: Checkpoint) -> list[Row]:
     for name, facts in result.state["profiles"].items():
         times_s = result.tensors[f"{name}/times_s"].numpy()
         actions = result.tensors[f"{name}/actions"].numpy()
-        repeated = np.broadcast_to(actions, (len(times_s), len(actions)))
+        repeated = np.broadcast_to(actions, (len(times_s), actions.shape[1]))
         rows.append(Row(name, repeated, times_s, facts=facts))
     return rows
 
@@ -120,7 +120,7 @@ def collect(run: RunDirectory, config: ScenarioConfig) -> dict[str, Row]:
 def without_choice(
     run: RunDirectory, config: ScenarioConfig, game: RoutingGame, notes: list[str]
 ) -> dict[str, Any]:
-    """The result where fewer than two drivers can choose: one way of driving is all there is."""
+    """The result where fewer than two drivers choose: there is nothing to coordinate."""
     seeds = held_out_seeds(config)
     rng = np.random.default_rng([config.seed, BOOTSTRAP])
     actions = np.zeros(game.num_drivers, dtype=np.int64)
@@ -131,7 +131,7 @@ def without_choice(
     with Simulator(game.scene) as simulator:
         outcomes = simulator.play([game.routes_of(actions)] * len(seeds), seeds)
     times_s = np.stack([travel_times_s(game.scene, each) for each in outcomes])
-    facts = {"method": "fewer than two drivers have a choice: there is one way to drive"}
+    facts = {"method": "fewer than two drivers with a choice take part: nothing to coordinate"}
     rows = {
         name: Row(name, np.tile(actions, (len(seeds), 1)), times_s, facts=facts)
         for name in (SHORTEST, EQUILIBRIUM, OPTIMUM)
@@ -210,8 +210,7 @@ def _record(
 def _figures(
     row: Row, recording: Recording, selfish: Row, game: RoutingGame, rng: np.random.Generator
 ) -> dict[str, Summary]:
-    free_flow_s = game.free_flow_s[game.options[:, 0]]
-    figures = time_kpis(row.times_s, free_flow_s)
+    figures = time_kpis(row.times_s, game.fastest_s)
     if row.name != EQUILIBRIUM:
         figures |= equity_kpis(row.times_s, selfish.times_s)
     trip = recording.trip
@@ -345,8 +344,7 @@ def _gap_summary(gap: Interval | None, days: int) -> Summary:
 
 
 def _write_delays(writer: TraceWriter, name: str, row: Row, game: RoutingGame) -> None:
-    free_flow_s = game.free_flow_s[game.options[:, 0]]
-    delays = delay_by_od_s(row.times_s, free_flow_s, game.od, len(game.od_pairs))
+    delays = delay_by_od_s(row.times_s, game.fastest_s, game.od, len(game.od_pairs))
     days = len(row.times_s)
     for (origin, destination), value in zip(game.od_pairs, delays.tolist(), strict=True):
         same = Summary(mean=value, ci_low=np.nan, ci_high=np.nan, num_days=days)

@@ -5,7 +5,8 @@ where it was; a finished one returns at once. SUMO runs in children of these.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,26 +81,27 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
             "seed": config.seed,
         }
         writer = TraceWriter(folder, level=config.trace, constants=constants)
-        training = _training(config, learner, game, simulator)
-
-        def evaluate(now: Training) -> dict[str, float]:
-            seeds = np.random.default_rng([config.seed, CURVE]).integers(2**31 - 1, size=99_999)
-            _, times_s = drive(now, config, simulator, seeds[: config.evaluation_days].tolist(), 0)
-            return {"mean_travel_time_s": float(times_s.mean())}
-
-        finished = train(
-            training,
-            folder,
-            writer,
-            evaluate=evaluate,
-            evaluate_every=max(1, updates // config.evaluations),
-            commit_every=config.commit_every,
-            progress=report,
-            stop_requested=stop,
-        )
-        if finished:
-            _save_learned(training, game, simulator, config, folder)
+        with at_work(config, learner, game, simulator) as training:
+            finished = train(
+                training,
+                folder,
+                writer,
+                evaluate=lambda now: _scores(now, config, simulator),
+                evaluate_every=max(1, updates // config.evaluations),
+                commit_every=config.commit_every,
+                progress=report,
+                stop_requested=stop,
+            )
+            if finished:
+                _save_learned(training, game, simulator, config, folder)
     return finished
+
+
+def _scores(training: Training, config: ScenarioConfig, simulator: Simulator) -> dict[str, float]:
+    """A point of the learning curve, always on the same days."""
+    seeds = np.random.default_rng([config.seed, CURVE]).integers(2**31 - 1, size=99_999)
+    _, times_s = drive(training, config, simulator, seeds[: config.evaluation_days].tolist(), 0)
+    return {"mean_travel_time_s": float(times_s.mean())}
 
 
 def scaled_to_game(
@@ -117,13 +119,18 @@ def scaled_to_game(
     return replace(learner, objective=weights, scale_rho_follow=False)
 
 
-def _training(
+@contextmanager
+def at_work(
     config: ScenarioConfig, learner: LearnerConfig, game: RoutingGame, simulator: Simulator
-) -> Training:
+) -> Iterator[Training]:
+    """A learner before its first update; what its environment started ends with the block."""
     env = build_env(config, learner, game, simulator, learner.num_envs)
-    built = build_learner(learner, env.spec, config.seed, config.device)
-    channel = Channel(learner.exchange, env.spec.num_agents, config.seed)
-    return Training(built, env, channel, config.seed)
+    try:
+        built = build_learner(learner, env.spec, config.seed, config.device)
+        channel = Channel(learner.exchange, env.spec.num_agents, config.seed)
+        yield Training(built, env, channel, config.seed)
+    finally:
+        env.close()
 
 
 def build_env(
@@ -169,12 +176,12 @@ def _num_updates(
         return learner.num_updates
     plan = folder / "plan.json"
     if not plan.exists():
-        trial = _training(config, learner, game, simulator)
-        trial.advance()
-        started = time.perf_counter()
-        for _ in range(CALIBRATION_UPDATES):
+        with at_work(config, learner, game, simulator) as trial:
             trial.advance()
-        seconds = (time.perf_counter() - started) / CALIBRATION_UPDATES
+            started = time.perf_counter()
+            for _ in range(CALIBRATION_UPDATES):
+                trial.advance()
+            seconds = (time.perf_counter() - started) / CALIBRATION_UPDATES
         count = max(1, int(config.budget_seconds / seconds))
         atomic_write(plan, json_bytes({"num_updates": count}))
     return int(json.loads(plan.read_text())["num_updates"])
@@ -257,9 +264,12 @@ def references(
 ) -> dict[str, Profile]:
     """The rows that need no learning, on the net without driver noise."""
     play, choices, search = play_of(game, simulator), choices_of(game), config.search
-    shortest = np.zeros(game.num_drivers, dtype=np.int64)
+    given = np.zeros(game.num_drivers, dtype=np.int64)
+    shortest = np.where(game.legal, choices.free_flow_s, np.inf).argmin(axis=1)
     (times_s,) = play([shortest])
     found = {SHORTEST: Profile(shortest, times_s, "fastest empty road")}
+    if shortest.any():  # the demand names routes
+        found[GIVEN] = Profile(given, play([given])[0], "the routes that the demand names")
     rng = np.random.default_rng([config.seed, RANDOM])
     drawn = [rng.integers(choices.count) for _ in range(search.random_plays)]
     mean_s = np.mean(play(drawn), axis=0)
@@ -397,7 +407,7 @@ def _save_profiles(
             times_s = np.stack([travel_times_s(game.scene, each) for each in outcomes])
             times_s = np.broadcast_to(times_s, (len(seeds), times_s.shape[1])).copy()
             tensors |= {
-                f"{name}/actions": torch.from_numpy(profile.actions.copy()),
+                f"{name}/actions": torch.from_numpy(np.stack(rows)),
                 f"{name}/quiet_s": torch.from_numpy(profile.times_s.copy()),
                 f"{name}/times_s": torch.from_numpy(times_s),
             }
@@ -437,4 +447,4 @@ def profile_actions(result: Checkpoint) -> list[Int[ndarray, " N"]]:
         likely = result.tensors["probabilities"].argmax(dim=1).numpy()
         return [likely, result.tensors["actions"][int(times_s.argmin())].numpy()]
     names = [name for name in result.tensors if name.endswith("/actions")]
-    return [result.tensors[name].numpy() for name in names]
+    return [result.tensors[name][0].numpy() for name in names]

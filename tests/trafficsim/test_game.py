@@ -114,6 +114,7 @@ def test_the_route_that_a_demand_names_comes_first(tmp_path: Path) -> None:
     game = small_game(tmp_path, replace(demand, trips=(named,)))
     assert game.scene.routes[game.options[0, 0]] == named.route
     assert game.option_count.tolist() == [2]
+    assert game.fastest_s == pytest.approx([100 / 3])
 
 
 def test_a_named_route_that_is_no_way_is_refused(tmp_path: Path) -> None:
