@@ -40,7 +40,7 @@ OPTIONS_OF_THE_RUN = (
     "--routes",
     metavar="FILE",
     envvar="SS_ROUTES",
-    show_default="beside the net, or sumo-rl's",
+    show_default="beside the net, sumo-rl's, or drawn",
     help="Demand: a SUMO file of routes or flows.",
 )
 @click.option("--trips", metavar="FILE", envvar="SS_TRIPS", help="Demand: a SUMO trips file.")
@@ -122,7 +122,7 @@ OPTIONS_OF_THE_RUN = (
 def signals(ctx: click.Context, /, **options: Any) -> None:
     """Train traffic lights, and compare with fixed time, actuated and independent ones.
 
-    Either --net FILE, with the demand beside it or given, or --scenario NAME.
+    Either --net FILE, whose demand is given, lies beside it or is drawn, or --scenario NAME.
     """
     from cli.render import Progress, print_result
 

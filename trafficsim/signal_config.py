@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ss_core.learner import LearnerConfig
 from ss_core.presets import paper_learner
 from ss_core.schema import TraceLevel
 from ss_core.suggestions import ObjectiveWeights
+from trafficsim.signal_demand import drawn_demand
 from trafficsim.signal_nets import net_named
 from trafficsim.signal_request import checked_scene
 from trafficsim.signal_scene import SignalScene
@@ -43,6 +45,7 @@ class SignalsConfig:
     scene: SignalScene = field(default_factory=SignalScene)  # its `net` and `routes`
     net_sha256: str = ""  # other files are another run
     routes_sha256: str = ""
+    headway_s: float = 2.0  # between departures, where demand is drawn
     episodes: int = 10  # held-out episodes that every row is scored on
     seed: int = 0
     compare_selfish: bool = True  # also train independent learners
@@ -66,6 +69,8 @@ class SignalsConfig:
         yield self.seed >= 0, f"seed={self.seed}: 0 or more"
         seconds = self.budget_seconds
         yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
+        headway_s = self.headway_s
+        yield 0.1 <= headway_s <= 3600.0, f"headway_s={headway_s}: between 0.1 and 3600"
         known = DEVICE.fullmatch(self.device) is not None
         yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
         told = "tells which action is cooperative"
@@ -140,11 +145,13 @@ def with_checksums(config: SignalsConfig) -> SignalsConfig:
         ConfigError, InputError: the files are not usable.
     """
     located = checked_scene(config.scenario, config.scene)
-    return replace(
-        config,
-        net_sha256=sha256_of(Path(located.net)),
-        routes_sha256=sha256_of(Path(located.routes)),
-    )
+    if located.routes:
+        routes_sha256 = sha256_of(Path(located.routes))
+    else:
+        drawn = drawn_demand(located, config.headway_s, config.seed)
+        routes_sha256 = sha256(drawn.encode()).hexdigest()
+    net_sha256 = sha256_of(Path(located.net))
+    return replace(config, net_sha256=net_sha256, routes_sha256=routes_sha256)
 
 
 def _budget(

@@ -139,4 +139,7 @@ def parallel_env(
         raise ConfigError(f"parallel_env: {error}") from error
     if not scenario and not net:
         raise InputError("parallel_env: give net=FILE with routes=FILE, or scenario=NAME")
-    return SignalEnv(checked_scene(scenario, scene))
+    checked = checked_scene(scenario, scene)
+    if not checked.routes:
+        raise InputError(f"{net}: no demand beside it; give routes=FILE")
+    return SignalEnv(checked)

@@ -93,19 +93,11 @@ def inside_sumo_rl(relative: str) -> Path:
     return path
 
 
-def demand_beside(net: Path) -> Path:
-    """The demand that lies beside a net under the same name.
-
-    Raises:
-        InputError: there is none.
-    """
+def demand_beside(net: Path) -> Path | None:
+    """The demand that lies beside a net under the same name, if any."""
     stem = net.name.removesuffix(".xml").removesuffix(".net")
-    for path in (net.with_name(stem + ending) for ending in BESIDE):
-        if path.is_file():
-            return path
-    raise InputError(
-        f"{net}: no demand; give --routes or --trips, or put {stem}.rou.xml beside the net"
-    )
+    beside = (net.with_name(stem + ending) for ending in BESIDE)
+    return next((path for path in beside if path.is_file()), None)
 
 
 def check_lights(net: Path) -> None:

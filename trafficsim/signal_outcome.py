@@ -15,6 +15,7 @@ from trafficsim.kpis import Summary, summarise
 from trafficsim.signal_config import SignalsConfig
 from trafficsim.signal_episode import Episode, table_of
 from trafficsim.signal_nets import net_named
+from trafficsim.signal_request import located_scene
 from trafficsim.signal_tasks import PROGRAMS, Played, played_of
 
 SHOWN = {  # rows of the table, in order, and what people call them
@@ -111,7 +112,14 @@ def _notes(
         "travel time: arrival less planned departure; of trips under way, up to the cut",
         f"exchanged between lights while training: {told or 'nothing'}",
     ]
-    return [*notes, *licence_notes(config)]
+    return [*notes, *demand_notes(config), *licence_notes(config)]
+
+
+def demand_notes(config: SignalsConfig) -> list[str]:
+    """How demand was drawn, if it was."""
+    if located_scene(config.scenario, config.scene).routes:
+        return []
+    return [f"demand drawn: a departure every {config.headway_s:g} s (--set headway_s=…)"]
 
 
 def licence_notes(config: SignalsConfig) -> list[str]:

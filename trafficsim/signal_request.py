@@ -16,11 +16,11 @@ from trafficsim.sumo_process import check_installed
 
 
 def located_scene(scenario: str, scene: SignalScene) -> SignalScene:
-    """The scene with the paths of its files on this machine.
+    """The scene with the paths of its files on this machine; no `routes`: demand is to be drawn.
 
     Raises:
         ConfigError: both or none of a name and a net, or an unknown name.
-        InputError: sumo-rl is missing, or there is no demand.
+        InputError: sumo-rl is missing.
     """
     if scenario and scene.net:
         raise ConfigError(f"scenario={scenario!r} and net={scene.net!r}: give one of them")
@@ -32,7 +32,7 @@ def located_scene(scenario: str, scene: SignalScene) -> SignalScene:
         raise ConfigError(
             "net: name a SUMO net with traffic lights, or a --scenario such as 2x2grid"
         )
-    return replace(scene, routes=scene.routes or str(demand_beside(Path(scene.net))))
+    return replace(scene, routes=scene.routes or str(demand_beside(Path(scene.net)) or ""))
 
 
 def checked_scene(scenario: str, scene: SignalScene) -> SignalScene:
@@ -45,7 +45,8 @@ def checked_scene(scenario: str, scene: SignalScene) -> SignalScene:
     if "," in located.routes:
         raise ConfigError(f"routes={located.routes!r}: one file, without commas in its name")
     check_lights(Path(located.net))
-    check_demand(Path(located.routes))
+    if located.routes:
+        check_demand(Path(located.routes))
     inside_sumo_rl("")
     check_installed()
     return located

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float, float, str], None]
 Result = dict[str, Any]
 
+INPUTS = "inputs"  # folder of a run
 DEFAULT_WORKERS, MAX_WORKERS = 2, 256
 
 
@@ -118,10 +119,13 @@ def _carry_out(
     from ss_core.run_request import without_nan
     from ss_core.traces import trace_resources
     from ss_core.workers import run_tasks
-    from trafficsim.signal_outcome import conclude, licence_notes
+    from trafficsim.signal_outcome import conclude, demand_notes, licence_notes
+    from trafficsim.signal_tasks import scene_of
 
     run.log_event("start", {"workers": workers})
     words = [f"{len(lights)} traffic lights, {config.scene.seconds} s per episode"]
+    words += demand_notes(config)
+    scene_of(config, run.path / INPUTS)  # draws demand before the sub-tasks look for it
     progress("prepare", 1, 1, "; ".join(words + licence_notes(config)))
     run_tasks(_tasks(run, config), workers, progress)
     progress("score", 0, 1, "key figures, traces")
@@ -140,6 +144,7 @@ def _tasks(run: "RunDirectory", config: "SignalsConfig") -> list["Task"]:
     from trafficsim.signal_tasks import PROGRAMS
 
     common = {"config": to_dict(config), "run_id": run.trace_run_id}
+    common["inputs"] = str(run.path / INPUTS)
 
     def task(name: str, function: str, more: Mapping[str, str], *, commits: bool) -> Task:
         folder = str(run.task_folder(name))

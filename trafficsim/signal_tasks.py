@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from ss_core.train import Training, train
 from ss_core.workers import Report, Stop
 from trafficsim.signal_client import SignalClient
 from trafficsim.signal_config import SignalsConfig
+from trafficsim.signal_demand import drawn_demand
 from trafficsim.signal_episode import (
     Episode,
     as_tensors,
@@ -41,6 +43,7 @@ from trafficsim.signal_vector import SignalVectorEnv
 
 HELD_OUT, CURVE, EXPLORE = 2**31, 2**31 + 1, 2**31 + 2  # streams below a seed; updates count from 0
 CALIBRATION_UPDATES = 2
+DEMAND_FILE = "demand.rou.xml"
 PROGRAMS = ("fixed", "actuated")
 
 
@@ -50,9 +53,15 @@ def sumo_seeds(config: SignalsConfig, count: int, stream: int) -> list[int]:
     return [int(seed % 2**31) for seed in drawn]
 
 
-def scene_of(config: SignalsConfig) -> SignalScene:
-    """The scene of a run on this machine."""
-    return located_scene(config.scenario, config.scene)
+def scene_of(config: SignalsConfig, inputs: Path) -> SignalScene:
+    """The scene of a run on this machine; demand that is drawn is put in the folder `inputs`."""
+    scene = located_scene(config.scenario, config.scene)
+    if scene.routes:
+        return scene
+    drawn = inputs / DEMAND_FILE
+    if not drawn.exists():
+        atomic_write(drawn, drawn_demand(scene, config.headway_s, config.seed).encode())
+    return replace(scene, routes=str(drawn))
 
 
 def probe(config: SignalsConfig) -> tuple[str, ...]:
@@ -61,12 +70,14 @@ def probe(config: SignalsConfig) -> tuple[str, ...]:
     Raises:
         InputError: SUMO refuses net or demand.
     """
-    try:
-        with closing(SignalClient(scene_of(config))) as client:
-            client.reset(0)
-            return client.layout.agents
-    except SimulatorError as error:
-        raise InputError(f"{scene_of(config).routes}: {error}") from error
+    with TemporaryDirectory(prefix="ss-signals-") as folder:
+        scene = scene_of(config, Path(folder))
+        try:
+            with closing(SignalClient(scene)) as client:
+                client.reset(0)
+                return client.layout.agents
+        except SimulatorError as error:
+            raise InputError(f"{scene.routes}: {error}") from error
 
 
 def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
@@ -77,7 +88,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     if load_latest(folder / "result") is not None:
         return True
     learner = replace(config.learner, algorithm=arguments["algorithm"])
-    scene = scene_of(config)
+    scene = scene_of(config, Path(arguments["inputs"]))
     with closing(SignalVectorEnv(scene, learner.num_envs, device=config.device)) as env:
         learner = replace(learner, num_updates=_num_updates(config, learner, env, folder))
         training = _training(config, learner, env)
@@ -86,7 +97,8 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
         writer = TraceWriter(
             folder, level=config.trace, constants=constants | {"seed": config.seed}
         )
-        return _train(training, config, folder, writer, report, stop)
+        with closing(SignalClient(scene)) as client:
+            return _train(training, config, client, (folder, writer), report, stop)
 
 
 def _described(config: SignalsConfig, learner: LearnerConfig, num_agents: int) -> SavedLearner:
@@ -132,33 +144,33 @@ def _num_updates(
 def _train(
     training: Training,
     config: SignalsConfig,
-    folder: Path,
-    writer: TraceWriter,
+    client: SignalClient,
+    place: tuple[Path, TraceWriter],
     report: Report,
     stop: Stop,
 ) -> bool:
-    with closing(SignalClient(scene_of(config))) as client:
+    folder, writer = place
 
-        def evaluate(now: Training) -> dict[str, float]:
-            seeds = sumo_seeds(config, config.evaluation_episodes, CURVE)
-            figures = table_of(_play(now, client, config, seeds))
-            return {f"held_out_{name}": float(row.mean()) for name, row in figures.items()}
+    def evaluate(now: Training) -> dict[str, float]:
+        seeds = sumo_seeds(config, config.evaluation_episodes, CURVE)
+        figures = table_of(_play(now, client, config, seeds))
+        return {f"held_out_{name}": float(row.mean()) for name, row in figures.items()}
 
-        finished = train(
-            training,
-            folder,
-            writer,
-            evaluate=evaluate,
-            evaluate_every=max(1, training.learner.config.num_updates // config.evaluations),
-            commit_every=config.commit_every,
-            progress=_with_reward(training, report),
-            stop_requested=stop,
-        )
-        if finished:
-            seeds = sumo_seeds(config, config.episodes, HELD_OUT)
-            ledger = training.channel.ledger
-            state = {"num_updates": training.update, "bytes_by_kind": ledger.bytes_by_kind()}
-            _save(folder, _play(training, client, config, seeds), state)
+    finished = train(
+        training,
+        folder,
+        writer,
+        evaluate=evaluate,
+        evaluate_every=max(1, training.learner.config.num_updates // config.evaluations),
+        commit_every=config.commit_every,
+        progress=_with_reward(training, report),
+        stop_requested=stop,
+    )
+    if finished:
+        seeds = sumo_seeds(config, config.episodes, HELD_OUT)
+        ledger = training.channel.ledger
+        state = {"num_updates": training.update, "bytes_by_kind": ledger.bytes_by_kind()}
+        _save(folder, _play(training, client, config, seeds), state)
     return finished
 
 
@@ -184,7 +196,8 @@ def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     folder = Path(arguments["folder"])
     if load_latest(folder / "result") is None:
         seeds = sumo_seeds(config, config.episodes, HELD_OUT)
-        with closing(SignalClient(scene_of(config), arguments["program"])) as client:
+        scene = scene_of(config, Path(arguments["inputs"]))
+        with closing(SignalClient(scene, arguments["program"])) as client:
             episodes = play_program(client, seeds, lambda done: report(done, len(seeds), ""))
         _save(folder, episodes, {})
     return True

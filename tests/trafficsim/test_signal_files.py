@@ -1,5 +1,6 @@
 """Traffic lights before SUMO starts: neighbours, names, checks of net and demand, settings."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from ss_core.errors import ConfigError, InputError
 from trafficsim.net_xml import read_records
 from trafficsim.signal_config import SignalsConfig, resolve
+from trafficsim.signal_demand import drawn_demand
 from trafficsim.signal_episode import episode_of, figures_of
 from trafficsim.signal_graph import adjacency
 from trafficsim.signal_nets import NETS, check_demand, check_lights, inside_sumo_rl, net_named
@@ -109,10 +111,19 @@ def test_what_is_no_demand_is_refused(tmp_path: Path, text: str, message: str) -
 
 def test_demand_is_found_beside_the_net(tmp_path: Path) -> None:
     net = written_net(tmp_path / "a.net.xml", ("s", "A", "t"), lights="A")
-    with pytest.raises(InputError, match=r"no demand; give --routes"):
-        located_scene("", SignalScene(net=str(net)))
+    assert located_scene("", SignalScene(net=str(net))).routes == ""
     (tmp_path / "a.trips.xml").write_text("<routes/>", encoding="utf-8")
     assert located_scene("", SignalScene(net=str(net))).routes == str(tmp_path / "a.trips.xml")
+
+
+def test_demand_is_drawn_for_the_whole_episode_and_depends_on_the_seed_alone() -> None:
+    net = str(inside_sumo_rl(NETS["3x3grid"].net))
+    scene = SignalScene(net=net, begin_s=100, seconds=60)
+    drawn = drawn_demand(scene, 2.0, seed=1)
+    departures = [float(text) for text in re.findall(r'depart="([0-9.]+)"', drawn)]
+    assert departures == [100.0 + 2.0 * n for n in range(30)]
+    assert drawn == drawn_demand(scene, 2.0, seed=1)
+    assert drawn != drawn_demand(scene, 2.0, seed=2)
 
 
 @pytest.mark.parametrize(
