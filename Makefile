@@ -27,10 +27,10 @@ run: setup  ## plan a day for 50 households on a low-voltage feeder and print th
 bench: setup  ## the paper's experiments and a verdict on its claims, about an hour on two cores
 	$(BIN)/ss bench paper --profile quick
 
-test: setup  ## every test that needs neither SUMO nor a GPU
-	$(RUN) pytest -q -m "not sumo and not gpu"
+test: setup  ## every test that needs no GPU
+	$(RUN) pytest -q -m "not gpu"
 
-test-fast: setup  ## the same without the tests marked slow
+test-fast: setup  ## the same without SUMO and without the tests marked slow
 	$(RUN) pytest -q -m "not slow and not sumo and not gpu"
 
 check: setup  ## format, lint, types, layers: what must be clean before a commit
