@@ -27,6 +27,7 @@ from ss_core.train import Training, train
 from ss_core.workers import Report, Stop
 from trafficsim.config import ScenarioConfig
 from trafficsim.demand import VehicleType
+from trafficsim.duaiterate import Assignment, DuaConfig, assign
 from trafficsim.en_route import EnRouteEnv
 from trafficsim.env import RoutingEnv
 from trafficsim.game import RoutingGame, expected_route_times_s
@@ -38,6 +39,7 @@ from trafficsim.references import (
     Tick,
     best_responses,
     even_splits,
+    largest_gain_s,
     local_search,
     successive_averages,
 )
@@ -45,13 +47,15 @@ from trafficsim.simulation import Outcome, Scene, Simulator, travel_times_s
 
 HELD_OUT, PLAYS, SEARCH, RANDOM, CURVE = 2, 3, 4, 5, 6  # streams of random numbers below a seed
 CALIBRATION_UPDATES = 3
-EQUILIBRIUM, TOLLS, SHORTEST, RANDOM_ROW, OPTIMUM, GIVEN = (
+DUA = DuaConfig()
+EQUILIBRIUM, TOLLS, SHORTEST, RANDOM_ROW, OPTIMUM, GIVEN, CROSS_CHECK = (
     "user_equilibrium",
     "tolls",
     "all_shortest",
     "random",
     "optimum",
     "as_given",
+    "duaiterate",
 )
 
 
@@ -255,8 +259,28 @@ def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     with Simulator(quiet, arguments["simulators"]) as simulator:
         tick = _ticker(report, 4)
         found = references(game, simulator, config, tick)
-    _save_profiles(found, config, game, arguments["simulators"], folder)
+    assigned: Assignment | None = None
+    if config.cross_check:
+        tick("duaIterate")
+        assigned = assign(game, quiet, folder / CROSS_CHECK, config.seed, DUA)
+        found[CROSS_CHECK] = cross_check(assigned, game, config, arguments["simulators"])
+    _save_profiles(found, config, game, arguments["simulators"], folder, assigned)
     return True
+
+
+def cross_check(
+    assigned: Assignment, game: RoutingGame, config: ScenarioConfig, simulators: int
+) -> Profile:
+    """What SUMO's own tool found, on the same quiet day, with the largest gain left there."""
+    with Simulator(assigned.scene, simulators) as simulator:
+        (outcome,) = simulator.play([assigned.choices], [0])
+        times_s = travel_times_s(assigned.scene, outcome)
+        found = Profile(assigned.actions, times_s, assigned.method(DUA), simulations=DUA.iterations)
+        exact = np.array_equal(game.routes_of(assigned.actions), assigned.choices)
+        if not exact or game.num_drivers > config.search.exact_up_to:
+            return found
+        epsilon_s, _ = largest_gain_s(play_of(game, simulator), choices_of(game), found)
+    return replace(found, epsilon_s=epsilon_s)
 
 
 def references(
@@ -395,15 +419,25 @@ def _save_profiles(
     game: RoutingGame,
     simulators: int,
     folder: Path,
+    assigned: Assignment | None = None,
 ) -> None:
-    """Score the profiles on the held-out days, as everybody drives there, and commit."""
+    """Score the profiles on the held-out days, as everybody drives there, and commit.
+
+    Routes of `assigned` that are none of the game's are driven all the same.
+    """
     seeds = held_out_seeds(config)
     tensors: dict[str, torch.Tensor] = {}
     state: dict[str, Any] = {}
-    with Simulator(game.scene, simulators) as simulator:
+    scene = game.scene
+    if assigned is not None:
+        scene = replace(scene, routes=assigned.scene.routes)
+    with Simulator(scene, simulators) as simulator:
         for name, profile in found.items():
             rows = _scored(name, profile, config, game, seeds)
-            outcomes = simulator.play([game.routes_of(row) for row in rows], seeds[: len(rows)])
+            days = [game.routes_of(row) for row in rows]
+            if name == CROSS_CHECK and assigned is not None:
+                days = [assigned.choices] * len(rows)
+            outcomes = simulator.play(days, seeds[: len(rows)])
             times_s = np.stack([travel_times_s(game.scene, each) for each in outcomes])
             times_s = np.broadcast_to(times_s, (len(seeds), times_s.shape[1])).copy()
             tensors |= {
