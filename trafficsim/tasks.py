@@ -104,7 +104,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
 def _scores(training: Training, config: ScenarioConfig, simulator: Simulator) -> dict[str, float]:
     """A point of the learning curve, always on the same days."""
     seeds = np.random.default_rng([config.seed, CURVE]).integers(2**31 - 1, size=99_999)
-    _, times_s = drive(training, config, simulator, seeds[: config.evaluation_days].tolist(), 0)
+    _, times_s, _ = drive(training, config, simulator, seeds[: config.evaluation_days].tolist(), 0)
     return {"mean_travel_time_s": float(times_s.mean())}
 
 
@@ -197,8 +197,8 @@ def drive(
     simulator: Simulator,
     seeds: Sequence[int],
     stream: int,
-) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"]]:
-    """Actions and travel times of days driven with the stochastic policies; nothing is learnt."""
+) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
+    """Actions, travel times, outcomes of days driven with the stochastic policies, not learnt."""
     learning = training.env
     assert isinstance(learning, RoutingEnv | EnRouteEnv)
     learner = training.learner.config
@@ -212,7 +212,19 @@ def drive(
         )
     finally:
         env.close()
-    return env.last_actions, env.last_times_s
+    return env.last_actions, env.last_times_s, env.last_outcomes
+
+
+def incidents_of(outcomes: Sequence[Outcome], days: int) -> Int[ndarray, " 3"]:
+    """Teleports, vehicles in collisions and unfinished trips, summed over all days.
+
+    One outcome stands for all days where nothing differs between them.
+    """
+    rows = [
+        (int(each.teleports.sum()), each.collisions, int((~each.finished).sum()))
+        for each in outcomes
+    ]
+    return np.sum(rows, axis=0) * (days // len(outcomes))
 
 
 def _save_learned(
@@ -222,12 +234,13 @@ def _save_learned(
     config: ScenarioConfig,
     folder: Path,
 ) -> None:
-    actions, times_s = drive(training, config, simulator, held_out_seeds(config), PLAYS)
+    actions, times_s, outcomes = drive(training, config, simulator, held_out_seeds(config), PLAYS)
     own = first_choices(training, actions)
     tensors = {
         "actions": torch.from_numpy(actions),
         "times_s": torch.from_numpy(times_s),
         "probabilities": own.double(),
+        "incidents": torch.from_numpy(incidents_of(outcomes, config.days)),
     }
     state = {
         "num_updates": training.update,
@@ -444,6 +457,7 @@ def _save_profiles(
                 f"{name}/actions": torch.from_numpy(np.stack(rows)),
                 f"{name}/quiet_s": torch.from_numpy(profile.times_s.copy()),
                 f"{name}/times_s": torch.from_numpy(times_s),
+                f"{name}/incidents": torch.from_numpy(incidents_of(outcomes, len(seeds))),
             }
             state[name] = {
                 "method": profile.method,
