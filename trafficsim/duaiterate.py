@@ -31,10 +31,10 @@ TRIPS = "trips"  # the tool names all its files after this one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuaConfig:
-    """Settings of the tool; the rest is as it comes."""
+    """Settings of the tool: what it has by default, too."""
 
-    iterations: int = 40
-    aggregation_s: int = 900  # over which it averages travel times of links: its default
+    iterations: int = 50
+    aggregation_s: int = 900  # over which it averages travel times of links
     time_limit_s: float = 1800.0
 
     def __post_init__(self) -> None:
