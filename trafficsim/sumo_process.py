@@ -13,15 +13,13 @@ import tempfile
 import time
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
 
 INSTALL = 'pip install "suggestion-sharing[traffic]"'
-ROOT = Path(__file__).resolve().parents[1]
-START = (  # as `python -m`, but whatever lies in the folder it is started in is not imported
-    "import runpy, sys; sys.path.append({root!r}); "
+START = (  # finds what this process finds, not what happens to lie where it is started
+    "import runpy, sys; sys.path[:] = {paths!r}; "
     "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
 )
 LOG_TAIL_BYTES = 4000
@@ -48,8 +46,9 @@ class SumoProcess:
     def __init__(self, watchdog_s: float, module: str = "trafficsim.sumo_server") -> None:
         self._watchdog_s = watchdog_s
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        start = START.format(paths=[path or os.getcwd() for path in sys.path], module=module)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", START.format(root=str(ROOT), module=module)],
+            [sys.executable, "-P", "-c", start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
