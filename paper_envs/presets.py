@@ -205,8 +205,13 @@ _EPISODES: dict[tuple[str, int, PresetName], dict[str, int]] = {
     ("harvest", 0, "tuned"): {"full": 50_000},
 }
 
+# of variants that take longer, by profile
+_EPISODES_OF_VARIANTS: dict[str, dict[str, int]] = {"radius-slow": {"quick": 8_000}}
 
-def episodes(task: str, num_agents: int, preset: PresetName, profile: str) -> int:
+
+def episodes(
+    task: str, num_agents: int, preset: PresetName, profile: str, variant: str = ""
+) -> int:
     """How many episodes a run of the benchmark trains on.
 
     Raises:
@@ -215,4 +220,4 @@ def episodes(task: str, num_agents: int, preset: PresetName, profile: str) -> in
     by_profile = _EPISODES.get((task, num_agents, preset)) or _EPISODES[task, 0, preset]
     if profile not in by_profile:
         raise ConfigError(f"the profile {profile!r} has no {task}: {', '.join(by_profile)} have it")
-    return by_profile[profile]
+    return _EPISODES_OF_VARIANTS.get(variant, {}).get(profile, by_profile[profile])

@@ -10,7 +10,7 @@ from paper_envs.bench.orders import learner_of, orders_of, task_of, weight_of
 from paper_envs.bench.plan import PROFILES, Plan, ProfileName, Selection, make_plan
 from paper_envs.bench.results import Cell
 from paper_envs.bench.runs import RunOrder
-from paper_envs.presets import ABLATIONS, learner_config
+from paper_envs.presets import ABLATIONS, episodes, learner_config
 from ss_core.config import from_dict
 from tests.paper_envs.small_bench import SMALL, small_order
 
@@ -92,3 +92,7 @@ def test_neighbours_in_sight_change_who_talks_and_slow_policies_their_rate_besid
     assert sight == replace(everybody, exchange=sight.exchange)
     assert slow == replace(sight, actor_lr=1e-3)
     assert slow.actor_lr < everybody.actor_lr
+    usual, longer = (
+        episodes("predation", 8, "tuned", "quick", variant) for variant in ("radius", "radius-slow")
+    )
+    assert longer > usual == episodes("predation", 8, "tuned", "quick")
