@@ -40,15 +40,20 @@ def check_installed() -> None:
         raise InputError(f"SUMO is not installed (no package libsumo); {INSTALL}")
 
 
+def child_command(module: str) -> list[str]:
+    """What runs a module in a process of its own."""
+    paths = [path or os.getcwd() for path in sys.path]
+    return [sys.executable, "-P", "-c", START.format(paths=paths, module=module)]
+
+
 class SumoProcess:
     """A child process with a simulation; `busy` from `send` to `receive`."""
 
     def __init__(self, watchdog_s: float, module: str = "trafficsim.sumo_server") -> None:
         self._watchdog_s = watchdog_s
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        start = START.format(paths=[path or os.getcwd() for path in sys.path], module=module)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", start],
+            child_command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
