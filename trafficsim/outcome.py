@@ -1,6 +1,6 @@
 """What a run's parts add up to: rows scored on the same days, the trace, the table, the verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -123,7 +123,20 @@ def collect(run: RunDirectory, config: ScenarioConfig) -> dict[str, Row]:
     for task in ("references", "optimum"):
         rows += profile_rows(result_of(run.task_folder(task)))
     by_name = {row.name: row for row in rows}
+    by_name[OPTIMUM] = best_found(rows)
     return {name: by_name[name] for name in SHOWN if name in by_name}
+
+
+def best_found(rows: Sequence[Row]) -> Row:
+    """The optimum's row, or the row that did better on the held-out days, under its name.
+
+    The search knows no driver noise, and a learner may come out ahead of it.
+    """
+    best = min(rows, key=lambda row: (row.times_s.sum(), row.name != OPTIMUM))
+    if best.name == OPTIMUM:
+        return best
+    facts = {"method": f"best found: the days of {SHOWN[best.name]!r}"}
+    return Row(OPTIMUM, best.actions, best.times_s, facts=facts, incidents=best.incidents)
 
 
 def without_choice(
