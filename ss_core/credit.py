@@ -26,9 +26,11 @@ class CreditModel:
     moment: Float[Tensor, "N D"]  # Σ w x y
 
 
-def init_credit(spec: EnvSpec, device: torch.device | str = "cpu") -> CreditModel:
-    """Nothing known yet."""
-    n, d = spec.num_agents, own_size(spec) + spec.public_size
+def init_credit(
+    spec: EnvSpec, device: torch.device | str = "cpu", *, of_neighbours: bool = True
+) -> CreditModel:
+    """Nothing known yet; who never meets anybody needs no room `of_neighbours`."""
+    n, d = spec.num_agents, own_size(spec) + of_neighbours * spec.public_size
     return CreditModel(torch.zeros((n, d, d), device=device), torch.zeros((n, d), device=device))
 
 
@@ -60,12 +62,14 @@ def estimated_alternatives(
     surprise = taken.to(chance.dtype) - chance
     of_own = torch.einsum("bna,bnaf->bnf", surprise, own)
     of_peers = torch.einsum("bna,bnag->bng", surprise, public)
-    seen = torch.cat([of_own, meets(where, len(rows)) @ of_peers], dim=-1)
+    heard = meets(where, len(rows)) @ of_peers
+    split = own_size(spec)
+    seen = torch.cat([of_own, heard], dim=-1)[..., : model.moment.shape[-1]]
     update_credit(model, seen, flatten(advantages), forget)
     weights = fitted(model, ridge)
-    split = own_size(spec)
     own_value = torch.einsum("bnaf,nf->bna", own, weights[:, :split])
-    everybody = torch.einsum("bjag,ig->bija", public, weights[:, split:])
+    known = public[..., : weights.shape[-1] - split]
+    everybody = torch.einsum("bjag,ig->bija", known, weights[:, split:])
     slot = where.receivers[None, :, :, None].expand(len(rows), -1, -1, spec.num_actions)
     peer_value = everybody.gather(2, slot)
     shape = rollout.rewards.shape[:2]

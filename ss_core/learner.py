@@ -232,7 +232,7 @@ def build_credit(
             "learner.credit='model' needs a world that describes actions by features; "
             "use credit='samples' here"
         )
-    return init_credit(spec, device)
+    return init_credit(spec, device, of_neighbours=config.algorithm == "ss")
 
 
 def build_reward_model(

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.atomic import atomic_write, json_bytes
-from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
+from ss_core.checkpoint import Checkpoint, load_latest, prune_checkpoints, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner
@@ -71,6 +71,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     config = from_dict(ScenarioConfig, arguments["config"], where="run")
     folder = Path(arguments["folder"])
     if load_latest(folder / "result") is not None:
+        prune_checkpoints(folder, keep=1)
         return True
     game = load_game(config, Path(arguments["inputs"]))
     learner = scaled_to_game(
@@ -98,6 +99,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
             )
             if finished:
                 _save_learned(training, game, simulator, config, folder)
+                prune_checkpoints(folder, keep=1)  # models of credit are large
     return finished
 
 
@@ -245,7 +247,6 @@ def _save_learned(
     state = {
         "num_updates": training.update,
         "bytes_by_kind": training.channel.ledger.bytes_by_kind(),
-        "restarts": 0,
     }
     save_checkpoint(folder / "result", training.update, tensors, state)
 

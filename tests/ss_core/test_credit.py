@@ -72,6 +72,17 @@ def test_an_agent_that_meets_nobody_learns_of_its_own_actions_only() -> None:
     assert float(fitted(model, 1.0)[:, A:].abs().max()) == 0.0
 
 
+def test_who_never_meets_anybody_needs_no_room_for_neighbours() -> None:
+    rollout, rewards = days(2)
+    small, large = init_credit(SPEC, of_neighbours=False), init_credit(SPEC)
+    tables = [
+        estimated_alternatives(model, SPEC, rollout, rewards, nobody(N), forget=0.0, ridge=1.0)
+        for model in (small, large)
+    ]
+    assert small.gram.shape == (N, A, A)
+    torch.testing.assert_close(tables[0].own, tables[1].own)
+
+
 def test_old_days_fade() -> None:
     model = init_credit(SPEC)
     estimate(model, seed=3)
