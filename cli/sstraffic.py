@@ -66,7 +66,7 @@ def cli() -> None:
     "--drivers",
     type=click.IntRange(1, 20_000),
     envvar="SS_DRIVERS",
-    show_default="100",
+    show_default="60",
     help="How many trips are drawn where no demand is given.",
 )
 @click.option(

@@ -26,7 +26,7 @@ HEADWAYS_S = (8.0, 4.0, 2.0, 1.0, 0.5)  # between two departures anywhere in the
 class GeneratorConfig:
     """How demand is drawn where none is given."""
 
-    drivers: int = 100
+    drivers: int = 60
     zone_pairs: int = 4
     headway_s: float | None = None  # None: the level is looked for
     congestion: float = 1.5  # mean time of all on their shortest roads over that on empty ones
