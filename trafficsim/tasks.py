@@ -32,6 +32,8 @@ from trafficsim.en_route import EnRouteEnv
 from trafficsim.env import RoutingEnv
 from trafficsim.game import RoutingGame, expected_route_times_s
 from trafficsim.inputs import load_game
+from trafficsim.joint import JointEnv, drive_jointly
+from trafficsim.recording import Recording, as_arrays
 from trafficsim.references import (
     Choices,
     Profile,
@@ -145,8 +147,10 @@ def build_env(
     num_envs: int,
     *,
     remembers: bool = True,
-) -> RoutingEnv | EnRouteEnv:
+) -> RoutingEnv | EnRouteEnv | JointEnv:
     """The environment of the configured form of decisions."""
+    if config.signals:
+        return JointEnv(game, num_envs, num_neighbours=config.neighbours)
     if config.en_route:
         return EnRouteEnv(
             game,
@@ -199,20 +203,36 @@ def drive(
     stream: int,
 ) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"]]:
     """Actions and travel times of days driven with the stochastic policies; nothing is learnt."""
+    actions, times_s, _ = _driven(training, config, simulator, seeds, stream)
+    return actions, times_s
+
+
+def _driven(
+    training: Training,
+    config: ScenarioConfig,
+    simulator: Simulator,
+    seeds: Sequence[int],
+    stream: int,
+) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], Recording | None]:
+    """As `drive`, and the first day in detail where it cannot be simulated again."""
     learning = training.env
+    generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
+    if isinstance(learning, JointEnv):
+        days = drive_jointly(learning, training.learner.actors, seeds, generator)
+        return days.actions, days.times_s, days.first
     assert isinstance(learning, RoutingEnv | EnRouteEnv)
     learner = training.learner.config
     env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
+    assert not isinstance(env, JointEnv)
     env.speeds = learning.speeds
     env.fix_seeds(seeds)
-    generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
     try:
         collect_rollout(
             env, training.learner.actors, seed=0, generator=generator, with_successors=False
         )
     finally:
         env.close()
-    return env.last_actions, env.last_times_s
+    return env.last_actions, env.last_times_s, None
 
 
 def _save_learned(
@@ -222,18 +242,23 @@ def _save_learned(
     config: ScenarioConfig,
     folder: Path,
 ) -> None:
-    actions, times_s = drive(training, config, simulator, held_out_seeds(config), PLAYS)
+    seeds = held_out_seeds(config)
+    actions, times_s, first_day = _driven(training, config, simulator, seeds, PLAYS)
     own = first_choices(training, actions)
     tensors = {
         "actions": torch.from_numpy(actions),
         "times_s": torch.from_numpy(times_s),
         "probabilities": own.double(),
     }
-    state = {
+    state: dict[str, Any] = {
         "num_updates": training.update,
         "bytes_by_kind": training.channel.ledger.bytes_by_kind(),
         "restarts": 0,
     }
+    if isinstance(training.env, JointEnv) and first_day is not None:
+        known = as_arrays(first_day).items()
+        tensors |= {f"first_day/{name}": torch.from_numpy(values) for name, values in known}
+        state["lights"] = list(training.env.lights)
     save_checkpoint(folder / "result", training.update, tensors, state)
 
 
@@ -245,7 +270,10 @@ def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[t
         return torch.from_numpy(taken.mean(axis=0)).float()
     step = env.reset(0)
     with torch.no_grad():
-        return training.learner.actors.own(step.observations, step.action_mask)[0].exp()
+        chances = training.learner.actors.own(step.observations, step.action_mask)[0].exp()
+    if isinstance(env, JointEnv):
+        return chances[: env.game.num_drivers, : env.game.num_options]
+    return chances
 
 
 def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
