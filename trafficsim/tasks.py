@@ -21,19 +21,17 @@ from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner
-from ss_core.rollout import collect_rollout
 from ss_core.traces import TraceWriter
 from ss_core.train import Training, train
 from ss_core.workers import Report, Stop
 from trafficsim.config import ScenarioConfig
 from trafficsim.demand import VehicleType
+from trafficsim.driving import build_env, drive, drive_recorded, first_choices
 from trafficsim.duaiterate import Assignment, DuaConfig, assign
-from trafficsim.en_route import EnRouteEnv
-from trafficsim.env import RoutingEnv
 from trafficsim.game import RoutingGame, expected_route_times_s
 from trafficsim.inputs import load_game
-from trafficsim.joint import JointEnv, drive_jointly
-from trafficsim.recording import Recording, as_arrays
+from trafficsim.joint import JointEnv
+from trafficsim.recording import as_arrays
 from trafficsim.references import (
     Choices,
     Profile,
@@ -139,37 +137,6 @@ def at_work(
         env.close()
 
 
-def build_env(
-    config: ScenarioConfig,
-    learner: LearnerConfig,
-    game: RoutingGame,
-    simulator: Simulator,
-    num_envs: int,
-    *,
-    remembers: bool = True,
-) -> RoutingEnv | EnRouteEnv | JointEnv:
-    """The environment of the configured form of decisions."""
-    if config.signals:
-        return JointEnv(game, num_envs, num_neighbours=config.neighbours)
-    if config.en_route:
-        return EnRouteEnv(
-            game,
-            simulator,
-            num_envs,
-            num_neighbours=config.neighbours,
-            slice_s=config.decide_every_s,
-            remembers=remembers,
-        )
-    return RoutingEnv(
-        game,
-        simulator,
-        num_envs,
-        num_neighbours=config.neighbours,
-        described=learner.architecture == "shared",
-        remembers=remembers,
-    )
-
-
 def _num_updates(
     config: ScenarioConfig,
     learner: LearnerConfig,
@@ -195,46 +162,6 @@ def _num_updates(
     return int(json.loads(plan.read_text())["num_updates"])
 
 
-def drive(
-    training: Training,
-    config: ScenarioConfig,
-    simulator: Simulator,
-    seeds: Sequence[int],
-    stream: int,
-) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"]]:
-    """Actions and travel times of days driven with the stochastic policies; nothing is learnt."""
-    actions, times_s, _ = _driven(training, config, simulator, seeds, stream)
-    return actions, times_s
-
-
-def _driven(
-    training: Training,
-    config: ScenarioConfig,
-    simulator: Simulator,
-    seeds: Sequence[int],
-    stream: int,
-) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], Recording | None]:
-    """As `drive`, and the first day in detail where it cannot be simulated again."""
-    learning = training.env
-    generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
-    if isinstance(learning, JointEnv):
-        days = drive_jointly(learning, training.learner.actors, seeds, generator)
-        return days.actions, days.times_s, days.first
-    assert isinstance(learning, RoutingEnv | EnRouteEnv)
-    learner = training.learner.config
-    env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
-    assert not isinstance(env, JointEnv)
-    env.speeds = learning.speeds
-    env.fix_seeds(seeds)
-    try:
-        collect_rollout(
-            env, training.learner.actors, seed=0, generator=generator, with_successors=False
-        )
-    finally:
-        env.close()
-    return env.last_actions, env.last_times_s, None
-
-
 def _save_learned(
     training: Training,
     game: RoutingGame,
@@ -243,7 +170,7 @@ def _save_learned(
     folder: Path,
 ) -> None:
     seeds = held_out_seeds(config)
-    actions, times_s, first_day = _driven(training, config, simulator, seeds, PLAYS)
+    actions, times_s, first_day = drive_recorded(training, config, simulator, seeds, PLAYS)
     own = first_choices(training, actions)
     tensors = {
         "actions": torch.from_numpy(actions),
@@ -260,20 +187,6 @@ def _save_learned(
         tensors |= {f"first_day/{name}": torch.from_numpy(values) for name, values in known}
         state["lights"] = list(training.env.lights)
     save_checkpoint(folder / "result", training.update, tensors, state)
-
-
-def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[torch.Tensor, "N K"]:
-    """Chance of each alternative: by the policies, or how often taken where these decide often."""
-    env = training.env
-    if isinstance(env, EnRouteEnv):
-        taken = np.eye(env.spec.num_actions)[actions]
-        return torch.from_numpy(taken.mean(axis=0)).float()
-    step = env.reset(0)
-    with torch.no_grad():
-        chances = training.learner.actors.own(step.observations, step.action_mask)[0].exp()
-    if isinstance(env, JointEnv):
-        return chances[: env.game.num_drivers, : env.game.num_options]
-    return chances
 
 
 def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
