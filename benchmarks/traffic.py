@@ -132,16 +132,20 @@ def route_file(case: Case, day: int) -> Path:
     """A day as a route file of `<vehicle>`s."""
     scene = case.scene
     path = case.folder / f"day{day}.rou.xml"
-    lines = [types_xml(scene.types).replace("additional>", "routes>").removesuffix("</routes>\n")]
-    for at in np.argsort(scene.depart_s, kind="stable").tolist():
-        lines += (
-            f"<vehicle id={quoteattr(scene.vehicle_ids[at])} type={quoteattr(scene.type_ids[at])} "
-            f'depart="{scene.depart_s[at]}" departLane="{scene.sumo.depart_lane}" '
-            f'departSpeed="{scene.sumo.depart_speed}">'
-            f'<route edges="{" ".join(scene.routes[case.choices[day, at]])}"/></vehicle>\n'
-        )
-    path.write_text("".join([*lines, "</routes>\n"]))
+    head = types_xml(scene.types).replace("additional>", "routes>").removesuffix("</routes>\n")
+    order = np.argsort(scene.depart_s, kind="stable").tolist()
+    vehicles = [_vehicle(scene, at, case.choices[day, at]) for at in order]
+    path.write_text("".join([head, *vehicles, "</routes>\n"]))
     return path
+
+
+def _vehicle(scene: Scene, at: int, route: int) -> str:
+    return (
+        f"<vehicle id={quoteattr(scene.vehicle_ids[at])} type={quoteattr(scene.type_ids[at])} "
+        f'depart="{scene.depart_s[at]}" departLane="{scene.sumo.depart_lane}" '
+        f'departSpeed="{scene.sumo.depart_speed}">'
+        f'<route edges="{" ".join(scene.routes[route])}"/></vehicle>\n'
+    )
 
 
 def binary(case: Case, day: int, *extra: str) -> list[str]:

@@ -67,7 +67,7 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
     from trafficsim.config import resolve
     from trafficsim.inputs import checked_net, game_of, given_demand
     from trafficsim.simulation import Simulator
-    from trafficsim.tasks import _training, drive, held_out_seeds, scaled_to_game
+    from trafficsim.tasks import at_work, drive, held_out_seeds, scaled_to_game
 
     torch.set_num_threads(1)
     config = resolve("tuned", {"net": net, "seed": seed, **VARIANTS[variant]})
@@ -81,16 +81,16 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
     started, curve = time.process_time(), []
     with Simulator(game.scene) as simulator:
         learner = scaled_to_game(config.learner, config, game)
-        training = _training(config, learner, game, simulator)
         total = learner.num_updates
-        while training.update < total:
-            training.advance()
-            training.channel.ledger.take_rows()
-            if training.update % max(1, total // 10) == 0:
-                seeds = held_out_seeds(replace(config, seed=seed + 10_000, days=8))
-                _, times_s = drive(training, config, simulator, seeds, 0)
-                curve.append([training.update, round(float(times_s.mean()), 2)])
-        _, times_s = drive(training, config, simulator, held_out_seeds(config), PLAYS)
+        with at_work(config, learner, game, simulator) as training:
+            while training.update < total:
+                training.advance()
+                training.channel.ledger.take_rows()
+                if training.update % max(1, total // 10) == 0:
+                    seeds = held_out_seeds(replace(config, seed=seed + 10_000, days=8))
+                    _, times_s, _ = drive(training, config, simulator, seeds, 0)
+                    curve.append([training.update, round(float(times_s.mean()), 2)])
+            _, times_s, _ = drive(training, config, simulator, held_out_seeds(config), PLAYS)
     mean_s = float(times_s.mean())
     return {
         "variant": variant,

@@ -19,7 +19,7 @@ from trafficsim.env import RoutingEnv
 from trafficsim.game import RoutingGame
 from trafficsim.joint import JointEnv, drive_jointly
 from trafficsim.recording import Recording
-from trafficsim.simulation import Simulator
+from trafficsim.simulation import Outcome, Simulator
 
 
 def build_env(
@@ -59,10 +59,10 @@ def drive(
     simulator: Simulator,
     seeds: Sequence[int],
     stream: int,
-) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"]]:
-    """Actions and travel times of days driven with the stochastic policies; nothing is learnt."""
-    actions, times_s, _ = drive_recorded(training, config, simulator, seeds, stream)
-    return actions, times_s
+) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
+    """Actions, travel times, outcomes of days driven with the stochastic policies, not learnt."""
+    actions, times_s, outcomes, _ = drive_recorded(training, config, simulator, seeds, stream)
+    return actions, times_s, outcomes
 
 
 def drive_recorded(
@@ -71,13 +71,14 @@ def drive_recorded(
     simulator: Simulator,
     seeds: Sequence[int],
     stream: int,
-) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], Recording | None]:
+) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome], Recording | None]:
     """As `drive`, and the first day in detail where it cannot be simulated again."""
     learning = training.env
     generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
     if isinstance(learning, JointEnv):
         days = drive_jointly(learning, training.learner.actors, seeds, generator)
-        return days.actions, days.times_s, days.first
+        outcomes = [each.outcome for each in days.recordings]
+        return days.actions, days.times_s, outcomes, days.recordings[0]
     assert isinstance(learning, RoutingEnv | EnRouteEnv)
     learner = training.learner.config
     env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
@@ -90,7 +91,7 @@ def drive_recorded(
         )
     finally:
         env.close()
-    return env.last_actions, env.last_times_s, None
+    return env.last_actions, env.last_times_s, env.last_outcomes, None
 
 
 def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[torch.Tensor, "N K"]:

@@ -9,7 +9,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +22,7 @@ from numpy import ndarray
 from ss_core.errors import InputError, SimulatorError
 from trafficsim.game import RoutingGame
 from trafficsim.simulation import Scene, types_xml
-from trafficsim.sumo_process import INSTALL, ROOT, START
+from trafficsim.sumo_process import INSTALL, child_command
 
 LOOKED_BACK = 10  # iterations whose means say how calm it has become
 TRIPS = "trips"  # the tool names all its files after this one
@@ -31,10 +30,10 @@ TRIPS = "trips"  # the tool names all its files after this one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuaConfig:
-    """Settings of the tool; the rest is as it comes."""
+    """Settings of the tool: what it has by default, too."""
 
-    iterations: int = 40
-    aggregation_s: int = 900  # over which it averages travel times of links: its default
+    iterations: int = 50
+    aggregation_s: int = 900  # over which it averages travel times of links
     time_limit_s: float = 1800.0
 
     def __post_init__(self) -> None:
@@ -110,8 +109,8 @@ def _trip_line(game: RoutingGame, scene: Scene, at: int) -> str:
 
 
 def _command(scene: Scene, seed: int, config: DuaConfig) -> list[str]:
-    start = START.format(root=str(ROOT), module="trafficsim.duaiterate_child")
-    command = [sys.executable, "-P", "-c", start, str(_home() / "tools/assign/duaIterate.py")]
+    command = child_command("trafficsim.duaiterate_child")
+    command += [str(_home() / "tools/assign/duaIterate.py")]
     command += ["--net-file", scene.net, "--trips", f"{TRIPS}.xml", "--disable-warnings"]
     command += ["--begin", f"{scene.begin_s:.0f}", "--last-step", str(config.iterations)]
     command += ["--aggregation", str(config.aggregation_s), "--disable-summary"]

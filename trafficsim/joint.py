@@ -267,20 +267,20 @@ class DrivenDays:
 
     actions: Int[ndarray, "day N"]  # of drivers
     times_s: Float[ndarray, "day vehicle"]
-    first: Recording  # day
+    recordings: list[Recording]  # of every day
 
 
 def drive_jointly(
     env: JointEnv, actors: ActorBank, seeds: Sequence[int], generator: torch.Generator
 ) -> DrivenDays:
     """Days of these SUMO seeds with the stochastic policies, as many at a time as `env` has."""
-    actions, times, recordings = [], [], []
+    actions, times, recordings = [], [], list[Recording]()
     for at in range(0, len(seeds), env.spec.num_envs):
         some = list(seeds[at : at + env.spec.num_envs])
         env.fix_seeds(some + some[-1:] * (env.spec.num_envs - len(some)))
         collect_rollout(env, actors, seed=0, generator=generator, with_successors=False)
         actions.append(env.last_actions[: len(some)])
         times.append(env.last_times_s[: len(some)])
-        recordings.append(env.last_recordings[0])
+        recordings += env.last_recordings[: len(some)]
     env.fix_seeds([])
-    return DrivenDays(np.concatenate(actions), np.concatenate(times), recordings[0])
+    return DrivenDays(np.concatenate(actions), np.concatenate(times), recordings)

@@ -80,10 +80,14 @@ class LiveDays:
         """All days get their order first, so that they work side by side."""
         days = self._days[: len(orders)]
         alive = [_hand_over(day, order) for day, order in zip(days, orders, strict=True)]
-        return [
-            self._snapshot(day, order, sent)
-            for day, order, sent in zip(days, orders, alive, strict=True)
-        ]
+        try:
+            return [
+                self._snapshot(day, order, sent)
+                for day, order, sent in zip(days, orders, alive, strict=True)
+            ]
+        except SimulatorError:
+            self.close()  # the other days have answers that nobody will read
+            raise
 
     def _snapshot(self, day: _Day, order: dict[str, Any], sent: bool) -> Snapshot:
         day.orders.append(order)

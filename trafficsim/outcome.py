@@ -1,6 +1,6 @@
 """What a run's parts add up to: rows scored on the same days, the trace, the table, the verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -42,6 +42,7 @@ from trafficsim.tasks import (
     TOLLS,
     equilibrium,
     held_out_seeds,
+    incidents_of,
     quiet_scene,
     result_of,
 )
@@ -81,6 +82,7 @@ class Row:
     probabilities: Float[ndarray, "N K"] | None = None
     bytes_by_kind: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    incidents: tuple[int, int, int] = (0, 0, 0)  # teleports, collisions, unfinished: all days
     first_day: Recording | None = None  # where lights learn, too: not to be had by simulating again
 
 
@@ -106,8 +108,14 @@ def learned_row(name: str, result: Checkpoint) -> Row:
         tensors["probabilities"].numpy(),
         result.state["bytes_by_kind"],
         facts,
+        _three(tensors["incidents"].tolist()),
         first_day,
     )
+
+
+def _three(counts: list[int]) -> tuple[int, int, int]:
+    teleports, collisions, unfinished = counts
+    return teleports, collisions, unfinished
 
 
 def profile_rows(result: Checkpoint) -> list[Row]:
@@ -117,7 +125,8 @@ def profile_rows(result: Checkpoint) -> list[Row]:
         times_s = result.tensors[f"{name}/times_s"].numpy()
         actions = result.tensors[f"{name}/actions"].numpy()
         repeated = np.broadcast_to(actions, (len(times_s), actions.shape[1]))
-        rows.append(Row(name, repeated, times_s, facts=facts))
+        incidents = _three(result.tensors[f"{name}/incidents"].tolist())
+        rows.append(Row(name, repeated, times_s, facts=facts, incidents=incidents))
     return rows
 
 
@@ -127,7 +136,21 @@ def collect(run: RunDirectory, config: ScenarioConfig) -> dict[str, Row]:
     for task in ("references", "optimum"):
         rows += profile_rows(result_of(run.task_folder(task)))
     by_name = {row.name: row for row in rows}
+    by_name[OPTIMUM] = best_found([row for row in rows if row.first_day is None])
     return {name: by_name[name] for name in SHOWN if name in by_name}
+
+
+def best_found(rows: Sequence[Row]) -> Row:
+    """The optimum's row, or the row that did better on the held-out days, under its name.
+
+    The search knows no driver noise, and a learner may come out ahead of it. All `rows` must have
+    met the same lights.
+    """
+    best = min(rows, key=lambda row: (row.times_s.sum(), row.name != OPTIMUM))
+    if best.name == OPTIMUM:
+        return best
+    facts = {"method": f"best found: the days of {SHOWN[best.name]!r}"}
+    return Row(OPTIMUM, best.actions, best.times_s, facts=facts, incidents=best.incidents)
 
 
 def without_choice(
@@ -144,9 +167,10 @@ def without_choice(
     with Simulator(game.scene) as simulator:
         outcomes = simulator.play([game.routes_of(actions)] * len(seeds), seeds)
     times_s = np.stack([travel_times_s(game.scene, each) for each in outcomes])
+    counts = _three(incidents_of(outcomes, len(seeds)).tolist())
     facts = {"method": "fewer than two drivers with a choice take part: nothing to coordinate"}
     rows = {
-        name: Row(name, np.tile(actions, (len(seeds), 1)), times_s, facts=facts)
+        name: Row(name, np.tile(actions, (len(seeds), 1)), times_s, facts=facts, incidents=counts)
         for name in (SHORTEST, EQUILIBRIUM, OPTIMUM)
     }
     alone = ["lights did not learn: train them with `sstraffic signals`"] if config.signals else []
@@ -179,7 +203,7 @@ def report(
     _write_traces(run, config, game, rows, recordings, figures, gaps)
     return {
         "tables": {_title(config, game): _table(rows, figures, gaps, game)},
-        "notes": [*_verdict(rows, nothing_to_gain), *_notes(rows, recordings, config), *notes],
+        "notes": [*_verdict(rows, nothing_to_gain), *_notes(rows, config), *notes],
         "gap_closed": {
             name: None if gap is None else [gap.estimate, gap.low, gap.high]
             for name, gap in gaps.items()
@@ -233,10 +257,9 @@ def _figures(
         "waiting_time_s": np.nanmean(trip["waitingTime"]),
         "driven_km": np.nansum(trip["routeLength"]) / 1000.0,
         "co2_kg": np.nansum(trip["co2_g"]) / 1000.0 if row.first_day is None else np.nan,
-        "teleports": float(recording.outcome.teleports.sum()),
-        "collisions": float(recording.outcome.collisions),
-        "unfinished_trips": float((~recording.outcome.finished).sum()),
     }
+    counts = zip(("teleports", "collisions", "unfinished_trips"), row.incidents, strict=True)
+    once |= {name: count / len(row.times_s) for name, count in counts}  # per day
     known = {name: value for name, value in once.items() if np.isfinite(value)}
     figures |= {name: np.array([value], dtype=float) for name, value in known.items()}
     if row.probabilities is not None and row.first_day is None:
@@ -266,8 +289,8 @@ def _table(
             "time loss s": _rounded(figures[name], "time_loss_s"),
             "CO2 kg": _rounded(figures[name], "co2_kg"),
             "losers %": _share(figures[name], "share_of_losers"),
-            "teleports": int(figures[name]["teleports"].mean),
-            "unfinished": int(figures[name]["unfinished_trips"].mean),
+            "teleports/day": round(figures[name]["teleports"].mean, 2),
+            "unfinished/day": round(figures[name]["unfinished_trips"].mean, 2),
             "kB exchanged/driver": _kilobytes(row, game),
         }
         for name, row in rows.items()
@@ -306,9 +329,7 @@ def _verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
     return [between, "gap closed = (UE - T) / (UE - best found), 95 % interval over held-out days"]
 
 
-def _notes(
-    rows: Mapping[str, Row], recordings: Mapping[str, Recording], config: ScenarioConfig
-) -> list[str]:
+def _notes(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
     facts = rows[EQUILIBRIUM].facts
     epsilon = facts.get("epsilon_s")
     by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
@@ -321,12 +342,10 @@ def _notes(
         notes.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
         notes += LIGHTS_NOTES if asked.first_day else ()
     model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
-    teleports = sum(int(each.outcome.teleports.sum()) for each in recordings.values())
-    collisions = sum(each.outcome.collisions for each in recordings.values())
-    unfinished = sum(int((~each.outcome.finished).sum()) for each in recordings.values())
+    teleports, collisions, unfinished = np.sum([row.incidents for row in rows.values()], axis=0)
     notes.append(
-        f"{model}: {teleports} teleports, {collisions} collisions, {unfinished} unfinished trips "
-        f"on the recorded day of {len(recordings)} rows"
+        f"{model}: {teleports} teleports, {collisions} vehicles in collisions, {unfinished} "
+        f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"
     )
     return notes
 

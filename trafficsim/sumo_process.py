@@ -13,15 +13,13 @@ import tempfile
 import time
 from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
 
 INSTALL = 'pip install "suggestion-sharing[traffic]"'
-ROOT = Path(__file__).resolve().parents[1]
-START = (  # as `python -m`, but whatever lies in the folder it is started in is not imported
-    "import runpy, sys; sys.path.append({root!r}); "
+START = (  # finds what this process finds, not what happens to lie where it is started
+    "import runpy, sys; sys.path[:] = {paths!r}; "
     "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
 )
 LOG_TAIL_BYTES = 4000
@@ -42,6 +40,12 @@ def check_installed() -> None:
         raise InputError(f"SUMO is not installed (no package libsumo); {INSTALL}")
 
 
+def child_command(module: str) -> list[str]:
+    """What runs a module in a process of its own."""
+    paths = [path or os.getcwd() for path in sys.path]
+    return [sys.executable, "-P", "-c", START.format(paths=paths, module=module)]
+
+
 class SumoProcess:
     """A child process with a simulation; `busy` from `send` to `receive`."""
 
@@ -49,7 +53,7 @@ class SumoProcess:
         self._watchdog_s = watchdog_s
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", START.format(root=str(ROOT), module=module)],
+            child_command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -104,7 +104,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
 def _scores(training: Training, config: ScenarioConfig, simulator: Simulator) -> dict[str, float]:
     """A point of the learning curve, always on the same days."""
     seeds = np.random.default_rng([config.seed, CURVE]).integers(2**31 - 1, size=99_999)
-    _, times_s = drive(training, config, simulator, seeds[: config.evaluation_days].tolist(), 0)
+    _, times_s, _ = drive(training, config, simulator, seeds[: config.evaluation_days].tolist(), 0)
     return {"mean_travel_time_s": float(times_s.mean())}
 
 
@@ -162,6 +162,18 @@ def _num_updates(
     return int(json.loads(plan.read_text())["num_updates"])
 
 
+def incidents_of(outcomes: Sequence[Outcome], days: int) -> Int[ndarray, " 3"]:
+    """Teleports, vehicles in collisions and unfinished trips, summed over all days.
+
+    One outcome stands for all days where nothing differs between them.
+    """
+    rows = [
+        (int(each.teleports.sum()), each.collisions, int((~each.finished).sum()))
+        for each in outcomes
+    ]
+    return np.sum(rows, axis=0) * (days // len(outcomes))
+
+
 def _save_learned(
     training: Training,
     game: RoutingGame,
@@ -170,12 +182,14 @@ def _save_learned(
     folder: Path,
 ) -> None:
     seeds = held_out_seeds(config)
-    actions, times_s, first_day = drive_recorded(training, config, simulator, seeds, PLAYS)
+    days = drive_recorded(training, config, simulator, seeds, PLAYS)
+    actions, times_s, outcomes, first_day = days
     own = first_choices(training, actions)
     tensors = {
         "actions": torch.from_numpy(actions),
         "times_s": torch.from_numpy(times_s),
         "probabilities": own.double(),
+        "incidents": torch.from_numpy(incidents_of(outcomes, config.days)),
     }
     state: dict[str, Any] = {
         "num_updates": training.update,
@@ -385,6 +399,7 @@ def _save_profiles(
                 f"{name}/actions": torch.from_numpy(np.stack(rows)),
                 f"{name}/quiet_s": torch.from_numpy(profile.times_s.copy()),
                 f"{name}/times_s": torch.from_numpy(times_s),
+                f"{name}/incidents": torch.from_numpy(incidents_of(outcomes, len(seeds))),
             }
             state[name] = {
                 "method": profile.method,

@@ -54,9 +54,8 @@ def learner_of(cell: Cell, plan: Plan) -> LearnerConfig:
         )
 
     per_update = with_updates(1).num_envs
-    return with_updates(
-        -(-episodes(cell.task, cell.num_agents, cell.preset, plan.profile) // per_update)
-    )
+    wanted = episodes(cell.task, cell.num_agents, cell.preset, plan.profile, cell.variant)
+    return with_updates(-(-wanted // per_update))
 
 
 def task_of(order: RunOrder) -> Task:

@@ -131,7 +131,7 @@ def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
         ),  # Fig. 8
         "radius": (  # who talks to whom: each preset with the other's choice
             *_predation(HEADLINE, [("ss", "complete")], ("paper",) if profile.thorough else ()),
-            *_predation(HEADLINE, [("ss", "radius")], ("tuned",)),
+            *_predation(HEADLINE, [("ss", "radius"), ("ss", "radius-slow")], ("tuned",)),
         ),
         "ablation": _predation(HEADLINE, [("ss", name) for name in parts], ("tuned",)),
         "scale": _predation(CROWD, [("ss", "")], ("tuned",)),

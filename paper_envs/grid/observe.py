@@ -39,25 +39,32 @@ def observations_of(
 def _pack(
     cells, facings, apples, waste, has_waste, apple_cells, river_cells, places, interior, out
 ):
-    num_envs, num_agents = cells.shape
+    """Rows of all; each is written once, from a row of what lies about, and then marked.
+
+    Unsigned indices spare a test for negative ones at every mark.
+    """
+    num_envs, num_agents, size = out.shape
     first = interior * (2 if has_waste else 1)  # where the planes of the agents begin
+    last = first + num_agents * interior  # and their facings
+    lying = np.zeros(size, np.float32)
     for e in range(num_envs):
-        out[e] = 0.0
-        _mark(apples[e], apple_cells, places, out[e])
+        _mark(apples[e], apple_cells, places, lying)
         if has_waste:
-            _mark(waste[e], river_cells, places, out[e, :, interior:])
+            _mark(waste[e], river_cells, places, lying[interior:])
         for i in range(num_agents):
-            for k in range(num_agents):
-                j = (i + k) % num_agents
-                out[e, i, first + k * interior + places[cells[e, j]]] = 1.0
-                out[e, i, first + num_agents * interior + 4 * k + facings[e, j]] = 1.0
+            for c in range(size):  # several times faster than assigning the row
+                out[e, i, c] = lying[c]
+        for j in range(num_agents):
+            place, facing = first + places[cells[e, j]], last + facings[e, j]
+            for i in range(num_agents):
+                k = j - i if j >= i else j - i + num_agents
+                out[e, i, np.uint64(place + k * interior)] = 1.0
+                out[e, i, np.uint64(facing + 4 * k)] = 1.0
 
 
 @njit(cache=True)
 @no_type_check
-def _mark(layer, cells, places, planes):
-    """Set what a layer holds in the same plane of every agent."""
+def _mark(layer, cells, places, plane):
+    """What a layer holds at some cells, as numbers in their plane."""
     for cell in cells:
-        if layer[cell]:
-            for i in range(len(planes)):
-                planes[i, places[cell]] = 1.0
+        plane[np.uint64(places[cell])] = layer[cell]

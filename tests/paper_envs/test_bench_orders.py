@@ -10,7 +10,7 @@ from paper_envs.bench.orders import learner_of, orders_of, task_of, weight_of
 from paper_envs.bench.plan import PROFILES, Plan, ProfileName, Selection, make_plan
 from paper_envs.bench.results import Cell
 from paper_envs.bench.runs import RunOrder
-from paper_envs.presets import ABLATIONS
+from paper_envs.presets import ABLATIONS, episodes, learner_config
 from ss_core.config import from_dict
 from tests.paper_envs.small_bench import SMALL, small_order
 
@@ -81,3 +81,18 @@ def test_every_cell_of_every_profile_has_settings(profile: ProfileName) -> None:
         and settings[one] == settings[other]
     ]
     assert same == []  # two conditions that are the same would be run for nothing
+
+
+def test_neighbours_in_sight_change_who_talks_and_slow_policies_their_rate_besides() -> None:
+    everybody, sight, slow = (
+        learner_config("predation", 8, "tuned", "ss", variant, num_updates=9)
+        for variant in ("", "radius", "radius-slow")
+    )
+    assert (everybody.exchange.protocol, sight.exchange.protocol) == ("all", "graph")
+    assert sight == replace(everybody, exchange=sight.exchange)
+    assert slow == replace(sight, actor_lr=1e-3)
+    assert slow.actor_lr < everybody.actor_lr
+    usual, longer = (
+        episodes("predation", 8, "tuned", "quick", variant) for variant in ("radius", "radius-slow")
+    )
+    assert longer > usual == episodes("predation", 8, "tuned", "quick")

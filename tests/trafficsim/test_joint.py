@@ -184,7 +184,8 @@ def test_days_are_driven_in_batches(env: JointEnv) -> None:
     days = drive_jointly(env, learner.actors, [7, 8, 9], torch.Generator().manual_seed(1))
     assert days.actions.shape == (3, env.game.num_drivers)
     assert days.times_s.shape == (3, len(env.game.od))
-    assert np.array_equal(travel_times_s(env.game.scene, days.first.outcome), days.times_s[0])
+    times_s = [travel_times_s(env.game.scene, day.outcome) for day in days.recordings]
+    assert np.array_equal(np.stack(times_s), days.times_s)
 
 
 @pytest.mark.slow

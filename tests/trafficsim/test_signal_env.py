@@ -111,7 +111,7 @@ def test_it_gives_up_on_a_sumo_that_dies_again_and_again(
 
 
 def test_a_sumo_that_hangs_is_replaced() -> None:
-    scene = checked_scene("2x2grid", SignalScene(seconds=60, watchdog_s=3))
+    scene = checked_scene("2x2grid", SignalScene(seconds=60, watchdog_s=12))
     with closing(SignalEnv(scene)) as env:
         env.reset(seed=3)
         os.kill(env.pid, signal.SIGSTOP)

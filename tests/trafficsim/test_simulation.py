@@ -289,7 +289,7 @@ def test_a_sumo_that_cannot_be_imported_is_told_in_its_own_words(
     (tmp_path / "broken").mkdir()
     text = "raise ImportError('libGLU.so.1: cannot open shared object file')\n"
     (tmp_path / "broken/libsumo.py").write_text(text)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    monkeypatch.syspath_prepend(tmp_path / "broken")
     with Simulator(quiet) as simulator, pytest.raises(SimulatorError, match=r"libGLU\.so\.1"):
         simulator.play([np.array(MIXED)], [0])
 

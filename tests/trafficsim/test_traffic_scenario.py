@@ -209,8 +209,7 @@ def test_trips_that_do_not_end_are_incidents_and_counted(capsys: Streams) -> Non
     options = ("--net", two_routes(Path()), "--set", "sumo.longest_s=20")
     result, run = result_of(*options, capsys=capsys)
     assert {row["code"] for row in rows_of(run, "incident")} == {"SS-W412"}
-    ((_, table),) = result["tables"].items()
-    assert all(row["unfinished"] > 0 for row in table)
+    assert all(figures["unfinished_trips"] > 0 for figures in result["kpis"].values())
 
 
 # bad input: one clear line, the exit code, nothing left behind
