@@ -28,6 +28,7 @@ OPTIONS_OF_THE_SCENARIO = (
     "drivers",
     "share",
     "en_route",
+    "signals",
     "meso",
     "days",
     "seed",
@@ -78,6 +79,13 @@ def cli() -> None:
 )
 @click.option(
     "--en-route", is_flag=True, envvar="SS_EN_ROUTE", help="Decide again where routes part."
+)
+@click.option(
+    "--drivers-and-signals",
+    "signals",
+    is_flag=True,
+    envvar="SS_SIGNALS",
+    help="The net's traffic lights learn, too, on the same days.",
 )
 @click.option(
     "--meso", is_flag=True, envvar="SS_MESO", help="SUMO's mesoscopic model: faster, another model."

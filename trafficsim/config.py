@@ -22,6 +22,7 @@ Check = tuple[bool, str]  # whether a value fits, and what to say if not
 COUNTS = ("days", "evaluations", "commit_every", "evaluation_days")
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 PRESETS = ("tuned", "paper")
+LIGHTS_LONGEST_S = 600.0  # `sumo.longest_s` where lights learn, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class ScenarioConfig:
     share: float = 1.0  # of the drivers with a choice that take part; others drive as ever
     en_route: bool = False  # decide again at junctions where routes part
     decide_every_s: float = 30.0  # so often, under `en_route`
+    signals: bool = False  # the net's traffic lights learn, too
     days: int = 16  # held-out days every policy is scored on
     seed: int = 0
     compare_selfish: bool = True  # also train independent learners, for the table's selfish row
@@ -80,10 +82,19 @@ class ScenarioConfig:
         yield not self.taz or bool(self.od), "taz: zones belong to an OD matrix (--od)"
         meso = self.sumo.meso and self.en_route
         yield not meso, "en_route: vehicles of the mesoscopic model cannot be sent another way"
+        yield (
+            not (self.signals and self.en_route),
+            ("signals: beside lights that learn, drivers decide at departure; leave en_route out"),
+        )
+        yield (
+            not (self.signals and self.sumo.meso),
+            ("signals: lights look at lanes, which the mesoscopic model has not; leave meso out"),
+        )
         modelled = self.learner.credit == "model"
-        described = self.learner.architecture == "shared" and not self.en_route
+        plain = self.en_route or self.signals
+        described = self.learner.architecture == "shared" and not plain
         fits = described or not modelled or self.learner.algorithm not in ("ss", "independent")
-        yield fits, "learner.credit='model' needs architecture='shared', and no en_route"
+        yield fits, "learner.credit='model' needs architecture='shared', no en_route, no signals"
 
 
 def tuned_learner() -> LearnerConfig:
@@ -173,6 +184,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     """
     config = preset_config(preset)
     values = dict(overrides)
+    if values.get("signals"):
+        config = _with_signals(config, preset)
     regime = values.pop("regime", None)
     if regime is not None:
         if regime not in ("paper", "gradient", "norm"):
@@ -187,6 +200,16 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
         values = WITH_OWN_NETWORKS | values
     return replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
+
+
+def _with_signals(config: ScenarioConfig, preset: str) -> ScenarioConfig:
+    """The starting point where lights learn, too: they decide to the end of the day.
+
+    So it ends soon after the last departure, for references as for learned rows.
+    """
+    learner = en_route_learner() if preset == "tuned" else config.learner
+    sumo = replace(config.sumo, longest_s=LIGHTS_LONGEST_S)
+    return replace(config, learner=learner, sumo=sumo)
 
 
 def _budget(

@@ -5,6 +5,7 @@ Plain data; `demand_xml` reads it from SUMO's files, `demand_generator` draws it
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
@@ -76,8 +77,15 @@ class Demand:
         return Counter((trip.origin, trip.destination) for trip in self.trips)
 
 
-def demand_file(demand: Demand) -> str:
-    """The demand as a SUMO route file; its source stands in a comment."""
+NOTHING: Mapping[str, str] = {}
+
+
+def demand_file(demand: Demand, attributes: Mapping[str, str] = NOTHING) -> str:
+    """The demand as a SUMO route file; its source stands in a comment.
+
+    `attributes` are further ones of every trip, such as `departLane`.
+    """
+    common = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
     comment = demand.source.replace("--", "- -")
     lines = [f"<!-- {comment} -->", "<routes>"]
     for each in demand.types:
@@ -86,7 +94,7 @@ def demand_file(demand: Demand) -> str:
             lines.append(f"    <vType id={quoteattr(each.type_id)}{rest}/>")
     for trip in demand.trips:
         kind = "" if trip.type_id == DEFAULT_TYPE else f" type={quoteattr(trip.type_id)}"
-        head = f'id={quoteattr(trip.trip_id)}{kind} depart="{trip.depart_s:.2f}"'
+        head = f'id={quoteattr(trip.trip_id)}{kind} depart="{trip.depart_s:.2f}"{common}'
         if trip.route:
             edges = quoteattr(" ".join(trip.route))
             lines.append(f"    <vehicle {head}><route edges={edges}/></vehicle>")

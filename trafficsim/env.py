@@ -129,7 +129,8 @@ class RoutingEnv:
 
     def _observe(self, rewards: Tensor | None) -> Step:
         game, spec = self.game, self.spec
-        seen = self._plain() if self._fixed is None else self._described(self._fixed)
+        fixed, speeds = self._fixed, self.speeds
+        seen = plain_observations(game, speeds) if fixed is None else self._described(fixed)
         observations = torch.from_numpy(seen).expand(spec.num_envs, -1, -1)
         ended = torch.full((spec.num_envs,), rewards is not None)
         shape = (spec.num_envs, spec.num_agents)
@@ -147,23 +148,29 @@ class RoutingEnv:
         game, spec = self.game, self.spec
         rows = np.zeros((game.num_drivers, spec.num_actions, spec.candidate_size), np.float32)
         rows[..., : spec.public_size] = fixed
-        rows[..., spec.public_size] = self._expected()
+        rows[..., spec.public_size] = _expected(game, self.speeds)
         rows[..., spec.public_size + 1 :] = np.eye(spec.num_actions)
         rows *= game.legal[..., None]
         return rows.reshape(game.num_drivers, -1)
 
-    def _plain(self) -> Float[ndarray, "N O"]:
-        game = self.game
-        depart_s = game.depart_s
-        place = (depart_s - depart_s.min()) / max(float(np.ptp(depart_s)), 1e-9)
-        pair = np.eye(len(game.od_pairs))[game.od[game.drivers]]
-        return np.concatenate([place[:, None], pair, self._expected()], axis=1).astype(np.float32)
 
-    def _expected(self) -> Float[ndarray, "N K"]:
-        game = self.game
-        routes = np.maximum(game.driver_options, 0)
-        times_s = expected_route_times_s(game, self.speeds, game.depart_s, routes)
-        return _above_fastest(times_s, game) / mean_free_flow_s(game)
+def plain_observations(
+    game: RoutingGame, speeds: Float[ndarray, "interval watched"]
+) -> Float[ndarray, "N O"]:
+    """Departure in [0, 1], zone pair as a one-hot, times expected at these speeds."""
+    depart_s = game.depart_s
+    place = (depart_s - depart_s.min()) / max(float(np.ptp(depart_s)), 1e-9)
+    pair = np.eye(len(game.od_pairs))[game.od[game.drivers]]
+    expected = _expected(game, speeds)
+    return np.concatenate([place[:, None], pair, expected], axis=1).astype(np.float32)
+
+
+def _expected(
+    game: RoutingGame, speeds: Float[ndarray, "interval watched"]
+) -> Float[ndarray, "N K"]:
+    routes = np.maximum(game.driver_options, 0)
+    times_s = expected_route_times_s(game, speeds, game.depart_s, routes)
+    return _above_fastest(times_s, game) / mean_free_flow_s(game)
 
 
 def mean_free_flow_s(game: RoutingGame) -> float:

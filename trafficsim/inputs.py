@@ -21,6 +21,7 @@ from trafficsim.named_nets import is_named_net, named_net
 from trafficsim.net_xml import read_records
 from trafficsim.network import examine
 from trafficsim.road_graph import RoadGraph, build_road_graph
+from trafficsim.signal_nets import check_lights, inside_sumo_rl
 from trafficsim.simulation import Simulator, travel_times_s
 
 DRAW, ADOPT = 0, 1  # streams of random numbers below a seed
@@ -55,7 +56,8 @@ def checked_net(config: ScenarioConfig) -> Net:
     """Read and check the net.
 
     Raises:
-        InputError: it cannot be used; one line per problem.
+        InputError: it cannot be used; one line per problem; or its lights are to learn, and it has
+            none.
     """
     path = net_path(config)
     records = read_records(path)
@@ -65,6 +67,9 @@ def checked_net(config: ScenarioConfig) -> Net:
         more = len(report.problems) - len(shown)
         shown += [f"and {more} more"] if more else []
         raise InputError("\n  ".join([f"{path}: {len(report.problems)} problems", *shown]))
+    if config.signals:
+        inside_sumo_rl("")
+        check_lights(path)
     notes = list(report.notes)
     if path != Path(config.net):
         notes.append(f"{config.net}: {named_net(config.net).licence}")

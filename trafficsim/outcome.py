@@ -23,7 +23,7 @@ from trafficsim.kpis import (
     summarise,
     time_kpis,
 )
-from trafficsim.recording import Recording, record_day
+from trafficsim.recording import Recording, from_arrays, record_day
 from trafficsim.simulation import Simulator, travel_times_s
 from trafficsim.tables import (
     write_agents,
@@ -63,6 +63,12 @@ SHOWN = {  # rows of the table, in order, and what people call them
     TOLLS: "marginal-cost tolls",
     OPTIMUM: "system optimum (best found)",
 }
+LIGHTS_NOTES = (
+    "rows with lights learnt: drivers and traffic lights learnt together, times are of their joint "
+    "simulation; all other rows: drivers under the net's own light programs, so a learned row can "
+    "be better than the optimum of drivers alone",
+    "rows with lights learnt: no CO2, no edges, and no bytes for each driver",
+)
 BOOTSTRAP = 7  # stream of random numbers below a seed
 
 
@@ -77,6 +83,7 @@ class Row:
     bytes_by_kind: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     incidents: tuple[int, int, int] = (0, 0, 0)  # teleports, collisions, unfinished: all days
+    first_day: Recording | None = None  # where lights learn, too: not to be had by simulating again
 
 
 def learners(config: ScenarioConfig) -> list[str]:
@@ -88,15 +95,21 @@ def learners(config: ScenarioConfig) -> list[str]:
 
 def learned_row(name: str, result: Checkpoint) -> Row:
     """What a learner left."""
-    tensors = result.tensors
+    tensors, facts = result.tensors, {"num_updates": result.state["num_updates"]}
+    first_day = None
+    if "lights" in result.state:
+        facts["lights"] = result.state["lights"]
+        of_day = {k.split("/")[1]: v for k, v in tensors.items() if k.startswith("first_day/")}
+        first_day = from_arrays({name: values.numpy() for name, values in of_day.items()})
     return Row(
         name,
         tensors["actions"].numpy(),
         tensors["times_s"].numpy(),
         tensors["probabilities"].numpy(),
         result.state["bytes_by_kind"],
-        {"num_updates": result.state["num_updates"]},
+        facts,
         _three(tensors["incidents"].tolist()),
+        first_day,
     )
 
 
@@ -123,14 +136,15 @@ def collect(run: RunDirectory, config: ScenarioConfig) -> dict[str, Row]:
     for task in ("references", "optimum"):
         rows += profile_rows(result_of(run.task_folder(task)))
     by_name = {row.name: row for row in rows}
-    by_name[OPTIMUM] = best_found(rows)
+    by_name[OPTIMUM] = best_found([row for row in rows if row.first_day is None])
     return {name: by_name[name] for name in SHOWN if name in by_name}
 
 
 def best_found(rows: Sequence[Row]) -> Row:
     """The optimum's row, or the row that did better on the held-out days, under its name.
 
-    The search knows no driver noise, and a learner may come out ahead of it.
+    The search knows no driver noise, and a learner may come out ahead of it. All `rows` must have
+    met the same lights.
     """
     best = min(rows, key=lambda row: (row.times_s.sum(), row.name != OPTIMUM))
     if best.name == OPTIMUM:
@@ -159,7 +173,8 @@ def without_choice(
         name: Row(name, np.tile(actions, (len(seeds), 1)), times_s, facts=facts, incidents=counts)
         for name in (SHORTEST, EQUILIBRIUM, OPTIMUM)
     }
-    return report(run, config, game, rows, notes)
+    alone = ["lights did not learn: train them with `sstraffic signals`"] if config.signals else []
+    return report(run, config, game, rows, [*alone, *notes])
 
 
 def conclude(
@@ -223,9 +238,8 @@ def _record(
     seed = held_out_seeds(config)[0]
     with Simulator(game.scene) as simulator:
         return {
-            name: record_day(
-                simulator, game.routes_of(row.actions[0]), seed, config.sumo.interval_s
-            )
+            name: row.first_day
+            or record_day(simulator, game.routes_of(row.actions[0]), seed, config.sumo.interval_s)
             for name, row in rows.items()
         }
 
@@ -242,12 +256,13 @@ def _figures(
         "depart_delay_s": np.nanmean(trip["departDelay"]),
         "waiting_time_s": np.nanmean(trip["waitingTime"]),
         "driven_km": np.nansum(trip["routeLength"]) / 1000.0,
-        "co2_kg": np.nansum(trip["co2_g"]) / 1000.0,
+        "co2_kg": np.nansum(trip["co2_g"]) / 1000.0 if row.first_day is None else np.nan,
     }
     counts = zip(("teleports", "collisions", "unfinished_trips"), row.incidents, strict=True)
     once |= {name: count / len(row.times_s) for name, count in counts}  # per day
-    figures |= {name: np.array([value], dtype=float) for name, value in once.items()}
-    if row.probabilities is not None:
+    known = {name: value for name, value in once.items() if np.isfinite(value)}
+    figures |= {name: np.array([value], dtype=float) for name, value in known.items()}
+    if row.probabilities is not None and row.first_day is None:
         sent = sum(row.bytes_by_kind.values()) / max(1, game.num_drivers)
         figures["bytes_per_driver"] = np.array([float(sent)])
     return summarise(figures, rng)
@@ -267,12 +282,12 @@ def _table(
 ) -> list[dict[str, Any]]:
     return [
         {
-            "policy": SHOWN[name],
+            "policy": SHOWN[name] + (", lights learnt" if row.first_day else ""),
             "travel time s": round(figures[name]["mean_travel_time_s"].mean, 1),
             "gap closed %": _percent(gaps[name]),
             "P95 s": round(figures[name]["p95_travel_time_s"].mean, 0),
-            "time loss s": round(figures[name]["time_loss_s"].mean, 1),
-            "CO2 kg": round(figures[name]["co2_kg"].mean, 1),
+            "time loss s": _rounded(figures[name], "time_loss_s"),
+            "CO2 kg": _rounded(figures[name], "co2_kg"),
             "losers %": _share(figures[name], "share_of_losers"),
             "teleports/day": round(figures[name]["teleports"].mean, 2),
             "unfinished/day": round(figures[name]["unfinished_trips"].mean, 2),
@@ -288,12 +303,16 @@ def _percent(gap: Interval | None) -> str:
     return f"{100 * gap.estimate:.0f} [{100 * gap.low:.0f}, {100 * gap.high:.0f}]"
 
 
+def _rounded(figures: Mapping[str, Summary], name: str) -> float | str:
+    return round(figures[name].mean, 1) if name in figures else ""
+
+
 def _share(figures: Mapping[str, Summary], name: str) -> float | str:
     return round(100 * figures[name].mean, 0) if name in figures else ""
 
 
 def _kilobytes(row: Row, game: RoutingGame) -> float | str:
-    if row.probabilities is None:
+    if row.probabilities is None or row.first_day is not None:
         return ""
     return round(sum(row.bytes_by_kind.values()) / max(1, game.num_drivers) / 1000, 1)
 
@@ -319,7 +338,9 @@ def _notes(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
     asked = rows.get(config.learner.algorithm)
     if asked is not None:
         kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
-        notes.append(f"exchanged between drivers while learning: {kinds or 'nothing'}")
+        among = "between lights, and between drivers," if asked.first_day else "between drivers"
+        notes.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
+        notes += LIGHTS_NOTES if asked.first_day else ()
     model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
     teleports, collisions, unfinished = np.sum([row.incidents for row in rows.values()], axis=0)
     notes.append(
@@ -342,7 +363,7 @@ def _write_traces(
     writer = TraceWriter(run.path, level=config.trace, constants=constants)
     writer.discard_after({})
     _write_run(writer, run, config, game, rows)
-    write_agents(writer, game)
+    write_agents(writer, game, _lights(rows, config))
     for name, row in rows.items():
         recording = recordings[name]
         gap = {} if gaps[name] is None else {"gap_closed": _gap_summary(gaps[name], config.days)}
@@ -354,6 +375,12 @@ def _write_traces(
             write_trips(writer, name, game, row.actions, row.times_s, recording, config.seed)
             write_route_choices(writer, name, game, row.actions, row.probabilities, config.seed)
     writer.commit()
+
+
+def _lights(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
+    """Names of the lights that learnt."""
+    asked = rows.get(config.learner.algorithm)
+    return list(asked.facts.get("lights", ())) if asked is not None else []
 
 
 def _gap_summary(gap: Interval | None, days: int) -> Summary:
@@ -386,7 +413,7 @@ def _write_run(
         {
             "task": "traffic",
             "algorithm": algorithm,
-            "n_agent": [game.num_drivers],
+            "n_agent": [game.num_drivers + len(_lights(rows, config))],
             "n_update": int(rows[algorithm].facts["num_updates"]) if algorithm in rows else 0,
             "config_sha256": run.config_sha256,
             "code_version": code,

@@ -4,7 +4,7 @@ Reads the files of `Simulator.record`; nothing else is read here.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, iterparse
@@ -16,6 +16,7 @@ from numpy import ndarray
 from trafficsim.simulation import Outcome, Simulator
 
 MG_PER_G = 1000.0
+TripColumns = dict[str, Float[ndarray, " vehicle"]]
 TRIP_FIELDS = ("departDelay", "timeLoss", "waitingTime", "routeLength")
 EDGE_FIELDS = (
     "entered", "left", "departed", "arrived", "speed", "traveltime", "density", "occupancy",
@@ -28,7 +29,7 @@ class Recording:
     """One day in detail; NaN where SUMO says nothing."""
 
     outcome: Outcome
-    trip: dict[str, Float[ndarray, " vehicle"]]  # SUMO's names, and co2_g
+    trip: TripColumns  # SUMO's names, and co2_g
     begin_s: Float[ndarray, " row"]  # rows: an edge in an interval
     end_s: Float[ndarray, " row"]
     edge_ids: tuple[str, ...]
@@ -54,6 +55,45 @@ def record_day(
         end_s=np.array([key[1] for key in keys], dtype=float),
         edge_ids=tuple(key[2] for key in keys),
         edge=edge,
+    )
+
+
+def without_edges(
+    trip: TripColumns,
+    *,
+    arrival_s: Float[ndarray, " vehicle"],
+    teleports: Int[ndarray, " vehicle"],
+    collisions: int,
+    end_s: float,
+) -> Recording:
+    """A day of which only trips are known: no edges, no emissions."""
+    nothing = np.zeros(0)
+    outcome = Outcome(
+        arrival_s=arrival_s,
+        teleports=teleports,
+        collisions=collisions,
+        link_speed_m_per_s=np.zeros((0, 0)),
+        end_s=end_s,
+    )
+    known = {"co2_g": np.full(len(arrival_s), np.nan)} | trip
+    return Recording(outcome, known, nothing, nothing, (), dict.fromkeys(EDGE_FIELDS, nothing))
+
+
+def as_arrays(recording: Recording) -> dict[str, ndarray]:
+    """The trips of a recording, for a checkpoint."""
+    outcome = recording.outcome
+    day = {"collisions": np.array(outcome.collisions), "end_s": np.array(outcome.end_s)}
+    return {"arrival_s": outcome.arrival_s, "teleports": outcome.teleports, **day} | recording.trip
+
+
+def from_arrays(arrays: Mapping[str, ndarray]) -> Recording:
+    """What `as_arrays` took apart."""
+    return without_edges(
+        {name: arrays[name] for name in (*TRIP_FIELDS, "co2_g")},
+        arrival_s=arrays["arrival_s"],
+        teleports=arrays["teleports"],
+        collisions=int(arrays["collisions"]),
+        end_s=float(arrays["end_s"]),
     )
 
 

@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,9 @@ from xml.sax.saxutils import quoteattr
 TRIPS, STATISTICS, PROGRAMS = "trips.xml", "statistics.xml", "actuated.add.xml"
 LONGEST_GREEN_S = 50  # of SUMO's actuated programs, where the net's own green is shorter
 BEAT_STEPS = 50  # between signs of life
-TRIP_FIELDS = ("depart", "arrival", "duration", "departDelay", "waitingTime", "timeLoss")
+TRIP_FIELDS = (
+    *("depart", "arrival", "duration", "departDelay", "waitingTime", "timeLoss", "routeLength"),
+)
 
 
 class SignalInputError(Exception):
@@ -61,6 +64,7 @@ class SignalSimulation:
                 f"{scene['net']}: has no traffic lights; netconvert --tls.guess adds some"
             )
         self._queue: list[int] = []
+        self._teleports, self._collisions = Counter[str](), 0
         self._record = False
 
     def _make(self, module: ModuleType) -> Any:
@@ -95,16 +99,31 @@ class SignalSimulation:
             "action_counts": [int(s.num_green_phases) for s in signals],
         }
 
-    def reset(self, seed: int, *, record: bool) -> dict[str, Any]:
-        """Begin an episode; with `record`, `measure` tells about it when it is over."""
+    def reset(self, seed: int, *, record: bool, routes: str) -> dict[str, Any]:
+        """Begin an episode; with `record`, `measure` tells about it when it is over.
+
+        `routes`: file of this episode's traffic; "" for the scene's.
+        """
         words = [] if self._scene["program"] != "actuated" else self._actuated()
         if record:
             words += ["--tripinfo-output", str(self._folder / TRIPS)]
             words += ["--tripinfo-output.write-unfinished", "--tripinfo-output.write-undeparted"]
             words += ["--statistic-output", str(self._folder / STATISTICS)]
+            self._env._sumo_step = self._watched_second
+        else:
+            vars(self._env).pop("_sumo_step", None)
         self._record, self._queue = record, []
+        self._teleports, self._collisions = Counter(), 0
+        self._env._route = routes or self._scene["routes"]
         self._env.additional_sumo_cmd = _Words(words)
         return {"observations": self._rows(self._env.reset(seed=seed))}
+
+    def _watched_second(self) -> None:
+        """What sumo-rl does every second, and a look at what went wrong in it."""
+        sumo = self._env.sumo
+        sumo.simulationStep()
+        self._teleports.update(sumo.simulation.getStartingTeleportIDList())
+        self._collisions += sumo.simulation.getCollidingVehiclesNumber()
 
     def step(self, actions: list[int]) -> dict[str, Any]:
         """Play one joint action."""
@@ -142,6 +161,8 @@ class SignalSimulation:
             "ids": [trip["id"] for trip in trips],
             "trips": found,
             "teleports": teleports,
+            "teleported": [self._teleports[trip["id"]] for trip in trips],
+            "collisions": self._collisions,
             "queue": self._queue,
             "begin_s": self._scene["begin_s"],
             "end_s": end_s,

@@ -48,14 +48,17 @@ class SignalClient:
         assert self._process is not None
         return self._process.pid
 
-    def reset(self, seed: int, *, record: bool = False) -> list[list[float]]:
+    def reset(self, seed: int, *, record: bool = False, routes: str = "") -> list[list[float]]:
         """Begin an episode; the observations of all lights.
+
+        `routes` replaces the scene's file for this episode; it must stay as it is meanwhile, since
+        a new process reads it again.
 
         Raises:
             SimulatorError: SUMO refuses net or demand, or dies again and again.
         """
         self._past, self._deaths = [], 0
-        answer = self._ask({"do": "reset", "seed": seed, "record": record})
+        answer = self._ask({"do": "reset", "seed": seed, "record": record, "routes": routes})
         return answer["observations"]
 
     def announce(self, actions: list[int]) -> None:

@@ -41,7 +41,8 @@ class SignalServer:
         assert simulation is not None
         match request["do"]:
             case "reset":
-                return simulation.reset(request["seed"], record=request["record"])
+                record, routes = request["record"], request["routes"]
+                return simulation.reset(request["seed"], record=record, routes=routes)
             case "step":
                 return simulation.step(request["actions"])
             case "play":

@@ -1,6 +1,6 @@
 """What a routing run writes to its trace: rows of `ss.trace/1`, one function per table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ def day_columns(name: str, seed: int, day: int | ndarray) -> dict[str, Any]:
     return {"algorithm": name, "phase": "eval", "seed": seed, "day": day}
 
 
-def write_agents(writer: TraceWriter, game: RoutingGame) -> None:
-    """The `agent` table: drivers, grouped by zone pair."""
+def write_agents(writer: TraceWriter, game: RoutingGame, lights: Sequence[str] = ()) -> None:
+    """The `agent` table: drivers, grouped by zone pair, and the lights that learn."""
     pairs = [f"{origin} -> {destination}" for origin, destination in game.od_pairs]
     writer.write(
         "agent",
@@ -33,6 +33,8 @@ def write_agents(writer: TraceWriter, game: RoutingGame) -> None:
             "group_id": [pairs[game.od[v]] for v in game.drivers],
         },
     )
+    if lights:
+        writer.write("agent", {"agent_id": list(lights), "kind": "junction", "group_id": "lights"})
 
 
 def write_trips(

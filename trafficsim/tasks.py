@@ -21,17 +21,17 @@ from ss_core.checkpoint import Checkpoint, load_latest, prune_checkpoints, save_
 from ss_core.config import from_dict
 from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner
-from ss_core.rollout import collect_rollout
 from ss_core.traces import TraceWriter
 from ss_core.train import Training, train
 from ss_core.workers import Report, Stop
 from trafficsim.config import ScenarioConfig
 from trafficsim.demand import VehicleType
+from trafficsim.driving import build_env, drive, drive_recorded, first_choices
 from trafficsim.duaiterate import Assignment, DuaConfig, assign
-from trafficsim.en_route import EnRouteEnv
-from trafficsim.env import RoutingEnv
 from trafficsim.game import RoutingGame, expected_route_times_s
 from trafficsim.inputs import load_game
+from trafficsim.joint import JointEnv
+from trafficsim.recording import as_arrays
 from trafficsim.references import (
     Choices,
     Profile,
@@ -139,35 +139,6 @@ def at_work(
         env.close()
 
 
-def build_env(
-    config: ScenarioConfig,
-    learner: LearnerConfig,
-    game: RoutingGame,
-    simulator: Simulator,
-    num_envs: int,
-    *,
-    remembers: bool = True,
-) -> RoutingEnv | EnRouteEnv:
-    """The environment of the configured form of decisions."""
-    if config.en_route:
-        return EnRouteEnv(
-            game,
-            simulator,
-            num_envs,
-            num_neighbours=config.neighbours,
-            slice_s=config.decide_every_s,
-            remembers=remembers,
-        )
-    return RoutingEnv(
-        game,
-        simulator,
-        num_envs,
-        num_neighbours=config.neighbours,
-        described=learner.architecture == "shared",
-        remembers=remembers,
-    )
-
-
 def _num_updates(
     config: ScenarioConfig,
     learner: LearnerConfig,
@@ -193,30 +164,6 @@ def _num_updates(
     return int(json.loads(plan.read_text())["num_updates"])
 
 
-def drive(
-    training: Training,
-    config: ScenarioConfig,
-    simulator: Simulator,
-    seeds: Sequence[int],
-    stream: int,
-) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
-    """Actions, travel times, outcomes of days driven with the stochastic policies, not learnt."""
-    learning = training.env
-    assert isinstance(learning, RoutingEnv | EnRouteEnv)
-    learner = training.learner.config
-    env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
-    env.speeds = learning.speeds
-    env.fix_seeds(seeds)
-    generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
-    try:
-        collect_rollout(
-            env, training.learner.actors, seed=0, generator=generator, with_successors=False
-        )
-    finally:
-        env.close()
-    return env.last_actions, env.last_times_s, env.last_outcomes
-
-
 def incidents_of(outcomes: Sequence[Outcome], days: int) -> Int[ndarray, " 3"]:
     """Teleports, vehicles in collisions and unfinished trips, summed over all days.
 
@@ -236,7 +183,9 @@ def _save_learned(
     config: ScenarioConfig,
     folder: Path,
 ) -> None:
-    actions, times_s, outcomes = drive(training, config, simulator, held_out_seeds(config), PLAYS)
+    seeds = held_out_seeds(config)
+    days = drive_recorded(training, config, simulator, seeds, PLAYS)
+    actions, times_s, outcomes, first_day = days
     own = first_choices(training, actions)
     tensors = {
         "actions": torch.from_numpy(actions),
@@ -244,22 +193,15 @@ def _save_learned(
         "probabilities": own.double(),
         "incidents": torch.from_numpy(incidents_of(outcomes, config.days)),
     }
-    state = {
+    state: dict[str, Any] = {
         "num_updates": training.update,
         "bytes_by_kind": training.channel.ledger.bytes_by_kind(),
     }
+    if isinstance(training.env, JointEnv) and first_day is not None:
+        known = as_arrays(first_day).items()
+        tensors |= {f"first_day/{name}": torch.from_numpy(values) for name, values in known}
+        state["lights"] = list(training.env.lights)
     save_checkpoint(folder / "result", training.update, tensors, state)
-
-
-def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[torch.Tensor, "N K"]:
-    """Chance of each alternative: by the policies, or how often taken where these decide often."""
-    env = training.env
-    if isinstance(env, EnRouteEnv):
-        taken = np.eye(env.spec.num_actions)[actions]
-        return torch.from_numpy(taken.mean(axis=0)).float()
-    step = env.reset(0)
-    with torch.no_grad():
-        return training.learner.actors.own(step.observations, step.action_mask)[0].exp()
 
 
 def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:

@@ -1,0 +1,108 @@
+"""Policies at the wheel: which environment a run has, and days driven in it.
+
+Nothing is learnt here.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from ss_core.learner import LearnerConfig
+from ss_core.rollout import collect_rollout
+from ss_core.train import Training
+from trafficsim.config import ScenarioConfig
+from trafficsim.en_route import EnRouteEnv
+from trafficsim.env import RoutingEnv
+from trafficsim.game import RoutingGame
+from trafficsim.joint import JointEnv, drive_jointly
+from trafficsim.recording import Recording
+from trafficsim.simulation import Outcome, Simulator
+
+
+def build_env(
+    config: ScenarioConfig,
+    learner: LearnerConfig,
+    game: RoutingGame,
+    simulator: Simulator,
+    num_envs: int,
+    *,
+    remembers: bool = True,
+) -> RoutingEnv | EnRouteEnv | JointEnv:
+    """The environment of the configured form of decisions."""
+    if config.signals:
+        return JointEnv(game, num_envs, num_neighbours=config.neighbours)
+    if config.en_route:
+        return EnRouteEnv(
+            game,
+            simulator,
+            num_envs,
+            num_neighbours=config.neighbours,
+            slice_s=config.decide_every_s,
+            remembers=remembers,
+        )
+    return RoutingEnv(
+        game,
+        simulator,
+        num_envs,
+        num_neighbours=config.neighbours,
+        described=learner.architecture == "shared",
+        remembers=remembers,
+    )
+
+
+def drive(
+    training: Training,
+    config: ScenarioConfig,
+    simulator: Simulator,
+    seeds: Sequence[int],
+    stream: int,
+) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
+    """Actions, travel times, outcomes of days driven with the stochastic policies, not learnt."""
+    actions, times_s, outcomes, _ = drive_recorded(training, config, simulator, seeds, stream)
+    return actions, times_s, outcomes
+
+
+def drive_recorded(
+    training: Training,
+    config: ScenarioConfig,
+    simulator: Simulator,
+    seeds: Sequence[int],
+    stream: int,
+) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome], Recording | None]:
+    """As `drive`, and the first day in detail where it cannot be simulated again."""
+    learning = training.env
+    generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
+    if isinstance(learning, JointEnv):
+        days = drive_jointly(learning, training.learner.actors, seeds, generator)
+        outcomes = [each.outcome for each in days.recordings]
+        return days.actions, days.times_s, outcomes, days.recordings[0]
+    assert isinstance(learning, RoutingEnv | EnRouteEnv)
+    learner = training.learner.config
+    env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
+    assert not isinstance(env, JointEnv)
+    env.speeds = learning.speeds
+    env.fix_seeds(seeds)
+    try:
+        collect_rollout(
+            env, training.learner.actors, seed=0, generator=generator, with_successors=False
+        )
+    finally:
+        env.close()
+    return env.last_actions, env.last_times_s, env.last_outcomes, None
+
+
+def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[torch.Tensor, "N K"]:
+    """Chance of each alternative: by the policies, or how often taken where these decide often."""
+    env = training.env
+    if isinstance(env, EnRouteEnv):
+        taken = np.eye(env.spec.num_actions)[actions]
+        return torch.from_numpy(taken.mean(axis=0)).float()
+    step = env.reset(0)
+    with torch.no_grad():
+        chances = training.learner.actors.own(step.observations, step.action_mask)[0].exp()
+    if isinstance(env, JointEnv):
+        return chances[: env.game.num_drivers, : env.game.num_options]
+    return chances
