@@ -34,6 +34,7 @@ def import_sumo_rl() -> ModuleType:
 
     - `LIBSUMO_AS_TRACI` and `SUMO_HOME` (set by importing `sumo`) must be there before it is;
     - it takes `pettingzoo.utils.agent_selector` for a class, which is `AgentSelector` since 1.25;
+    - it counts half as many greens as a program has phases, which is none where there is one phase;
     - pandas, which it needs only for a CSV that we never ask for, would import pyarrow, which
       libsumo warns about; neither is loaded.
     """
@@ -44,7 +45,20 @@ def import_sumo_rl() -> ModuleType:
         module = importlib.import_module("sumo_rl.environment.env")
     selector = importlib.import_module("pettingzoo.utils").AgentSelector
     vars(module)["agent_selector"] = selector
+    light = importlib.import_module("sumo_rl.environment.traffic_signal").TrafficSignal
+    light._build_phases = _with_a_green(light._build_phases)
     return module
+
+
+def _with_a_green(build_phases: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The method of a light, after which a program of its own has a green at least."""
+
+    def build(light: Any) -> None:
+        build_phases(light)
+        if light.env.fixed_ts:
+            light.num_green_phases = max(1, light.num_green_phases)
+
+    return build
 
 
 class SignalSimulation:

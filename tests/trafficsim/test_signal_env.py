@@ -19,6 +19,7 @@ from cli.app import run
 from cli.sstraffic import cli as sstraffic
 from ss_core.errors import InputError, SimulatorError
 from ss_core.manifest import verify_run
+from ss_core.resources import data_path
 from trafficsim import signal_client
 from trafficsim.signal_client import SignalClient
 from trafficsim.signal_env import SignalEnv, parallel_env
@@ -212,3 +213,13 @@ def test_no_sumo_outlives_a_killed_parent() -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"SUMO process {child} is still there")
+
+
+def test_lights_of_a_single_phase_play_their_own_program(tmp_path: Path) -> None:
+    routes = tmp_path / "one.rou.xml"
+    routes.write_text('<routes><trip id="a" depart="0" from="A0A1" to="C1C2"/></routes>')
+    net = data_path("nets/grid_3x3.net.xml")
+    scene = SignalScene(net=str(net), routes=str(routes), seconds=20)
+    with closing(SignalClient(scene, "fixed")) as client:
+        client.reset(0, record=True)
+        assert len(client.play()["ids"]) == 1
