@@ -28,6 +28,8 @@ from ss_core.runs import read_manifest
 from ss_core.schema import LEVELS, TABLES, arrow_schema
 from tests.gridsim.small_runs import only_run, run_here, ssgrid_run
 
+OF_TRAFFIC = {"trip", "route_choice", "edge_interval", "network_interval"}
+
 ROOT = Path(__file__).parents[2]
 HOUSEHOLDS, DAYS, UPDATES = 4, 2, 4
 STEPS = 96
@@ -66,7 +68,7 @@ def manifest_config(run: Path) -> ScenarioConfig:
 
 def test_every_part_has_the_schema_and_a_key_without_repetition(run: Path) -> None:
     written = {path.parent.name for path in run.rglob("part-*.parquet")} - {"metrics"}
-    expected = set(TABLES) - {"incident", "metric"}
+    expected = set(TABLES) - {"incident", "metric"} - OF_TRAFFIC
     if manifest_config(run).learner.algorithm != "ss":
         expected -= {"link", "suggestion"}
     assert written == expected
@@ -175,7 +177,7 @@ def test_a_trace_level_writes_its_tables_and_no_others(
     run = only_run(tmp_path / "runs")
     written = {resource["name"] for resource in read_manifest(run)["resources"]}
     allowed = {t.name for t in TABLES.values() if LEVELS.index(t.level) <= LEVELS.index(level)}
-    assert written == allowed - {"incident"}
+    assert written == allowed - {"incident"} - OF_TRAFFIC
 
 
 # other people's tools

@@ -57,7 +57,7 @@ def learn_plainly(
     metrics: dict[str, float] = {}
     for _ in range(EPOCHS):
         for agent in range(AGENTS):
-            before, heard = heard, exchange(learner, decisions, talk)
+            before, heard = heard, exchange(learner, decisions, talk, judgement)
             if agent and before is not None:  # only the last speaker's words are new
                 told = before.told.clone()
                 told[:, agent - 1] = heard.told[:, agent - 1]
