@@ -14,6 +14,7 @@ from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
 from ss_core.presets import Regime, in_regime, paper_learner
+from ss_core.run_request import budget_overrides
 from ss_core.schema import TraceLevel
 
 Preset = Literal["tuned", "paper", "sampled"]
@@ -167,23 +168,10 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     if values.get("variant") == "quarter_hourly":
         learner = stepwise_learner(config.learner)
         config = replace(config, variant="quarter_hourly", learner=learner)
-    num_envs = values.get("learner.num_envs", config.learner.num_envs)
-    values |= _budget(values.pop("budget", None), num_envs)
+    values |= budget_overrides(
+        values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
+    )
     paths = {SHORTHANDS.get(key, key): value for key, value in values.items()}
     if "neighbours" in values:
         paths.setdefault("learner.exchange.protocol", "random")
     return replace_paths(config, paths)
-
-
-def _budget(budget: Mapping[str, int | float] | None, num_envs: Any) -> dict[str, Any]:
-    match budget:
-        case None:
-            return {}
-        case {"updates": amount}:
-            return {"learner.num_updates": int(amount)}
-        case {"episodes": amount}:
-            each = num_envs if isinstance(num_envs, int) and num_envs > 0 else 1  # else refused
-            return {"learner.num_updates": max(1, round(amount / each))}
-        case {"seconds": amount}:
-            return {"budget_seconds": float(amount)}
-    raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")

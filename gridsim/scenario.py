@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float, float, str], None]
 Result = dict[str, Any]
 
-DEFAULT_WORKERS, MAX_WORKERS = 2, 256
-
 
 def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
     """Run what a command line asked for; see `cli.ssgrid.build_request` for the request's form.
@@ -38,13 +36,21 @@ def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
 
 def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     progress("prepare", 0, 1, "settings and feeder; then learning, references, scores, audit")
-    from ss_core.run_request import check_device, finished_result
+    from gridsim.config import ScenarioConfig, resolve
+    from ss_core.run_request import (
+        DEFAULT_WORKERS,
+        asked_config,
+        check_device,
+        checked_workers,
+        dry_run_result,
+        finished_result,
+    )
 
     overrides = dict(request["overrides"])
-    workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
-    config = _config(request, overrides)
+    workers = checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
+    config = asked_config(ScenarioConfig, request, overrides, resolve)
     if request["dry_run"]:
-        return _dry_run(config, request["origins"])
+        return dry_run_result(config, request["origins"])
     finished = finished_result(request["resume"])
     if finished is not None:
         return finished
@@ -56,38 +62,6 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
         result = _carry_out(run, config, checked, workers, progress)
         run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
     return result | {"run_dir": str(run.path)}
-
-
-def _checked_workers(value: Any) -> int:
-    if not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
-        raise ConfigError(f"workers={value!r}: an integer from 1 to {MAX_WORKERS}")
-    return value
-
-
-def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "ScenarioConfig":
-    from gridsim.config import ScenarioConfig, resolve
-    from ss_core.config import from_dict, to_dict
-    from ss_core.run_request import stored_config
-
-    resume = request["resume"]
-    kept = stored_config(resume)
-    if kept is None:
-        return resolve(request["preset"], overrides)
-    stored = from_dict(ScenarioConfig, kept, where=str(Path(resume) / "manifest.json"))
-    if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
-        raise ConfigError(
-            f"--resume {resume}: that run has other settings than the ones given "
-            f"({', '.join(sorted(overrides))}); leave them out, or start a new run"
-        )
-    return stored
-
-
-def _dry_run(config: "ScenarioConfig", origins: Mapping[str, str]) -> Result:
-    from ss_core.config import to_dict
-    from ss_core.run_request import settings_table
-
-    settings = settings_table(to_dict(config), origins)
-    return {"tables": {"settings": settings}, "notes": [], "run_dir": ""}
 
 
 def _checked_feeder(config: "ScenarioConfig") -> Any:
@@ -146,9 +120,7 @@ def _carry_out(
     run: "RunDirectory", config: "ScenarioConfig", grid: Any, workers: int, progress: Progress
 ) -> Result:
     from gridsim.outcome import announce, conclude
-    from ss_core.atomic import atomic_write, json_bytes
-    from ss_core.run_request import without_nan
-    from ss_core.traces import trace_resources
+    from ss_core.run_request import seal_run
     from ss_core.workers import run_tasks
 
     run.log_event("start", {"workers": workers})
@@ -158,10 +130,7 @@ def _carry_out(
     run_tasks(_tasks(run, config), workers, progress)
     warm.join()
     progress("score", 0, 1, "power flow, audit, traces")
-    result = without_nan(conclude(run, config, grid))
-    atomic_write(run.path / "result.json", json_bytes(result))
-    run.finish("complete", resources=trace_resources(run.path))
-    run.log_event("complete")
+    result = seal_run(run, conclude(run, config, grid))
     progress("score", 1, 1, "")
     return result
 

@@ -4,9 +4,8 @@ Called by `ss_core.workers` with plain arguments. Each commits its own work and,
 where it was; a finished one returns at once.
 """
 
-import json
-import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,13 @@ from gridsim.joint_schedules import Schedule, chosen_schedule, stepwise_schedule
 from gridsim.profiles import load_profiles
 from gridsim.quarter_hourly import QuarterHourlyEnv
 from gridsim.tariff import build_tariff
-from ss_core.atomic import atomic_write, json_bytes
 from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner
 from ss_core.rollout import Rollout, collect_rollout
 from ss_core.traces import TraceWriter
-from ss_core.train import Training, train
+from ss_core.train import Training, affordable_updates, train
 from ss_core.workers import Report, Stop
 
 POPULATION, HELD_OUT, PAST, RANDOM_PLANS = 0, 2, 3, 4  # streams of random numbers below a seed
@@ -123,20 +121,11 @@ def build_env(
 
 
 def _num_updates(config: ScenarioConfig, learner: LearnerConfig, stage: Stage, folder: Path) -> int:
-    """The configured number, or what a budget of seconds affords; measured once and kept."""
+    """The configured number, or what a budget of seconds affords."""
     if config.budget_seconds is None:
         return learner.num_updates
-    plan = folder / "plan.json"
-    if not plan.exists():
-        trial = _training(config, learner, stage)
-        trial.advance()
-        started = time.perf_counter()
-        for _ in range(CALIBRATION_UPDATES):
-            trial.advance()
-        seconds = (time.perf_counter() - started) / CALIBRATION_UPDATES
-        count = max(1, int(config.budget_seconds / seconds))
-        atomic_write(plan, json_bytes({"num_updates": count}))
-    return int(json.loads(plan.read_text())["num_updates"])
+    trial = nullcontext(_training(config, learner, stage))
+    return affordable_updates(folder, config.budget_seconds, trial, CALIBRATION_UPDATES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,103 @@ Everything here is asked before anything is written, or about a run that is comp
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from ss_core.config import config_hash
+from ss_core.atomic import atomic_write, json_bytes
+from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.errors import ConfigError, CorruptError, ResourceError
 from ss_core.runs import RunDirectory, find_resumable, read_manifest, run_id
 
+Config = TypeVar("Config")
+
 MIN_FREE_BYTES = 200_000_000
+DEFAULT_WORKERS, MAX_WORKERS = 2, 256
 CHOICES_OF_RESUME = ("auto", "never")  # else a path
+
+
+def checked_workers(value: Any) -> int:
+    """How many processes at a time.
+
+    Raises:
+        ConfigError: no such number.
+    """
+    if not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
+        raise ConfigError(f"workers={value!r}: an integer from 1 to {MAX_WORKERS}")
+    return value
+
+
+def budget_overrides(
+    budget: Mapping[str, int | float] | None, num_envs: Any, default_num_envs: int
+) -> dict[str, Any]:
+    """Settings that a budget of seconds, updates or episodes stands for.
+
+    `num_envs` is what somebody set; a value that is none is refused later, not here.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    match budget:
+        case None:
+            return {}
+        case {"updates": amount}:
+            return {"learner.num_updates": int(amount)}
+        case {"episodes": amount}:
+            given = isinstance(num_envs, int) and num_envs > 0
+            each = num_envs if given else default_num_envs
+            return {"learner.num_updates": max(1, round(amount / each))}
+        case {"seconds": amount}:
+            return {"budget_seconds": float(amount)}
+    raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")
+
+
+def asked_config(
+    cls: type[Config],
+    request: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    resolve: Callable[[str, Mapping[str, Any]], Config],
+    *,
+    also: str = "",
+) -> Config:
+    """The configuration asked for, or that of the run that `--resume PATH` names.
+
+    `also` says what besides settings may differ.
+
+    Raises:
+        ConfigError: settings do not fit, or differ from those of the run to continue.
+    """
+    resume = request["resume"]
+    kept = stored_config(resume)
+    if kept is None:
+        return resolve(request["preset"], overrides)
+    stored = from_dict(cls, kept, where=str(Path(resume) / "manifest.json"))
+    if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
+        raise ConfigError(
+            f"--resume {resume}: that run has other settings than the ones given "
+            f"({', '.join(sorted(overrides))}){also}; leave them out, or start a new run"
+        )
+    return stored
+
+
+def dry_run_result(
+    config: Any, origins: Mapping[str, str], notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What `--dry-run` shows."""
+    settings = settings_table(to_dict(config), origins)
+    return {"tables": {"settings": settings}, "notes": list(notes), "run_dir": ""}
+
+
+def seal_run(run: RunDirectory, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the result and complete the run; returns the result as written, without NaN."""
+    from ss_core.traces import trace_resources
+
+    written: dict[str, Any] = without_nan(result)
+    atomic_write(run.path / "result.json", json_bytes(written))
+    run.finish("complete", resources=trace_resources(run.path))
+    run.log_event("complete")
+    return written
 
 
 def stored_config(resume: str) -> dict[str, Any] | None:

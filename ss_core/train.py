@@ -5,8 +5,10 @@ update number, seed): environments restart at each update from a seed of their o
 between updates holds all there is.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -16,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ss_core.algorithms import ALGORITHMS
+from ss_core.atomic import atomic_write, json_bytes
 from ss_core.checkpoint import load_latest, prune_checkpoints, save_checkpoint
 from ss_core.env import CounterfactualEnv, VectorEnv
 from ss_core.exchange import Channel, LedgerRow
@@ -126,6 +129,25 @@ def train(
 
 def _note(training: Training) -> str:
     return f"entropy {training.metrics.get('entropy', float('nan')):.2f}"
+
+
+def affordable_updates(
+    folder: Path, seconds: float, trial: AbstractContextManager[Training], measured: int
+) -> int:
+    """How many updates `seconds` afford: `measured` of a trial, timed once and kept in `folder`.
+
+    One update goes before, untimed, so that what happens only once is not counted.
+    """
+    plan = folder / "plan.json"
+    if not plan.exists():
+        with trial as training:
+            training.advance()
+            started_s = time.perf_counter()
+            for _ in range(measured):
+                training.advance()
+            each_s = (time.perf_counter() - started_s) / measured
+        atomic_write(plan, json_bytes({"num_updates": max(1, int(seconds / each_s))}))
+    return int(json.loads(plan.read_text())["num_updates"])
 
 
 def commit(training: Training, folder: Path, writer: TraceWriter) -> None:

@@ -11,6 +11,7 @@ from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
 from ss_core.presets import Regime, in_regime, paper_learner
+from ss_core.run_request import budget_overrides
 from ss_core.schema import TraceLevel
 from ss_core.suggestions import ObjectiveWeights
 from trafficsim.demand_generator import GeneratorConfig
@@ -196,7 +197,9 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
         config = replace(config, learner=in_regime(known, chosen))
     if values.get("en_route") and preset == "tuned":
         config = replace(config, en_route=True, learner=en_route_learner())
-    values |= _budget(values.pop("budget", None), values.get("learner.num_envs"), config)
+    values |= budget_overrides(
+        values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
+    )
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
         values = WITH_OWN_NETWORKS | values
     return replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
@@ -210,21 +213,3 @@ def _with_signals(config: ScenarioConfig, preset: str) -> ScenarioConfig:
     learner = en_route_learner() if preset == "tuned" else config.learner
     sumo = replace(config.sumo, longest_s=LIGHTS_LONGEST_S)
     return replace(config, learner=learner, sumo=sumo)
-
-
-def _budget(
-    budget: Mapping[str, int | float] | None, num_envs: Any, config: ScenarioConfig
-) -> dict[str, Any]:
-    match budget:
-        case None:
-            return {}
-        case {"updates": amount}:
-            return {"learner.num_updates": int(amount)}
-        case {"episodes": amount}:
-            each = num_envs if isinstance(num_envs, int) and num_envs > 0 else 0
-            return {
-                "learner.num_updates": max(1, round(amount / (each or config.learner.num_envs)))
-            }
-        case {"seconds": amount}:
-            return {"budget_seconds": float(amount)}
-    raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")

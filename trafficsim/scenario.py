@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import ConfigError
-
 if TYPE_CHECKING:
     from ss_core.runs import RunDirectory
     from ss_core.workers import Task
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, float, float, str], None]
 Result = dict[str, Any]
-
-DEFAULT_WORKERS, MAX_WORKERS = 2, 256
 
 
 def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
@@ -40,13 +36,21 @@ def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
 
 def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     progress("prepare", 0, 1, "settings, net and demand; then learning, references, optimum")
-    from ss_core.run_request import check_device, finished_result
+    from ss_core.run_request import (
+        DEFAULT_WORKERS,
+        asked_config,
+        check_device,
+        checked_workers,
+        dry_run_result,
+        finished_result,
+    )
+    from trafficsim.config import ScenarioConfig, resolve
 
     overrides = dict(request["overrides"])
-    workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
-    config = _config(request, overrides)
+    workers = checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
+    config = asked_config(ScenarioConfig, request, overrides, resolve)
     if request["dry_run"]:
-        return _dry_run(config, request["origins"])
+        return dry_run_result(config, request["origins"])
     finished = finished_result(request["resume"])
     if finished is not None:
         return finished
@@ -64,38 +68,6 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
         result = _carry_out(run, config, (net, given), workers, progress)
         run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
     return result | {"run_dir": str(run.path)}
-
-
-def _checked_workers(value: Any) -> int:
-    if not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
-        raise ConfigError(f"workers={value!r}: an integer from 1 to {MAX_WORKERS}")
-    return value
-
-
-def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "ScenarioConfig":
-    from ss_core.config import from_dict, to_dict
-    from ss_core.run_request import stored_config
-    from trafficsim.config import ScenarioConfig, resolve
-
-    resume = request["resume"]
-    kept = stored_config(resume)
-    if kept is None:
-        return resolve(request["preset"], overrides)
-    stored = from_dict(ScenarioConfig, kept, where=str(Path(resume) / "manifest.json"))
-    if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
-        raise ConfigError(
-            f"--resume {resume}: that run has other settings than the ones given "
-            f"({', '.join(sorted(overrides))}); leave them out, or start a new run"
-        )
-    return stored
-
-
-def _dry_run(config: "ScenarioConfig", origins: Mapping[str, str]) -> Result:
-    from ss_core.config import to_dict
-    from ss_core.run_request import settings_table
-
-    settings = settings_table(to_dict(config), origins)
-    return {"tables": {"settings": settings}, "notes": [], "run_dir": ""}
 
 
 def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "RunDirectory":
@@ -117,9 +89,7 @@ def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "Run
 def _carry_out(
     run: "RunDirectory", config: "ScenarioConfig", inputs: Any, workers: int, progress: Progress
 ) -> Result:
-    from ss_core.atomic import atomic_write, json_bytes
-    from ss_core.run_request import without_nan
-    from ss_core.traces import trace_resources
+    from ss_core.run_request import seal_run
     from ss_core.workers import run_tasks
     from trafficsim.inputs import game_of, keep_inputs
     from trafficsim.outcome import conclude, without_choice
@@ -142,10 +112,7 @@ def _carry_out(
         run_tasks([_optimum(run, config, workers)], 1, progress)
         progress("score", 0, 1, "recorded days, traces")
         result = conclude(run, config, game, notes)
-    result = without_nan(result)
-    atomic_write(run.path / "result.json", json_bytes(result))
-    run.finish("complete", resources=trace_resources(run.path))
-    run.log_event("complete")
+    result = seal_run(run, result)
     progress("score", 1, 1, "")
     return result
 

@@ -14,6 +14,7 @@ from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
 from ss_core.presets import paper_learner
+from ss_core.run_request import budget_overrides
 from ss_core.schema import TraceLevel
 from ss_core.suggestions import ObjectiveWeights
 from trafficsim.signal_demand import drawn_demand
@@ -130,7 +131,9 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> SignalsConfig:
         named = net_named(str(scenario))
         scene = replace(config.scene, begin_s=named.begin_s, seconds=named.seconds)
         config = replace(config, scene=scene)
-    values |= _budget(values.pop("budget", None), values.get("learner.num_envs"), config)
+    values |= budget_overrides(
+        values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
+    )
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_COPIES:
         values.setdefault("learner.architecture", "multihead")
     return with_checksums(
@@ -152,20 +155,3 @@ def with_checksums(config: SignalsConfig) -> SignalsConfig:
         routes_sha256 = sha256(drawn.encode()).hexdigest()
     net_sha256 = sha256_of(Path(located.net))
     return replace(config, net_sha256=net_sha256, routes_sha256=routes_sha256)
-
-
-def _budget(
-    budget: Mapping[str, int | float] | None, num_envs: Any, config: SignalsConfig
-) -> dict[str, Any]:
-    match budget:
-        case None:
-            return {}
-        case {"updates": amount}:
-            return {"learner.num_updates": int(amount)}
-        case {"episodes": amount}:
-            each = num_envs if isinstance(num_envs, int) and num_envs > 0 else 0
-            updates = max(1, round(amount / (each or config.learner.num_envs)))
-            return {"learner.num_updates": updates}
-        case {"seconds": amount}:
-            return {"budget_seconds": float(amount)}
-    raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")

@@ -20,7 +20,6 @@ Progress = Callable[[str, float, float, str], None]
 Result = dict[str, Any]
 
 INPUTS = "inputs"  # folder of a run
-DEFAULT_WORKERS, MAX_WORKERS = 2, 256
 
 
 def signals_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
@@ -42,19 +41,25 @@ def signals_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
 def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     progress("prepare", 0, 1, "settings, net and demand; then learning, references")
     from ss_core.config import to_dict
-    from ss_core.run_request import check_device, finished_result, open_run, settings_table
+    from ss_core.run_request import (
+        DEFAULT_WORKERS,
+        check_device,
+        checked_workers,
+        dry_run_result,
+        finished_result,
+        open_run,
+    )
     from trafficsim.signal_config import SHORTHANDS
     from trafficsim.signal_outcome import licence_notes
     from trafficsim.signal_tasks import probe
 
     overrides = dict(request["overrides"])
-    workers = _checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
+    workers = checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
     config = _config(request, overrides)
     if request["dry_run"]:
         given: Mapping[str, str] = request["origins"]
         origins = {SHORTHANDS.get(key, key): who for key, who in given.items()}
-        settings = settings_table(to_dict(config), origins)
-        return {"tables": {"settings": settings}, "notes": licence_notes(config), "run_dir": ""}
+        return dry_run_result(config, origins, licence_notes(config))
     finished = finished_result(request["resume"])
     if finished is not None:
         return finished
@@ -74,34 +79,18 @@ def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     return result | {"run_dir": str(run.path)}
 
 
-def _checked_workers(value: Any) -> int:
-    if not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
-        raise ConfigError(f"workers={value!r}: an integer from 1 to {MAX_WORKERS}")
-    return value
-
-
 def _config(request: Mapping[str, Any], overrides: Mapping[str, Any]) -> "SignalsConfig":
-    from ss_core.config import from_dict, to_dict
-    from ss_core.run_request import stored_config
+    from ss_core.run_request import asked_config
     from trafficsim.signal_config import SignalsConfig, resolve, with_checksums
 
-    resume = request["resume"]
-    kept = stored_config(resume)
-    if kept is None:
-        return resolve(request["preset"], overrides)
-    stored = from_dict(SignalsConfig, kept, where=str(Path(resume) / "manifest.json"))
-    if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
+    also = ", or its net or demand changed"
+    config = asked_config(SignalsConfig, request, overrides, resolve, also=also)
+    if with_checksums(config) != config:
         raise ConfigError(
-            f"--resume {resume}: that run has other settings than the ones given "
-            f"({', '.join(sorted(overrides))}), or its net or demand changed; leave them out, or "
-            "start a new run"
+            f"--resume {request['resume']}: net or demand changed since that run began; put them "
+            "back, or start anew with --resume never"
         )
-    if with_checksums(stored) != stored:
-        raise ConfigError(
-            f"--resume {resume}: net or demand changed since that run began; put them back, or "
-            "start anew with --resume never"
-        )
-    return stored
+    return config
 
 
 def _slug(name: str) -> str:
@@ -115,9 +104,7 @@ def _carry_out(
     workers: int,
     progress: Progress,
 ) -> Result:
-    from ss_core.atomic import atomic_write, json_bytes
-    from ss_core.run_request import without_nan
-    from ss_core.traces import trace_resources
+    from ss_core.run_request import seal_run
     from ss_core.workers import run_tasks
     from trafficsim.signal_outcome import conclude, demand_notes, licence_notes
     from trafficsim.signal_tasks import scene_of
@@ -129,10 +116,7 @@ def _carry_out(
     progress("prepare", 1, 1, "; ".join(words + licence_notes(config)))
     run_tasks(_tasks(run, config), workers, progress)
     progress("score", 0, 1, "key figures, traces")
-    result = without_nan(conclude(run, config, lights))
-    atomic_write(run.path / "result.json", json_bytes(result))
-    run.finish("complete", resources=trace_resources(run.path))
-    run.log_event("complete")
+    result = seal_run(run, conclude(run, config, lights))
     progress("score", 1, 1, "")
     return result
 

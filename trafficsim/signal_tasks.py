@@ -4,10 +4,8 @@ Called by `ss_core.workers` with plain arguments. Each commits its own work and,
 where it was; a finished one returns at once.
 """
 
-import json
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ss_core.atomic import atomic_write, json_bytes
+from ss_core.atomic import atomic_write
 from ss_core.checkpoint import load_latest, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.errors import InputError, SimulatorError
@@ -24,7 +22,7 @@ from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner
 from ss_core.learner_file import SavedLearner, write_learner_file
 from ss_core.traces import TraceWriter
-from ss_core.train import Training, train
+from ss_core.train import Training, affordable_updates, train
 from ss_core.workers import Report, Stop
 from trafficsim.signal_client import SignalClient
 from trafficsim.signal_config import SignalsConfig
@@ -125,20 +123,11 @@ def _training(config: SignalsConfig, learner: LearnerConfig, env: SignalVectorEn
 def _num_updates(
     config: SignalsConfig, learner: LearnerConfig, env: SignalVectorEnv, folder: Path
 ) -> int:
-    """The configured number, or what a budget of seconds affords; measured once and kept."""
+    """The configured number, or what a budget of seconds affords."""
     if config.budget_seconds is None:
         return learner.num_updates
-    plan = folder / "plan.json"
-    if not plan.exists():
-        trial = _training(config, learner, env)
-        trial.advance()
-        started = time.perf_counter()
-        for _ in range(CALIBRATION_UPDATES):
-            trial.advance()
-        seconds = (time.perf_counter() - started) / CALIBRATION_UPDATES
-        count = max(1, int(config.budget_seconds / seconds))
-        atomic_write(plan, json_bytes({"num_updates": count}))
-    return int(json.loads(plan.read_text())["num_updates"])
+    trial = nullcontext(_training(config, learner, env))
+    return affordable_updates(folder, config.budget_seconds, trial, CALIBRATION_UPDATES)
 
 
 def _train(

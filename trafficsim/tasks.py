@@ -4,7 +4,6 @@ Called by `ss_core.workers` with plain arguments. Each commits its own work and,
 where it was; a finished one returns at once. SUMO runs in children of these.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,13 +15,12 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from ss_core.atomic import atomic_write, json_bytes
 from ss_core.checkpoint import Checkpoint, load_latest, prune_checkpoints, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner
 from ss_core.traces import TraceWriter
-from ss_core.train import Training, train
+from ss_core.train import Training, affordable_updates, train
 from ss_core.workers import Report, Stop
 from trafficsim.config import ScenarioConfig
 from trafficsim.demand import VehicleType
@@ -146,22 +144,11 @@ def _num_updates(
     simulator: Simulator,
     folder: Path,
 ) -> int:
-    """The configured number, or what a budget of seconds affords; measured once and kept."""
-    import json
-
+    """The configured number, or what a budget of seconds affords."""
     if config.budget_seconds is None:
         return learner.num_updates
-    plan = folder / "plan.json"
-    if not plan.exists():
-        with at_work(config, learner, game, simulator) as trial:
-            trial.advance()
-            started = time.perf_counter()
-            for _ in range(CALIBRATION_UPDATES):
-                trial.advance()
-            seconds = (time.perf_counter() - started) / CALIBRATION_UPDATES
-        count = max(1, int(config.budget_seconds / seconds))
-        atomic_write(plan, json_bytes({"num_updates": count}))
-    return int(json.loads(plan.read_text())["num_updates"])
+    trial = at_work(config, learner, game, simulator)
+    return affordable_updates(folder, config.budget_seconds, trial, CALIBRATION_UPDATES)
 
 
 def incidents_of(outcomes: Sequence[Outcome], days: int) -> Int[ndarray, " 3"]:
