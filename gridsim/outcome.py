@@ -25,6 +25,7 @@ from gridsim.tariff import Tariff
 from gridsim.tasks import Stage, plays_of, result_of, schedules_of, set_stage
 from ss_core.runs import RunDirectory
 from ss_core.statistics import Interval
+from ss_core.trace_rows import write_run
 from ss_core.traces import TraceWriter, predicted_bytes
 
 SHOWN = {  # rows of the table, in order, and what people call them
@@ -247,7 +248,15 @@ def _write_traces(
     writer = TraceWriter(run.path, level=config.trace, constants=constants)
     writer.discard_after({})
     days, tariff = stage.held_out, stage.world.tariff
-    _write_run(writer, run, config, learned)
+    algorithm = config.learner.algorithm
+    write_run(
+        writer,
+        task="grid",
+        algorithm=algorithm,
+        num_agents=config.households,
+        num_updates=learned[algorithm].state["num_updates"],
+        config_sha256=run.config_sha256,
+    )
     write_agents(writer, stage.world.population, days, grid)
     for name, row in rows.items():
         share = _gap_summary(gaps[name], config.days)
@@ -291,30 +300,6 @@ def _write_row(
     write_feeder_steps(writer, row, grid, config.seed)
     if writer.writes("bus_step"):
         write_network_steps(writer, row, grid, config.seed)
-
-
-def _write_run(
-    writer: TraceWriter, run: RunDirectory, config: ScenarioConfig, learned: Mapping[str, Any]
-) -> None:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        code = version("suggestion-sharing")
-    except PackageNotFoundError:
-        code = "unknown"
-    algorithm = config.learner.algorithm
-    writer.write(
-        "run",
-        {
-            "task": "grid",
-            "algorithm": algorithm,
-            "n_agent": [config.households],
-            "n_update": learned[algorithm].state["num_updates"],
-            "config_sha256": run.config_sha256,
-            "code_version": code,
-            "trace_schema": "ss.trace/1",
-        },
-    )
 
 
 def _write_incidents(

@@ -10,6 +10,7 @@ from gridsim.joint_schedules import WET_APPLIANCES, device_load_kw
 from gridsim.kpis import HIGHEST_VM_PU, LOWEST_VM_PU, Summary
 from gridsim.schedules import Candidates
 from gridsim.scoring import Grid, Scored, highest
+from ss_core import trace_rows
 from ss_core.traces import TraceWriter
 
 NOON_S = 12 * 3600.0
@@ -206,29 +207,6 @@ def write_kpis(
     baseline: Mapping[str, Summary],
 ) -> None:
     """The `kpi` table of one row, against the equilibrium's figures."""
-    names = list(figures)
-    base = np.array([baseline[k].mean if k in baseline else np.nan for k in names])
-    value = np.array([figures[k].mean for k in names])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        delta = np.where(np.abs(base) > 0, 100.0 * (value - base) / np.abs(base), np.nan)
-    writer.write(
-        "kpi",
-        {
-            "algorithm": name,
-            "kpi": names,
-            "scope": "held-out days",
-            "value": value,
-            "unit": [unit_of(k) for k in names],
-            "baseline_value": base,
-            "delta_percent": delta,
-            "ci_low": [figures[k].ci_low for k in names],
-            "ci_high": [figures[k].ci_high for k in names],
-            "n": [figures[k].num_days for k in names],
-            "method": "mean over days, 95 % bootstrap interval; baseline: nash",
-        },
-    )
-
-
-def unit_of(kpi: str) -> str:
-    """Unit of a figure, from its name."""
-    return next((unit for ending, unit in UNITS.items() if kpi.endswith(ending)), "1")
+    method = "mean over days, 95 % bootstrap interval; baseline: nash"
+    scope = "held-out days"
+    trace_rows.write_kpis(writer, name, figures, baseline, scope=scope, method=method, units=UNITS)

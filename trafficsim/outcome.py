@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy import ndarray
 from ss_core.checkpoint import Checkpoint
 from ss_core.runs import RunDirectory
 from ss_core.statistics import Interval, gap_closed_interval
+from ss_core.trace_rows import write_run
 from ss_core.traces import TraceWriter
 from trafficsim.config import ScenarioConfig
 from trafficsim.game import RoutingGame
@@ -362,7 +362,15 @@ def _write_traces(
     constants = {"run_id": run.trace_run_id, "seed": config.seed}
     writer = TraceWriter(run.path, level=config.trace, constants=constants)
     writer.discard_after({})
-    _write_run(writer, run, config, game, rows)
+    algorithm = config.learner.algorithm
+    write_run(
+        writer,
+        task="traffic",
+        algorithm=algorithm,
+        num_agents=game.num_drivers + len(_lights(rows, config)),
+        num_updates=int(rows[algorithm].facts["num_updates"]) if algorithm in rows else 0,
+        config_sha256=run.config_sha256,
+    )
     write_agents(writer, game, _lights(rows, config))
     for name, row in rows.items():
         recording = recordings[name]
@@ -394,29 +402,3 @@ def _write_delays(writer: TraceWriter, name: str, row: Row, game: RoutingGame) -
     for (origin, destination), value in zip(game.od_pairs, delays.tolist(), strict=True):
         same = Summary(mean=value, ci_low=np.nan, ci_high=np.nan, num_days=days)
         write_kpis(writer, name, f"{origin} -> {destination}", {"mean_delay_s": same}, {})
-
-
-def _write_run(
-    writer: TraceWriter,
-    run: RunDirectory,
-    config: ScenarioConfig,
-    game: RoutingGame,
-    rows: Mapping[str, Row],
-) -> None:
-    try:
-        code = version("suggestion-sharing")
-    except PackageNotFoundError:
-        code = "unknown"
-    algorithm = config.learner.algorithm
-    writer.write(
-        "run",
-        {
-            "task": "traffic",
-            "algorithm": algorithm,
-            "n_agent": [game.num_drivers + len(_lights(rows, config))],
-            "n_update": int(rows[algorithm].facts["num_updates"]) if algorithm in rows else 0,
-            "config_sha256": run.config_sha256,
-            "code_version": code,
-            "trace_schema": "ss.trace/1",
-        },
-    )

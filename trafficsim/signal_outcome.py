@@ -1,7 +1,6 @@
 """What a run of traffic lights adds up to: rows scored on the same episodes, traces, the table."""
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy import ndarray
 
 from ss_core.runs import RunDirectory
 from ss_core.statistics import Interval, bootstrap_interval, mean
+from ss_core.trace_rows import write_kpis, write_run
 from ss_core.traces import TraceWriter
 from trafficsim.kpis import Summary, summarise
 from trafficsim.signal_config import SignalsConfig
@@ -141,41 +141,30 @@ def _write_traces(
     writer = TraceWriter(run.path, level=config.trace, constants=constants)
     writer.discard_after({})
     if writer.writes("run"):
-        _write_run(writer, run, config, len(lights), played)
+        write_run(
+            writer,
+            task="signals",
+            algorithm=config.learner.algorithm,
+            num_agents=len(lights),
+            num_updates=played[config.learner.algorithm].num_updates,
+            config_sha256=run.config_sha256,
+        )
         writer.write("agent", {"agent_id": list(lights), "kind": "junction", "group_id": "lights"})
     for name, row in played.items():
         if writer.writes("trip"):
             for number, episode in enumerate(row.episodes):
                 _write_trips(writer, name, config.seed, number, episode)
         if writer.writes("kpi"):
-            _write_kpis(writer, name, summaries[name], summaries["fixed"])
+            write_kpis(
+                writer,
+                name,
+                summaries[name],
+                summaries["fixed"],
+                scope="held-out episodes",
+                method="mean over episodes, 95 % bootstrap interval; baseline: fixed",
+                units=UNITS,
+            )
     writer.commit()
-
-
-def _write_run(
-    writer: TraceWriter,
-    run: RunDirectory,
-    config: SignalsConfig,
-    num_lights: int,
-    played: Mapping[str, Played],
-) -> None:
-    try:
-        code = version("suggestion-sharing")
-    except PackageNotFoundError:
-        code = "unknown"
-    algorithm = config.learner.algorithm
-    writer.write(
-        "run",
-        {
-            "task": "signals",
-            "algorithm": algorithm,
-            "n_agent": [num_lights],
-            "n_update": played[algorithm].num_updates,
-            "config_sha256": run.config_sha256,
-            "code_version": code,
-            "trace_schema": "ss.trace/1",
-        },
-    )
 
 
 def _write_trips(writer: TraceWriter, name: str, seed: int, number: int, episode: Episode) -> None:
@@ -199,32 +188,3 @@ def _write_trips(writer: TraceWriter, name: str, seed: int, number: int, episode
             "finished": episode.finished,
         },
     )
-
-
-def _write_kpis(
-    writer: TraceWriter, name: str, row: Mapping[str, Summary], baseline: Mapping[str, Summary]
-) -> None:
-    value = np.array([summary.mean for summary in row.values()])
-    base = np.array([baseline[kpi].mean for kpi in row])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        delta = np.where(np.abs(base) > 0, 100.0 * (value - base) / np.abs(base), np.nan)
-    writer.write(
-        "kpi",
-        {
-            "algorithm": name,
-            "kpi": list(row),
-            "scope": "held-out episodes",
-            "value": value,
-            "unit": [_unit_of(kpi) for kpi in row],
-            "baseline_value": base,
-            "delta_percent": delta,
-            "ci_low": [summary.ci_low for summary in row.values()],
-            "ci_high": [summary.ci_high for summary in row.values()],
-            "n": [summary.num_days for summary in row.values()],
-            "method": "mean over episodes, 95 % bootstrap interval; baseline: fixed",
-        },
-    )
-
-
-def _unit_of(kpi: str) -> str:
-    return next((unit for ending, unit in UNITS.items() if kpi.endswith(ending)), "1")

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from ss_core import trace_rows
 from ss_core.traces import TraceWriter
 from trafficsim.game import RoutingGame
 from trafficsim.kpis import Summary
@@ -168,34 +169,8 @@ def write_kpis(
     baseline: Mapping[str, Summary],
 ) -> None:
     """Rows of the `kpi` table, against the equilibrium's figures."""
-    names = list(figures)
-    if not names:
-        return
-    base = np.array([baseline[k].mean if k in baseline else np.nan for k in names])
-    value = np.array([figures[k].mean for k in names])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        delta = np.where(np.abs(base) > 0, 100.0 * (value - base) / np.abs(base), np.nan)
-    writer.write(
-        "kpi",
-        {
-            "algorithm": name,
-            "kpi": names,
-            "scope": scope,
-            "value": value,
-            "unit": [unit_of(k) for k in names],
-            "baseline_value": base,
-            "delta_percent": delta,
-            "ci_low": [figures[k].ci_low for k in names],
-            "ci_high": [figures[k].ci_high for k in names],
-            "n": [figures[k].num_days for k in names],
-            "method": "mean over days, 95 % bootstrap interval; baseline: user_equilibrium",
-        },
-    )
-
-
-def unit_of(kpi: str) -> str:
-    """Unit of a figure, from its name."""
-    return next((unit for ending, unit in UNITS.items() if kpi.endswith(ending)), "1")
+    method = "mean over days, 95 % bootstrap interval; baseline: user_equilibrium"
+    trace_rows.write_kpis(writer, name, figures, baseline, scope=scope, method=method, units=UNITS)
 
 
 def write_incidents(

@@ -20,12 +20,13 @@ from gridsim.kpis import Summary
 from gridsim.outcome import traced_bytes
 from gridsim.scenario import _checked_feeder
 from gridsim.scoring import highest, mean_of
-from gridsim.tables import _by_element, _unique, unit_of
+from gridsim.tables import UNITS, _by_element, _unique
 from gridsim.tasks import result_of
 from ss_core.config import from_dict
 from ss_core.manifest import verify_run
 from ss_core.runs import read_manifest
 from ss_core.schema import LEVELS, TABLES, arrow_schema
+from ss_core.trace_rows import unit_of
 from tests.gridsim.small_runs import only_run, run_here, ssgrid_run
 
 OF_TRAFFIC = {"trip", "route_choice", "edge_interval", "network_interval"}
@@ -221,11 +222,11 @@ def test_the_lines_of_the_readme_read_the_tables(run: Path) -> None:
 
 
 def test_units_follow_from_names() -> None:
-    assert unit_of("cost_eur_per_household") == "EUR/day"
-    assert unit_of("energy_kwh") == "kWh/day"
-    assert unit_of("peak_kw") == "kW"
-    assert unit_of("vm_min_pu") == "p.u."
-    assert unit_of("par") == "1"
+    assert unit_of("cost_eur_per_household", UNITS) == "EUR/day"
+    assert unit_of("energy_kwh", UNITS) == "kWh/day"
+    assert unit_of("peak_kw", UNITS) == "kW"
+    assert unit_of("vm_min_pu", UNITS) == "p.u."
+    assert unit_of("par", UNITS) == "1"
 
 
 def test_repeated_names_become_ids() -> None:
