@@ -56,3 +56,66 @@ def output_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def settings_options(command: Command) -> Command:
+    """`--config` and `--set`."""
+    for option in (
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Any setting, by its dotted name.",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            envvar="SS_CONFIG",
+            help="Settings in TOML; ./ss.toml is read when there is one.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def preset_option(*choices: str, means: str) -> Callable[[Command], Command]:
+    """`--preset`, one of `choices`; the first is the default."""
+    return click.option(
+        "--preset",
+        type=click.Choice(choices),
+        envvar="SS_PRESET",
+        show_default=choices[0],
+        help=f"Hyper-parameters: {means}.",
+    )
+
+
+def budget_option(example: str) -> Callable[[Command], Command]:
+    """`--budget`."""
+    return click.option(
+        "--budget",
+        metavar="LENGTH",
+        envvar="SS_BUDGET",
+        help=f"How long to train: {example}.",
+    )
+
+
+def workers_option(means: str) -> Callable[[Command], Command]:
+    """`--workers`."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 256),
+        envvar="SS_WORKERS",
+        show_default="2",
+        help=means,
+    )
+
+
+def trace_option(command: Command) -> Command:
+    """`--trace`."""
+    return click.option(
+        "--trace",
+        type=click.Choice(["off", "kpi", "agent", "full"]),
+        envvar="SS_TRACE",
+        help="How much is recorded.",
+    )(command)

@@ -104,6 +104,32 @@ def from_environment(known: tuple[str, ...], environ: Mapping[str, str] = os.env
     return Settings(values, origins)
 
 
+def scenario_request(
+    ctx: click.Context, options: Mapping[str, Any], names: tuple[str, ...]
+) -> dict[str, Any]:
+    """What a scenario's `…_from_cli` needs, as plain values.
+
+    `overrides` holds only what somebody set, by dotted name, `origins` who set it; `budget` in it
+    is a dict with one of `seconds`, `updates`, `episodes`. Presets and defaults are the scenario's.
+    """
+    settings = from_assignments(options["assignments"]).over(
+        from_options(ctx, (*names, "preset"))
+        .over(from_environment(names))
+        .over(from_file(options["config"]))
+    )
+    overrides = dict(settings.values)
+    if "budget" in overrides:
+        overrides["budget"] = parse_budget(str(overrides["budget"]))
+    return {
+        "preset": overrides.pop("preset", "tuned"),
+        "overrides": overrides,
+        "origins": dict(settings.origins),
+        "out": str(options["out"]),
+        "resume": options["resume"],
+        "dry_run": options["dry_run"],
+    }
+
+
 def parse_budget(text: str) -> dict[str, float]:
     """How long to train: `90s`, `2min`, `300` or `300updates`, `4800episodes`.
 

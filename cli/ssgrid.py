@@ -1,19 +1,22 @@
 """`ssgrid`: households on a low-voltage feeder."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
-from cli.options import out_option, output_options, resume_option, seed_option
-from cli.settings import (
-    from_assignments,
-    from_environment,
-    from_file,
-    from_options,
-    parse_budget,
+from cli.options import (
+    budget_option,
+    out_option,
+    output_options,
+    preset_option,
+    resume_option,
+    seed_option,
+    settings_options,
+    trace_option,
+    workers_option,
 )
+from cli.settings import scenario_request
 from cli.verify import verify
 
 OPTIONS_OF_THE_SCENARIO = (
@@ -81,47 +84,13 @@ def cli() -> None:
     show_default="8",
     help="Peers a household exchanges suggestions with.",
 )
-@click.option(
-    "--budget",
-    metavar="LENGTH",
-    envvar="SS_BUDGET",
-    help="How long to train: 90s, 2min, 300 (updates) or 4800episodes.",
-)
+@budget_option("90s, 2min, 300 (updates) or 4800episodes")
 @out_option
 @resume_option
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="SS_CONFIG",
-    help="Settings in TOML; ./ss.toml is read when there is one.",
-)
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Any setting, by its dotted name.",
-)
-@click.option(
-    "--preset",
-    type=click.Choice(["tuned", "paper", "sampled"]),
-    envvar="SS_PRESET",
-    show_default="tuned",
-    help="Hyper-parameters: ours, the paper's, or without counterfactuals.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    envvar="SS_WORKERS",
-    show_default="2",
-    help="Processes at a time, for the learners and the references.",
-)
-@click.option(
-    "--trace",
-    type=click.Choice(["off", "kpi", "agent", "full"]),
-    envvar="SS_TRACE",
-    help="How much is recorded.",
-)
+@settings_options
+@preset_option("tuned", "paper", "sampled", means="ours, the paper's, or without counterfactuals")
+@workers_option("Processes at a time, for the learners and the references.")
+@trace_option
 @output_options
 @debug_option
 @click.pass_context
@@ -129,36 +98,12 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     """Train, score on held-out days against exact references, audit, and write traces."""
     from cli.render import Progress, print_result
 
-    request = build_request(ctx, options)
+    request = scenario_request(ctx, options, OPTIONS_OF_THE_SCENARIO)
     from gridsim.scenario import run_from_cli
 
     with Progress(quiet=options["quiet"]) as progress:
         result = run_from_cli(request, progress)
     print_result(result, as_json=options["as_json"])
-
-
-def build_request(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """What `gridsim.scenario.run_from_cli` needs, as plain values.
-
-    `overrides` holds only what somebody set, by dotted name, `origins` who set it; `budget` in it
-    is a dict with one of `seconds`, `updates`, `episodes`. Presets and defaults are the scenario's.
-    """
-    settings = from_assignments(options["assignments"]).over(
-        from_options(ctx, (*OPTIONS_OF_THE_SCENARIO, "preset"))
-        .over(from_environment(OPTIONS_OF_THE_SCENARIO))
-        .over(from_file(options["config"]))
-    )
-    overrides = dict(settings.values)
-    if "budget" in overrides:
-        overrides["budget"] = parse_budget(str(overrides["budget"]))
-    return {
-        "preset": overrides.pop("preset", "tuned"),
-        "overrides": overrides,
-        "origins": dict(settings.origins),
-        "out": str(options["out"]),
-        "resume": options["resume"],
-        "dry_run": options["dry_run"],
-    }
 
 
 @cli.command("feeders")

@@ -1,19 +1,22 @@
 """`sstraffic signals`: traffic lights that coordinate by suggestions, on sumo-rl."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.app import debug_option
-from cli.options import out_option, output_options, resume_option, seed_option
-from cli.settings import (
-    from_assignments,
-    from_environment,
-    from_file,
-    from_options,
-    parse_budget,
+from cli.options import (
+    budget_option,
+    out_option,
+    output_options,
+    preset_option,
+    resume_option,
+    seed_option,
+    settings_options,
+    trace_option,
+    workers_option,
 )
+from cli.settings import scenario_request
 
 OPTIONS_OF_THE_RUN = (
     "net",
@@ -79,43 +82,13 @@ OPTIONS_OF_THE_RUN = (
     show_default="ss",
     help="Who learns from what; see docs.",
 )
-@click.option(
-    "--budget",
-    metavar="LENGTH",
-    envvar="SS_BUDGET",
-    help="How long to train: 90s, 2min, 60 (updates) or 240episodes.",
-)
+@budget_option("90s, 2min, 60 (updates) or 240episodes")
 @out_option
 @resume_option
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="SS_CONFIG",
-    help="Settings in TOML; ./ss.toml is read when there is one.",
-)
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting by dotted name."
-)
-@click.option(
-    "--preset",
-    type=click.Choice(["tuned", "paper"]),
-    envvar="SS_PRESET",
-    show_default="tuned",
-    help="Hyper-parameters: ours or the paper's.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    envvar="SS_WORKERS",
-    show_default="2",
-    help="Learners and references at a time; the results do not depend on it.",
-)
-@click.option(
-    "--trace",
-    type=click.Choice(["off", "kpi", "agent", "full"]),
-    envvar="SS_TRACE",
-    help="How much is recorded.",
-)
+@settings_options
+@preset_option("tuned", "paper", means="ours or the paper's")
+@workers_option("Learners and references at a time; the results do not depend on it.")
+@trace_option
 @output_options
 @debug_option
 @click.pass_context
@@ -126,33 +99,9 @@ def signals(ctx: click.Context, /, **options: Any) -> None:
     """
     from cli.render import Progress, print_result
 
-    request = build_request(ctx, options)
+    request = scenario_request(ctx, options, OPTIONS_OF_THE_RUN)
     from trafficsim.signal_run import signals_from_cli
 
     with Progress(quiet=options["quiet"]) as progress:
         result = signals_from_cli(request, progress)
     print_result(result, as_json=options["as_json"])
-
-
-def build_request(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """What `trafficsim.signal_run.signals_from_cli` needs, as plain values.
-
-    `overrides` holds only what somebody set, by dotted name, `origins` who set it; `budget` in it
-    is a dict with one of `seconds`, `updates`, `episodes`. Presets and defaults are the run's.
-    """
-    settings = from_assignments(options["assignments"]).over(
-        from_options(ctx, (*OPTIONS_OF_THE_RUN, "preset"))
-        .over(from_environment(OPTIONS_OF_THE_RUN))
-        .over(from_file(options["config"]))
-    )
-    overrides = dict(settings.values)
-    if "budget" in overrides:
-        overrides["budget"] = parse_budget(str(overrides["budget"]))
-    return {
-        "preset": overrides.pop("preset", "tuned"),
-        "overrides": overrides,
-        "origins": dict(settings.origins),
-        "out": str(options["out"]),
-        "resume": options["resume"],
-        "dry_run": options["dry_run"],
-    }

@@ -20,7 +20,7 @@ Result = dict[str, Any]
 
 
 def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
-    """Run what a command line asked for; see `cli.ssgrid.build_request` for the request's form.
+    """Run what a command line asked for; see `cli.settings.scenario_request` for its form.
 
     Raises:
         ConfigError, InputError: something asked for does not make sense; nothing was written.

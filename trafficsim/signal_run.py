@@ -23,7 +23,7 @@ INPUTS = "inputs"  # folder of a run
 
 
 def signals_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
-    """Run what a command line asked for; see `cli.traffic_signals.build_request` for its form.
+    """Run what a command line asked for; see `cli.settings.scenario_request` for its form.
 
     Raises:
         ConfigError, InputError: something asked for does not make sense; nothing was written.

@@ -16,7 +16,7 @@ from cli.__main__ import cli as everything
 from cli.app import run
 from cli.doctor import TWO_BUS_NET, two_bus_voltage_pu
 from cli.render import Progress, print_result, print_table
-from cli.settings import from_environment, from_file, parse_budget
+from cli.settings import from_environment, from_file, parse_budget, scenario_request
 from cli.ss import cli as ss
 from cli.sstraffic import cli as sstraffic
 from ss_core.errors import CheckFailedError, ConfigError, InputError, Interrupted
@@ -142,7 +142,7 @@ def request_of(*arguments: str, env: dict[str, str] | None = None) -> dict[str, 
     @click.command("run", params=ssgrid.run.params)
     @click.pass_context
     def spy(ctx: click.Context, /, **options: Any) -> None:
-        taken.update(ssgrid.build_request(ctx, options))
+        taken.update(scenario_request(ctx, options, ssgrid.OPTIONS_OF_THE_SCENARIO))
 
     result: Result = CliRunner().invoke(spy, list(arguments), env=env, catch_exceptions=False)
     assert result.exit_code == 0, result.output
