@@ -40,7 +40,7 @@ def known(net: str, drivers: dict) -> dict:
     from trafficsim.config import resolve
     from trafficsim.inputs import checked_net, game_of, given_demand
     from trafficsim.simulation import Simulator
-    from trafficsim.tasks import optimum, quiet_scene, references
+    from trafficsim.yardsticks import optimum, quiet_scene, references
 
     config = resolve("tuned", {"net": net, **drivers})
     checked = checked_net(config)

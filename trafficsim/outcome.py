@@ -1,14 +1,10 @@
 """What a run's parts add up to: rows scored on the same days, the trace, the table, the verdict."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
-from numpy import ndarray
 
-from ss_core.checkpoint import Checkpoint
 from ss_core.runs import RunDirectory
 from ss_core.statistics import Interval, gap_closed_interval
 from ss_core.trace_rows import write_run
@@ -23,7 +19,8 @@ from trafficsim.kpis import (
     summarise,
     time_kpis,
 )
-from trafficsim.recording import Recording, from_arrays, record_day
+from trafficsim.recording import Recording, record_day
+from trafficsim.rows import SHOWN, Row, collect, three
 from trafficsim.simulation import Simulator, travel_times_s
 from trafficsim.tables import (
     write_agents,
@@ -33,36 +30,15 @@ from trafficsim.tables import (
     write_route_choices,
     write_trips,
 )
-from trafficsim.tasks import (
+from trafficsim.tasks import held_out_seeds, incidents_of
+from trafficsim.yardsticks import (
     EQUILIBRIUM,
-    GIVEN,
     OPTIMUM,
-    RANDOM_ROW,
     SHORTEST,
-    TOLLS,
     equilibrium,
-    held_out_seeds,
-    incidents_of,
     quiet_scene,
-    result_of,
 )
 
-SHOWN = {  # rows of the table, in order, and what people call them
-    SHORTEST: "everyone on the shortest road",
-    GIVEN: "as the demand file has it",
-    RANDOM_ROW: "random alternatives",
-    EQUILIBRIUM: "user equilibrium (UE)",
-    "duaiterate": "duaIterate (SUMO's own tool)",
-    "independent": "selfish, learned",
-    "imr": "IMR, learned",
-    "vps": "VPS, learned",
-    "vs": "VS, learned",
-    "ps": "PS, learned",
-    "ss": "SS (suggestions only)",
-    "centralised": "centralised, learned",
-    TOLLS: "marginal-cost tolls",
-    OPTIMUM: "system optimum (best found)",
-}
 LIGHTS_NOTES = (
     "rows with lights learnt: drivers and traffic lights learnt together, times are of their joint "
     "simulation; all other rows: drivers under the net's own light programs, so a learned row can "
@@ -70,87 +46,6 @@ LIGHTS_NOTES = (
     "rows with lights learnt: no CO2, no edges, and no bytes for each driver",
 )
 BOOTSTRAP = 7  # stream of random numbers below a seed
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A policy or reference on the held-out days."""
-
-    name: str
-    actions: Int[ndarray, "day N"]
-    times_s: Float[ndarray, "day vehicle"]
-    probabilities: Float[ndarray, "N K"] | None = None
-    bytes_by_kind: Mapping[str, int] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    incidents: tuple[int, int, int] = (0, 0, 0)  # teleports, collisions, unfinished: all days
-    first_day: Recording | None = None  # where lights learn, too: not to be had by simulating again
-
-
-def learners(config: ScenarioConfig) -> list[str]:
-    """The learned rows: the algorithm asked for, and selfish learners to compare with."""
-    asked = config.learner.algorithm
-    rival = config.compare_selfish and asked != "independent"
-    return [asked, "independent"] if rival else [asked]
-
-
-def learned_row(name: str, result: Checkpoint) -> Row:
-    """What a learner left."""
-    tensors, facts = result.tensors, {"num_updates": result.state["num_updates"]}
-    first_day = None
-    if "lights" in result.state:
-        facts["lights"] = result.state["lights"]
-        of_day = {k.split("/")[1]: v for k, v in tensors.items() if k.startswith("first_day/")}
-        first_day = from_arrays({name: values.numpy() for name, values in of_day.items()})
-    return Row(
-        name,
-        tensors["actions"].numpy(),
-        tensors["times_s"].numpy(),
-        tensors["probabilities"].numpy(),
-        result.state["bytes_by_kind"],
-        facts,
-        _three(tensors["incidents"].tolist()),
-        first_day,
-    )
-
-
-def _three(counts: list[int]) -> tuple[int, int, int]:
-    teleports, collisions, unfinished = counts
-    return teleports, collisions, unfinished
-
-
-def profile_rows(result: Checkpoint) -> list[Row]:
-    """What a task that searched left."""
-    rows = []
-    for name, facts in result.state["profiles"].items():
-        times_s = result.tensors[f"{name}/times_s"].numpy()
-        actions = result.tensors[f"{name}/actions"].numpy()
-        repeated = np.broadcast_to(actions, (len(times_s), actions.shape[1]))
-        incidents = _three(result.tensors[f"{name}/incidents"].tolist())
-        rows.append(Row(name, repeated, times_s, facts=facts, incidents=incidents))
-    return rows
-
-
-def collect(run: RunDirectory, config: ScenarioConfig) -> dict[str, Row]:
-    """All rows, in the order of the table; the optimum is the best of what was found."""
-    rows = [learned_row(name, result_of(run.task_folder(name))) for name in learners(config)]
-    for task in ("references", "optimum"):
-        rows += profile_rows(result_of(run.task_folder(task)))
-    by_name = {row.name: row for row in rows}
-    by_name[OPTIMUM] = best_found([row for row in rows if row.first_day is None])
-    return {name: by_name[name] for name in SHOWN if name in by_name}
-
-
-def best_found(rows: Sequence[Row]) -> Row:
-    """The optimum's row, or the row that did better on the held-out days, under its name.
-
-    The search knows no driver noise, and a learner may come out ahead of it. All `rows` must have
-    met the same lights.
-    """
-    best = min(rows, key=lambda row: (row.times_s.sum(), row.name != OPTIMUM))
-    if best.name == OPTIMUM:
-        return best
-    facts = {"method": f"best found: the days of {SHOWN[best.name]!r}"}
-    return Row(OPTIMUM, best.actions, best.times_s, facts=facts, incidents=best.incidents)
 
 
 def without_choice(
@@ -167,7 +62,7 @@ def without_choice(
     with Simulator(game.scene) as simulator:
         outcomes = simulator.play([game.routes_of(actions)] * len(seeds), seeds)
     times_s = np.stack([travel_times_s(game.scene, each) for each in outcomes])
-    counts = _three(incidents_of(outcomes, len(seeds)).tolist())
+    counts = three(incidents_of(outcomes, len(seeds)).tolist())
     facts = {"method": "fewer than two drivers with a choice take part: nothing to coordinate"}
     rows = {
         name: Row(name, np.tile(actions, (len(seeds), 1)), times_s, facts=facts, incidents=counts)

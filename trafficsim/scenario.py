@@ -127,7 +127,7 @@ def _announcement(game: "RoutingGame") -> str:
 
 def _tasks(run: "RunDirectory", config: "ScenarioConfig", workers: int) -> list["Task"]:
     from ss_core.workers import Task
-    from trafficsim.outcome import learners
+    from trafficsim.rows import learners
 
     common = _common(run, config, max(1, workers // 3))
     tasks = [
@@ -151,7 +151,7 @@ def _tasks(run: "RunDirectory", config: "ScenarioConfig", workers: int) -> list[
 
 def _optimum(run: "RunDirectory", config: "ScenarioConfig", workers: int) -> "Task":
     from ss_core.workers import Task
-    from trafficsim.outcome import learners
+    from trafficsim.rows import learners
 
     starts = [str(run.task_folder(name)) for name in ("references", *learners(config))]
     folder = str(run.task_folder("optimum"))

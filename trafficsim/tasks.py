@@ -4,7 +4,7 @@ Called by `ss_core.workers` with plain arguments. Each commits its own work and,
 where it was; a finished one returns at once. SUMO runs in children of these.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from numpy import ndarray
 
 from ss_core.checkpoint import Checkpoint, load_latest, prune_checkpoints, save_checkpoint
@@ -23,38 +23,31 @@ from ss_core.traces import TraceWriter
 from ss_core.train import Training, affordable_updates, train
 from ss_core.workers import Report, Stop
 from trafficsim.config import ScenarioConfig
-from trafficsim.demand import VehicleType
 from trafficsim.driving import build_env, drive, drive_recorded, first_choices
-from trafficsim.duaiterate import Assignment, DuaConfig, assign
-from trafficsim.game import RoutingGame, expected_route_times_s
+from trafficsim.duaiterate import Assignment, assign
+from trafficsim.game import RoutingGame
 from trafficsim.inputs import load_game
 from trafficsim.joint import JointEnv
 from trafficsim.recording import as_arrays
 from trafficsim.references import (
-    Choices,
     Profile,
-    SearchConfig,
     Tick,
-    best_responses,
-    even_splits,
-    largest_gain_s,
-    local_search,
-    successive_averages,
 )
-from trafficsim.simulation import Outcome, Scene, Simulator, travel_times_s
+from trafficsim.simulation import Outcome, Simulator, travel_times_s
+from trafficsim.yardsticks import (
+    CROSS_CHECK,
+    DUA,
+    OPTIMUM,
+    RANDOM,
+    RANDOM_ROW,
+    cross_check,
+    optimum,
+    quiet_scene,
+    references,
+)
 
-HELD_OUT, PLAYS, SEARCH, RANDOM, CURVE = 2, 3, 4, 5, 6  # streams of random numbers below a seed
+HELD_OUT, PLAYS, CURVE = 2, 3, 6  # streams of random numbers below a seed
 CALIBRATION_UPDATES = 3
-DUA = DuaConfig()
-EQUILIBRIUM, TOLLS, SHORTEST, RANDOM_ROW, OPTIMUM, GIVEN, CROSS_CHECK = (
-    "user_equilibrium",
-    "tolls",
-    "all_shortest",
-    "random",
-    "optimum",
-    "as_given",
-    "duaiterate",
-)
 
 
 def held_out_seeds(config: ScenarioConfig) -> list[int]:
@@ -211,76 +204,6 @@ def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     return True
 
 
-def cross_check(
-    assigned: Assignment, game: RoutingGame, config: ScenarioConfig, simulators: int
-) -> Profile:
-    """What SUMO's own tool found, on the same quiet day, with the largest gain left there."""
-    with Simulator(assigned.scene, simulators) as simulator:
-        (outcome,) = simulator.play([assigned.choices], [0])
-        times_s = travel_times_s(assigned.scene, outcome)
-        found = Profile(assigned.actions, times_s, assigned.method(DUA), simulations=DUA.iterations)
-        exact = np.array_equal(game.routes_of(assigned.actions), assigned.choices)
-        if not exact or game.num_drivers > config.search.exact_up_to:
-            return found
-        epsilon_s, _ = largest_gain_s(play_of(game, simulator), choices_of(game), found)
-    return replace(found, epsilon_s=epsilon_s)
-
-
-def references(
-    game: RoutingGame, simulator: Simulator, config: ScenarioConfig, tick: Tick
-) -> dict[str, Profile]:
-    """The rows that need no learning, on the net without driver noise."""
-    play, choices, search = play_of(game, simulator), choices_of(game), config.search
-    given = np.zeros(game.num_drivers, dtype=np.int64)
-    shortest = np.where(game.legal, choices.free_flow_s, np.inf).argmin(axis=1)
-    (times_s,) = play([shortest])
-    found = {SHORTEST: Profile(shortest, times_s, "fastest empty road")}
-    if shortest.any():  # the demand names routes
-        found[GIVEN] = Profile(given, play([given])[0], "the routes that the demand names")
-    rng = np.random.default_rng([config.seed, RANDOM])
-    drawn = [rng.integers(choices.count) for _ in range(search.random_plays)]
-    mean_s = np.mean(play(drawn), axis=0)
-    found[RANDOM_ROW] = Profile(drawn[0], mean_s, f"mean of {len(drawn)} draws")
-    tick("user equilibrium")
-    found[EQUILIBRIUM] = equilibrium(game, simulator, shortest, search, rng, tick)
-    if game.num_drivers <= search.exact_up_to:
-        tick("marginal-cost tolls")
-        found[TOLLS] = best_responses(
-            play, choices, found[EQUILIBRIUM].actions, cost="total", config=search, tick=tick
-        )
-    return found
-
-
-def equilibrium(
-    game: RoutingGame,
-    simulator: Simulator,
-    start: Int[ndarray, " N"],
-    search: SearchConfig,
-    rng: np.random.Generator,
-    tick: Tick,
-) -> Profile:
-    """By exact best responses where there are few drivers, else by successive averages."""
-    choices = choices_of(game)
-    if game.num_drivers <= search.exact_up_to:
-        play = play_of(game, simulator)
-        return best_responses(play, choices, start, cost="own", config=search, tick=tick)
-    last: list[Outcome] = []
-
-    def play_and_keep(rows: Sequence[Int[ndarray, " N"]]) -> list[Float[ndarray, " vehicle"]]:
-        last[:] = simulator.play([game.routes_of(row) for row in rows], [0] * len(rows))
-        return [travel_times_s(simulator.scene, each) for each in last]
-
-    def expected() -> Float[ndarray, "N K"]:
-        routes = np.maximum(game.driver_options, 0)
-        speeds = last[-1].link_speed_m_per_s
-        return expected_route_times_s(game, speeds, game.depart_s, routes)
-
-    iterations = search.msa_iterations
-    return successive_averages(
-        play_and_keep, expected, choices, start, iterations=iterations, rng=rng, tick=tick
-    )
-
-
 def optimise(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     """The least total time found, from references and what was learnt; result in `result/`."""
     config = from_dict(ScenarioConfig, arguments["config"], where="run")
@@ -294,53 +217,6 @@ def optimise(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
         best = optimum(game, simulator, config, starts, _ticker(report, 1))
     _save_profiles({OPTIMUM: best}, config, game, arguments["simulators"], folder)
     return True
-
-
-def optimum(
-    game: RoutingGame,
-    simulator: Simulator,
-    config: ScenarioConfig,
-    starts: Sequence[Int[ndarray, " N"]],
-    tick: Tick,
-) -> Profile:
-    """Local search from even splits and the given starts."""
-    play, choices = play_of(game, simulator), choices_of(game)
-    rows = [*even_splits(choices), *starts]
-    profiles = [Profile(a, t, "") for a, t in zip(rows, play(rows), strict=True)]
-    rng = np.random.default_rng([config.seed, SEARCH])
-    budget = config.search.optimum_simulations
-    return local_search(play, choices, profiles, simulations=budget, rng=rng, tick=tick)
-
-
-def play_of(game: RoutingGame, simulator: Simulator) -> Callable[..., list[ndarray]]:
-    """The simulation as `references` wants it; without driver noise the seed does not matter."""
-
-    def play(rows: Sequence[Int[ndarray, " N"]]) -> list[Float[ndarray, " vehicle"]]:
-        outcomes = simulator.play([game.routes_of(row) for row in rows], [0] * len(rows))
-        return [travel_times_s(simulator.scene, each) for each in outcomes]
-
-    return play
-
-
-def choices_of(game: RoutingGame) -> Choices:
-    """The drivers' alternatives as `references` wants them."""
-    routes = np.maximum(game.driver_options, 0)
-    return Choices(
-        vehicle=game.drivers,
-        count=game.option_count[game.drivers],
-        free_flow_s=game.free_flow_s[routes],
-        order=np.argsort(game.depart_s, kind="stable"),
-    )
-
-
-def quiet_scene(scene: Scene) -> Scene:
-    """The same day with drivers that neither dawdle nor differ: what references are found on."""
-    if scene.is_deterministic:
-        return scene
-    named = {each.type_id: each for each in scene.types}
-    used = sorted(set(scene.type_ids))
-    types = tuple(named.get(name, VehicleType(name)).quiet() for name in used)
-    return replace(scene, types=types, is_deterministic=True)
 
 
 def _ticker(report: Report, total: int) -> Tick:

@@ -19,7 +19,7 @@ from trafficsim.duaiterate import DuaConfig, assign, assignment, trips_xml
 from trafficsim.game import RoutingGame
 from trafficsim.inputs import checked_net, game_of, given_demand
 from trafficsim.simulation import Scene, Simulator, travel_times_s
-from trafficsim.tasks import DUA, cross_check
+from trafficsim.yardsticks import DUA, cross_check
 
 ROOT = Path(__file__).parents[2]
 QUICK = DuaConfig(iterations=3)

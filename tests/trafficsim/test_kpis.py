@@ -73,7 +73,7 @@ def test_a_summary_has_mean_interval_and_number_of_days() -> None:
 
 
 def test_the_best_found_is_the_best_row_of_the_held_out_days() -> None:
-    from trafficsim.outcome import Row, best_found
+    from trafficsim.rows import Row, best_found
 
     def row(name: str, seconds: float) -> Row:
         return Row(name, np.zeros((2, 1), dtype=np.int64), np.full((2, 3), seconds))

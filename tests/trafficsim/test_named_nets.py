@@ -71,4 +71,5 @@ def test_a_net_is_found_without_importing_sumo_rl() -> None:
         "sys.exit('sumo_rl' in sys.modules)"
     )
     root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+    found = subprocess.run([sys.executable, "-c", code], check=False, cwd=root)
+    assert found.returncode == 0
