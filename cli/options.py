@@ -119,3 +119,13 @@ def trace_option(command: Command) -> Command:
         envvar="SS_TRACE",
         help="How much is recorded.",
     )(command)
+
+
+def report_option(command: Command) -> Command:
+    """`--report`: the page at the end."""
+    return click.option(
+        "--report/--no-report",
+        default=True,
+        show_default=True,
+        help="Write report.html into the run directory.",
+    )(command)

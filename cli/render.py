@@ -151,6 +151,8 @@ def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
         click.echo(note)
     if result.get("run_dir"):
         click.echo(f"run directory: {result['run_dir']}")
+    if result.get("report"):
+        click.echo(f"report: {result['report']}")
 
 
 def print_records(schema: str, name: str, records: Sequence[Record], *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ cli = lazy_group(
         ),
         "doctor": LazyCommand("cli.doctor:doctor", "Check this installation."),
         "envs": LazyCommand("cli.envs:envs", "List the tasks known by name."),
+        "report": LazyCommand("cli.report:report", "Write an HTML page about runs."),
         "train": LazyCommand("cli.train:train", "Train in a task or in any PettingZoo game."),
         "verify": LazyCommand("cli.verify:verify", "Recompute every checksum of a run directory."),
         "watch": LazyCommand("cli.watch:watch", "Draw an episode of trained agents."),

@@ -10,6 +10,7 @@ from cli.options import (
     out_option,
     output_options,
     preset_option,
+    report_option,
     resume_option,
     seed_option,
     settings_options,
@@ -91,18 +92,21 @@ def cli() -> None:
 @preset_option("tuned", "paper", "sampled", means="ours, the paper's, or without counterfactuals")
 @workers_option("Processes at a time, for the learners and the references.")
 @trace_option
+@report_option
 @output_options
 @debug_option
 @click.pass_context
 def run(ctx: click.Context, /, **options: Any) -> None:
     """Train, score on held-out days against exact references, audit, and write traces."""
     from cli.render import Progress, print_result
+    from cli.report import with_report
 
     request = scenario_request(ctx, options, OPTIONS_OF_THE_SCENARIO)
     from gridsim.scenario import run_from_cli
 
     with Progress(quiet=options["quiet"]) as progress:
         result = run_from_cli(request, progress)
+    result = with_report(result, wanted=options["report"])
     print_result(result, as_json=options["as_json"])
 
 

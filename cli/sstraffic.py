@@ -11,6 +11,7 @@ from cli.options import (
     out_option,
     output_options,
     preset_option,
+    report_option,
     resume_option,
     seed_option,
     settings_options,
@@ -126,6 +127,7 @@ def cli() -> None:
     "--cross-check", is_flag=True, envvar="SS_CROSS_CHECK", help="Also run SUMO's duaIterate."
 )
 @trace_option
+@report_option
 @output_options
 @debug_option
 @click.pass_context
@@ -136,12 +138,14 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     where there is none, demand is drawn.
     """
     from cli.render import Progress, print_result
+    from cli.report import with_report
 
     request = scenario_request(ctx, options, OPTIONS_OF_THE_SCENARIO)
     from trafficsim.scenario import run_from_cli
 
     with Progress(quiet=options["quiet"]) as progress:
         result = run_from_cli(request, progress)
+    result = with_report(result, wanted=options["report"])
     print_result(result, as_json=options["as_json"])
 
 

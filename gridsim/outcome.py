@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gridsim.cast import CAST
 from gridsim.config import ScenarioConfig
 from gridsim.game import charge_per_household
 from gridsim.households import STEP_H, STEPS_PER_DAY, Days
@@ -28,19 +29,7 @@ from ss_core.statistics import Interval
 from ss_core.trace_rows import write_run
 from ss_core.traces import TraceWriter, predicted_bytes
 
-SHOWN = {  # rows of the table, in order, and what people call them
-    "asap": "ASAP (no control)",
-    "herd": "HERD (price only)",
-    "random_among_candidates": "random candidate plans",
-    "independent": "selfish, learned",
-    "nash": "Nash equilibrium",
-    "nash_among_candidates": "Nash among the candidate plans",
-    "ss": "SS (suggestions only)",
-    "centralised": "centralised, learned",
-    "rolling_planner_forecast": "rolling planner with forecast",
-    "pigou": "ideal prices (Pigou)",
-    "optimum": "optimum (clairvoyant)",
-}
+SHOWN = {name: title for name, (title, _) in CAST.items()}  # rows of the table, in order
 TRACED = ("asap", "nash", "independent", "ss", "centralised", "optimum")
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
 JOBS_A_DAY = 8  # of a household, at most

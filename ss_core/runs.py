@@ -5,10 +5,8 @@ that was killed and resumed leaves the same bytes as one that was not. Hence no 
 directory name enters the manifest, the traces or the checkpoints; those go to `environment.json`.
 """
 
-import importlib.metadata
 import json
 import os
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ from ss_core.config import config_hash, toml_bytes
 from ss_core.errors import ConfigError, CorruptError, Interrupted, ResourceError
 from ss_core.locks import acquire_lock, is_locked
 from ss_core.manifest import VOLATILE, Status, read_manifest, sealed_files, verify_run
+from ss_core.provenance import environment_facts
 from ss_core.schema import TRACE_SCHEMA
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "RunDirectory",
     "Status",
     "atomic_write",
-    "environment_facts",
     "find_resumable",
     "is_locked",
     "json_bytes",
@@ -43,7 +41,6 @@ __all__ = [
 
 PACKAGE_SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-PACKAGES = ("suggestion-sharing", "torch", "numpy", "pyarrow", "pandapower", "numba")
 
 
 def run_id(task: str, size: str, seed: int, config_sha256: str, now: datetime) -> str:
@@ -278,24 +275,3 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         if isinstance(event, dict):
             events.append(event)
     return events
-
-
-def environment_facts() -> dict[str, Any]:
-    """Where a run runs: no input of it, but what may explain a difference between machines."""
-    packages: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            packages[name] = None
-    prefixes = ("SS_", "OMP_", "MKL_", "OPENBLAS_", "NUMBA_", "PYTHONHASHSEED")
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "cpu_count": os.cpu_count(),
-        "packages": packages,
-        "variables": {
-            key: os.environ[key] for key in sorted(os.environ) if key.startswith(prefixes)
-        },
-    }

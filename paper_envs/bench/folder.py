@@ -17,7 +17,7 @@ from ss_core.atomic import atomic_write, json_bytes
 from ss_core.config import config_hash
 from ss_core.errors import ConfigError, CorruptError
 from ss_core.locks import acquire_lock
-from ss_core.runs import environment_facts
+from ss_core.provenance import environment_facts
 
 BENCH_SCHEMA = "ss.bench/1"
 DISTRIBUTION = "suggestion-sharing"

@@ -29,7 +29,7 @@ from paper_envs.bench.tables import (
 )
 from paper_envs.bench.verdicts import Claim
 from ss_core.atomic import atomic_write
-from ss_core.runs import environment_facts
+from ss_core.provenance import environment_facts
 
 
 def write_outputs(

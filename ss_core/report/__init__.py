@@ -1,0 +1,1 @@
+"""Reports of runs: one self-contained page for every world."""

@@ -1,0 +1,50 @@
+"""A run's whole page: what its world has to say, then the chapters that every run has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ss_core.report.cast import Cast
+from ss_core.report.exchange import exchange_section
+from ss_core.report.learning import Score, gap_section, learning_section
+from ss_core.report.page import html_page
+from ss_core.report.parts import Item, Page, Part
+from ss_core.report.provenance import incidents_section, made_section
+from ss_core.report.run_data import RunData
+
+FOOTER = (
+    "This file is complete in itself: it loads nothing, sends nothing, and may be mailed. It shows "
+    "what the run’s operator sees, private figures of agents included; `ss export --view public` "
+    "makes tables without them."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What a world tells about one run."""
+
+    title: str
+    part: Part
+    cast: Cast
+    score: Score
+    gap_formula: str
+    algorithm: str  # the row whose messages are shown
+    trust: Sequence[Item] = ()  # what was checked, beside incidents
+
+
+def run_page(data: RunData, account: Account) -> bytes:
+    """The page of one run as a file.
+
+    Raises:
+        CorruptError: a table of the run is not readable.
+        InputError: plotly is not installed.
+    """
+    sections = (
+        *account.part.sections,
+        gap_section(data, account.cast, account.gap_formula),
+        learning_section(data, account.cast, account.score),
+        exchange_section(data, account.algorithm),
+        incidents_section(data, account.trust),
+        made_section(data),
+    )
+    page = Page(title=account.title, part=account.part, sections=sections, footer=FOOTER)
+    return html_page(page)
