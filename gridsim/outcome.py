@@ -10,6 +10,7 @@ from gridsim.config import ScenarioConfig
 from gridsim.game import charge_per_household
 from gridsim.households import STEP_H, STEPS_PER_DAY, Days
 from gridsim.kpis import Summary, summarise
+from gridsim.network_tables import write_feeder, write_network_steps
 from gridsim.referee import Audit, audit
 from gridsim.schedules import candidate_schedules
 from gridsim.scoring import Grid, Scored, gap_closed, mean_of, power_flow_of, score
@@ -20,7 +21,6 @@ from gridsim.tables import (
     write_feeder_steps,
     write_household_steps,
     write_kpis,
-    write_network_steps,
 )
 from gridsim.tariff import Tariff
 from gridsim.tasks import Stage, plays_of, result_of, schedules_of, set_stage
@@ -79,12 +79,19 @@ def _learning_rows(config: ScenarioConfig) -> dict[str, int]:
 def _scored_rows(config: ScenarioConfig, grid: Grid) -> dict[str, int]:
     traced = 3 + len(learners(config))
     steps = traced * config.days * STEPS_PER_DAY
+    drawn = steps if config.trace == "full" else traced  # of buses and branches
+    buses, lines, trafos = (
+        len(axis)
+        for axis in (grid.feeder.bus_index, grid.feeder.line_index, grid.feeder.trafo_index)
+    )
     return {
         "household_step": steps * config.households,
         "feeder_step": steps,
-        "bus_step": steps * len(grid.feeder.bus_index),
-        "line_step": steps * len(grid.feeder.line_index),
-        "trafo_step": steps * len(grid.feeder.trafo_index),
+        "bus": buses,
+        "feeder_branch": lines + trafos,
+        "bus_step": drawn * buses,
+        "line_step": drawn * lines,
+        "trafo_step": drawn * trafos,
         "agent_decision": len(learners(config)) * config.days * config.households * JOBS_A_DAY,
         "agent": config.households,
         "kpi": 20 * len(SHOWN),
@@ -247,6 +254,7 @@ def _write_traces(
         config_sha256=run.config_sha256,
     )
     write_agents(writer, stage.world.population, days, grid)
+    write_feeder(writer, grid.feeder)
     for name, row in rows.items():
         share = _gap_summary(gaps[name], config.days)
         write_kpis(writer, name, {**figures[name], **share}, figures["nash"])
@@ -287,8 +295,7 @@ def _write_row(
     if writer.writes("household_step"):
         write_household_steps(writer, row, days, share, config.seed)
     write_feeder_steps(writer, row, grid, config.seed)
-    if writer.writes("bus_step"):
-        write_network_steps(writer, row, grid, config.seed)
+    write_network_steps(writer, row, grid, config.seed)
 
 
 def _write_incidents(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim.households import STEP_H, STEPS_PER_DAY, Days, JobKind, Population
+from gridsim.households import STEP_H, Days, JobKind, Population
 from gridsim.joint_schedules import WET_APPLIANCES, device_load_kw
 from gridsim.kpis import HIGHEST_VM_PU, LOWEST_VM_PU, Summary
 from gridsim.schedules import Candidates
@@ -29,13 +29,18 @@ def clock(row: Scored, seed: int, shape: tuple[int, ...]) -> dict[str, Any]:
     """Columns that say when: `shape` is (day, …, step)."""
     day = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
     step = np.arange(shape[-1])
+    return step_columns(row.name, seed, _full(day, shape), _full(step, shape))
+
+
+def step_columns(name: str, seed: int, day: np.ndarray, step: np.ndarray) -> dict[str, Any]:
+    """Columns that say whose row it is, and when: day and step of each row."""
     return {
-        "algorithm": row.name,
+        "algorithm": name,
         "phase": "eval",
         "seed": seed,
-        "day": _full(day, shape).astype(np.int32),
-        "step": _full(step, shape).astype(np.int32),
-        "sim_time_s": NOON_S + _full(step, shape) * STEP_H * 3600.0,
+        "day": day.astype(np.int32),
+        "step": step.astype(np.int32),
+        "sim_time_s": NOON_S + step * STEP_H * 3600.0,
     }
 
 
@@ -119,51 +124,6 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
             "iterations": flow.iterations.astype(np.int32),
         },
     )
-
-
-def write_network_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) -> None:
-    """The `bus_step`, `line_step` and `trafo_step` tables of one row (trace level `full`)."""
-    flow, feeder = row.power_flow, grid.feeder
-    days = len(row.schedule.load_kw)
-
-    def write(
-        table: str, key: str, names: tuple[str, ...], columns: Mapping[str, np.ndarray]
-    ) -> None:
-        if not names:
-            return
-        shape = (days, len(names), STEPS_PER_DAY)
-        unique = _unique(names)
-        writer.write(
-            table,
-            clock(row, seed, shape)
-            | {key: _full(unique[:, None], shape)}
-            | {k: _by_element(v, days) for k, v in columns.items()},
-        )
-
-    angle = np.angle(flow.v_pu, deg=True)
-    write("bus_step", "bus_id", feeder.bus_name, {"vm_pu": flow.vm_pu, "va_degree": angle})
-    write(
-        "line_step",
-        "line_id",
-        feeder.line_name,
-        {
-            "i_ka": flow.i_ka,
-            "loading_percent": flow.line_loading_percent,
-            "p_from_mw": flow.p_from_mw,
-        },
-    )
-    loading = {"loading_percent": flow.trafo_loading_percent}
-    write("trafo_step", "trafo_id", feeder.trafo_name, loading)
-
-
-def _by_element(values: np.ndarray, days: int) -> np.ndarray:
-    return values.reshape(days, STEPS_PER_DAY, -1).transpose(0, 2, 1).reshape(-1)
-
-
-def _unique(names: tuple[str, ...]) -> np.ndarray:
-    """Names as ids: a repeated one gets its position behind it."""
-    seen = {name: names.count(name) for name in names}
-    return np.array([n if seen[n] == 1 else f"{n} #{i}" for i, n in enumerate(names)])
 
 
 def write_decisions(

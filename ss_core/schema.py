@@ -160,25 +160,41 @@ _TABLES = (  # one line per column, however long
         Column("charge_eur", "float64", "EUR", "share of the feeder charge", "private"),
         Column("discomfort_eur", "float64", "EUR", "cost of waiting, in money", "private"),
     )),
-    Table("bus_step", "a bus in one step", "full", (*CLOCK_KEY, "bus_id"), (
+    Table("bus", "a bus of the feeder", "kpi", ("run_id", "bus_id"), (
+        RUN_ID,
+        Column("bus_id", "string", "", "bus of the feeder", "operator", "bus.name"),
+        Column("vn_kv", "float32", "kV", "rated voltage", "operator", "bus.vn_kv"),
+        Column("x", "float64", "", "first coordinate as the net has it; null without", "operator", "bus.geo"),
+        Column("y", "float64", "", "second coordinate", "operator", "bus.geo"),
+        Column("is_slack", "bool", "", "whether the grid above feeds it", "operator", "ext_grid.bus"),
+    )),
+    Table("feeder_branch", "a line or transformer of the feeder", "kpi", ("run_id", "branch_id"), (
+        RUN_ID,
+        Column("branch_id", "string", "", "as `line_id` in `line_step`, `trafo_id` in `trafo_step`", "operator", "line.name"),
+        Column("kind", "string", "", "line or trafo", "operator"),
+        Column("from_bus_id", "string", "", "bus at one end; of a transformer the high-voltage side", "operator", "line.from_bus"),
+        Column("to_bus_id", "string", "", "bus at the other end", "operator", "line.to_bus"),
+        Column("length_km", "float32", "km", "length; null for a transformer", "operator", "line.length_km"),
+        Column("max_i_ka", "float32", "kA", "rated current; null for a transformer", "operator", "line.max_i_ka"),
+        Column("sn_mva", "float32", "MVA", "rated power; null for a line", "operator", "trafo.sn_mva"),
+    )),
+    Table("bus_step", "a bus in one step (below trace level `full`: in the step of the highest transformer loading only)", "kpi", (*CLOCK_KEY, "bus_id"), (
         *CLOCK,
         Column("bus_id", "string", "", "bus of the feeder", "operator", "bus.name"),
         Column("vm_pu", "float32", "p.u.", "voltage magnitude", "operator", "res_bus.vm_pu"),
         Column("va_degree", "float32", "degree", "voltage angle", "operator", "res_bus.va_degree"),
     )),
-    Table("line_step", "a line in one step", "full", (*CLOCK_KEY, "line_id"), (
+    Table("line_step", "a line in one step (below `full`: as `bus_step`)", "kpi", (*CLOCK_KEY, "line_id"), (
         *CLOCK,
         Column("line_id", "string", "", "line of the feeder", "operator", "line.name"),
         Column("i_ka", "float32", "kA", "largest current of both ends", "operator", "res_line.i_ka"),
         Column("loading_percent", "float32", "%", "current over rated current", "operator", "res_line.loading_percent"),
         Column("p_from_mw", "float32", "MW", "active power into the line at its from-bus", "operator", "res_line.p_from_mw"),
     )),
-    Table("trafo_step", "a transformer in one step", "full", (*CLOCK_KEY, "trafo_id"), (
+    Table("trafo_step", "a transformer in one step (below `full`: as `bus_step`)", "kpi", (*CLOCK_KEY, "trafo_id"), (
         *CLOCK,
         Column("trafo_id", "string", "", "transformer of the feeder", "operator", "trafo.name"),
         Column("loading_percent", "float32", "%", "loading", "operator", "res_trafo.loading_percent"),
-        Column("p_hv_mw", "float32", "MW", "active power into the high-voltage side", "operator", "res_trafo.p_hv_mw"),
-        Column("pl_mw", "float32", "MW", "active power losses", "operator", "res_trafo.pl_mw"),
     )),
     Table("feeder_step", "the feeder in one step", "kpi", CLOCK_KEY, (
         *CLOCK,

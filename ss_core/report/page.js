@@ -4,7 +4,7 @@
   const settings = { responsive: true, displaylogo: false, displayModeBar: false, showTips: false };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function dressed(layout, width) {
+  function dressed(layout, width, count) {
     const ink = colour("--ink"), line = colour("--line");
     const narrow = width < 520;
     const axis = (given) => ({
@@ -15,7 +15,9 @@
       margin: { l: narrow ? 44 : 60, r: 12, t: layout.title ? 34 : 12, b: 44 },
       hoverlabel: { font: { family: "system-ui, sans-serif" } },
       legend: { orientation: "h", y: -0.22, yanchor: "top", x: 0, font: { size: 12 } },
+      showlegend: count > 1,
       ...layout,
+      ...(layout.title && { title: { ...layout.title, font: { size: 13.5 } } }),
       font: { family: "system-ui, sans-serif", size: 12.5, color: ink },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
@@ -27,13 +29,14 @@
     chart.dataset.drawn = "yes";
     const figure = JSON.parse(document.getElementById(chart.dataset.figure).textContent);
     chart.layoutGiven = figure.layout;
-    Plotly.newPlot(chart, figure.data, dressed(figure.layout, chart.clientWidth), settings);
+    chart.named = figure.data.filter((trace) => trace.name && trace.showlegend !== false).length;
+    Plotly.newPlot(chart, figure.data, dressed(figure.layout, chart.clientWidth, chart.named), settings);
     document.documentElement.dataset.drawn = String(document.querySelectorAll(".chart[data-drawn]").length);
   }
 
   function again() {
     for (const chart of charts)
-      if (chart.dataset.drawn) Plotly.relayout(chart, dressed(chart.layoutGiven, chart.clientWidth));
+      if (chart.dataset.drawn) Plotly.relayout(chart, dressed(chart.layoutGiven, chart.clientWidth, chart.named));
   }
 
   const seen = new IntersectionObserver((entries) => {

@@ -17,10 +17,11 @@ from cli.app import run as run_command
 from cli.ssgrid import cli as ssgrid
 from gridsim.config import ScenarioConfig
 from gridsim.kpis import Summary
+from gridsim.network_tables import element_names
 from gridsim.outcome import traced_bytes
 from gridsim.scenario import _checked_feeder
 from gridsim.scoring import highest, mean_of
-from gridsim.tables import UNITS, _by_element, _unique
+from gridsim.tables import UNITS
 from gridsim.tasks import result_of
 from ss_core.config import from_dict
 from ss_core.manifest import verify_run
@@ -230,14 +231,7 @@ def test_units_follow_from_names() -> None:
 
 
 def test_repeated_names_become_ids() -> None:
-    assert _unique(("a", "b", "a")).tolist() == ["a #0", "b", "a #2"]
-
-
-def test_elements_come_before_steps() -> None:
-    by_step = np.arange(STEPS * 2.0).reshape(STEPS, 2)  # one day, two elements
-    flat = _by_element(by_step, 1)
-    assert flat[:3].tolist() == [0.0, 2.0, 4.0]
-    assert flat[STEPS] == 1.0
+    assert element_names(("a", "b", "a")).tolist() == ["a #0", "b", "a #2"]
 
 
 def test_the_highest_of_no_elements_is_zero() -> None:
