@@ -47,7 +47,11 @@ def _cost_chart(before: Frame, after: Frame, algorithm: str) -> Chart:
         f"{gains} of {len(before)} households pay less under {name} than at the selfish equilibrium"
     )
     points: dict[str, tuple[Role, Numbers, Numbers]] = {
-        "household": (cast_role(CAST, algorithm), before["cost"], after["cost"])
+        "household": (
+            cast_role(CAST, algorithm),
+            before["cost"].to_numpy(),
+            after["cost"].to_numpy(),
+        )
     }
     return Chart(
         slug="cost-by-household",

@@ -198,7 +198,7 @@ def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
         ("off", set()),
         ("kpi", {"metric"}),
         ("agent", {"metric", "household_step"}),
-        ("full", {"metric", "household_step", "bus_step"}),
+        ("full", {"metric", "household_step", "suggestion"}),
     ],
 )
 def test_a_trace_level_writes_its_tables_and_those_of_lower_levels(
@@ -207,10 +207,12 @@ def test_a_trace_level_writes_its_tables_and_those_of_lower_levels(
     writer = TraceWriter(tmp_path, level=level, constants=CONSTANTS)
     writer.write("household_step", household_steps())
     writer.write("metric", {"update": 0, "name": "loss"})
-    writer.write("bus_step", {"day": 0, "step": 0, "sim_time_s": 0.0, "bus_id": "b", "vm_pu": 1.0})
+    pair = {"src_agent_id": "a", "dst_agent_id": "b"}
+    when = {"day": 0, "step": 0, "sim_time_s": 0.0, "update": 0}
+    writer.write("suggestion", {**when, **pair, "action": 0, "prob": 1.0})
     writer.commit()
     assert set(writer.parts) == written
-    rows = dict.fromkeys(("household_step", "metric", "bus_step"), 1000)
+    rows = dict.fromkeys(("household_step", "metric", "suggestion"), 1000)
     assert (predicted_bytes(rows, level=level) > 0) == bool(written)
 
 
