@@ -12,11 +12,13 @@ from gridsim.households import STEP_H, STEPS_PER_DAY, Days
 from gridsim.kpis import Summary, summarise
 from gridsim.network_tables import write_feeder, write_network_steps
 from gridsim.referee import Audit, audit
+from gridsim.replay import write_replay
 from gridsim.schedules import candidate_schedules
 from gridsim.scoring import Grid, Scored, gap_closed, mean_of, power_flow_of, score
 from gridsim.tables import (
     NOON_S,
     write_agents,
+    write_checks,
     write_decisions,
     write_feeder_steps,
     write_household_steps,
@@ -122,7 +124,12 @@ def conclude(run: RunDirectory, config: ScenarioConfig, grid: Grid) -> dict[str,
         name: sum(result.state["bytes_by_kind"].values()) / config.households
         for name, result in learned.items()
     }
-    _write_traces(run, config, stage, grid, rows, figures, gaps, learned)
+    writer = _write_traces(run, config, stage, grid, rows, figures, gaps, learned)
+    write_checks(writer, audits, referred.state["certificate"])
+    writer.commit()
+    if config.trace != "off":
+        shown = {name: rows[name] for name in (config.learner.algorithm, "nash")}
+        write_replay(run.path / "replay", config.feeder_name, grid, shown)
     return {
         "tables": {_title(config): _table(figures, gaps, bytes_each)},
         "notes": _notes(config, grid, referred.state, figures, gaps, audits, learned),
@@ -239,7 +246,7 @@ def _write_traces(
     figures: Mapping[str, Mapping[str, Summary]],
     gaps: Mapping[str, Interval | None],
     learned: Mapping[str, Any],
-) -> None:
+) -> TraceWriter:
     constants = {"run_id": run.trace_run_id, "seed": config.seed}
     writer = TraceWriter(run.path, level=config.trace, constants=constants)
     writer.discard_after({})
@@ -267,7 +274,7 @@ def _write_traces(
             probability = result.tensors["probability"][0].numpy()
             write_decisions(writer, rows[name], days, plans, chosen, probability, config.seed)
     _write_incidents(writer, rows, config)
-    writer.commit()
+    return writer
 
 
 def _gap_summary(gap: Interval | None, days: int) -> dict[str, Summary]:

@@ -128,15 +128,18 @@ def _demand(data: RunData) -> Frame:
     return rows
 
 
-def _limit_kw(data: RunData) -> tuple[float, str]:
-    kva = float(data.config["households"]) * float(data.config["kva_per_household"])
-    kw = kva * float(data.config["power_factor"])
-    return kw, f"transformer {kva:.0f} kVA"
+def _limit_kw(data: RunData) -> tuple[float, str] | None:
+    """What the transformers carry together; None for a feeder without."""
+    rated = data.table("feeder_branch", ["sn_mva"], {"kind": "trafo"})["sn_mva"].sum()
+    if not rated > 0:
+        return None
+    kw = 1000.0 * float(rated) * float(data.config["power_factor"])
+    return kw, f"transformer {1000 * rated:.0f} kVA"
 
 
 def _hardest_day(demand: Frame, data: RunData, algorithm: str) -> Chart | None:
     selfish = demand[demand["algorithm"] == SELFISH]
-    if selfish.empty or data.config["kva_per_household"] is None:
+    if selfish.empty:
         return None
     day = int(selfish.groupby("day")["p_total_kw"].max().idxmax())
     series, peaks = [], []
@@ -217,7 +220,7 @@ def _demand_section(demand: Frame, data: RunData) -> Section:
         ]
         if series:
             highest = ", ".join(f"{one.name} {np.max(one.y):.3g} {unit}" for one in series)
-            chart = _day_chart(series, f"{'demand' if limit else 'price'}, {unit}", limit)
+            chart = _day_chart(series, f"{slug}, {unit}", limit)
             items.append(
                 Chart(
                     slug=slug, title=title, alt=f"{title}. Highest: {highest}.", panels=(chart,),

@@ -41,10 +41,17 @@ def power_flow_of(
     grid: Grid, load_kw: Float[np.ndarray, "day household step"]
 ) -> tuple[PowerFlow, Float[np.ndarray, "batch load"], Float[np.ndarray, "batch load"]]:
     """Solve every step; also the loads, MW and Mvar."""
+    p_mw, q_mvar = load_power(grid, load_kw)
+    return solve_power_flow(grid.feeder, p_mw, q_mvar), p_mw, q_mvar
+
+
+def load_power(
+    grid: Grid, load_kw: Float[np.ndarray, "day household step"]
+) -> tuple[Float[np.ndarray, "batch load"], Float[np.ndarray, "batch load"]]:
+    """What the feeder's loads draw in every step, MW and Mvar."""
     by_step = load_kw.transpose(0, 2, 1).reshape(-1, load_kw.shape[1])
     p_mw = grid.attachment.load_power(by_step) / 1000.0
-    q_mvar = p_mw * grid.reactive_share
-    return solve_power_flow(grid.feeder, p_mw, q_mvar), p_mw, q_mvar
+    return p_mw, p_mw * grid.reactive_share
 
 
 def score(

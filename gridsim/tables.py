@@ -8,6 +8,7 @@ import numpy as np
 from gridsim.households import STEP_H, Days, JobKind, Population
 from gridsim.joint_schedules import WET_APPLIANCES, device_load_kw
 from gridsim.kpis import HIGHEST_VM_PU, LOWEST_VM_PU, Summary
+from gridsim.referee import Audit
 from gridsim.schedules import Candidates
 from gridsim.scoring import Grid, Scored, highest
 from ss_core import trace_rows
@@ -170,3 +171,30 @@ def write_kpis(
     method = "mean over days, 95 % bootstrap interval; baseline: nash"
     scope = "held-out days"
     trace_rows.write_kpis(writer, name, figures, baseline, scope=scope, method=method, units=UNITS)
+
+
+def write_checks(
+    writer: TraceWriter, audits: Mapping[str, Audit], certificate: Mapping[str, float]
+) -> None:
+    """Rows of the `kpi` table about trust: the audit, and how well references are known."""
+    for name, one in audits.items():
+        audited = {key: float(getattr(one, key)) for key in one.__slots__}
+        _write_plain(writer, name, "audit", audited, "steps solved again by pandapower.runpp")
+    _write_plain(writer, "optimum", "certificate", certificate, "see docs/results/grid.md")
+
+
+def _write_plain(
+    writer: TraceWriter, name: str, scope: str, figures: Mapping[str, float], method: str
+) -> None:
+    units = UNITS | {"_mw": "MW", "_ct": "ct/day"}
+    writer.write(
+        "kpi",
+        {
+            "algorithm": name,
+            "kpi": list(figures),
+            "scope": scope,
+            "value": [float(value) for value in figures.values()],
+            "unit": [trace_rows.unit_of(key, units) for key in figures],
+            "method": method,
+        },
+    )
