@@ -8,6 +8,7 @@ from gridsim.report_feeder import feeder_section
 from ss_core.report.assemble import Account
 from ss_core.report.cast import cast_name, cast_role
 from ss_core.report.charts import Series, line_chart
+from ss_core.report.kpis import Kpis
 from ss_core.report.learning import Score
 from ss_core.report.parts import Chart, Item, KeyFigure, Part, Section, Table, Text
 from ss_core.report.run_data import Frame, RunData
@@ -27,7 +28,7 @@ def account(data: RunData) -> Account:
         CorruptError: a table cannot be read.
     """
     algorithm = str(data.config["learner"]["algorithm"])
-    kpis = _Kpis(data)
+    kpis = Kpis(data, HELD_OUT)
     demand = _demand(data)
     part = Part(
         question=f"{data.config['households']} households share one transformer: can suggestions "
@@ -54,26 +55,7 @@ def account(data: RunData) -> Account:
     )
 
 
-class _Kpis:
-    """Key figures by row and name."""
-
-    def __init__(self, data: RunData) -> None:
-        columns = ["algorithm", "kpi", "value", "ci_low", "ci_high"]
-        rows = data.table("kpi", columns, {"scope": HELD_OUT})
-        self._found = {
-            (row.algorithm, row.kpi): (float(row.value), float(row.ci_low), float(row.ci_high))
-            for row in rows.itertuples(index=False)
-        }
-
-    def value(self, algorithm: str, kpi: str) -> float:
-        return self.interval(algorithm, kpi)[0]
-
-    def interval(self, algorithm: str, kpi: str) -> tuple[float, float, float]:
-        nan = float("nan")
-        return self._found.get((algorithm, kpi), (nan, nan, nan))
-
-
-def _verdict(kpis: _Kpis, algorithm: str) -> str:
+def _verdict(kpis: Kpis, algorithm: str) -> str:
     name = cast_name(CAST, algorithm)
     peak = kpis.value(algorithm, "peak_kw"), kpis.value(SELFISH, "peak_kw")
     if np.isnan(peak).any():
@@ -97,7 +79,7 @@ def _verdict(kpis: _Kpis, algorithm: str) -> str:
     )
 
 
-def _figures(kpis: _Kpis, algorithm: str) -> tuple[KeyFigure, ...]:
+def _figures(kpis: Kpis, algorithm: str) -> tuple[KeyFigure, ...]:
     def beside(kpi: str, unit: str, digits: int) -> tuple[str, str]:
         value, selfish = kpis.value(algorithm, kpi), kpis.value(SELFISH, kpi)
         return (

@@ -32,6 +32,7 @@ class Lane(NamedTuple):
     line: int  # in the file
     lane_index: int | None = 0  # as written; None: absent or not a number
     has_shape: bool = True  # a line of two points or more
+    shape: str = ""  # as written
 
     def permits(self, vehicle_class: str) -> bool:
         """Whether vehicles of the class may use the lane."""
@@ -215,6 +216,7 @@ class _Reader:
             self._xml.line,
             whole_number(get("index", "")),
             SHAPE.fullmatch(get("shape", "")) is not None,
+            get("shape", ""),
         )
 
 

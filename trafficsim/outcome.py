@@ -1,6 +1,7 @@
 """What a run's parts add up to: rows scored on the same days, the trace, the table, the verdict."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ss_core.statistics import Interval, gap_closed_interval
 from ss_core.trace_rows import write_run
 from ss_core.traces import TraceWriter
 from trafficsim.config import ScenarioConfig
+from trafficsim.edge_tables import write_edge_days, write_edges
 from trafficsim.game import RoutingGame
 from trafficsim.kpis import (
     Summary,
@@ -19,7 +21,9 @@ from trafficsim.kpis import (
     summarise,
     time_kpis,
 )
+from trafficsim.net_xml import read_records
 from trafficsim.recording import Recording, record_day
+from trafficsim.replay import write_replay
 from trafficsim.rows import SHOWN, Row, collect, three
 from trafficsim.simulation import Simulator, travel_times_s
 from trafficsim.tables import (
@@ -96,6 +100,7 @@ def report(
         name: _figures(row, recordings[name], selfish, game, rng) for name, row in rows.items()
     }
     _write_traces(run, config, game, rows, recordings, figures, gaps)
+    _write_replay(run, config, game, rows)
     return {
         "tables": {_title(config, game): _table(rows, figures, gaps, game)},
         "notes": [*_verdict(rows, nothing_to_gain), *_notes(rows, config), *notes],
@@ -107,6 +112,21 @@ def report(
         "references": {name: dict(row.facts) for name, row in rows.items() if row.facts},
         "kpis": {name: {k: s.mean for k, s in each.items()} for name, each in figures.items()},
     }
+
+
+def _write_replay(
+    run: RunDirectory, config: ScenarioConfig, game: RoutingGame, rows: Mapping[str, Row]
+) -> None:
+    """The recorded day of the rows that SUMO alone repeats: fixed routes, the net's own lights."""
+    learned = [] if config.en_route else [config.learner.algorithm]
+    names = [name for name in (*learned, EQUILIBRIUM, OPTIMUM) if name in rows]
+    days = {
+        name: game.routes_of(rows[name].actions[0])
+        for name in names
+        if rows[name].first_day is None
+    }
+    if config.trace != "off":
+        write_replay(run.path / "replay", game.scene, days, held_out_seeds(config)[0])
 
 
 def price_of_anarchy(rows: Mapping[str, Row]) -> float:
@@ -267,6 +287,7 @@ def _write_traces(
         config_sha256=run.config_sha256,
     )
     write_agents(writer, game, _lights(rows, config))
+    write_edges(writer, read_records(Path(game.scene.net)))
     for name, row in rows.items():
         recording = recordings[name]
         gap = {} if gaps[name] is None else {"gap_closed": _gap_summary(gaps[name], config.days)}
@@ -274,6 +295,7 @@ def _write_traces(
         _write_delays(writer, name, row, game)
         write_incidents(writer, name, recording, config.sumo.time_to_teleport_s, config.seed)
         write_intervals(writer, name, recording, config.seed)
+        write_edge_days(writer, name, recording, config.seed)
         if writer.writes("trip"):
             write_trips(writer, name, game, row.actions, row.times_s, recording, config.seed)
             write_route_choices(writer, name, game, row.actions, row.probabilities, config.seed)

@@ -10,34 +10,13 @@ from numpy import ndarray
 
 from ss_core.checkpoint import Checkpoint
 from ss_core.runs import RunDirectory
+from trafficsim.cast import CAST
 from trafficsim.config import ScenarioConfig
 from trafficsim.recording import Recording, from_arrays
 from trafficsim.tasks import result_of
-from trafficsim.yardsticks import (
-    EQUILIBRIUM,
-    GIVEN,
-    OPTIMUM,
-    RANDOM_ROW,
-    SHORTEST,
-    TOLLS,
-)
+from trafficsim.yardsticks import OPTIMUM
 
-SHOWN = {  # rows of the table, in order, and what people call them
-    SHORTEST: "everyone on the shortest road",
-    GIVEN: "as the demand file has it",
-    RANDOM_ROW: "random alternatives",
-    EQUILIBRIUM: "user equilibrium (UE)",
-    "duaiterate": "duaIterate (SUMO's own tool)",
-    "independent": "selfish, learned",
-    "imr": "IMR, learned",
-    "vps": "VPS, learned",
-    "vs": "VS, learned",
-    "ps": "PS, learned",
-    "ss": "SS (suggestions only)",
-    "centralised": "centralised, learned",
-    TOLLS: "marginal-cost tolls",
-    OPTIMUM: "system optimum (best found)",
-}
+SHOWN = {name: title for name, (title, _) in CAST.items()}  # rows of the table, in order
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,10 +306,11 @@ def sumo_arguments(scene: Scene) -> list[str]:
 
 def types_xml(types: Sequence[VehicleType]) -> str:
     """An additional file that defines the vehicle types."""
-    return "".join(["<additional>\n", *_type_lines(types), "</additional>\n"])
+    return "".join(["<additional>\n", *type_lines(types), "</additional>\n"])
 
 
-def _type_lines(types: Sequence[VehicleType]) -> Iterator[str]:
+def type_lines(types: Sequence[VehicleType]) -> Iterator[str]:
+    """`vType` elements, a line each."""
     for each in types:
         rest = "".join(f" {name}={quoteattr(value)}" for name, value in each.attributes)
         yield f"<vType id={quoteattr(each.type_id)}{rest}/>\n"

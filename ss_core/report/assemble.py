@@ -13,7 +13,7 @@ from ss_core.report.run_data import RunData
 
 FOOTER = (
     "This file is complete in itself: it loads nothing, sends nothing, and may be mailed. It shows "
-    "what the run’s operator sees, private figures of agents included; `ss export --view public` "
+    "what the run’s operator sees, private figures of agents included; ss export --view public "
     "makes tables without them."
 )
 

@@ -75,7 +75,7 @@ def _who_to_whom(sums: Frame) -> list[Item]:
     names = sorted({*sums["src_agent_id"], *sums["dst_agent_id"]})
     if len(names) > LARGEST_MATRIX:
         return [
-            Text(f"A matrix of {len(names)} agents is too fine to see; query the table `message`.")
+            Text(f"A matrix of {len(names)} agents is too fine to see; query the table message.")
         ]
     at = {name: position for position, name in enumerate(names)}
     kilobytes = np.zeros((len(names), len(names)))

@@ -66,9 +66,7 @@ def plotly_script() -> str:
     try:
         return files("plotly").joinpath("package_data", "plotly.min.js").read_text("utf-8")
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise InputError(
-            "the report's pictures need plotly: pip install plotly"
-        ) from error
+        raise InputError("the report's pictures need plotly: pip install plotly") from error
 
 
 def _policy(*scripts: str) -> str:

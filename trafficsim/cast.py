@@ -1,0 +1,20 @@
+"""Who appears in a run's results: rows in order, what people call them, and their roles."""
+
+from ss_core.report.cast import Cast
+
+CAST: Cast = {
+    "all_shortest": ("everyone on the shortest road", "uncontrolled"),
+    "as_given": ("as the demand file has it", "uncontrolled"),
+    "random": ("random alternatives", "uncontrolled"),
+    "user_equilibrium": ("user equilibrium (UE)", "equilibrium"),
+    "duaiterate": ("duaIterate (SUMO's own tool)", "equilibrium"),
+    "independent": ("selfish, learned", "selfish"),
+    "imr": ("IMR, learned", "ours"),
+    "vps": ("VPS, learned", "ours"),
+    "vs": ("VS, learned", "ours"),
+    "ps": ("PS, learned", "ours"),
+    "ss": ("SS (suggestions only)", "ours"),
+    "centralised": ("centralised, learned", "ours"),
+    "tolls": ("marginal-cost tolls", "planner"),
+    "optimum": ("system optimum (best found)", "best"),
+}
