@@ -5,6 +5,7 @@ reader's light or dark page. Colours of series are chosen to be told apart on bo
 """
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -35,6 +36,8 @@ DASHES: dict[Role, str] = {
     "limit": "dash",
 }
 SIGNIFICANT_DIGITS = 5
+LABEL_WIDTH = 20  # letters
+LONGEST_TEXT = 60  # of a name in a picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +76,8 @@ def line_chart(
     """Lines over a common axis; `limit` is a horizontal mark with its name."""
     traces = [trace for one in series for trace in _line_traces(one)]
     layout: Figure = {
-        "xaxis": {"title": {"text": x_title}, **(x_axis or {})},
-        "yaxis": {"title": {"text": y_title}, **(y_axis or {})},
+        "xaxis": {"title": {"text": plain(x_title)}, **(x_axis or {})},
+        "yaxis": {"title": {"text": plain(y_title)}, **(y_axis or {})},
     }
     if limit is not None:
         level, name = limit
@@ -101,7 +104,13 @@ def _line_traces(one: Series) -> list[Figure]:
             {**edge, "y": numbers(one.low), "line": soft},
             {**edge, "y": numbers(one.high), "line": soft, **fill},
         ]
-    main = {"type": "scatter", "mode": "lines", "name": one.name, "x": x, "y": numbers(one.y)}
+    main = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": plain(one.name),
+        "x": x,
+        "y": numbers(one.y),
+    }
     return [*traces, {**main, "line": {**line, **shape}}]
 
 
@@ -130,7 +139,7 @@ def bar_chart(bars: Sequence[Bar], *, value_title: str, zero_line: bool = True) 
     trace = {
         "type": "bar",
         "orientation": "h",
-        "y": [plain(one.label) for one in bars],
+        "y": [_in_lines(one.label) for one in bars],
         "x": numbers([one.value for one in bars]),
         "marker": {"color": [COLOURS[one.role] for one in bars]},
         "error_x": {"type": "data", "array": numbers(up), "arrayminus": numbers(down)},
@@ -138,7 +147,7 @@ def bar_chart(bars: Sequence[Bar], *, value_title: str, zero_line: bool = True) 
         "hovertemplate": "%{y}: %{x}<extra></extra>",
     }
     layout: Figure = {
-        "xaxis": {"title": {"text": value_title}, "zeroline": zero_line},
+        "xaxis": {"title": {"text": plain(value_title)}, "zeroline": zero_line},
         "yaxis": {"autorange": "reversed", "automargin": True},
     }
     return {"data": [trace], "layout": layout}
@@ -159,7 +168,7 @@ def grouped_bars(
          "y": numbers(values), "marker": {"color": COLOURS[role]}}
         for name, (role, values) in groups.items()
     ]  # fmt: skip
-    return {"data": traces, "layout": {"yaxis": {"title": {"text": value_title}}}}
+    return {"data": traces, "layout": {"yaxis": {"title": {"text": plain(value_title)}}}}
 
 
 def stacked_areas(
@@ -175,7 +184,10 @@ def stacked_areas(
          "stackgroup": "all", "line": {"width": 0.5, "color": colour}, "fillcolor": colour}
         for (name, y), colour in zip(layers.items(), _many_colours(len(layers)), strict=True)
     ]  # fmt: skip
-    layout = {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": y_title}}}
+    layout = {
+        "xaxis": {"title": {"text": plain(x_title)}},
+        "yaxis": {"title": {"text": plain(y_title)}},
+    }
     return {"data": traces, "layout": layout}
 
 
@@ -194,7 +206,10 @@ def point_chart(
          "marker": {"color": COLOURS[role], "size": 7, "opacity": 0.75}}
         for name, (role, x, y) in points.items()
     ]  # fmt: skip
-    layout: Figure = {"xaxis": {"title": {"text": x_title}}, "yaxis": {"title": {"text": y_title}}}
+    layout: Figure = {
+        "xaxis": {"title": {"text": plain(x_title)}},
+        "yaxis": {"title": {"text": plain(y_title)}},
+    }
     everything = np.concatenate(
         [np.r_[np.asarray(x), np.asarray(y)] for _, x, y in points.values()]
     )
@@ -220,12 +235,12 @@ def matrix_chart(
         "type": "heatmap",
         "z": [numbers(row) for row in values],
         "colorscale": "Viridis",
-        "colorbar": {"title": {"text": unit}, "thickness": 12},
-        "hovertemplate": f"%{{y}} → %{{x}}: %{{z}} {unit}<extra></extra>",
+        "colorbar": {"title": {"text": plain(unit)}, "thickness": 12},
+        "hovertemplate": f"%{{y}} → %{{x}}: %{{z}} {plain(unit)}<extra></extra>",
     }
     layout = {
-        "xaxis": {"title": {"text": column_title}, "constrain": "domain"},
-        "yaxis": {"title": {"text": row_title}, "autorange": "reversed", "scaleanchor": "x"},
+        "xaxis": {"title": {"text": plain(column_title)}, "constrain": "domain"},
+        "yaxis": {"title": {"text": plain(row_title)}, "autorange": "reversed", "scaleanchor": "x"},
     }
     return {"data": [trace], "layout": layout}
 
@@ -244,8 +259,15 @@ def _axis(values: Numbers | Sequence[str]) -> list[Any]:
     return numbers(np.asarray(values, dtype=float))
 
 
+def _in_lines(text: str) -> str:
+    """A label of a few short lines, for narrow screens."""
+    return "<br>".join(plain(line) for line in textwrap.wrap(text[:LONGEST_TEXT], LABEL_WIDTH))
+
+
 def plain(text: str) -> str:
-    """Text that plotly, which knows a few tags, takes as text."""
+    """Text that plotly, which knows a few tags, takes as text; of a length that can be drawn."""
+    if len(text) > LONGEST_TEXT:
+        text = text[:LONGEST_TEXT] + "…"
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -47,7 +47,7 @@ def network_chart(
     for number in range(len(bounds) + 1):
         chosen = [one for one, at in zip(stretches, classes, strict=True) if at == number]
         traces += _class_traces(
-            chosen, HEAT[min(number, len(HEAT) - 1)], _range(bounds, number, unit)
+            chosen, HEAT[min(number, len(HEAT) - 1)], _range(bounds, number, plain(unit))
         )
     if points is not None:
         traces.append(_point_trace(points, point_values, point_bounds))

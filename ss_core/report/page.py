@@ -20,7 +20,7 @@ from ss_core.report.parts import Cell, Page, Table
 
 MAX_BYTES = 6_000_000
 ROW_LIMIT = 400  # of a table on the page
-INTERVAL = re.compile(r"\S+ (?:% |EUR |kW |s )?\[[^\]]{1,40}\]")
+INTERVAL = re.compile(r"\S{1,24} (?:% |EUR |kW |s )?\[[^\]]{1,40}\]")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = re.compile(r"(?<![\w-])-(?=\.?\d)")
 
