@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WORLDS = {"grid": "gridsim.report", "traffic": "trafficsim.report"}  # the rest: tasks of `ss train`
 OTHER_WORLDS = "paper_envs.report"
+BENCHMARK = "paper_envs.bench.report"
 
 
 @click.command("report")
@@ -58,7 +59,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     from ss_core.report.run_data import open_run_data
 
     if len(runs) == 1 and is_bench(runs[0]):
-        page = importlib.import_module(OTHER_WORLDS).bench_page(runs[0])
+        page = importlib.import_module(BENCHMARK).bench_page(runs[0])
     else:
         read = [open_run_data(folder) for folder in runs]
         page = run_page(read[0], account_of(read[0])) if len(read) == 1 else _compared(read)

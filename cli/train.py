@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli.app import debug_option
-from cli.options import out_option, output_options, resume_option, seed_option
+from cli.options import out_option, output_options, report_option, resume_option, seed_option
 from cli.settings import from_assignments, from_environment, from_options
 from ss_core.errors import ConfigError
 
@@ -91,6 +91,7 @@ OPTIONS_OF_THE_RUN = (
     help="How much is recorded.",
 )
 @output_options
+@report_option
 @debug_option
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:
@@ -101,11 +102,13 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     my_game.py lies.
     """
     from cli.render import Progress, print_result
+    from cli.report import with_report
     from paper_envs.training_request import train_from_cli
 
     request = build_request(ctx, options)
     with Progress(quiet=options["quiet"]) as progress:
         result = train_from_cli(request, progress)
+    result = with_report(result, wanted=options["report"])
     print_result(result, as_json=options["as_json"])
 
 

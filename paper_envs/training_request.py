@@ -124,7 +124,7 @@ def _carry_out(run: "RunDirectory", config: "TrainingConfig", progress: Progress
     run_tasks([task], 1, progress)
     result = without_nan(conclude(config, folder))
     atomic_write(run.path / "result.json", json_bytes(result))
-    record_kpis(result, run.path, run.trace_run_id, config.trace)
+    record_kpis(result, run, config.trace)
     run.finish("complete", resources=trace_resources(run.path))
     run.log_event("complete")
     return result

@@ -9,8 +9,10 @@ from jaxtyping import Float
 from paper_envs.training import Episodes, episodes_of
 from paper_envs.training_config import TrainingConfig
 from ss_core.checkpoint import load_latest
+from ss_core.runs import RunDirectory
 from ss_core.schema import TraceLevel
 from ss_core.statistics import Interval, bootstrap_interval, mean
+from ss_core.trace_rows import write_run
 from ss_core.traces import TraceWriter
 
 BOOTSTRAP_STREAM = 7  # below a run's seed
@@ -58,12 +60,21 @@ def conclude(config: TrainingConfig, folder: Path) -> dict[str, Any]:
     }
 
 
-def record_kpis(result: dict[str, Any], run: Path, run_id: str, trace: TraceLevel) -> None:
-    """The averaged returns as the run's table of key figures."""
-    writer = TraceWriter(run, level=trace, constants={"run_id": run_id})
+def record_kpis(result: dict[str, Any], run: RunDirectory, trace: TraceLevel) -> None:
+    """The run, and its averaged returns as key figures."""
+    constants = {"run_id": run.trace_run_id, "seed": run.config["seed"]}
+    writer = TraceWriter(run.path, level=trace, constants=constants)
     before, after = (result["evaluation"][when] for when in ("before", "after"))
     if not writer.writes("kpi"):
         return
+    write_run(
+        writer,
+        task=result["env"],
+        algorithm=result["algorithm"],
+        num_agents=result["num_agents"],
+        num_updates=result["num_updates"],
+        config_sha256=run.config_sha256,
+    )
     for policy, figures in (("untrained", before), (result["algorithm"], after)):
         writer.write(
             "kpi",

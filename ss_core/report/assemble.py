@@ -26,7 +26,7 @@ class Account:
     part: Part
     cast: Cast
     score: Score
-    gap_formula: str
+    gap_formula: str  # "" where a world has no gap to close
     algorithm: str  # the row whose messages are shown
     trust: Sequence[Item] = ()  # what was checked, beside incidents
 
@@ -40,7 +40,7 @@ def run_page(data: RunData, account: Account) -> bytes:
     """
     sections = (
         *account.part.sections,
-        gap_section(data, account.cast, account.gap_formula),
+        *([gap_section(data, account.cast, account.gap_formula)] if account.gap_formula else []),
         learning_section(data, account.cast, account.score),
         exchange_section(data, account.algorithm),
         incidents_section(data, account.trust),

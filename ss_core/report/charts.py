@@ -142,7 +142,11 @@ def bar_chart(bars: Sequence[Bar], *, value_title: str, zero_line: bool = True) 
         "y": [_in_lines(one.label) for one in bars],
         "x": numbers([one.value for one in bars]),
         "marker": {"color": [COLOURS[one.role] for one in bars]},
-        "error_x": {"type": "data", "array": numbers(up), "arrayminus": numbers(down)},
+        **(
+            {"error_x": {"type": "data", "array": numbers(up), "arrayminus": numbers(down)}}
+            if any(up) or any(down)
+            else {}
+        ),
         "showlegend": False,
         "hovertemplate": "%{y}: %{x}<extra></extra>",
     }

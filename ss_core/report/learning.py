@@ -19,6 +19,7 @@ class Score:
     metric: str  # its name in the table `metric`
     title: str  # with its unit
     lower_is_better: bool = True
+    over: str = "held-out days"
 
 
 def learning_section(data: RunData, cast: Cast, score: Score) -> Section:
@@ -29,7 +30,7 @@ def learning_section(data: RunData, cast: Cast, score: Score) -> Section:
     better = "lower" if score.lower_is_better else "higher"
     charts: list[Item] = []
     for name, title, what in (
-        (score.metric, score.title, f"Scores on held-out days while learning ({better} is better)"),
+        (score.metric, score.title, f"Scores on {score.over} while learning ({better} is better)"),
         ("episode_reward", "mean reward of an agent per episode", "Training reward per update"),
     ):
         chosen = rows[rows["name"] == name]
@@ -39,8 +40,8 @@ def learning_section(data: RunData, cast: Cast, score: Score) -> Section:
     return Section(
         slug="learning",
         title="How they learned",
-        intro="One update is one round of days and of messages. Training stops when its budget is "
-        "used up; what is scored is the policy at the end.",
+        intro="One update is one round of episodes and messages. Training ends with its budget; "
+        "what is scored is the policy at the end.",
         items=tuple(charts) or (nothing,),
     )
 
