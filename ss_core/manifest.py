@@ -21,6 +21,7 @@ UNSEALED = (
     *VOLATILE,
     "manifest.json",
     "report*.html",
+    "events.out.tfevents.*",  # of `ss export --format tensorboard`
     ".*.tmp",
 )  # carry no checksum in the manifest
 SIZE_LIMIT_BYTES = 256 * 2**20

@@ -1,0 +1,65 @@
+"""SQL reads a run's tables, and nothing else in the world."""
+
+from pathlib import Path
+
+import pytest
+
+from ss_core.errors import InputError
+from ss_core.queries import list_views, query
+from tests.ss_core.test_export import written_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written_run(tmp_path_factory.mktemp("runs") / "one")
+
+
+def test_every_table_is_a_view(run: Path) -> None:
+    views = {one.name: one.rows for one in list_views(run)}
+    assert views["household_step"] == 2
+    assert query(run, "select sum(bill_eur) as eur from household_step").to_pydict() == {
+        "eur": [33.75]
+    }
+    for reading in ("from agent", "describe agent", "summarize metric", "explain select 1"):
+        assert query(run, reading).num_rows
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from '/etc/passwd'",
+        "select * from read_csv('/etc/passwd')",
+        "select * from read_text('/etc/passwd')",
+        "select * from glob('/*')",
+        "select * from 'https://example.org/a.parquet'",
+        "copy agent to '/tmp/stolen.csv'",
+        "attach '/tmp/other.db'",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access=true",
+        "reset enable_external_access",
+        "create table mine as select 1",
+        "drop view agent",
+        "insert into agent select * from agent",
+        "pragma database_list",
+        "export database '/tmp/all'",
+        "call pragma_version()",
+        "select 1; select 2",
+        "",
+    ],
+)
+def test_nothing_but_reading(run: Path, statement: str) -> None:
+    with pytest.raises(InputError):
+        query(run, statement)
+
+
+def test_a_wrong_table_is_named_with_the_nearest(run: Path) -> None:
+    with pytest.raises(InputError, match="did you mean metric"):
+        query(run, "select * from metrics")
+
+
+def test_a_wrong_column_is_one_line(run: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        query(run, "select bil_eur from household_step")
+    assert "bil_eur" in str(caught.value)
+    assert "\n" not in str(caught.value)
