@@ -2,6 +2,8 @@
 
 import platform
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -15,6 +17,15 @@ from ss_core.errors import CheckFailedError
 
 DISK_FREE_MIN_GB = 1.0
 VOLTAGE_TOLERANCE_PU = 1e-6
+SUMO_LIMIT_S = 60
+SUMO_RUN = """
+import sys, libsumo
+libsumo.start(["sumo", "-n", sys.argv[1], "--no-step-log", "true", "--xml-validation", "never"])
+for _ in range(10):
+    libsumo.simulationStep()
+print(libsumo.simulation.getTime())
+libsumo.close()
+"""
 TWO_BUS_NET = {"vn_kv": 0.4, "r_ohm": 0.02, "x_ohm": 0.008, "p_mw": 0.01}  # one line, one load
 
 
@@ -30,7 +41,7 @@ class Finding(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def doctor(as_json: bool) -> None:
-    """Check versions, threads, disk, write permission, PATH and one small power flow."""
+    """Check versions, disk, permissions, PATH, one small power flow and ten seconds of SUMO."""
     from cli.render import print_records
 
     findings = [check() for check in CHECKS]
@@ -124,6 +135,32 @@ def two_bus_voltage_pu() -> float:
     return ((-b + (b * b - 4 * (r * r + x * x) * p * p) ** 0.5) / 2) ** 0.5
 
 
+def _sumo() -> Finding:
+    """Ten simulated seconds on a shipped net, in a process of its own, as runs do it."""
+    if find_spec("libsumo") is None:
+        missing = "not installed; drivers and traffic lights need the extra `traffic`"
+        return Finding("SUMO", "note", missing)
+    from ss_core.resources import data_path
+
+    net = data_path("nets/two_route.net.xml")
+    command = [sys.executable, "-c", SUMO_RUN, str(net)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SUMO_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        return Finding("SUMO", "bad", f"no answer within {SUMO_LIMIT_S} s")
+    words = done.stderr.strip().splitlines()
+    if done.returncode or done.stdout.strip().splitlines()[-1:] != ["10.0"]:
+        return Finding("SUMO", "bad", words[-1] if words else f"ended with {done.returncode}")
+    return Finding("SUMO", "ok", f"{installed_version('libsumo')}, ten seconds on {net.name}")
+
+
+def _analysis() -> Finding:
+    absent = [name for name in ("plotly", "duckdb", "xlsxwriter") if find_spec(name) is None]
+    if absent:
+        return Finding("analysis", "note", f"not installed: {', '.join(absent)} (extra `analysis`)")
+    return Finding("analysis", "ok", "reports, `ss sql`, workbooks")
+
+
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    _versions, _torch, _disk, _writable, _first_on_path, _power_flow,
+    _versions, _torch, _disk, _writable, _first_on_path, _power_flow, _sumo, _analysis,
 )  # fmt: skip

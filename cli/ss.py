@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.app import CONTEXT_SETTINGS, LazyCommand, debug_option, exit_with, lazy_group
+from cli.verify import verify
 from ss_core.errors import InputError
 
 cli = lazy_group(
@@ -17,6 +18,7 @@ cli = lazy_group(
             "cli.algorithms:algorithms", "List the algorithms and what they exchange."
         ),
         "bench": LazyCommand("cli.bench:bench", "Run the comparisons of the paper again."),
+        "compare": LazyCommand("cli.compare:compare", "Key figures of runs side by side."),
         "completion": LazyCommand(
             "cli.completion:completion", "Print a shell's completion script."
         ),
@@ -53,6 +55,63 @@ def list_runs(root: Path, as_json: bool) -> None:
     print_records("ss.runs/1", "runs", [_describe(folder) for folder in folders], as_json=as_json)
 
 
+@runs.command("show")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug_option
+def show_run(run: Path, as_json: bool) -> None:
+    """Say what RUN is: status, command, tables, key figures."""
+    from cli.render import print_json, print_table
+    from ss_core.queries import list_views
+    from ss_core.report.run_data import open_run_data
+    from ss_core.report.run_figures import figures_of
+
+    data = open_run_data(run)
+    facts = {
+        **_describe(run),
+        "run_id": data.block["run_id"],
+        "started": data.environment.get("created"),
+        "command": data.environment.get("command"),
+        "wall_s": data.timing.get("wall_s"),
+    }
+    tables = [{"table": one.name, "rows": one.rows} for one in list_views(run)]
+    found = figures_of(data)
+    figures = [
+        {"row": row, "figure": kpi, "value": one.estimate, "low": one.low, "high": one.high,
+         "unit": found.units[row, kpi]}
+        for (row, kpi), one in found.figures.items()
+    ]  # fmt: skip
+    if as_json:
+        print_json({"schema": "ss.run_facts/1", **facts, "tables": tables, "figures": figures})
+        return
+    print_table([{"what": key, "value": value} for key, value in facts.items()])
+    print_table(tables)
+    print_table(figures)
+
+
+@runs.command("rm")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@debug_option
+def remove_runs(folders: tuple[Path, ...], yes: bool) -> None:
+    """Delete run directories; refuses what is no run, or in use."""
+    import shutil
+
+    from ss_core.errors import RunLockedError
+    from ss_core.runs import is_locked, read_manifest
+
+    for folder in folders:
+        if folder.is_symlink():
+            raise InputError(f"{folder}: a link; name the folder itself")
+        read_manifest(folder)
+        if is_locked(folder):
+            raise RunLockedError(f"{folder}: another process works on this run; stop it first")
+    for folder in folders:
+        if yes or click.confirm(f"delete {folder}?", err=True):
+            shutil.rmtree(folder)
+            click.echo(f"deleted {folder}")
+
+
 def _describe(folder: Path) -> dict[str, Any]:
     from ss_core.errors import CorruptError
     from ss_core.runs import is_locked, read_manifest
@@ -68,6 +127,9 @@ def _describe(folder: Path) -> dict[str, Any]:
         "seed": block.get("seed"),
         "in_use": is_locked(folder),
     }
+
+
+runs.add_command(verify)
 
 
 def main() -> None:
