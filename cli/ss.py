@@ -22,6 +22,7 @@ cli = lazy_group(
         "completion": LazyCommand(
             "cli.completion:completion", "Print a shell's completion script."
         ),
+        "config": LazyCommand("cli.config_show:config", "Settings of runs, and their origins."),
         "doctor": LazyCommand("cli.doctor:doctor", "Check this installation."),
         "envs": LazyCommand("cli.envs:envs", "List the tasks known by name."),
         "export": LazyCommand("cli.export:export", "Write a run's tables for somebody else."),

@@ -30,7 +30,7 @@ from ss_core.schema import LEVELS, TABLES, arrow_schema
 from ss_core.trace_rows import unit_of
 from tests.gridsim.small_runs import only_run, run_here, ssgrid_run
 
-OF_TRAFFIC = {"trip", "route_choice", "edge_interval", "network_interval"}
+OF_TRAFFIC = {"edge", "edge_day", "edge_interval", "network_interval", "route_choice", "trip"}
 
 ROOT = Path(__file__).parents[2]
 HOUSEHOLDS, DAYS, UPDATES = 4, 2, 4
