@@ -96,7 +96,7 @@ def _figures(kpis: Kpis, algorithm: str) -> tuple[KeyFigure, ...]:
         KeyFigure(label="Daily peak of the feeder", value=peak, detail=peak_selfish),
         KeyFigure(label="Highest transformer loading", value=loading, detail=loading_selfish),
         KeyFigure(
-            label="Households that gain",
+            label="Gain, of all household-days",
             value=f"{100 - losers:.0f} %",
             detail=f"{losers:.0f} % pay more than at the selfish equilibrium",
         ),

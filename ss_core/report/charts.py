@@ -243,8 +243,17 @@ def matrix_chart(
         "hovertemplate": f"%{{y}} → %{{x}}: %{{z}} {plain(unit)}<extra></extra>",
     }
     layout = {
-        "xaxis": {"title": {"text": plain(column_title)}, "constrain": "domain"},
-        "yaxis": {"title": {"text": plain(row_title)}, "autorange": "reversed", "scaleanchor": "x"},
+        "xaxis": {
+            "title": {"text": plain(column_title)},
+            "constrain": "domain",
+            "automargin": False,
+        },
+        "yaxis": {
+            "title": {"text": plain(row_title)},
+            "autorange": "reversed",
+            "scaleanchor": "x",
+            "automargin": False,
+        },
     }
     return {"data": [trace], "layout": layout}
 
