@@ -16,11 +16,11 @@ VOLATILE = (
     "timing.json",
     "environment.json",
     ".lock*",
+    "report*.html",
 )  # differ between equal runs
 UNSEALED = (
     *VOLATILE,
     "manifest.json",
-    "report*.html",
     "events.out.tfevents.*",  # of `ss export --format tensorboard`
     ".*.tmp",
 )  # carry no checksum in the manifest

@@ -38,7 +38,7 @@ def day_of_edges(recording: Recording) -> dict[str, ndarray]:
     """All intervals of a day together: what SUMO would say of one interval as long as the day.
 
     Speed is the mean over vehicles and time, so intervals weigh as their `sampledSeconds` do;
-    travel time is the length over that speed, a harmonic mean with the same weights; density is
+    travel time, which goes with its inverse, is a harmonic mean with the same weights; density is
     the mean over time, and an interval that SUMO left out had nobody on the edge.
     """
     names, at = np.unique(np.array(recording.edge_ids), return_inverse=True)

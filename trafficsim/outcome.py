@@ -23,7 +23,8 @@ from trafficsim.kpis import (
 )
 from trafficsim.net_xml import read_records
 from trafficsim.recording import Recording, record_day
-from trafficsim.replay import write_replay
+from trafficsim.remarks import price_of_anarchy, remarks, verdict
+from trafficsim.replay import repeatable, write_replay
 from trafficsim.rows import SHOWN, Row, collect, three
 from trafficsim.simulation import Simulator, travel_times_s
 from trafficsim.tables import (
@@ -43,12 +44,6 @@ from trafficsim.yardsticks import (
     quiet_scene,
 )
 
-LIGHTS_NOTES = (
-    "rows with lights learnt: drivers and traffic lights learnt together, times are of their joint "
-    "simulation; all other rows: drivers under the net's own light programs, so a learned row can "
-    "be better than the optimum of drivers alone",
-    "rows with lights learnt: no CO2, no edges, and no bytes for each driver",
-)
 BOOTSTRAP = 7  # stream of random numbers below a seed
 
 
@@ -100,10 +95,13 @@ def report(
         name: _figures(row, recordings[name], selfish, game, rng) for name, row in rows.items()
     }
     _write_traces(run, config, game, rows, recordings, figures, gaps)
-    _write_replay(run, config, game, rows)
+    if config.trace != "off":
+        shown = {name: rows[name] for name in _replayed(config) if name in rows}
+        days = repeatable(shown, recordings, game)
+        write_replay(run.path / "replay", game.scene, days, held_out_seeds(config)[0])
     return {
         "tables": {_title(config, game): _table(rows, figures, gaps, game)},
-        "notes": [*_verdict(rows, nothing_to_gain), *_notes(rows, config), *notes],
+        "notes": [*verdict(rows, nothing_to_gain), *remarks(rows, config), *notes],
         "gap_closed": {
             name: None if gap is None else [gap.estimate, gap.low, gap.high]
             for name, gap in gaps.items()
@@ -114,24 +112,10 @@ def report(
     }
 
 
-def _write_replay(
-    run: RunDirectory, config: ScenarioConfig, game: RoutingGame, rows: Mapping[str, Row]
-) -> None:
-    """The recorded day of the rows that SUMO alone repeats: fixed routes, the net's own lights."""
+def _replayed(config: ScenarioConfig) -> list[str]:
+    """Rows that are left for SUMO itself, which cannot repeat decisions on the way."""
     learned = [] if config.en_route else [config.learner.algorithm]
-    names = [name for name in (*learned, EQUILIBRIUM, OPTIMUM) if name in rows]
-    days = {
-        name: game.routes_of(rows[name].actions[0])
-        for name in names
-        if rows[name].first_day is None
-    }
-    if config.trace != "off":
-        write_replay(run.path / "replay", game.scene, days, held_out_seeds(config)[0])
-
-
-def price_of_anarchy(rows: Mapping[str, Row]) -> float:
-    """Total time at the equilibrium over that of the best found, at least 1 by its definition."""
-    return float(rows[EQUILIBRIUM].times_s.sum() / rows[OPTIMUM].times_s.sum())
+    return [*learned, EQUILIBRIUM, OPTIMUM]
 
 
 def _gap(
@@ -230,39 +214,6 @@ def _kilobytes(row: Row, game: RoutingGame) -> float | str:
     if row.probabilities is None or row.first_day is not None:
         return ""
     return round(sum(row.bytes_by_kind.values()) / max(1, game.num_drivers) / 1000, 1)
-
-
-def _verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
-    equilibrium_s = rows[EQUILIBRIUM].times_s.mean()
-    best_s = rows[OPTIMUM].times_s.mean()
-    between = (
-        f"user equilibrium {equilibrium_s:.1f} s, best found {best_s:.1f} s, price of anarchy "
-        f"{price_of_anarchy(rows):.3f}"
-    )
-    if nothing_to_gain:
-        return [f"no dilemma here: {between}; selfish routing costs nobody anything worth having"]
-    return [between, "gap closed = (UE - T) / (UE - best found), 95 % interval over held-out days"]
-
-
-def _notes(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
-    facts = rows[EQUILIBRIUM].facts
-    epsilon = facts.get("epsilon_s")
-    by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
-    by += ", by link times" if by and "averages" in facts["method"] else ""
-    notes = [f"user equilibrium: {facts['method']}{by}"]
-    asked = rows.get(config.learner.algorithm)
-    if asked is not None:
-        kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
-        among = "between lights, and between drivers," if asked.first_day else "between drivers"
-        notes.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
-        notes += LIGHTS_NOTES if asked.first_day else ()
-    model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
-    teleports, collisions, unfinished = np.sum([row.incidents for row in rows.values()], axis=0)
-    notes.append(
-        f"{model}: {teleports} teleports, {collisions} vehicles in collisions, {unfinished} "
-        f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"
-    )
-    return notes
 
 
 def _write_traces(

@@ -4,11 +4,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
 from ss_core.atomic import atomic_write
-from trafficsim.simulation import Scene, type_lines
+from trafficsim.game import RoutingGame
+from trafficsim.recording import Recording
+from trafficsim.rows import Row
+from trafficsim.simulation import Scene, travel_times_s, type_lines
+
+
+def repeatable(
+    rows: Mapping[str, Row], recordings: Mapping[str, Recording], game: RoutingGame
+) -> dict[str, Int[ndarray, " vehicle"]]:
+    """Routes on the recorded day of the rows that are told by routes alone.
+
+    Not so where lights learnt, nor where drivers changed their minds on the way, as the best found
+    may have: with those routes from the start, the day's times are others.
+    """
+    return {
+        name: game.routes_of(row.actions[0])
+        for name, row in rows.items()
+        if row.first_day is None
+        and np.array_equal(travel_times_s(game.scene, recordings[name].outcome), row.times_s[0])
+    }
 
 
 def write_replay(
@@ -17,13 +37,15 @@ def write_replay(
     """`<row>.rou.xml` and `<row>.sumocfg` for each row, and the net once beside them.
 
     `days[row]` are the routes of all vehicles, `seed` is SUMO's seed of that day. Paths inside are
-    relative, so that the folder may be moved. `sumo -c` gives the traced travel times.
+    relative, so that the folder may be moved. `sumo -c` gives the traced travel times. Without
+    days nothing is written.
 
     Raises:
         ResourceError: the disk refused.
     """
     net = Path(scene.net)
-    atomic_write(folder / net.name, net.read_bytes())
+    if days:
+        atomic_write(folder / net.name, net.read_bytes())
     for name, routes in days.items():
         atomic_write(folder / f"{name}.rou.xml", route_xml(scene, routes).encode())
         atomic_write(folder / f"{name}.sumocfg", config_xml(scene, name, net.name, seed).encode())
@@ -52,7 +74,7 @@ def config_xml(scene: Scene, name: str, net: str, seed: int) -> str:
     """A configuration with every option that decides what happens."""
     sections: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
         ("input", (("net-file", net), ("route-files", f"{name}.rou.xml"))),
-        ("time", (("begin", f"{scene.begin_s:.0f}"), ("end", f"{scene.cap_s:.0f}"))),
+        ("time", (("begin", f"{scene.begin_s:.0f}"), ("end", f"{np.ceil(scene.cap_s):.0f}"))),
         (
             "processing",
             (
@@ -61,6 +83,7 @@ def config_xml(scene: Scene, name: str, net: str, seed: int) -> str:
             ),
         ),
         ("random_number", (("seed", str(seed)),)),
+        ("report", (("xml-validation", "never"), ("xml-validation.net", "never"))),
     )
     lines = ["<configuration>"]
     for section, options in sections:

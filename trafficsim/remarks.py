@@ -1,0 +1,56 @@
+"""What a routing run says beside its table: verdict, references, exchange, incidents."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from trafficsim.config import ScenarioConfig
+from trafficsim.rows import Row
+from trafficsim.yardsticks import EQUILIBRIUM, OPTIMUM
+
+LIGHTS_NOTES = (
+    "rows with lights learnt: drivers and traffic lights learnt together, times are of their joint "
+    "simulation; all other rows: drivers under the net's own light programs, so a learned row can "
+    "be better than the optimum of drivers alone",
+    "rows with lights learnt: no CO2, no edges, and no bytes for each driver",
+)
+
+
+def price_of_anarchy(rows: Mapping[str, Row]) -> float:
+    """Total time at the equilibrium over that of the best found, at least 1 by its definition."""
+    return float(rows[EQUILIBRIUM].times_s.sum() / rows[OPTIMUM].times_s.sum())
+
+
+def verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
+    """Whether there is a dilemma, and what it costs."""
+    equilibrium_s = rows[EQUILIBRIUM].times_s.mean()
+    best_s = rows[OPTIMUM].times_s.mean()
+    between = (
+        f"user equilibrium {equilibrium_s:.1f} s, best found {best_s:.1f} s, price of anarchy "
+        f"{price_of_anarchy(rows):.3f}"
+    )
+    if nothing_to_gain:
+        return [f"no dilemma here: {between}; selfish routing costs nobody anything worth having"]
+    return [between, "gap closed = (UE - T) / (UE - best found), 95 % interval over held-out days"]
+
+
+def remarks(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
+    """How the equilibrium was found, what was exchanged, what went wrong."""
+    facts = rows[EQUILIBRIUM].facts
+    epsilon = facts.get("epsilon_s")
+    by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
+    by += ", by link times" if by and "averages" in facts["method"] else ""
+    notes = [f"user equilibrium: {facts['method']}{by}"]
+    asked = rows.get(config.learner.algorithm)
+    if asked is not None:
+        kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
+        among = "between lights, and between drivers," if asked.first_day else "between drivers"
+        notes.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
+        notes += LIGHTS_NOTES if asked.first_day else ()
+    model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
+    teleports, collisions, unfinished = np.sum([row.incidents for row in rows.values()], axis=0)
+    notes.append(
+        f"{model}: {teleports} teleports, {collisions} vehicles in collisions, {unfinished} "
+        f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"
+    )
+    return notes
