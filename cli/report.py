@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from ss_core.report.assemble import Account
     from ss_core.report.run_data import RunData
 
-WORLDS = {"grid": "gridsim.report", "traffic": "trafficsim.report"}  # the rest: tasks of `ss train`
+WORLDS = {
+    "grid": "gridsim.report",
+    "signals": "trafficsim.signal_report",
+    "traffic": "trafficsim.report",
+}  # the rest: tasks of `ss train`
 OTHER_WORLDS = "paper_envs.report"
 BENCHMARK = "paper_envs.bench.report"
 

@@ -10,6 +10,7 @@ from cli.options import (
     out_option,
     output_options,
     preset_option,
+    report_option,
     resume_option,
     seed_option,
     settings_options,
@@ -89,6 +90,7 @@ OPTIONS_OF_THE_RUN = (
 @preset_option("tuned", "paper", means="ours or the paper's")
 @workers_option("Learners and references at a time; the results do not depend on it.")
 @trace_option
+@report_option
 @output_options
 @debug_option
 @click.pass_context
@@ -98,10 +100,12 @@ def signals(ctx: click.Context, /, **options: Any) -> None:
     Either --net FILE, whose demand is given, lies beside it or is drawn, or --scenario NAME.
     """
     from cli.render import Progress, print_result
+    from cli.report import with_report
 
     request = scenario_request(ctx, options, OPTIONS_OF_THE_RUN)
     from trafficsim.signal_run import signals_from_cli
 
     with Progress(quiet=options["quiet"]) as progress:
         result = signals_from_cli(request, progress)
+    result = with_report(result, wanted=options["report"])
     print_result(result, as_json=options["as_json"])
