@@ -80,6 +80,22 @@ def test_every_chart_has_a_title_a_table_and_words(reports: dict[str, Path]) -> 
 
 
 @pytest.mark.slow
+def test_runs_lie_side_by_side_with_differences(tmp_path: Path) -> None:
+    words = ["train", "predation", "--agents", "2", "--quiet", "--no-report", "--out"]
+    folders = []
+    for updates in ("2", "3"):
+        assert run(ss.cli, "ss", [*words, str(tmp_path / updates), "--updates", updates]) == 0
+        folders.append(only_run(tmp_path / updates))
+    page = write_report(folders, tmp_path / "compare.html")
+    with chromium() as browser, visit(browser, page, "phone") as seen:
+        assert seen.draw_all() == 2
+        assert (seen.console, seen.requests) == ([], [])
+        assert "differs from A by" in seen.page.locator(".verdict").inner_text()
+        assert "num_updates" in seen.page.locator("#settings").inner_text()
+        assert "B (seed 0) less A (seed 0)" in seen.page.locator("#figures").inner_text()
+
+
+@pytest.mark.slow
 @pytest.mark.sumo
 def test_it_prints_with_all_charts_on_white(reports: dict[str, Path], tmp_path: Path) -> None:
     with chromium() as browser, visit(browser, reports["grid"]) as seen:
