@@ -1,4 +1,4 @@
-"""Writes docs/api.md: every public module, class and function with the first line it says of itself.
+"""Writes docs/api.md: every public module, class and function with its first words.
 
 Reads source text only; nothing is imported.
 """
