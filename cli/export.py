@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from cli.app import debug_option
+from cli.options import RUN_FOLDER
 
 
 @click.command("export")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN_FOLDER)
 @click.option(
     "--format",
     "form",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 Command = Callable[..., Any]
 
@@ -129,3 +130,30 @@ def report_option(command: Command) -> Command:
         show_default=True,
         help="Write report.html into the run directory.",
     )(command)
+
+
+class RunFolder(click.Path):
+    """A run directory; completion offers the runs below what was typed, or below runs/."""
+
+    name = "run"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        roots = [Path("runs")] if not incomplete else []
+        typed = Path(incomplete) if incomplete else Path()
+        parent = typed if incomplete.endswith("/") else typed.parent
+        found = {
+            str(path.parent)
+            for root in (*roots, parent)
+            for path in root.glob("*/manifest.json")
+            if str(path.parent).startswith(incomplete)
+        }
+        known = [CompletionItem(name) for name in sorted(found)]
+        return known or super().shell_complete(ctx, param, incomplete)
+
+
+RUN_FOLDER = RunFolder()

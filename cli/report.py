@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.app import debug_option
+from cli.options import RUN_FOLDER
 from ss_core.errors import InputError, SuggestionSharingError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ BENCHMARK = "paper_envs.bench.report"
 
 
 @click.command("report")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, type=RUN_FOLDER, metavar="RUN...")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.app import debug_option
+from cli.options import RUN_FOLDER
 from ss_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ FORMATS = ("table", "csv", "json", "parquet")
 
 
 @click.command("sql")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN_FOLDER)
 @click.argument("statement", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.app import CONTEXT_SETTINGS, LazyCommand, debug_option, exit_with, lazy_group
+from cli.options import RUN_FOLDER
 from cli.verify import verify
 from ss_core.errors import InputError
 
@@ -57,7 +58,7 @@ def list_runs(root: Path, as_json: bool) -> None:
 
 
 @runs.command("show")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN_FOLDER)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def show_run(run: Path, as_json: bool) -> None:
@@ -91,7 +92,7 @@ def show_run(run: Path, as_json: bool) -> None:
 
 
 @runs.command("rm")
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, required=True, type=RUN_FOLDER)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @debug_option
 def remove_runs(folders: tuple[Path, ...], yes: bool) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from cli.app import debug_option
+from cli.options import RUN_FOLDER
 from ss_core.errors import CheckFailedError
 
 
 @click.command("verify")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RUN_FOLDER)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def verify(run: Path, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """The road network as a picture: where it is slow, where traffic flows, and the day in time."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,15 +11,165 @@ from ss_core.report.network_map import Stretch, class_bounds, network_chart
 from ss_core.report.parts import Chart, Item, Section, Table, Text
 from ss_core.report.run_data import Frame, RunData
 from trafficsim.cast import CAST
+from trafficsim.road_drawing import Course, Road, road_courses
 
 LARGEST_TABLE = 400  # edges
-SIDE_M = 4.0  # directions of a road are drawn so far apart
+THINNEST_PX, WIDEST_PX = 1.0, 7.0
+KMH = 3.6  # of a metre per second
 
 
-def network_section(data: RunData, selfish: str, algorithm: str) -> Section:
-    """Flow and delay on every edge, the day in time."""
-    flow = roads_chart(data, selfish, algorithm, slug="flow", kind="flow")
-    items: list[Item] = [*([flow] if flow else []), *_day_charts(data)]
+@dataclass(frozen=True, slots=True)
+class Streets:
+    """What the pictures of the roads are drawn from."""
+
+    courses: Mapping[str, Course]
+    flow: Mapping[str, Frame]  # by row of the trace: cars on each edge
+    delay_s: Mapping[str, Frame]
+    left_out: int  # edges of the net that the pictures do not show
+
+
+def read_streets(data: RunData, selfish: str, algorithm: str) -> Streets | None:
+    """Edges and the recorded day on them; None without one.
+
+    Raises:
+        CorruptError: a table cannot be read.
+    """
+    edges = data.table("edge", ["edge_id", "shape", "length_m"])
+    days = data.table(
+        "edge_day",
+        ["algorithm", "edge_id", "entered", "time_loss_s"],
+        {"algorithm": [selfish, algorithm]},
+    )
+    if edges.empty or days.empty:
+        return None
+    of_row = {
+        name: days[days["algorithm"] == name].set_index("edge_id")
+        for name in (selfish, algorithm)
+        if (days["algorithm"] == name).any()
+    }
+    sums = days.groupby("edge_id")[["entered", "time_loss_s"]].sum()
+    traffic = (sums["entered"] + sums["time_loss_s"]).to_dict()  # those who start there count, too
+    roads = [Road(*row) for row in edges.itertuples(index=False, name=None)]
+    courses = road_courses(roads, traffic)
+    return Streets(
+        courses=courses,
+        flow={name: rows["entered"].astype(float) for name, rows in of_row.items()},
+        delay_s={name: rows["time_loss_s"].astype(float) for name, rows in of_row.items()},
+        left_out=len(edges) - len(courses),
+    )
+
+
+def delay_chart(streets: Streets | None, selfish: str, algorithm: str) -> Chart | None:
+    """The first picture: the net at the equilibrium and beside it as learnt, coloured by delay."""
+    if streets is None:
+        return None
+    totals = {name: float(values.sum()) for name, values in streets.delay_s.items()}
+    title = "Where time is lost on the roads at the equilibrium"
+    note = f"{cast_name(CAST, algorithm)} has no figures of edges."
+    if len(totals) == 2:
+        title = (
+            f"Traffic loses {totals[algorithm]:,.0f} s on the roads under "
+            f"{cast_name(CAST, algorithm)}, {totals[selfish]:,.0f} s at the equilibrium"
+        )
+        note = ""
+    return Chart(
+        slug="before-after",
+        title=title,
+        alt=f"The road network once per policy, coloured by time lost. {_said(totals, 's lost')}",
+        panels=_panels(streets, streets.delay_s, "s lost"),
+        table=_edge_table(streets.delay_s, "s lost"),
+        note=f"One recorded day. The wider a road, the more cars. {note} {_cut(streets)}".strip(),
+        height_px=400,
+    )
+
+
+def _flow_chart(streets: Streets, selfish: str, algorithm: str) -> Chart:
+    totals = {name: float(values.max()) for name, values in streets.flow.items()}
+    title = "How many cars each road carries at the equilibrium"
+    if len(totals) == 2:
+        moved = streets.flow[algorithm].sub(streets.flow[selfish], fill_value=0.0)
+        title = (
+            f"{int((moved > 0).sum())} roads carry more cars under {cast_name(CAST, algorithm)} "
+            f"than at the equilibrium, {int((moved < 0).sum())} fewer"
+        )
+    said = _said(totals, "cars on the fullest road")
+    return Chart(
+        slug="flow",
+        title=title,
+        alt=f"The road network once per policy, coloured by cars per edge. {said}",
+        panels=_panels(streets, streets.flow, "cars"),
+        table=_edge_table(streets.flow, "cars"),
+        note=_cut(streets),
+        height_px=400,
+    )
+
+
+def _said(figures: Mapping[str, float], what: str) -> str:
+    return ", ".join(f"{cast_name(CAST, n)}: {one:,.0f} {what}" for n, one in figures.items()) + "."
+
+
+def _cut(streets: Streets) -> str:
+    if not streets.left_out:
+        return ""
+    return f"{streets.left_out:,} roads with little or no traffic are not drawn."
+
+
+def _panels(streets: Streets, values: Mapping[str, Frame], unit: str) -> tuple[Figure, ...]:
+    """A map per row, all with the same classes of colour and the same scale of widths."""
+    bounds = class_bounds(np.concatenate([one.to_numpy() for one in values.values()]))
+    most = max(1.0, *(float(one.max()) for one in streets.flow.values()))
+    return tuple(
+        network_chart(
+            _stretches(streets, name, shown, most),
+            bounds=bounds,
+            unit=unit,
+            title=cast_name(CAST, name),
+        )
+        for name, shown in values.items()
+    )
+
+
+def _stretches(streets: Streets, name: str, values: Frame, most: float) -> list[Stretch]:
+    flow, delay_s = streets.flow[name].to_dict(), streets.delay_s[name].to_dict()
+    shown = values.to_dict()
+    found = []
+    for edge, course in streets.courses.items():
+        cars, lost_s = flow.get(edge, 0.0), delay_s.get(edge, 0.0)
+        label = f"{edge}: {cars:.0f} cars, {lost_s:.0f} s lost" if cars or lost_s else ""
+        found.append(
+            Stretch(
+                name=label,
+                x=course[:, 0].tolist(),
+                y=course[:, 1].tolist(),
+                value=shown.get(edge, 0.0),
+                width=THINNEST_PX + (WIDEST_PX - THINNEST_PX) * cars / most,
+            )
+        )
+    return found
+
+
+def _edge_table(values: Mapping[str, Frame], unit: str) -> Table:
+    names = sorted({edge for one in values.values() for edge in one.index})
+    rows = [(name, *(float(one.get(name, 0.0)) for one in values.values())) for name in names]
+    rows = [row for row in rows if any(value > 0 for value in row[1:])]
+    rows.sort(key=lambda row: -row[1])
+    return Table(
+        columns=("edge", *(f"{cast_name(CAST, name)}, {unit}" for name in values)),
+        rows=rows[:LARGEST_TABLE],
+        caption="Edges with traffic, the fullest first",
+    )
+
+
+def network_section(
+    data: RunData, streets: Streets | None, selfish: str, algorithm: str, shown: tuple[str, ...]
+) -> Section:
+    """Flow on every edge, and the day in time for the rows `shown`.
+
+    Raises:
+        CorruptError: a table cannot be read.
+    """
+    items: list[Item] = [] if streets is None else [_flow_chart(streets, selfish, algorithm)]
+    items += _day_charts(data, selfish, algorithm, shown)
     return Section(
         slug="network",
         title="The roads",
@@ -28,130 +179,71 @@ def network_section(data: RunData, selfish: str, algorithm: str) -> Section:
     )
 
 
-def roads_chart(
-    data: RunData, selfish: str, algorithm: str, *, slug: str, kind: str = "delay"
-) -> Chart | None:
-    """The net twice, equilibrium beside the learned row, by `delay` or by `flow`."""
-    edges = data.table("edge")
-    days = data.table(
-        "edge_day",
-        ["algorithm", "edge_id", "entered", "time_loss_s"],
-        {"algorithm": [selfish, algorithm]},
-    )
-    rows = [name for name in (selfish, algorithm) if (days["algorithm"] == name).any()]
-    if edges.empty or not rows:
-        return None
-    column = "time_loss_s" if kind == "delay" else "entered"
-    unit = "s lost" if kind == "delay" else "cars"
-    values = {
-        name: days[days["algorithm"] == name].set_index("edge_id")[column].astype(float)
-        for name in rows
-    }
-    bounds = class_bounds(np.concatenate([one.to_numpy() for one in values.values()]))
-    totals = ", ".join(f"{cast_name(CAST, n)} {one.sum():,.0f} {unit}" for n, one in values.items())
-    title = (
-        "Where time is lost on the roads, before and after"
-        if kind == "delay"
-        else "How many cars each road carries"
-    )
-    by_flow = kind == "flow"
-    return Chart(
-        slug=slug,
-        title=title,
-        alt=f"The road network once per policy, coloured by {unit} per edge. In all: {totals}.",
-        panels=tuple(
-            _panel(edges, values[name], bounds, unit, cast_name(CAST, name), by_flow)
-            for name in rows
-        ),
-        table=_edge_table(values, unit),
-        note=f"Sums over all roads: {totals}." if kind == "delay" else "",
-        height_px=400,
-    )
-
-
-def _panel(
-    edges: Frame, values: Frame, bounds: list[float], unit: str, title: str, by_flow: bool
-) -> Figure:
-    most = max(1.0, float(values.max())) if len(values) else 1.0
-    stretches = []
-    for edge in edges.itertuples():
-        x, y = course(edge.shape)
-        value = float(values.get(edge.edge_id, 0.0))
-        width = 1.5 + (6.0 * value / most if by_flow else 2.0 * (value > 0))
-        name = f"{edge.edge_id}: {value:.0f} {unit}"
-        stretches.append(Stretch(name=name, x=x, y=y, value=value, width=width))
-    return network_chart(stretches, bounds=bounds, unit=unit, title=title)
-
-
-def course(shape: str) -> tuple[list[float], list[float]]:
-    """A lane's shape, `x,y x,y …`, as coordinates, a little to the right of its course."""
-    points = np.array([one.split(",")[:2] for one in shape.split()], dtype=float).reshape(-1, 2)
-    if len(points) < 2:
-        return points[:, 0].tolist(), points[:, 1].tolist()
-    along = np.asarray(np.gradient(points, axis=0))
-    length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
-    right = np.stack([along[:, 1], -along[:, 0]], axis=1) / length
-    moved = points + SIDE_M / 2 * right
-    return moved[:, 0].tolist(), moved[:, 1].tolist()
-
-
-def _edge_table(values: dict[str, Frame], unit: str) -> Table:
-    names = sorted({edge for one in values.values() for edge in one.index})
-    rows = [
-        (name, *(float(one.get(name, 0.0)) for one in values.values()))
-        for name in names
-        if any(one.get(name, 0.0) > 0 for one in values.values())
-    ]
-    rows.sort(key=lambda row: -row[1])
-    return Table(
-        columns=("edge", *(f"{cast_name(CAST, name)}, {unit}" for name in values)),
-        rows=rows[:LARGEST_TABLE],
-        caption="Edges with traffic, the fullest first",
-    )
-
-
-def _day_charts(data: RunData) -> list[Item]:
-    rows = data.table(
-        "network_interval", ["algorithm", "begin_s", "vehicles", "speed_m_per_s", "time_loss_s"]
-    )
+def _day_charts(data: RunData, selfish: str, algorithm: str, shown: tuple[str, ...]) -> list[Item]:
+    columns = ["algorithm", "begin_s", "end_s", "vehicles", "speed_m_per_s"]
+    rows = data.table("network_interval", columns, {"algorithm": list(shown)})
     if rows.empty:
         return []
+    days = {
+        name: rows[rows["algorithm"] == name].sort_values("begin_s")
+        for name in shown
+        if (rows["algorithm"] == name).any()
+    }
+    fullest = {name: float(day["vehicles"].max()) for name, day in days.items()}
+    speed_kmh = {name: _mean_speed_kmh(day) for name, day in days.items()}
+    pair = [name for name in (selfish, algorithm) if name in days]
+    most = ", ".join(f"{fullest[name]:.0f} {_under(name, selfish)}" for name in pair)
+    fast = ", ".join(f"{speed_kmh[name]:.0f} km/h {_under(name, selfish)}" for name in pair)
     return [
-        _day_chart(
-            rows, "vehicles", lambda v: v, "cars-in-net", "Cars under way over the day", "cars"
-        ),
-        _day_chart(
-            rows, "speed_m_per_s", lambda v: 3.6 * v, "speed", "Mean speed over the day", "km/h"
-        ),
-    ]
+        _day_chart(days, "vehicles", 1.0, fullest, "cars-in-net", "cars",
+                   f"Cars under way at the fullest time: {most}"),
+        _day_chart(days, "speed_m_per_s", KMH, speed_kmh, "speed", "km/h",
+                   f"Mean speed of all cars: {fast}"),
+    ]  # fmt: skip
+
+
+def _under(name: str, selfish: str) -> str:
+    return "at the equilibrium" if name == selfish else f"under {cast_name(CAST, name)}"
+
+
+def _mean_speed_kmh(day: Frame) -> float:
+    weights = (day["vehicles"] * (day["end_s"] - day["begin_s"])).to_numpy(dtype=float)
+    speeds = np.nan_to_num(day["speed_m_per_s"].to_numpy(dtype=float))
+    return KMH * float(weights @ speeds) / max(float(weights.sum()), 1e-9)
 
 
 def _day_chart(
-    rows: Frame,
+    days: Mapping[str, Frame],
     column: str,
-    convert: Callable[[np.ndarray], np.ndarray],
+    factor: float,
+    figures: Mapping[str, float],
     slug: str,
-    title: str,
     unit: str,
+    title: str,
 ) -> Chart:
-    series = [
-        Series(
-            name=cast_name(CAST, name),
-            role=cast_role(CAST, name),
-            x=group["begin_s"].to_numpy() / 60.0,
-            y=convert(group[column].to_numpy(dtype=float)),
+    """Means over intervals, which hold until the interval ends."""
+    series = []
+    for name, day in days.items():
+        values = factor * day[column].to_numpy(dtype=float)
+        ends_s = np.append(day["begin_s"].to_numpy(), day["end_s"].iloc[-1])
+        series.append(
+            Series(
+                name=cast_name(CAST, name),
+                role=cast_role(CAST, name),
+                x=ends_s / 60.0,
+                y=np.append(values, values[-1]),
+                steps=True,
+            )
         )
-        for name in CAST
-        if len(group := rows[rows["algorithm"] == name].sort_values("begin_s"))
-    ]
-    highest = ", ".join(f"{one.name} {np.nanmax(one.y):.3g}" for one in series)
     lines = [
-        (one.name, float(x), float(y)) for one in series for x, y in zip(one.x, one.y, strict=True)
+        (one.name, float(x), float(y))
+        for one in series
+        for x, y in zip(one.x[:-1], one.y[:-1], strict=True)
     ]
     return Chart(
         slug=slug,
         title=title,
-        alt=f"{title}, {unit}. Highest: {highest}.",
+        alt=f"{title}. {_said(figures, unit)}",
         panels=(line_chart(series, x_title="simulated time, min", y_title=unit),),
-        table=Table(columns=("policy", "time, min", unit), rows=lines),
+        table=Table(columns=("policy", "from, min", unit), rows=lines),
     )

@@ -9,11 +9,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import click
 import pandas as pd
 import pytest
 
 from cli import ss
 from cli.app import run
+from cli.options import RUN_FOLDER
 from tests.external_tools import tool
 from tests.gridsim.small_runs import only_run, ssgrid_run
 
@@ -67,6 +69,16 @@ def test_export_show_compare_and_remove(grid_run: Path, tmp_path: Path, capsys: 
     assert ss_run("runs", "rm", tmp_path, "--yes") == 3
     assert ss_run("runs", "rm", copy, "--yes") == 0
     assert not copy.exists()
+
+
+def test_completion_offers_runs(grid_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(grid_run.parents[1])
+    context, parameter = click.Context(ss.cli), click.Argument(["run"])
+    for typed in ("", "runs/", f"runs/{grid_run.name[:4]}"):
+        offered = RUN_FOLDER.shell_complete(context, parameter, typed)
+        assert [one.value for one in offered] == [f"runs/{grid_run.name}"]
+    (plain,) = RUN_FOLDER.shell_complete(context, parameter, "elsewhere/")
+    assert plain.type == "file"
 
 
 def test_curves_for_tensorboard_leave_the_run_as_it_was(grid_run: Path, capsys: Streams) -> None:
