@@ -251,7 +251,8 @@ _TABLES = (  # one line per column, however long
     Table("edge_day", "an edge over a whole recorded day", "kpi", ("run_id", "algorithm", "phase", "seed", "day", "edge_id"), (
         RUN_ID, ALGORITHM, PHASE, SEED, DAY,
         Column("edge_id", "string", "", "edge of the net", "public", "edge.id"),
-        Column("entered", "int32", "1", "vehicles that came onto it", "operator", "edge.entered"),
+        Column("entered", "int32", "1", "vehicles that came onto it from another edge", "operator", "edge.entered"),
+        Column("departed", "int32", "1", "vehicles that set out on it", "operator", "edge.departed"),
         Column("speed_m_per_s", "float32", "m/s", "mean speed over vehicles and time", "public", "edge.speed"),
         Column("traveltime_s", "float32", "s", "time to pass it at that speed", "public", "edge.traveltime"),
         Column("density_veh_per_km", "float32", "1/km", "vehicles per kilometre, mean over the day", "operator", "edge.density"),

@@ -1,6 +1,6 @@
 """Who appears in a run's results: rows in order, what people call them, and their roles."""
 
-from ss_core.report.cast import Cast
+from ss_core.report.cast import Cast, cast_name
 
 CAST: Cast = {
     "all_shortest": ("everyone on the shortest road", "uncontrolled"),
@@ -18,3 +18,8 @@ CAST: Cast = {
     "tolls": ("marginal-cost tolls", "planner"),
     "optimum": ("system optimum (best found)", "best"),
 }
+
+
+def under(name: str, selfish: str) -> str:
+    """Whose figure a number in a sentence is."""
+    return "at the equilibrium" if name == selfish else f"under {cast_name(CAST, name)}"

@@ -54,6 +54,7 @@ def day_of_edges(recording: Recording) -> dict[str, ndarray]:
     return {
         "edge_id": names,
         "entered": total(edge["entered"]).round().astype(np.int32),
+        "departed": total(edge["departed"]).round().astype(np.int32),
         "speed_m_per_s": _ratio(total(edge["sampledSeconds"] * edge["speed"]), present_s, np.nan),
         "traveltime_s": _ratio(present_s, passages, np.nan),
         "density_veh_per_km": total(edge["density"] * span_s) / day_s,

@@ -10,7 +10,7 @@ from ss_core.report.parts import Item, KeyFigure, Part, Text
 from ss_core.report.run_data import RunData
 from trafficsim.cast import CAST
 from trafficsim.report_drivers import drivers_section, routes_section
-from trafficsim.report_network import network_section, roads_chart
+from trafficsim.report_network import delay_chart, network_section, read_streets
 
 SELFISH = "user_equilibrium"
 HELD_OUT = "held-out days"
@@ -26,15 +26,17 @@ def account(data: RunData) -> Account:
     kpis = Kpis(data, HELD_OUT)
     drivers = data.table("agent", ["kind"], {"kind": "vehicle"})
     net = str(data.block["size"])
+    streets = read_streets(data, SELFISH, algorithm)
+    shown = tuple(name for name in CAST if name in (SELFISH, "independent", algorithm, "optimum"))
     part = Part(
         question=f"{len(drivers)} drivers choose their routes through {net}: do suggestions spare "
         "them the jam that everyone’s shortest way makes?",
-        verdict=_verdict(kpis, algorithm),
-        picture=roads_chart(data, SELFISH, algorithm, slug="before-after"),
+        verdict=_verdict(kpis, algorithm, data.config["trace"] == "off"),
+        picture=delay_chart(streets, SELFISH, algorithm),
         figures=_figures(kpis, algorithm),
         sections=(
-            network_section(data, SELFISH, algorithm),
-            drivers_section(data, SELFISH, algorithm),
+            network_section(data, streets, SELFISH, algorithm, shown),
+            drivers_section(data, SELFISH, algorithm, shown),
             routes_section(data, SELFISH, algorithm),
         ),
     )
@@ -49,9 +51,11 @@ def account(data: RunData) -> Account:
     )
 
 
-def _verdict(kpis: Kpis, algorithm: str) -> str:
+def _verdict(kpis: Kpis, algorithm: str, traces_off: bool) -> str:
     name = cast_name(CAST, algorithm)
     time = kpis.value(algorithm, "mean_travel_time_s"), kpis.value(SELFISH, "mean_travel_time_s")
+    if traces_off:
+        return "This run kept no traces (--trace off): there is nothing to draw."
     if np.isnan(time[1]):
         return "This run has no scores yet: run the same command again to let it finish."
     if np.isnan(time[0]):

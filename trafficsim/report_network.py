@@ -10,12 +10,16 @@ from ss_core.report.charts import Figure, Series, line_chart
 from ss_core.report.network_map import Stretch, class_bounds, network_chart
 from ss_core.report.parts import Chart, Item, Section, Table, Text
 from ss_core.report.run_data import Frame, RunData
-from trafficsim.cast import CAST
+from trafficsim.cast import CAST, under
 from trafficsim.road_drawing import Course, Road, road_courses
 
 LARGEST_TABLE = 400  # edges
 THINNEST_PX, WIDEST_PX = 1.0, 7.0
 KMH = 3.6  # of a metre per second
+WIDTHS = (
+    "One recorded day; the wider a road, the more cars. Travel times count longer ways and the "
+    "wait to enter the net, too."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +41,23 @@ def read_streets(data: RunData, selfish: str, algorithm: str) -> Streets | None:
     edges = data.table("edge", ["edge_id", "shape", "length_m"])
     days = data.table(
         "edge_day",
-        ["algorithm", "edge_id", "entered", "time_loss_s"],
+        ["algorithm", "edge_id", "entered", "departed", "time_loss_s"],
         {"algorithm": [selfish, algorithm]},
     )
     if edges.empty or days.empty:
         return None
+    days = days.assign(cars=(days["entered"] + days["departed"]).astype(float))
     of_row = {
         name: days[days["algorithm"] == name].set_index("edge_id")
         for name in (selfish, algorithm)
         if (days["algorithm"] == name).any()
     }
-    sums = days.groupby("edge_id")[["entered", "time_loss_s"]].sum()
-    traffic = (sums["entered"] + sums["time_loss_s"]).to_dict()  # those who start there count, too
+    traffic = days.groupby("edge_id")["cars"].sum().to_dict()
     roads = [Road(*row) for row in edges.itertuples(index=False, name=None)]
     courses = road_courses(roads, traffic)
     return Streets(
         courses=courses,
-        flow={name: rows["entered"].astype(float) for name, rows in of_row.items()},
+        flow={name: rows["cars"] for name, rows in of_row.items()},
         delay_s={name: rows["time_loss_s"].astype(float) for name, rows in of_row.items()},
         left_out=len(edges) - len(courses),
     )
@@ -65,7 +69,7 @@ def delay_chart(streets: Streets | None, selfish: str, algorithm: str) -> Chart 
         return None
     totals = {name: float(values.sum()) for name, values in streets.delay_s.items()}
     title = "Where time is lost on the roads at the equilibrium"
-    note = f"{cast_name(CAST, algorithm)} has no figures of edges."
+    note = f" {cast_name(CAST, algorithm)} has no figures of edges."
     if len(totals) == 2:
         title = (
             f"Traffic loses {totals[algorithm]:,.0f} s on the roads under "
@@ -78,7 +82,7 @@ def delay_chart(streets: Streets | None, selfish: str, algorithm: str) -> Chart 
         alt=f"The road network once per policy, coloured by time lost. {_said(totals, 's lost')}",
         panels=_panels(streets, streets.delay_s, "s lost"),
         table=_edge_table(streets.delay_s, "s lost"),
-        note=f"One recorded day. The wider a road, the more cars. {note} {_cut(streets)}".strip(),
+        note=" ".join([f"{WIDTHS}{note}", _cut(streets)]).strip(),
         height_px=400,
     )
 
@@ -120,7 +124,7 @@ def _panels(streets: Streets, values: Mapping[str, Frame], unit: str) -> tuple[F
     most = max(1.0, *(float(one.max()) for one in streets.flow.values()))
     return tuple(
         network_chart(
-            _stretches(streets, name, shown, most),
+            _stretches(streets, name, shown, most, bounds),
             bounds=bounds,
             unit=unit,
             title=cast_name(CAST, name),
@@ -129,10 +133,18 @@ def _panels(streets: Streets, values: Mapping[str, Frame], unit: str) -> tuple[F
     )
 
 
-def _stretches(streets: Streets, name: str, values: Frame, most: float) -> list[Stretch]:
+def _one_of_each_class(bounds: list[float]) -> list[Stretch]:
+    """Nothing to be seen, but the same legend, and so the same scale, in every panel."""
+    nowhere = [float("nan")]
+    return [Stretch(name="", x=nowhere, y=nowhere, value=at) for at in (bounds[0] - 1.0, *bounds)]
+
+
+def _stretches(
+    streets: Streets, name: str, values: Frame, most: float, bounds: list[float]
+) -> list[Stretch]:
     flow, delay_s = streets.flow[name].to_dict(), streets.delay_s[name].to_dict()
     shown = values.to_dict()
-    found = []
+    found = _one_of_each_class(bounds)
     for edge, course in streets.courses.items():
         cars, lost_s = flow.get(edge, 0.0), delay_s.get(edge, 0.0)
         label = f"{edge}: {cars:.0f} cars, {lost_s:.0f} s lost" if cars or lost_s else ""
@@ -192,18 +204,14 @@ def _day_charts(data: RunData, selfish: str, algorithm: str, shown: tuple[str, .
     fullest = {name: float(day["vehicles"].max()) for name, day in days.items()}
     speed_kmh = {name: _mean_speed_kmh(day) for name, day in days.items()}
     pair = [name for name in (selfish, algorithm) if name in days]
-    most = ", ".join(f"{fullest[name]:.0f} {_under(name, selfish)}" for name in pair)
-    fast = ", ".join(f"{speed_kmh[name]:.0f} km/h {_under(name, selfish)}" for name in pair)
+    most = ", ".join(f"{fullest[name]:.0f} {under(name, selfish)}" for name in pair)
+    fast = ", ".join(f"{speed_kmh[name]:.0f} km/h {under(name, selfish)}" for name in pair)
     return [
         _day_chart(days, "vehicles", 1.0, fullest, "cars-in-net", "cars",
                    f"Cars under way at the fullest time: {most}"),
         _day_chart(days, "speed_m_per_s", KMH, speed_kmh, "speed", "km/h",
                    f"Mean speed of all cars: {fast}"),
     ]  # fmt: skip
-
-
-def _under(name: str, selfish: str) -> str:
-    return "at the equilibrium" if name == selfish else f"under {cast_name(CAST, name)}"
 
 
 def _mean_speed_kmh(day: Frame) -> float:

@@ -11,12 +11,14 @@ from jaxtyping import Float
 from numpy import ndarray
 
 LARGEST_NET = 3000  # edges in a picture
+SMALL_NET = 500  # up to so many edges it is drawn whole
 FINENESS = 1000  # parts of a picture's width that can be told apart
 MARGIN = 0.1  # of the part with traffic, around it
-FAR_TOO_SHORT = 1.5  # length over drawn length from which a straight road is drawn with a bow
+FAR_TOO_SHORT = 1.5  # length over drawn length
+ON_TOP_M = 2.0  # two ways that near are drawn on top of each other
 BOW = 0.25  # height of the largest bow over its chord
 
-Course = Float[ndarray, "point 2"]
+Course = Float[ndarray, "_ 2"]  # points of a way, any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,14 @@ class Road:
 def road_courses(roads: Sequence[Road], traffic: Mapping[str, float]) -> dict[str, Course]:
     """What to draw of each road, m from the corner of the picture.
 
-    `traffic` says how much there is on the roads that have any. The picture is cut to the part
-    with traffic; of a net too large the emptiest roads are left out.
+    `traffic` says how much there is on the roads that have any. A picture of many roads is cut to
+    the part with traffic; of too many the emptiest are left out.
     """
     known = {road.name: (road, points_of(road.shape)) for road in roads}
     known = {name: (road, points) for name, (road, points) in known.items() if len(points) > 1}
+    every = [points for _, points in known.values()]
     used = [points for name, (_, points) in known.items() if traffic.get(name, 0.0) > 0]
-    low, high = _box(used or [points for _, points in known.values()])
+    low, high = _box(used if used and len(known) > SMALL_NET else every)
     shown = [
         (road, points)
         for road, points in known.values()
@@ -49,7 +52,12 @@ def road_courses(roads: Sequence[Road], traffic: Mapping[str, float]) -> dict[st
         return {}
     corner, far = _box([points for _, points in shown], margin=0.0)
     step_m = max(float((far - corner).max()), 1.0) / FINENESS
-    return {road.name: _course(points - corner, road.length_m, step_m) for road, points in shown}
+    every = [points for _, points in shown]
+    courses = {}
+    for road, points in shown:
+        way = bowed(points, road.length_m) if hides(points, road.length_m, every) else points
+        courses[road.name] = beside(simplified(way - corner, step_m / 2), 2.0 * step_m)
+    return courses
 
 
 def points_of(shape: str) -> Course:
@@ -77,23 +85,29 @@ def _meets(points: Course, low: Float[ndarray, " 2"], high: Float[ndarray, " 2"]
     return bool(((points >= low) & (points <= high)).all(axis=1).any())
 
 
-def _course(points: Course, length_m: float, step_m: float) -> Course:
-    """A bow where the drawing is far too short, few points, a little to the right of its way."""
-    return beside(simplified(bowed(points, length_m), step_m / 2), 2.0 * step_m)
+def hides(points: Course, length_m: float, others: Sequence[Course]) -> bool:
+    """Whether a straight road, drawn much shorter than it is, lies on top of a shorter one.
+
+    Nets made by hand have ways round as straight lines on top of the way that they lead round.
+    """
+    start, along = points[0], points[-1] - points[0]
+    drawn_m = float(np.linalg.norm(along))
+    if len(points) > 2 or drawn_m == 0.0 or length_m < FAR_TOO_SHORT * drawn_m:
+        return False
+    ends = np.array([(other[0], other[-1]) for other in others]) - start
+    way = ends @ along / drawn_m
+    off = np.abs(along[0] * ends[..., 1] - along[1] * ends[..., 0]) / drawn_m
+    on_top = (off < ON_TOP_M) & (way > -ON_TOP_M) & (way < drawn_m + ON_TOP_M)
+    shorter = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) < drawn_m - 2.0 * ON_TOP_M
+    return bool((on_top.all(axis=1) & shorter).any())
 
 
 def bowed(points: Course, length_m: float) -> Course:
-    """A straight road that is drawn much shorter than it is, with a bow to its right.
-
-    Nets made by hand draw ways round as straight lines, on top of the way they lead round.
-    """
+    """A straight road with a bow to its right, the larger the longer it is than its drawing."""
     chord = points[-1] - points[0]
-    drawn_m = float(np.linalg.norm(chord))
-    if len(points) > 2 or drawn_m == 0.0 or length_m < FAR_TOO_SHORT * drawn_m:
-        return points
     way = np.linspace(0.0, 1.0, 9)[:, None]
     right = np.array([chord[1], -chord[0]])
-    height = 4.0 * way * (1.0 - way) * BOW * (1.0 - drawn_m / length_m)
+    height = 4.0 * way * (1.0 - way) * BOW * (1.0 - float(np.linalg.norm(chord)) / length_m)
     return points[0] + way * chord + height * right
 
 

@@ -39,7 +39,13 @@ def written(folder: Path, level: str = "kpi") -> TraceWriter:
 
 
 def test_intervals_weigh_as_long_as_vehicles_were_there() -> None:
-    quick = {"sampledSeconds": 10.0, "speed": 10.0, "traveltime": 5.0, "entered": 2.0}
+    quick = {
+        "departed": 1.0,
+        "sampledSeconds": 10.0,
+        "speed": 10.0,
+        "traveltime": 5.0,
+        "entered": 2.0,
+    }
     slow = {"sampledSeconds": 30.0, "speed": 2.0, "traveltime": 25.0, "entered": 3.0}
     day = day_of_edges(
         recording_of(
@@ -52,6 +58,7 @@ def test_intervals_weigh_as_long_as_vehicles_were_there() -> None:
     )
     assert day["edge_id"].tolist() == ["a", "b"]
     assert day["entered"].tolist() == [5, 0]
+    assert day["departed"].tolist() == [1, 0]
     assert day["speed_m_per_s"].tolist() == pytest.approx([4.0, np.nan], nan_ok=True)
     # 2 of 5 s and 1.2 of 25 s: 40 s for 3.2 passages
     assert day["traveltime_s"].tolist() == pytest.approx([12.5, np.nan], nan_ok=True)
@@ -71,7 +78,8 @@ def test_short_intervals_add_up_to_what_sumo_says_of_a_single_one(
     with Simulator(scene) as simulator:
         parts, whole = (day_of_edges(record_day(simulator, choices, 3, s)) for s in (20.0, 1e5))
     assert parts["edge_id"].tolist() == whole["edge_id"].tolist()
-    assert parts["entered"].tolist() == whole["entered"].tolist()
+    for name in ("entered", "departed"):
+        assert parts[name].tolist() == whole[name].tolist()
     for name in ("speed_m_per_s", "density_veh_per_km", "time_loss_s", "co2_g"):
         assert parts[name] == pytest.approx(whole[name], rel=0.006, abs=0.02), name
     # SUMO times whole passages; a few are cut by the ends of intervals
