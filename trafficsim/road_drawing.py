@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-LARGEST_NET = 3000  # edges in a picture
+LARGEST_NET = 2000  # edges in a picture
 SMALL_NET = 500  # up to so many edges it is drawn whole
 FINENESS = 1000  # parts of a picture's width that can be told apart
 MARGIN = 0.1  # of the part with traffic, around it

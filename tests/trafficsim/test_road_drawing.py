@@ -115,11 +115,17 @@ def test_pictures_of_ten_thousand_roads_stay_small() -> None:
     traffic = {road.name: float(n % 7) for n, road in enumerate(roads)}
     courses = road_courses(roads, traffic)
     assert len(courses) == LARGEST_NET
-    assert min(traffic[name] for name in courses) == 4.0  # the fullest
+    assert min(traffic[name] for name in courses) == 5.0  # the fullest
     stretches = [
-        Stretch(name=f"{name}: 123 cars, 456 s lost", x=c[:, 0], y=c[:, 1], value=1.0, width=n % 7)
+        Stretch(
+            name=f"{name}: 123 cars, 456 s lost",
+            x=c[:, 0].tolist(),
+            y=c[:, 1].tolist(),
+            value=1.0,
+            width=n % 7,
+        )
         for n, (name, c) in enumerate(courses.items())
     ]
     figure = network_chart(stretches, bounds=[0.5], unit="cars")
-    assert len(json.dumps(figure, separators=(",", ":"))) < 300_000
+    assert len(json.dumps(figure, separators=(",", ":"))) < 250_000
     assert len(figure["data"]) <= 8
