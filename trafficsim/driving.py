@@ -4,6 +4,7 @@ Nothing is learnt here.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,7 +20,18 @@ from trafficsim.env import RoutingEnv
 from trafficsim.game import RoutingGame
 from trafficsim.joint import JointEnv, drive_jointly
 from trafficsim.recording import Recording
-from trafficsim.simulation import Outcome, Simulator
+from trafficsim.simulation import Order, Outcome, Simulator
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """Days driven with the stochastic policies, not learnt."""
+
+    actions: Int[ndarray, "day N"]
+    times_s: Float[ndarray, "day vehicle"]
+    outcomes: list[Outcome]
+    first_day: Recording | None = None  # where it cannot be simulated again
+    first_orders: Sequence[Order] = ()  # of drivers who decided on the way
 
 
 def build_env(
@@ -61,8 +73,8 @@ def drive(
     stream: int,
 ) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
     """Actions, travel times, outcomes of days driven with the stochastic policies, not learnt."""
-    actions, times_s, outcomes, _ = drive_recorded(training, config, simulator, seeds, stream)
-    return actions, times_s, outcomes
+    days = drive_recorded(training, config, simulator, seeds, stream)
+    return days.actions, days.times_s, days.outcomes
 
 
 def drive_recorded(
@@ -71,14 +83,14 @@ def drive_recorded(
     simulator: Simulator,
     seeds: Sequence[int],
     stream: int,
-) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome], Recording | None]:
-    """As `drive`, and the first day in detail where it cannot be simulated again."""
+) -> Driven:
+    """As `drive`, and what is needed to know the first day in detail."""
     learning = training.env
     generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
     if isinstance(learning, JointEnv):
         days = drive_jointly(learning, training.learner.actors, seeds, generator)
         outcomes = [each.outcome for each in days.recordings]
-        return days.actions, days.times_s, outcomes, days.recordings[0]
+        return Driven(days.actions, days.times_s, outcomes, days.recordings[0])
     assert isinstance(learning, RoutingEnv | EnRouteEnv)
     learner = training.learner.config
     env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
@@ -91,7 +103,8 @@ def drive_recorded(
         )
     finally:
         env.close()
-    return env.last_actions, env.last_times_s, env.last_outcomes, None
+    orders = env.first_orders if isinstance(env, EnRouteEnv) else ()
+    return Driven(env.last_actions, env.last_times_s, env.last_outcomes, None, orders)
 
 
 def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[torch.Tensor, "N K"]:

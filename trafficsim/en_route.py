@@ -16,7 +16,7 @@ from ss_core.env import EnvSpec, Step
 from trafficsim.env import TOLD, draw_neighbours, mean_free_flow_s, remember, time_unit_s
 from trafficsim.game import RoutingGame
 from trafficsim.live_days import LiveDays, Snapshot
-from trafficsim.simulation import Outcome, Simulator, travel_times_s
+from trafficsim.simulation import Order, Outcome, Simulator, travel_times_s
 
 SLOWEST_M_PER_S = 0.5  # a queue is taken to move at least that fast
 
@@ -46,6 +46,7 @@ class EnRouteEnv:
         self.last_times_s = np.zeros((num_envs, len(game.od)))
         self.last_actions = np.zeros((num_envs, game.num_drivers), dtype=np.int64)
         self.last_outcomes: list[Outcome] = []
+        self.first_orders: list[Order] = []  # of the first day so far
         self.speeds: Float[ndarray, "interval watched"] = np.zeros((0, len(game.watched_free_s)))
         self._simulator = simulator
         self._days = LiveDays(simulator)
@@ -85,6 +86,7 @@ class EnRouteEnv:
         self._neighbours = torch.from_numpy(chosen).expand(self.spec.num_envs, -1, -1)
         self.last_actions = np.zeros_like(self.last_actions)
         self._time = 0
+        self.first_orders = []
         routes = self.game.routes_of(self.last_actions)
         self._snapshots = self._days.begin(list(routes), self._fixed_seeds or drawn)
         return self._observe(rewards=None)
@@ -106,6 +108,7 @@ class EnRouteEnv:
         ended = self._time == self.spec.horizon
         scene = self.game.scene
         until_s = scene.cap_s if ended else scene.begin_s + self._time * self._slice_s
+        self.first_orders.append((until_s, orders[0]))
         self._snapshots = self._days.advance(until_s, orders)
         return self._observe(rewards=self._rewards() if ended else None, ended=ended)
 

@@ -134,13 +134,14 @@ def _gap(
 def _record(
     rows: Mapping[str, Row], config: ScenarioConfig, game: RoutingGame
 ) -> dict[str, Recording]:
-    seed = held_out_seeds(config)[0]
+    seed, interval_s = held_out_seeds(config)[0], config.sumo.interval_s
+
+    def first_day(row: Row) -> Recording:
+        begun = np.zeros_like(row.actions[0]) if row.orders else row.actions[0]
+        return record_day(simulator, game.routes_of(begun), seed, interval_s, row.orders)
+
     with Simulator(game.scene) as simulator:
-        return {
-            name: row.first_day
-            or record_day(simulator, game.routes_of(row.actions[0]), seed, config.sumo.interval_s)
-            for name, row in rows.items()
-        }
+        return {name: row.first_day or first_day(row) for name, row in rows.items()}
 
 
 def _figures(

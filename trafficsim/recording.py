@@ -4,7 +4,7 @@ Reads the files of `Simulator.record`; nothing else is read here.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, iterparse
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from trafficsim.simulation import Outcome, Simulator
+from trafficsim.simulation import Order, Outcome, Simulator
 
 MG_PER_G = 1000.0
 TripColumns = dict[str, Float[ndarray, " vehicle"]]
@@ -37,12 +37,19 @@ class Recording:
 
 
 def record_day(
-    simulator: Simulator, choices: Int[ndarray, " vehicle"], seed: int, interval_s: float
+    simulator: Simulator,
+    choices: Int[ndarray, " vehicle"],
+    seed: int,
+    interval_s: float,
+    orders: Sequence[Order] = (),
 ) -> Recording:
-    """Simulate the day again with SUMO's own output, and read that."""
+    """Simulate the day again with SUMO's own output, and read that.
+
+    `orders` are what drivers who set out on `choices` decided while it lasted.
+    """
     with tempfile.TemporaryDirectory(prefix="ss-record-") as name:
         folder = Path(name)
-        outcome = simulator.record(choices, seed, folder, interval_s)
+        outcome = simulator.record(choices, seed, folder, interval_s, orders)
         trip = _read_trips(folder / "tripinfo.xml", simulator.scene.vehicle_ids)
         keys, edge = _read_edges(folder / "edges.xml", EDGE_FIELDS)
         co2_keys, co2 = _read_edges(folder / "emissions.xml", ("CO2_abs",))

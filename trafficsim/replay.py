@@ -20,13 +20,14 @@ def repeatable(
 ) -> dict[str, Int[ndarray, " vehicle"]]:
     """Routes on the recorded day of the rows that are told by routes alone.
 
-    Not so where lights learnt, nor where drivers changed their minds on the way, as the best found
-    may have: with those routes from the start, the day's times are others.
+    Not so where lights learnt, nor where drivers changed their minds on the way, as those of the
+    best found may have: with the same routes from the start, times are others.
     """
     return {
         name: game.routes_of(row.actions[0])
         for name, row in rows.items()
         if row.first_day is None
+        and not row.orders
         and np.array_equal(travel_times_s(game.scene, recordings[name].outcome), row.times_s[0])
     }
 

@@ -1,7 +1,7 @@
 """Rows of a run's table: policies and references on held-out days, as sub-tasks left them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ss_core.runs import RunDirectory
 from trafficsim.cast import CAST
 from trafficsim.config import ScenarioConfig
 from trafficsim.recording import Recording, from_arrays
+from trafficsim.simulation import Order
 from trafficsim.tasks import result_of
 from trafficsim.yardsticks import OPTIMUM
 
@@ -31,6 +32,7 @@ class Row:
     facts: Mapping[str, Any] = field(default_factory=dict)
     incidents: tuple[int, int, int] = (0, 0, 0)  # teleports, collisions, unfinished: all days
     first_day: Recording | None = None  # where lights learn, too: not to be had by simulating again
+    orders: Sequence[Order] = ()  # of the first day, where drivers decide on the way
 
 
 def learners(config: ScenarioConfig) -> list[str]:
@@ -57,6 +59,7 @@ def learned_row(name: str, result: Checkpoint) -> Row:
         facts,
         three(tensors["incidents"].tolist()),
         first_day,
+        [(until_s, [*map(tuple, sent)]) for until_s, sent in result.state["first_orders"]],
     )
 
 
@@ -98,4 +101,4 @@ def best_found(rows: Sequence[Row]) -> Row:
     if best.name == OPTIMUM:
         return best
     facts = {"method": f"best found: the days of {SHOWN[best.name]!r}"}
-    return Row(OPTIMUM, best.actions, best.times_s, facts=facts, incidents=best.incidents)
+    return replace(best, name=OPTIMUM, facts=facts, probabilities=None, bytes_by_kind={})

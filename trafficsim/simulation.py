@@ -25,6 +25,7 @@ from trafficsim.sumo_process import SumoDied, SumoProcess
 
 RESTARTS = 3  # of the same day
 DAYS_AHEAD = 8  # of one process: it need not wait for us, nor we wake up, between two days
+Order = tuple[float, list[tuple[int, int]]]  # vehicles sent to routes, then on until a time in s
 VEHICLES_AHEAD = 4000  # of those days, so that they fit in a pipe (64 kB)
 
 
@@ -142,13 +143,18 @@ class Simulator:
             SimulatorError: SUMO refuses the scene, or dies again and again on the same day.
         """
         days = [
-            {"do": "play", "choices": row.tolist(), "seed": int(seed), "extra": []}
+            {"do": "play", "choices": row.tolist(), "seed": int(seed), "extra": [], "orders": []}
             for row, seed in zip(choices, seeds, strict=True)
         ]
         return [self.outcome_of(answer) for answer in self._spread(days)]
 
     def record(
-        self, choices: Int[ndarray, " vehicle"], seed: int, folder: Path, interval_s: float
+        self,
+        choices: Int[ndarray, " vehicle"],
+        seed: int,
+        folder: Path,
+        interval_s: float,
+        orders: Sequence[Order] = (),
     ) -> Outcome:
         """Simulate a day with SUMO's own files of trips, edges and emissions in `folder`."""
         wanted = folder / "record.add.xml"
@@ -157,7 +163,7 @@ class Simulator:
         extra += ["--tripinfo-output.write-unfinished", "true"]
         extra += ["--device.emissions.probability", "1"]
         day = {"do": "play", "choices": choices.tolist(), "seed": int(seed), "extra": extra}
-        (answer,) = self._spread([day])
+        (answer,) = self._spread([day | {"orders": [list(order) for order in orders]}])
         return self.outcome_of(answer)
 
     def _spread(self, days: list[dict[str, Any]]) -> list[dict[str, Any]]:

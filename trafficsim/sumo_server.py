@@ -125,6 +125,12 @@ class Simulation:
                 found.append([self.index[name], edge])
         return sorted(found)
 
+    def steer(self, redirect: list[list[int]], until_s: float, beat: Any) -> None:
+        """Send vehicles (number, route) elsewhere, then simulate until then."""
+        for number, choice in redirect:
+            self.redirect(number, choice)
+        self.advance(until_s, beat)
+
     def redirect(self, number: int, choice: int) -> None:
         """Send a vehicle along another route, from the edge it is on or from its start."""
         name, route = self.vehicles[number][0], self.routes[choice]
@@ -220,6 +226,8 @@ class Server:
         assert simulation is not None
         if command == "play":
             simulation.begin(request["choices"], request["seed"], request["extra"])
+            for until_s, redirect in request["orders"]:
+                simulation.steer(redirect, until_s, self.beat)
             simulation.advance(simulation.cap_s, self.beat)
             outcome = simulation.outcome()
             if request["extra"]:
@@ -228,9 +236,7 @@ class Server:
         if command == "begin":
             simulation.begin(request["choices"], request["seed"], [])
         else:
-            for number, choice in request["redirect"]:
-                simulation.redirect(number, choice)
-            simulation.advance(request["until_s"], self.beat)
+            simulation.steer(request["redirect"], request["until_s"], self.beat)
         return simulation.outcome() | {"on_the_way": simulation.on_the_way()}
 
 

@@ -165,20 +165,20 @@ def _save_learned(
 ) -> None:
     seeds = held_out_seeds(config)
     days = drive_recorded(training, config, simulator, seeds, PLAYS)
-    actions, times_s, outcomes, first_day = days
-    own = first_choices(training, actions)
+    own = first_choices(training, days.actions)
     tensors = {
-        "actions": torch.from_numpy(actions),
-        "times_s": torch.from_numpy(times_s),
+        "actions": torch.from_numpy(days.actions),
+        "times_s": torch.from_numpy(days.times_s),
         "probabilities": own.double(),
-        "incidents": torch.from_numpy(incidents_of(outcomes, config.days)),
+        "incidents": torch.from_numpy(incidents_of(days.outcomes, config.days)),
     }
     state: dict[str, Any] = {
         "num_updates": training.update,
         "bytes_by_kind": training.channel.ledger.bytes_by_kind(),
+        "first_orders": [[until_s, [*map(list, sent)]] for until_s, sent in days.first_orders],
     }
-    if isinstance(training.env, JointEnv) and first_day is not None:
-        known = as_arrays(first_day).items()
+    if isinstance(training.env, JointEnv) and days.first_day is not None:
+        known = as_arrays(days.first_day).items()
         tensors |= {f"first_day/{name}": torch.from_numpy(values) for name, values in known}
         state["lights"] = list(training.env.lights)
     save_checkpoint(folder / "result", training.update, tensors, state)

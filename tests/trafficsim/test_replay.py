@@ -109,7 +109,8 @@ def test_days_that_routes_alone_do_not_tell_are_left_out(tmp_path: Path) -> None
     rows = {
         "user_equilibrium": told,
         "ss": replace(told, name="ss", first_day=recording),  # its lights learnt
-        "optimum": replace(told, name="optimum", times_s=times_s + 1.0),  # decided on the way
+        "optimum": replace(told, name="optimum", orders=[(10.0, [(0, 1)])]),  # on the way
+        "independent": replace(told, name="independent", times_s=times_s + 1.0),
     }
     days = repeatable(rows, dict.fromkeys(rows, recording), game)
     assert {name: row.tolist() for name, row in days.items()} == {
@@ -149,6 +150,14 @@ def first_day(run: Path, row: str) -> dict[str, float]:
     )
 
 
+def assert_recorded_as_scored(run: Path) -> None:
+    """Arrivals of the recorded day, under every row, give the times it was scored by."""
+    found = pq.read_table(run / "traces" / "trip", filters=[("day", "=", 0)]).to_pylist()
+    for row in found:
+        taken_s = row["arrival_s"] - row["depart_s"]
+        assert row["travel_time_s"] == pytest.approx(taken_s), (row["algorithm"], row["vehicle_id"])
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_folder")
 @pytest.mark.parametrize(
@@ -172,5 +181,6 @@ def test_the_replay_of_a_run_gives_the_traced_times(
     moved = shutil.copytree(run / "replay", tmp_path / "elsewhere")
     for path in moved.iterdir():
         assert str(tmp_path).encode() not in path.read_bytes()
+    assert_recorded_as_scored(run)
     for name in names:
         assert times_by_sumo(moved, name) == pytest.approx(first_day(run, name), abs=1e-6), name
