@@ -9,6 +9,7 @@ from ss_core.report.learning import Score
 from ss_core.report.parts import Item, KeyFigure, Part, Text
 from ss_core.report.run_data import RunData
 from trafficsim.cast import CAST
+from trafficsim.kpis import SMALLEST_GAP
 from trafficsim.report_drivers import drivers_section, routes_section
 from trafficsim.report_network import delay_chart, network_section, read_streets
 
@@ -63,9 +64,11 @@ def _verdict(kpis: Kpis, algorithm: str, traces_off: bool) -> str:
     moved = f"a trip takes {time[0]:.1f} s instead of {time[1]:.1f} s at the user equilibrium"
     gap, low, high = (100 * one for one in kpis.interval(algorithm, "gap_closed"))
     if np.isnan(gap):
+        best_s = kpis.value("optimum", "mean_travel_time_s")
         return (
-            "No dilemma here: what selfish drivers arrive at is as good, within noise, as the best "
-            f"that was found, so there is no gap to close. Under {name} {moved}."
+            f"No dilemma here: selfish drivers need {time[1]:.1f} s, the best that was found "
+            f"{best_s:.1f} s, too little apart to be a gap (below {100 * SMALLEST_GAP:.0f} %, or "
+            f"noise). Under {name} {moved}."
         )
     if low > 0:
         return (
