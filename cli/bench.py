@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.bench_trust import trust
 
 
 @click.group("bench", context_settings=CONTEXT_SETTINGS)
@@ -116,3 +117,6 @@ def paper(resume: bool, fresh: bool, as_json: bool, quiet: bool, **options: Any)
         result = run_from_cli(request, progress)
     print_result(result, as_json=as_json)
     verdict(result)
+
+
+bench.add_command(trust)

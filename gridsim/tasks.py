@@ -78,7 +78,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     learner = replace(learner, num_updates=_num_updates(config, learner, stage, folder))
     constants = {"run_id": arguments["run_id"], "algorithm": learner.algorithm, "seed": config.seed}
     writer = TraceWriter(folder, level=config.trace, constants=constants)
-    training = _training(config, learner, stage)
+    training = build_training(config, learner, stage)
 
     def evaluate(now: Training) -> dict[str, float]:
         schedule = play(now, stage, config, sample=0).schedule
@@ -100,7 +100,8 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     return finished
 
 
-def _training(config: ScenarioConfig, learner: LearnerConfig, stage: Stage) -> Training:
+def build_training(config: ScenarioConfig, learner: LearnerConfig, stage: Stage) -> Training:
+    """A learner before its first update."""
     env = build_env(config, stage.world, learner.num_envs)
     built = build_learner(learner, env.spec, config.seed, config.device)
     channel = Channel(learner.exchange, env.spec.num_agents, config.seed)
@@ -124,7 +125,7 @@ def _num_updates(config: ScenarioConfig, learner: LearnerConfig, stage: Stage, f
     """The configured number, or what a budget of seconds affords."""
     if config.budget_seconds is None:
         return learner.num_updates
-    trial = nullcontext(_training(config, learner, stage))
+    trial = nullcontext(build_training(config, learner, stage))
     return affordable_updates(folder, config.budget_seconds, trial, CALIBRATION_UPDATES)
 
 

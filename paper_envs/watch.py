@@ -17,9 +17,9 @@ from ss_core.atomic import atomic_write
 from ss_core.candidates import PeerRows
 from ss_core.env import Step, VectorEnv
 from ss_core.errors import ConfigError
-from ss_core.exchange import all_to_all
 from ss_core.learner import Learner
 from ss_core.learner_file import load_learner, read_learner_file, training_folders
+from ss_core.neighbourhood import all_to_all
 from ss_core.rollout import sample_actions
 from ss_core.stacks import at_neighbours
 

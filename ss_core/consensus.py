@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ss_core.exchange import Channel, MessageKind, Neighbourhood
+from ss_core.exchange import Channel, MessageKind
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.stacks import Params
 
 

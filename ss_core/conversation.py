@@ -4,20 +4,24 @@ Each exchange: share own distributions π^jj, form suggestions π^ij, send them.
 crosses from agent to agent crosses through the `Channel`; what is done with it is not decided here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ss_core.best_suggestions import best_suggestions
+from ss_core.best_suggestions import ILLEGAL_LOG_PROB, best_suggestions
 from ss_core.candidates import PeerRows, pack_peer_rows
-from ss_core.exchange import Channel, Neighbourhood
+from ss_core.exchange import Channel
 from ss_core.judgement import Judgement
 from ss_core.learner import Learner, Talk
+from ss_core.lies import heed
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.networks import JointActorBank
 from ss_core.rollout import Decisions, pairs_at
 from ss_core.suggestions import Objective, OwnView, PeerView, ReceivedView
+from ss_core.trust import remember, weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,9 @@ class Conversation:
     channel: Channel
     where: Neighbourhood
     valid: Bool[Tensor, "B N M"]
-    received_valid: Bool[Tensor, "B N K"]
     rows: PeerRows
     update: int
+    heeded: Float[Tensor, "N K"] | None = None  # weight of each sender with each receiver; None: 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Exchanged:
     shared: Float[Tensor, "B N M A"]  # log π^jj as j told i
     told: Float[Tensor, "B N M A"]  # log π^ij as i told j
     received: Float[Tensor, "B N K A"]  # log π^ji as j told i
+    taken: Bool[Tensor, "B N K"]  # whether it counts: there is one, and it is well-formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,7 @@ def converse(
     rows = pack_peer_rows(
         decisions.observations, valid, where.receivers, spec.candidate_size, spec.public_size
     )
-    received_valid = valid[:, where.senders, where.slots] & where.received
-    return Conversation(channel, where, valid, received_valid, rows, update)
+    return Conversation(channel, where, valid, rows, update)
 
 
 def exchange(
@@ -79,8 +83,8 @@ def exchange(
         own = actors.own(observations, mask)
         shared = share(talk, own, talk.valid)
         suggested = _suggested(learner, decisions, talk, judgement, shared)
-    told = suggested.detach()
-    return Exchanged(own, suggested, shared, told, send(talk, told, talk.valid))
+    told = talk.channel.as_told(suggested.detach(), shared, talk.where, talk.update)
+    return Exchanged(own, suggested, shared, told, *send(talk, told, talk.valid, own))
 
 
 def _suggested(
@@ -108,11 +112,36 @@ def share(
 
 
 def send(
-    talk: Conversation, told: Float[Tensor, "B N M A"], valid: Bool[Tensor, "B N M"]
-) -> Float[Tensor, "B N K A"]:
-    """Send suggestions about the `valid` decisions to those who take them."""
-    received, _ = talk.channel.send_suggestions("suggestion", told, talk.where, valid, talk.update)
-    return received
+    talk: Conversation,
+    told: Float[Tensor, "B N M A"],
+    valid: Bool[Tensor, "B N M"],
+    own: Float[Tensor, "B N A"],
+) -> tuple[Float[Tensor, "B N K A"], Bool[Tensor, "B N K"]]:
+    """Send suggestions about the `valid` decisions; what was received, and which of it is taken.
+
+    What a receiver cannot take is replaced by its own policy, which asks for nothing.
+    """
+    channel, where, update = talk.channel, talk.where, talk.update
+    received, told_us = channel.send_suggestions("suggestion", told, where, valid, update)
+    mine = own.detach()
+    taken = channel.refuse_malformed(received, told_us, mine > ILLEGAL_LOG_PROB, where, update)
+    if taken is told_us:
+        return received, taken
+    return torch.where(taken.unsqueeze(-1), received, mine.unsqueeze(2)), taken
+
+
+def weighed(learner: Learner, heard: Exchanged, talk: Conversation) -> Conversation:
+    """The conversation with each receiver's weights of its senders, after their first words."""
+    weight = None
+    if learner.trust is not None:
+        config, where = learner.config, talk.where
+        own, fade = heard.own.detach(), config.trust_fade
+        remember(learner.trust, own, heard.received, heard.taken, where, fade)
+        weight = weights(learner.trust, where, config.trust_tolerance)
+    if talk.channel.liars is not None:
+        heeds = heed(talk.channel.liars, talk.where).to(heard.own.dtype)
+        weight = heeds if weight is None else weight * heeds
+    return replace(talk, heeded=weight)
 
 
 def own_view(
@@ -149,18 +178,20 @@ def views(
         advantages=judgement.peer_advantages,
         valid=talk.valid.to(heard.own.dtype),
     )
-    valid = talk.received_valid.to(heard.own.dtype)
+    valid = heard.taken.to(heard.own.dtype)
+    if talk.heeded is not None:
+        valid = valid * talk.heeded
     return peers, ReceivedView(log_probs=heard.received, valid=valid)
 
 
 def last_talk(heard: Exchanged, talk: Conversation, decisions: Decisions) -> Talk:
     """The exchange for the trace."""
-    return Talk(decisions.rows, talk.where.receivers, talk.valid, heard.told, heard.shared)
+    return Talk(decisions.rows, talk.where, talk.valid, heard.told, heard.shared)
 
 
 def agreement(heard: Exchanged, talk: Conversation, decisions: Decisions) -> dict[str, float]:
     """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over the pairs that talked, at the actions taken."""
-    pairs = talk.received_valid
+    pairs = heard.taken
     if not bool(pairs.any()):
         return {}
     action = decisions.actions.unsqueeze(-1)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ss_core.env import Counterfactuals, EnvSpec
-from ss_core.exchange import Neighbourhood
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.rollout import Rollout, flatten
 
 

@@ -5,7 +5,7 @@ receiver-major ones, and keeps the ledger. What the ledger says was exchanged is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,18 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ss_core.lies import Lie, copies, draw_liars, stamps, told_instead
+from ss_core.neighbourhood import (
+    Neighbourhood,
+    all_to_all,
+    from_graph,
+    from_graphs,
+    random_regular,
+)
+
 BYTES_PER_FLOAT = 4
+REFUSED = "refused/"  # before the reason, in a checkpoint
+SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
 
 MessageKind = Literal[
     "announcement",  # what a decision is about: the public features of its actions
@@ -36,107 +47,16 @@ class ExchangeConfig:
     num_neighbours: int = 8  # m, for `random`
     every: int = 1  # exchange at every k-th update
     redraw: bool = True  # draw `random` neighbours anew at each update; False: once for all
+    liars: float = 0.0  # share of agents that do not tell the truth (lies.py)
+    lie: Lie = "selfish"  # what they tell instead
 
     def __post_init__(self) -> None:
         if self.num_neighbours < 1:
             raise ValueError(f"num_neighbours={self.num_neighbours}: at least 1")
         if self.every < 1:
             raise ValueError(f"every={self.every}: at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbourhood:
-    """Sparse lists of who thinks about whom, and their inverse."""
-
-    receivers: Int[Tensor, "N M"]  # j = receivers[i, m]: i makes suggestions for j
-    linked: Bool[Tensor, "N M"]  # False pads agents with fewer neighbours
-    senders: Int[Tensor, "N K"]  # i = senders[j, k]: j receives from i
-    slots: Int[Tensor, "N K"]  # the m at which j stands in i's list
-    received: Bool[Tensor, "N K"]  # False pads
-    present: Bool[Tensor, "R N M"] | None = None  # at each row (time * environments); None: always
-
-    @property
-    def degree(self) -> int:
-        """M: slots per sender."""
-        return self.receivers.shape[1]
-
-    def to(self, device: torch.device) -> "Neighbourhood":
-        """The same lists where the decisions are."""
-        return Neighbourhood(
-            receivers=self.receivers.to(device),
-            linked=self.linked.to(device),
-            senders=self.senders.to(device),
-            slots=self.slots.to(device),
-            received=self.received.to(device),
-            present=None if self.present is None else self.present.to(device),
-        )
-
-    def at_every_row(self, rows: int) -> Bool[Tensor, "R N M"]:
-        """Whether agent i and its m-th neighbour may talk at each of the `rows`."""
-        return self.linked.expand(rows, -1, -1) if self.present is None else self.present
-
-
-def all_to_all(num_agents: int) -> Neighbourhood:
-    """Everybody talks to everybody else."""
-    others = [[j for j in range(num_agents) if j != i] for i in range(num_agents)]
-    receivers = torch.tensor(others, dtype=torch.long).reshape(num_agents, num_agents - 1)
-    return invert(receivers, torch.ones_like(receivers, dtype=torch.bool))
-
-
-def nobody(num_agents: int) -> Neighbourhood:
-    """Nobody talks to anybody."""
-    none = torch.zeros((num_agents, 0), dtype=torch.long)
-    return Neighbourhood(none, none.bool(), none, none, none.bool())
-
-
-def random_regular(num_agents: int, degree: int, rng: np.random.Generator) -> Neighbourhood:
-    """Everybody talks to `degree` random others and is talked to by as many.
-
-    Agents are seated at random around a table; agent i talks to those at `degree` random distances.
-    """
-    degree = min(degree, num_agents - 1)
-    seat = rng.permutation(num_agents)
-    distance = 1 + rng.permutation(num_agents - 1)[:degree]
-    receivers = np.empty((num_agents, degree), dtype=np.int64)
-    places = (np.arange(num_agents)[:, None] + distance) % num_agents
-    receivers[seat] = seat[places]
-    pairs = torch.from_numpy(np.sort(receivers, axis=1))
-    return invert(pairs, torch.ones_like(pairs, dtype=torch.bool))
-
-
-def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
-    """The lists of a graph of (sender, receiver) pairs; the diagonal is ignored."""
-    n = adjacency.shape[0]
-    lists = [
-        [j for j, told in enumerate(row) if told and j != i]
-        for i, row in enumerate(adjacency.tolist())
-    ]
-    width = max(1, *(len(row) for row in lists)) if n > 1 else 1
-    receivers = torch.tensor([row + [i] * (width - len(row)) for i, row in enumerate(lists)])
-    linked = torch.tensor([[k < len(row) for k in range(width)] for row in lists])
-    return invert(receivers, linked)
-
-
-def from_graphs(adjacency: Bool[Tensor, "R N N"]) -> Neighbourhood:
-    """The lists of all who ever meet, and at which rows each pair does."""
-    where = from_graph(adjacency.any(dim=0)).to(adjacency.device)
-    agents = torch.arange(adjacency.shape[1], device=adjacency.device)[:, None]
-    return replace(where, present=adjacency[:, agents, where.receivers] & where.linked)
-
-
-def invert(receivers: Int[Tensor, "N M"], linked: Bool[Tensor, "N M"]) -> Neighbourhood:
-    """Complete the lists of receivers by the lists of senders."""
-    n = receivers.shape[0]
-    incoming: list[list[tuple[int, int]]] = [[] for _ in range(n)]
-    for i, (row, flags) in enumerate(zip(receivers.tolist(), linked.tolist(), strict=True)):
-        for slot, (j, flag) in enumerate(zip(row, flags, strict=True)):
-            if flag:
-                incoming[j].append((i, slot))
-    width = max(1, *(len(row) for row in incoming)) if n > 1 else 1
-    padded = [row + [(0, 0)] * (width - len(row)) for row in incoming]
-    pairs = torch.tensor(padded, dtype=torch.long).reshape(n, width, 2)
-    received = torch.tensor([[k < len(row) for k in range(width)] for row in incoming])
-    return Neighbourhood(receivers, linked, pairs[..., 0], pairs[..., 1], received)
+        if not 0.0 <= self.liars <= 1.0:
+            raise ValueError(f"liars={self.liars}: a share between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +76,26 @@ class LedgerRow:
         return self.num_floats * BYTES_PER_FLOAT
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Messages of one sender that were not taken at one update."""
+
+    update: int
+    reason: str
+    sender: int
+    num_messages: int
+    num_receivers: int
+
+
 @dataclass(slots=True)
 class Ledger:
     """Messages and floats by kind, sender, receiver: totals, and the rows since the last flush."""
 
     num_agents: int
     totals: dict[str, Int[np.ndarray, "2 N N"]] = field(default_factory=dict)  # messages, floats
+    refused: dict[str, Int[np.ndarray, "N N"]] = field(default_factory=dict)  # by reason
     _fresh: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+    _fresh_refused: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
 
     def record(self, update: int, kind: str, counts: Int[np.ndarray, "2 N N"]) -> None:
         """Add one exchange; `counts[0]` messages and `counts[1]` floats per (sender, receiver)."""
@@ -170,6 +103,25 @@ class Ledger:
         self.totals.setdefault(kind, np.zeros(shape, dtype=np.int64))
         self.totals[kind] += counts
         self._fresh[update, kind] = self._fresh.get((update, kind), 0) + counts
+
+    def refuse(self, update: int, reason: str, counts: Int[np.ndarray, "N N"]) -> None:
+        """Add messages that a receiver did not take, per (sender, receiver)."""
+        if counts.any():
+            nothing = np.zeros((self.num_agents, self.num_agents), dtype=np.int64)
+            self.refused[reason] = self.refused.get(reason, nothing) + counts
+            self._fresh_refused[update, reason] = (
+                self._fresh_refused.get((update, reason), nothing) + counts
+            )
+
+    def take_refusals(self) -> list[Refusal]:
+        """What was refused since the last call, one entry per (update, reason, sender)."""
+        found = [
+            Refusal(update, reason, int(i), int(counts[i].sum()), int((counts[i] > 0).sum()))
+            for (update, reason), counts in self._fresh_refused.items()
+            for i in np.flatnonzero(counts.sum(axis=1))
+        ]
+        self._fresh_refused.clear()
+        return found
 
     def take_rows(self) -> list[LedgerRow]:
         """Rows since the last call, one per (update, kind, sender, receiver) that met, in order."""
@@ -191,12 +143,28 @@ class Ledger:
 
     def state(self) -> dict[str, Tensor]:
         """Totals for a checkpoint; fresh rows must have been taken before."""
-        return {kind: torch.from_numpy(t.copy()) for kind, t in sorted(self.totals.items())}
+        sent = {kind: torch.from_numpy(t.copy()) for kind, t in sorted(self.totals.items())}
+        refused = {f"{REFUSED}{why}": torch.from_numpy(t.copy()) for why, t in self.refused.items()}
+        return sent | dict(sorted(refused.items()))
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from `state`."""
-        self.totals = {kind: t.numpy().copy() for kind, t in state.items()}
+        arrays = {name: t.numpy().copy() for name, t in state.items()}
+        self.totals = {k: a for k, a in arrays.items() if not k.startswith(REFUSED)}
+        self.refused = {
+            k.removeprefix(REFUSED): a for k, a in arrays.items() if k.startswith(REFUSED)
+        }
         self._fresh.clear()
+        self._fresh_refused.clear()
+
+
+def well_formed(
+    log_probs: Float[Tensor, "*batch A"], legal: Bool[Tensor, "*batch A"]
+) -> Bool[Tensor, "*batch"]:
+    """Whether these are distributions over legal actions, to a tolerance of 0.001."""
+    probs = log_probs.exp()  # NaN and infinity fail both comparisons
+    whole = (probs.sum(dim=-1) - 1.0).abs() <= SUM_TOLERANCE
+    return whole & (torch.where(legal, 0.0, probs).sum(dim=-1) <= SUM_TOLERANCE)
 
 
 class Channel:
@@ -207,6 +175,7 @@ class Channel:
         self.ledger = Ledger(num_agents)
         self._num_agents = num_agents
         self._seed = seed
+        self.liars = draw_liars(config.lie, config.liars, num_agents, seed)
 
     def exchanges_at(self, update: int) -> bool:
         """Whether anything is exchanged at this update (every k-th; Appendix A.4, protocol 2)."""
@@ -275,7 +244,57 @@ class Channel:
         floats = int(payload[0, 0, 0].numel()) if payload.numel() else 0
         self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=True)
         received = payload[:, where.senders, where.slots].detach()
-        return received, valid[:, where.senders, where.slots] & where.received
+        taken = valid[:, where.senders, where.slots] & where.received
+        return received, taken if self.liars is None else self._screened(taken, where, update)
+
+    def _screened(
+        self, taken: Bool[Tensor, "B N K"], where: Neighbourhood, update: int
+    ) -> Bool[Tensor, "B N K"]:
+        """Only messages of this exchange are taken, and one of each sender about a decision."""
+        assert self.liars is not None
+        liars = self.liars.to(taken.device)
+        stale = (stamps(liars, update) != update)[where.senders]
+        surplus = (copies(liars) - 1)[where.senders]
+        self._refuse(update, "stale", where, (taken & stale).sum(dim=0))
+        self._refuse(update, "flood", where, taken.sum(dim=0) * surplus)
+        return taken & ~stale
+
+    def refuse_malformed(
+        self,
+        received: Float[Tensor, "B N K A"],
+        taken: Bool[Tensor, "B N K"],
+        legal: Bool[Tensor, "B N A"],
+        where: Neighbourhood,
+        update: int,
+    ) -> Bool[Tensor, "B N K"]:
+        """`taken` less what is no distribution over the receiver's legal actions, now counted."""
+        bad = taken & ~well_formed(received, legal.unsqueeze(2).expand_as(received))
+        if not bool(bad.any()):
+            return taken
+        self._refuse(update, "malformed", where, bad.sum(dim=0))
+        return taken & ~bad
+
+    def _refuse(
+        self, update: int, reason: str, where: Neighbourhood, messages: Int[Tensor, "N K"]
+    ) -> None:
+        counts = np.zeros((self._num_agents, self._num_agents), dtype=np.int64)
+        j, k = np.nonzero(where.received.numpy(force=True))
+        np.add.at(
+            counts, (where.senders.numpy(force=True)[j, k], j), messages.numpy(force=True)[j, k]
+        )
+        self.ledger.refuse(update, reason, counts)
+
+    def as_told(
+        self,
+        suggested: Float[Tensor, "B N M A"],
+        shared: Float[Tensor, "B N M A"],
+        where: Neighbourhood,
+        update: int,
+    ) -> Float[Tensor, "B N M A"]:
+        """What agents say, given what each would suggest if it told the truth."""
+        if self.liars is None:
+            return suggested
+        return told_instead(self.liars, suggested, shared, where, update)
 
     def mix(
         self,

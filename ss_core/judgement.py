@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ss_core.advantages import discounted_returns, generalized_advantages
 from ss_core.env import Counterfactuals
-from ss_core.exchange import Neighbourhood
 from ss_core.learner import Learner
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.rollout import Decisions, Rollout, at_peer_rows, at_rows, critic_inputs, flatten
 
 

@@ -14,6 +14,7 @@ from ss_core.critics import CriticBank, build_critics
 from ss_core.env import EnvSpec
 from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.networks import (
     ActorBank,
     Architecture,
@@ -21,6 +22,7 @@ from ss_core.networks import (
 )
 from ss_core.optimiser import AdamState, init_adam
 from ss_core.suggestions import ObjectiveWeights
+from ss_core.trust import Trust, no_trust_yet
 
 MAX_WIDTH = 100_000  # units of a layer
 RANGES = {
@@ -30,6 +32,8 @@ RANGES = {
     "max_grad_norm": (0, 10**12),
     "imr_bonus": (0, 10**6),
     "credit_ridge": (1e-9, 10**9),
+    "trust_tolerance": (1, 10**6),
+    "trust_fade": (0, 1),
 }
 
 AlgorithmName = Literal["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
@@ -71,6 +75,9 @@ class LearnerConfig:
     old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
     agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
     scale_rho_follow: bool = False  # ρ' = ρ_follow · (N - 1) / m: m stand for N - 1
+    trust: bool = False  # of `ss`: heed less who asks for far more than others (trust.py)
+    trust_tolerance: float = 2.0  # τ: how many times more
+    trust_fade: float = 0.05  # weight that older updates lose at each
     imr_bonus: float = 1.0  # of `imr`: intrinsic reward of a cooperative action
     vps_reward_model: bool = False  # of `vps`: learn the team's mean reward, too (its Algorithm 2)
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
@@ -116,10 +123,15 @@ class Talk:
     """The last exchange of an update, for the trace."""
 
     rows: Int[Tensor, "B N"]  # time * environments + environment, of each agent's decisions
-    receivers: Int[Tensor, "N M"]
+    where: Neighbourhood
     valid: Bool[Tensor, "B N M"]
     suggested: Float[Tensor, "B N M A"]  # log π^ij
     shared: Float[Tensor, "B N M A"]  # log π^jj
+
+    @property
+    def receivers(self) -> Int[Tensor, "N M"]:
+        """Whom each agent made suggestions for."""
+        return self.where.receivers
 
 
 @dataclass(slots=True)
@@ -140,6 +152,8 @@ class Learner:
     own_model: CriticBank | None = None  # Â_i(s, a_i), where `suggestion_baseline` asks for it
     own_adam: AdamState | None = None
     credit: CreditModel | None = None  # where `credit` asks for it
+    trust: Trust | None = None  # where `trust` asks for it
+    skipped: Tensor | None = None  # [N] steps not taken since last asked; not in checkpoints
     last_talk: Talk | None = None  # not in checkpoints
 
     @property
@@ -148,6 +162,11 @@ class Learner:
         return torch.zeros(
             (self.spec.num_agents, 0), dtype=torch.long, device=self.generator.device
         )
+
+    def note_skipped(self, agents: Bool[Tensor, " N"] | None) -> None:
+        """Remember for whom a step could not be taken."""
+        if agents is not None:
+            self.skipped = agents.long() if self.skipped is None else self.skipped + agents
 
     @property
     def one_view(self) -> bool:
@@ -214,6 +233,7 @@ def build_learner(
         own_model=own_model,
         own_adam=None if own_model is None else init_adam(own_model.params, n),
         credit=build_credit(config, spec, device),
+        trust=no_trust_yet(n, device) if config.trust and config.algorithm == "ss" else None,
     )
 
 
@@ -283,6 +303,8 @@ def learner_tensors(learner: Learner) -> dict[str, Tensor]:
         named[f"{bank}_adam_steps"] = adam.steps
     if learner.credit is not None:
         named["credit_gram"], named["credit_moment"] = learner.credit.gram, learner.credit.moment
+    if learner.trust is not None:
+        named["trust_asked"], named["trust_heard"] = learner.trust.asked, learner.trust.heard
     named["kappa"], named["advantage_std"] = learner.kappa, learner.advantage_std
     named["generator"] = learner.generator.get_state()
     return named

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 from torch.optim.adam import adam
 
@@ -43,11 +44,41 @@ def adam_step(
     *,
     lr: dict[str, float],
     max_grad_norm: float = 0.0,
-) -> None:
+) -> Bool[Tensor, " N"] | None:
     """One step of Adam, in place, of the agents whose rows these are; `lr` by parameter name.
 
     `max_grad_norm` > 0 clips the gradient of each agent by its own norm, never by others'.
+    Returns whose gradient was no number: their rows stay as they are. None: all are well.
     """
+    unsound = without_number(grads)
+    if unsound is None:
+        _step(params, grads, state, lr, max_grad_norm)
+        return None
+    before = [w.detach().clone() for w in _all_rows(params, state)]
+    _step(
+        params, {k: g.nan_to_num(0.0, 0.0, 0.0) for k, g in grads.items()}, state, lr, max_grad_norm
+    )
+    with torch.no_grad():
+        for now, old in zip(_all_rows(params, state), before, strict=True):
+            now[unsound] = old[unsound]
+    return unsound
+
+
+def without_number(grads: Params) -> Bool[Tensor, " N"] | None:
+    """Agents in whose gradient there is a NaN or an infinity; None if there is none."""
+    total = sum(g.flatten(1).sum(dim=1) for g in grads.values())
+    assert isinstance(total, Tensor)
+    bad = ~total.isfinite()
+    return bad if bool(bad.any()) else None
+
+
+def _all_rows(params: Params, state: AdamState) -> list[Tensor]:
+    return [*params.values(), *state.exp_avg.values(), *state.exp_avg_sq.values(), state.steps]
+
+
+def _step(
+    params: Params, grads: Params, state: AdamState, lr: dict[str, float], max_grad_norm: float
+) -> None:
     if max_grad_norm > 0.0:
         grads = clip_by_agent(grads, max_grad_norm)
     state.steps.add_(1)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.env import EnvSpec, VectorEnv
-from ss_core.exchange import Neighbourhood
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.networks import ActorBank
 from ss_core.stacks import at_neighbours
 

@@ -116,6 +116,14 @@ _TABLES = (  # one line per column, however long
         Column("weight", "float32", "1", "weight of the link in the communication graph"),
         Column("valid_from_update", "int32", "1", "first update at which the link exists"),
     )),
+    Table("trust", "what a receiver makes of a sender, where trust is learnt", "agent", (*RUN_KEY, "src_agent_id", "dst_agent_id"), (
+        *RUN,
+        UPDATE,
+        SRC,
+        DST,
+        Column("asked", "float32", "1", "mean total variation between what it suggested and the receiver's own policy", "private"),
+        Column("weight", "float32", "1", "weight of its suggestions with the receiver, 0 to 1", "private"),
+    )),
     Table("message", "what one agent sent another in one update, by kind", "agent", (*RUN_KEY, "update", "kind", "src_agent_id", "dst_agent_id"), (
         *RUN,
         UPDATE,

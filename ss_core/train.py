@@ -21,11 +21,14 @@ from ss_core.algorithms import ALGORITHMS
 from ss_core.atomic import atomic_write, json_bytes
 from ss_core.checkpoint import load_latest, prune_checkpoints, save_checkpoint
 from ss_core.env import CounterfactualEnv, VectorEnv
+from ss_core.errors import SimulatorError
 from ss_core.exchange import Channel, LedgerRow
+from ss_core.incidents import record_refusals, record_skipped, record_trust, record_unsound
 from ss_core.learner import JUDGES_ALTERNATIVES, Learner, learner_tensors, restore_learner
 from ss_core.rollout import Rollout, collect_rollout
 from ss_core.traces import TraceWriter
 
+MOST_UNSOUND = 10  # updates in a row of which nothing can be learnt
 STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
 
 
@@ -53,6 +56,8 @@ class Training:
     update: int = 0  # updates done
     metrics: dict[str, float] = field(default_factory=dict)  # of the last update
     rollout: Rollout | None = None  # of the last update; not in checkpoints
+    unsound: str = ""  # what was no number in the last update, of which nothing was learnt
+    unsound_in_row: int = 0
 
     def advance(self) -> None:
         """One update: an episode per environment copy, then the algorithm."""
@@ -65,16 +70,42 @@ class Training:
             generator=self.learner.generator,
             with_successors=not self._judges_alternatives(),
         )
-        learn = ALGORITHMS[config.algorithm]
-        self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
-        self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
+        self.unsound = _without_number(rollout, self.learner.spec.agent_names)
+        if self.unsound:
+            self._skip()
+        else:
+            self.unsound_in_row = 0
+            learn = ALGORITHMS[config.algorithm]
+            self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
+            self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
         self.rollout = rollout
         self.update += 1
+
+    def _skip(self) -> None:
+        """Nothing is learnt from what is no number; the simulator may recover."""
+        self.metrics, self.learner.last_talk = {}, None
+        self.unsound_in_row += 1
+        if self.unsound_in_row > MOST_UNSOUND:
+            raise SimulatorError(
+                f"update {self.update}: {self.unsound}, for the {self.unsound_in_row}th time in a "
+                "row; what was committed before is intact: look at the environment, then run the "
+                "same command again"
+            )
 
     def _judges_alternatives(self) -> bool:
         config = self.learner.config
         knows_how = config.counterfactuals and config.algorithm in JUDGES_ALTERNATIVES
         return knows_how and isinstance(self.env, CounterfactualEnv)
+
+
+def _without_number(rollout: Rollout, names: tuple[str, ...]) -> str:
+    """What in a rollout is NaN or infinite, in words; empty if nothing is."""
+    for what, values in (("rewards", rollout.rewards), ("observations", rollout.observations)):
+        bad = ~values.isfinite()
+        if bool(bad.any()):
+            agent = int(torch.nonzero(bad)[0, 2])
+            return f"{int(bad.sum())} {what} are no numbers, first of {names[agent]}"
+    return ""
 
 
 Evaluate = Callable[[Training], Mapping[str, float]]
@@ -119,12 +150,22 @@ def train(
         names = training.learner.spec.agent_names
         record_messages(writer, training.channel.ledger.take_rows(), names)
         record_links(writer, training, names)
+        _record_incidents(writer, training)
         if training.update == total:
             record_suggestions(writer, training, names)
+            record_trust(writer, training.update - 1, training.learner)
         if training.update % commit_every == 0 or training.update == total:
             commit(training, folder, writer)
         progress(training.update, total, _note(training))
     return True
+
+
+def _record_incidents(writer: TraceWriter, training: Training) -> None:
+    learner, update = training.learner, training.update - 1
+    record_refusals(writer, training.channel.ledger.take_refusals(), learner.spec.agent_names)
+    record_skipped(writer, update, learner)
+    if training.unsound:
+        record_unsound(writer, update, training.unsound)
 
 
 def _note(training: Training) -> str:

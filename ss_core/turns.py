@@ -21,6 +21,7 @@ from ss_core.conversation import (
     send,
     share,
     views,
+    weighed,
 )
 from ss_core.judgement import Judgement
 from ss_core.learner import Learner
@@ -65,6 +66,7 @@ def learn_in_turn(
     config, num_agents = learner.config, learner.spec.num_agents
     with torch.no_grad():
         heard = exchange(learner, decisions, talk, judgement)
+    talk = weighed(learner, heard, talk)
     peers_old = heard.shared
     seats = _take_seats(learner, decisions, judgement, talk, heard)
     last = config.num_epochs * num_agents - 1
@@ -153,7 +155,7 @@ def _step(
     gain = objective(terms, learner.kappa[here], weights) / count
     rows = seat.bank.params
     grads = torch.autograd.grad(-gain.sum(), list(rows.values()), allow_unused=True)
-    adam_step(
+    skipped = adam_step(
         rows,
         {
             k: torch.zeros_like(w) if g is None else g
@@ -163,14 +165,24 @@ def _step(
         lr=learner.learning_rates(update),
         max_grad_norm=learner.config.max_grad_norm,
     )
+    if skipped is not None:
+        everybody = skipped.new_zeros(learner.spec.num_agents)
+        everybody[here] = skipped
+        learner.note_skipped(everybody)
 
 
 def _speak(seat: _Seat, talk: Conversation, before: Exchanged) -> Exchanged:
     """One agent shares and suggests after its step; what the others told `before` stands."""
-    own, told = before.own.clone(), before.told.clone()
-    own[:, seat.here], told[:, seat.here] = _evaluate(seat, before.shared)
-    shared, received = share(talk, own, seat.shares), send(talk, told, seat.suggests)
-    return Exchanged(own, told, shared, told, received)
+    own, suggested, told = before.own.clone(), before.suggested.clone(), before.told.clone()
+    own[:, seat.here], suggested[:, seat.here] = _evaluate(seat, before.shared)
+    shared = share(talk, own, seat.shares)
+    said = talk.channel.as_told(suggested, shared, talk.where, talk.update)
+    told[:, seat.here] = said[:, seat.here]
+    said, counts = send(talk, told, seat.suggests, own)
+    speaks = talk.where.senders == seat.here.start
+    received = torch.where(speaks[None, :, :, None], said, before.received)
+    taken = torch.where(speaks, counts, before.taken)
+    return Exchanged(own, suggested, shared, told, received, taken)
 
 
 def _evaluate(

@@ -21,10 +21,11 @@ from ss_core.conversation import (
     last_talk,
     own_view,
     views,
+    weighed,
 )
 from ss_core.credit import estimated_alternatives
 from ss_core.critics import CriticBank
-from ss_core.exchange import Channel, Neighbourhood, nobody
+from ss_core.exchange import Channel
 from ss_core.judgement import (
     Judgement,
     judge_alternatives,
@@ -33,6 +34,7 @@ from ss_core.judgement import (
     scaled_advantages,
 )
 from ss_core.learner import Learner, lr_decay
+from ss_core.neighbourhood import Neighbourhood, nobody
 from ss_core.optimiser import AdamState, adam_step
 from ss_core.rollout import Decisions, Rollout, critic_inputs, decisions_of, flatten
 from ss_core.suggestions import ObjectiveWeights, objective, objective_terms
@@ -81,6 +83,8 @@ def _learn_at_once(
         else:
             heard = exchange(learner, decisions, talk, judgement)
             log_probs = heard.own
+            if outcome is None:
+                talk = weighed(learner, heard, talk)
             if peers_old is None or config.old_policy == "literal":
                 peers_old = heard.shared
             peers, received = views(heard, talk, judgement, peers_old)
@@ -104,7 +108,7 @@ def ascend(learner: Learner, gain: Float[Tensor, " N"], update: int) -> None:
     """One step of every agent on its own gain, by its own parameters."""
     params = learner.actors.params
     grads = torch.autograd.grad(-gain.sum(), list(params.values()), allow_unused=True)
-    adam_step(
+    skipped = adam_step(
         params,
         {
             k: torch.zeros_like(w) if g is None else g
@@ -114,6 +118,7 @@ def ascend(learner: Learner, gain: Float[Tensor, " N"], update: int) -> None:
         lr=learner.learning_rates(update),
         max_grad_norm=learner.config.max_grad_norm,
     )
+    learner.note_skipped(skipped)
 
 
 @torch.no_grad()

@@ -12,9 +12,10 @@ from torch import Tensor
 from ss_core.candidates import PeerRows
 from ss_core.consensus import average_parameters
 from ss_core.env import VectorEnv
-from ss_core.exchange import Channel, all_to_all
+from ss_core.exchange import Channel
 from ss_core.judgement import sampled_advantages, scaled_advantages
 from ss_core.learner import Learner
+from ss_core.neighbourhood import all_to_all
 from ss_core.networks import JointActorBank
 from ss_core.rollout import Decisions, Rollout, all_decisions, flatten
 from ss_core.suggestions import MAX_LOG_RATIO, probabilities

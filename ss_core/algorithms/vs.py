@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ss_core.env import VectorEnv
-from ss_core.exchange import Channel, Neighbourhood
+from ss_core.exchange import Channel
 from ss_core.judgement import sampled_advantages
 from ss_core.learner import Learner
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.rollout import Rollout, flatten
 from ss_core.update import learn_alone, partners
 

@@ -27,8 +27,9 @@ from gridsim.tariff import TariffConfig, build_tariff
 from ss_core.algorithms import ALGORITHMS
 from ss_core.env import CounterfactualEnv, Step, VectorEnv
 from ss_core.errors import ConfigError
-from ss_core.exchange import Channel, ExchangeConfig, all_to_all
+from ss_core.exchange import Channel, ExchangeConfig
 from ss_core.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.neighbourhood import all_to_all
 from ss_core.train import StatefulEnv, Training
 
 N, A, HOURS = 6, 8, 24

@@ -16,8 +16,9 @@ from ss_core.algorithms.vps import reward_inputs
 from ss_core.algorithms.vs import shared_advantages
 from ss_core.env import Step
 from ss_core.errors import ConfigError
-from ss_core.exchange import Channel, ExchangeConfig, all_to_all, from_graph, from_graphs
+from ss_core.exchange import Channel, ExchangeConfig
 from ss_core.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.neighbourhood import all_to_all, from_graph, from_graphs
 from ss_core.rollout import all_decisions
 from ss_core.schema import TABLES
 from ss_core.train import Training

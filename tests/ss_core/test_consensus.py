@@ -11,7 +11,8 @@ from ss_core.consensus import (
     make_alike,
     metropolis_weights,
 )
-from ss_core.exchange import Channel, ExchangeConfig, all_to_all, from_graph
+from ss_core.exchange import Channel, ExchangeConfig
+from ss_core.neighbourhood import all_to_all, from_graph
 
 # a star of 0 with 1 and 2, and 3 hanging on 2: degrees 2, 1, 2, 1
 STAR = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0]]) > 0

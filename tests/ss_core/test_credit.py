@@ -6,8 +6,8 @@ import torch
 from ss_core.credit import CreditModel, estimated_alternatives, fitted, init_credit, meets
 from ss_core.env import EnvSpec
 from ss_core.errors import ConfigError
-from ss_core.exchange import all_to_all, nobody, random_regular
 from ss_core.learner import LearnerConfig, build_learner, learner_tensors, restore_learner
+from ss_core.neighbourhood import all_to_all, nobody, random_regular
 from ss_core.rollout import Rollout
 from ss_core.suggestions import ObjectiveWeights
 

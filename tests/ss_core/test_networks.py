@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ss_core import candidates
 from ss_core.candidates import CandidateBank, PeerRows, pack_peer_rows, score_rows
-from ss_core.exchange import all_to_all, from_graph, random_regular
+from ss_core.neighbourhood import all_to_all, from_graph, random_regular
 from ss_core.networks import (
     ActorBank,
     Architecture,

@@ -19,8 +19,9 @@ from gridsim.profiles import load_profiles
 from gridsim.tariff import TariffConfig, build_tariff
 from ss_core.algorithms import ALGORITHMS
 from ss_core.env import CounterfactualEnv, Counterfactuals, Step, VectorEnv
-from ss_core.exchange import Channel, ExchangeConfig, Neighbourhood
+from ss_core.exchange import Channel, ExchangeConfig
 from ss_core.learner import AlgorithmName, LearnerConfig, learner_tensors
+from ss_core.neighbourhood import Neighbourhood
 from ss_core.networks import Architecture
 from ss_core.rollout import Rollout, collect_rollout
 from ss_core.suggestions import ObjectiveWeights

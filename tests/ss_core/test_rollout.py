@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ss_core.exchange import all_to_all, from_graphs
+from ss_core.neighbourhood import all_to_all, from_graphs
 from ss_core.networks import build_actors
 from ss_core.rollout import (
     Rollout,

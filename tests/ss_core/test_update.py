@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from benchmarks.learner import Case, PlainLoop
-from ss_core.exchange import Channel, ExchangeConfig, Neighbourhood, all_to_all
+from ss_core.exchange import Channel, ExchangeConfig
 from ss_core.judgement import Judgement, judge_samples
 from ss_core.learner import Learner, LearnerConfig
+from ss_core.neighbourhood import Neighbourhood, all_to_all
 from ss_core.networks import Architecture
 from ss_core.rollout import Decisions
 from ss_core.suggestions import ObjectiveWeights

@@ -1,0 +1,103 @@
+"""Who talks to whom: sparse lists of receivers and senders, and ways to draw them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """Sparse lists of who thinks about whom, and their inverse."""
+
+    receivers: Int[Tensor, "N M"]  # j = receivers[i, m]: i makes suggestions for j
+    linked: Bool[Tensor, "N M"]  # False pads agents with fewer neighbours
+    senders: Int[Tensor, "N K"]  # i = senders[j, k]: j receives from i
+    slots: Int[Tensor, "N K"]  # the m at which j stands in i's list
+    received: Bool[Tensor, "N K"]  # False pads
+    present: Bool[Tensor, "R N M"] | None = None  # at each row (time * environments); None: always
+
+    @property
+    def degree(self) -> int:
+        """M: slots per sender."""
+        return self.receivers.shape[1]
+
+    def to(self, device: torch.device) -> "Neighbourhood":
+        """The same lists where the decisions are."""
+        return Neighbourhood(
+            receivers=self.receivers.to(device),
+            linked=self.linked.to(device),
+            senders=self.senders.to(device),
+            slots=self.slots.to(device),
+            received=self.received.to(device),
+            present=None if self.present is None else self.present.to(device),
+        )
+
+    def at_every_row(self, rows: int) -> Bool[Tensor, "R N M"]:
+        """Whether agent i and its m-th neighbour may talk at each of the `rows`."""
+        return self.linked.expand(rows, -1, -1) if self.present is None else self.present
+
+
+def all_to_all(num_agents: int) -> Neighbourhood:
+    """Everybody talks to everybody else."""
+    others = [[j for j in range(num_agents) if j != i] for i in range(num_agents)]
+    receivers = torch.tensor(others, dtype=torch.long).reshape(num_agents, num_agents - 1)
+    return invert(receivers, torch.ones_like(receivers, dtype=torch.bool))
+
+
+def nobody(num_agents: int) -> Neighbourhood:
+    """Nobody talks to anybody."""
+    none = torch.zeros((num_agents, 0), dtype=torch.long)
+    return Neighbourhood(none, none.bool(), none, none, none.bool())
+
+
+def random_regular(num_agents: int, degree: int, rng: np.random.Generator) -> Neighbourhood:
+    """Everybody talks to `degree` random others and is talked to by as many.
+
+    Agents are seated at random around a table; agent i talks to those at `degree` random distances.
+    """
+    degree = min(degree, num_agents - 1)
+    seat = rng.permutation(num_agents)
+    distance = 1 + rng.permutation(num_agents - 1)[:degree]
+    receivers = np.empty((num_agents, degree), dtype=np.int64)
+    places = (np.arange(num_agents)[:, None] + distance) % num_agents
+    receivers[seat] = seat[places]
+    pairs = torch.from_numpy(np.sort(receivers, axis=1))
+    return invert(pairs, torch.ones_like(pairs, dtype=torch.bool))
+
+
+def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
+    """The lists of a graph of (sender, receiver) pairs; the diagonal is ignored."""
+    n = adjacency.shape[0]
+    lists = [
+        [j for j, told in enumerate(row) if told and j != i]
+        for i, row in enumerate(adjacency.tolist())
+    ]
+    width = max(1, *(len(row) for row in lists)) if n > 1 else 1
+    receivers = torch.tensor([row + [i] * (width - len(row)) for i, row in enumerate(lists)])
+    linked = torch.tensor([[k < len(row) for k in range(width)] for row in lists])
+    return invert(receivers, linked)
+
+
+def from_graphs(adjacency: Bool[Tensor, "R N N"]) -> Neighbourhood:
+    """The lists of all who ever meet, and at which rows each pair does."""
+    where = from_graph(adjacency.any(dim=0)).to(adjacency.device)
+    agents = torch.arange(adjacency.shape[1], device=adjacency.device)[:, None]
+    return replace(where, present=adjacency[:, agents, where.receivers] & where.linked)
+
+
+def invert(receivers: Int[Tensor, "N M"], linked: Bool[Tensor, "N M"]) -> Neighbourhood:
+    """Complete the lists of receivers by the lists of senders."""
+    n = receivers.shape[0]
+    incoming: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    for i, (row, flags) in enumerate(zip(receivers.tolist(), linked.tolist(), strict=True)):
+        for slot, (j, flag) in enumerate(zip(row, flags, strict=True)):
+            if flag:
+                incoming[j].append((i, slot))
+    width = max(1, *(len(row) for row in incoming)) if n > 1 else 1
+    padded = [row + [(0, 0)] * (width - len(row)) for row in incoming]
+    pairs = torch.tensor(padded, dtype=torch.long).reshape(n, width, 2)
+    received = torch.tensor([[k < len(row) for k in range(width)] for row in incoming])
+    return Neighbourhood(receivers, linked, pairs[..., 0], pairs[..., 1], received)

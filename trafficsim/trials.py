@@ -1,0 +1,37 @@
+"""One short training of drivers, for the benchmark of trust."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ss_core.trials import is_done, run_updates, write_trial
+from ss_core.workers import Report, Stop
+from trafficsim.config import resolve
+from trafficsim.driving import drive
+from trafficsim.inputs import checked_net, game_of, given_demand, keep_inputs
+from trafficsim.simulation import Simulator
+from trafficsim.tasks import at_work, held_out_seeds, scaled_to_game
+
+
+def trial(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
+    """Train with the given settings, drive the held-out days; welfare is - travel time in s."""
+    torch.set_num_threads(1)
+    folder = Path(arguments["folder"])
+    if is_done(folder):
+        return True
+    config = resolve("tuned", arguments["settings"])
+    net = checked_net(config)
+    demand = keep_inputs(config, net, given_demand(config, net), folder / "inputs", lambda _: None)
+    game = game_of(config, net, demand)
+    learner = scaled_to_game(config.learner, config, game)
+    with (
+        Simulator(game.scene, arguments.get("simulators", 1)) as simulator,
+        at_work(config, learner, game, simulator) as training,
+    ):
+        if not run_updates(training, report, stop):
+            return False
+        _, times_s, _ = drive(training, config, simulator, held_out_seeds(config), 0)
+        write_trial(folder, training, -times_s[:, game.drivers].mean(axis=0))
+    return True
