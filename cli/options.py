@@ -122,6 +122,49 @@ def trace_option(command: Command) -> Command:
     )(command)
 
 
+LIES = (
+    "selfish",
+    "contrary",
+    "random",
+    "constant",
+    "collude",
+    "silent",
+    "malformed",
+    "stale",
+    "flood",
+)
+OPTIONS_OF_TRUST = ("liars", "lie", "trust")  # names of the settings
+
+
+def trust_options(command: Command) -> Command:
+    """`--liars`, `--lie` and `--trust`."""
+    for option in (
+        click.option(
+            "--trust/--no-trust",
+            default=False,
+            envvar="SS_TRUST",
+            help="Heed less who asks for far more than others do.",
+        ),
+        click.option(
+            "--lie",
+            type=click.Choice(LIES),
+            envvar="SS_LIE",
+            show_default="selfish",
+            help="What liars tell instead of the truth.",
+        ),
+        click.option(
+            "--liars",
+            type=click.FloatRange(0, 1),
+            envvar="SS_LIARS",
+            metavar="SHARE",
+            show_default="0",
+            help="Share of agents that lie to the others, drawn by the seed.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def report_option(command: Command) -> Command:
     """`--report`: the page at the end."""
     return click.option(

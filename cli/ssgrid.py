@@ -6,6 +6,7 @@ import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.options import (
+    OPTIONS_OF_TRUST,
     budget_option,
     out_option,
     output_options,
@@ -15,6 +16,7 @@ from cli.options import (
     seed_option,
     settings_options,
     trace_option,
+    trust_options,
     workers_option,
 )
 from cli.settings import scenario_request
@@ -32,6 +34,7 @@ OPTIONS_OF_THE_SCENARIO = (
     "workers",
     "trace",
     "device",
+    *OPTIONS_OF_TRUST,
 )
 
 
@@ -91,6 +94,7 @@ def cli() -> None:
 @settings_options
 @preset_option("tuned", "paper", "sampled", means="ours, the paper's, or without counterfactuals")
 @workers_option("Processes at a time, for the learners and the references.")
+@trust_options
 @trace_option
 @report_option
 @output_options

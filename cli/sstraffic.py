@@ -7,6 +7,7 @@ import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.options import (
+    OPTIONS_OF_TRUST,
     budget_option,
     out_option,
     output_options,
@@ -16,6 +17,7 @@ from cli.options import (
     seed_option,
     settings_options,
     trace_option,
+    trust_options,
     workers_option,
 )
 from cli.settings import scenario_request
@@ -44,6 +46,7 @@ OPTIONS_OF_THE_SCENARIO = (
     "cross_check",
     "trace",
     "device",
+    *OPTIONS_OF_TRUST,
 )
 ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps")
 
@@ -126,6 +129,7 @@ def cli() -> None:
 @click.option(
     "--cross-check", is_flag=True, envvar="SS_CROSS_CHECK", help="Also run SUMO's duaIterate."
 )
+@trust_options
 @trace_option
 @report_option
 @output_options

@@ -5,7 +5,15 @@ from typing import Any
 import click
 
 from cli.app import debug_option
-from cli.options import out_option, output_options, report_option, resume_option, seed_option
+from cli.options import (
+    OPTIONS_OF_TRUST,
+    out_option,
+    output_options,
+    report_option,
+    resume_option,
+    seed_option,
+    trust_options,
+)
 from cli.settings import from_assignments, from_environment, from_options
 from ss_core.errors import ConfigError
 
@@ -19,6 +27,7 @@ OPTIONS_OF_THE_RUN = (
     "seed",
     "trace",
     "device",
+    *OPTIONS_OF_TRUST,
 )
 
 
@@ -90,6 +99,7 @@ OPTIONS_OF_THE_RUN = (
     show_default="agent",
     help="How much is recorded.",
 )
+@trust_options
 @output_options
 @report_option
 @debug_option

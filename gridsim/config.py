@@ -13,7 +13,7 @@ from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
-from ss_core.presets import Regime, in_regime, paper_learner
+from ss_core.presets import TRUST_SHORTHANDS, Regime, in_regime, paper_learner
 from ss_core.run_request import budget_overrides
 from ss_core.schema import TraceLevel
 
@@ -148,7 +148,11 @@ def preset_config(preset: str) -> ScenarioConfig:
     raise ConfigError(f"preset={preset!r}: choose tuned, paper or sampled")
 
 
-SHORTHANDS = {"algorithm": "learner.algorithm", "neighbours": "learner.exchange.num_neighbours"}
+SHORTHANDS = {
+    "algorithm": "learner.algorithm",
+    "neighbours": "learner.exchange.num_neighbours",
+    **TRUST_SHORTHANDS,
+}
 
 
 def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:

@@ -15,7 +15,7 @@ from ss_core.config import replace_paths
 from ss_core.env import VectorEnv
 from ss_core.errors import ConfigError
 from ss_core.learner import AlgorithmName, LearnerConfig
-from ss_core.presets import in_regime, paper_learner
+from ss_core.presets import TRUST_SHORTHANDS, in_regime, paper_learner
 from ss_core.schema import TraceLevel
 from ss_core.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
 
@@ -33,7 +33,11 @@ FLAGS_OF_TASKS = {  # arguments that every task's class takes
     "num_envs": "--episodes-per-update",
     "device": "--device",
 }
-SHORTHANDS = {"updates": "learner.num_updates", "episodes_per_update": "learner.num_envs"}
+SHORTHANDS = {
+    "updates": "learner.num_updates",
+    "episodes_per_update": "learner.num_envs",
+    **TRUST_SHORTHANDS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

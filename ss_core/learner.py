@@ -37,6 +37,7 @@ RANGES = {
 }
 
 AlgorithmName = Literal["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
+LIED_TO: frozenset[AlgorithmName] = frozenset({"ss", "independent"})  # who may be beside liars
 JUDGES_ALTERNATIVES: frozenset[AlgorithmName] = frozenset({"ss", "independent", "centralised"})
 
 
@@ -94,6 +95,11 @@ class LearnerConfig:
         if self.architecture in ("multihead", "tilted") and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
         self._check_suggestions()
+        if self.exchange.liars and self.algorithm not in LIED_TO:
+            raise ValueError(
+                f"exchange.liars={self.exchange.liars}: liars lie in suggestions, of which "
+                f"algorithm={self.algorithm!r} sends none; use algorithm='ss'"
+            )
         if self.algorithm == "ps" and self.architecture in ("shared", "tilted"):
             raise ValueError(
                 f"architecture={self.architecture!r} has no copies of others' policies, which "

@@ -21,6 +21,13 @@ REGIMES: dict[Regime, ObjectiveWeights] = {
 }
 
 
+TRUST_SHORTHANDS = {  # flags of every run, and the settings they stand for
+    "liars": "learner.exchange.liars",
+    "lie": "learner.exchange.lie",
+    "trust": "learner.trust",
+}
+
+
 def in_regime(config: LearnerConfig, regime: Regime) -> LearnerConfig:
     """The learner with the objective of a regime; ρ' grows with (N - 1) / m under `gradient`."""
     weights = replace(

@@ -10,7 +10,7 @@ from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
-from ss_core.presets import Regime, in_regime, paper_learner
+from ss_core.presets import TRUST_SHORTHANDS, Regime, in_regime, paper_learner
 from ss_core.run_request import budget_overrides
 from ss_core.schema import TraceLevel
 from ss_core.suggestions import ObjectiveWeights
@@ -167,6 +167,7 @@ SHORTHANDS = {
     "algorithm": "learner.algorithm",
     "drivers": "generator.drivers",
     "meso": "sumo.meso",
+    **TRUST_SHORTHANDS,
 }
 NEEDS_OWN_NETWORKS = ("ps",)  # algorithms that share copies of policies
 WITH_OWN_NETWORKS = {  # nor do such networks see alternatives by features
