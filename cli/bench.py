@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.bench_privacy import privacy
 from cli.bench_trust import trust
 
 
@@ -119,4 +120,5 @@ def paper(resume: bool, fresh: bool, as_json: bool, quiet: bool, **options: Any)
     verdict(result)
 
 
+bench.add_command(privacy)
 bench.add_command(trust)

@@ -107,8 +107,15 @@ def share(
     talk: Conversation, own: Float[Tensor, "B N A"], valid: Bool[Tensor, "B N M"]
 ) -> Float[Tensor, "B N M A"]:
     """Tell own distributions at the `valid` decisions to those who make suggestions for them."""
-    told = own.detach()
+    told, spoken_of = own.detach(), heard_by_anyone(talk, valid)
+    told = talk.channel.released(told, told > ILLEGAL_LOG_PROB, spoken_of, talk.update)
     return talk.channel.share_with_suggesters("own_policy", told, talk.where, valid, talk.update)
+
+
+def heard_by_anyone(talk: Conversation, valid: Bool[Tensor, "B N M"]) -> Bool[Tensor, "B N"]:
+    """At which of j's decisions there is somebody to tell."""
+    where = talk.where
+    return (valid[:, where.senders, where.slots] & where.received).any(dim=2)
 
 
 def send(
@@ -122,6 +129,7 @@ def send(
     What a receiver cannot take is replaced by its own policy, which asks for nothing.
     """
     channel, where, update = talk.channel, talk.where, talk.update
+    told = channel.released(told, told > ILLEGAL_LOG_PROB, valid, update)
     received, told_us = channel.send_suggestions("suggestion", told, where, valid, update)
     mine = own.detach()
     taken = channel.refuse_malformed(received, told_us, mine > ILLEGAL_LOG_PROB, where, update)

@@ -4,7 +4,7 @@
 receiver-major ones, and keeps the ledger. What the ledger says was exchanged is what was exchanged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,8 +21,10 @@ from ss_core.neighbourhood import (
     from_graphs,
     random_regular,
 )
+from ss_core.noise import epsilon_of, noised
 
 BYTES_PER_FLOAT = 4
+RELEASES = "releases"
 REFUSED = "refused/"  # before the reason, in a checkpoint
 SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
 
@@ -49,6 +51,9 @@ class ExchangeConfig:
     redraw: bool = True  # draw `random` neighbours anew at each update; False: once for all
     liars: float = 0.0  # share of agents that do not tell the truth (lies.py)
     lie: Lie = "selfish"  # what they tell instead
+    noise: float = 0.0  # multiplier z of the noise on what is told (noise.py); 0: none
+    noise_radius: float = 4.0  # C, to which logits are clipped before
+    noise_delta: float = 1e-5  # δ for which the run's ε is stated
 
     def __post_init__(self) -> None:
         if self.num_neighbours < 1:
@@ -57,6 +62,13 @@ class ExchangeConfig:
             raise ValueError(f"every={self.every}: at least 1")
         if not 0.0 <= self.liars <= 1.0:
             raise ValueError(f"liars={self.liars}: a share between 0 and 1")
+        if not 0.0 <= self.noise < 1e6 or not 0.0 < self.noise_radius < 1e6:
+            raise ValueError(
+                f"noise={self.noise}, noise_radius={self.noise_radius}: the first from 0, the "
+                "second above 0"
+            )
+        if not 0.0 < self.noise_delta < 1.0:
+            raise ValueError(f"noise_delta={self.noise_delta}: between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +106,16 @@ class Ledger:
     num_agents: int
     totals: dict[str, Int[np.ndarray, "2 N N"]] = field(default_factory=dict)  # messages, floats
     refused: dict[str, Int[np.ndarray, "N N"]] = field(default_factory=dict)  # by reason
+    releases: Int[np.ndarray, " N"] = field(init=False)  # noisy distributions told, by agent
     _fresh: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     _fresh_refused: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.releases = np.zeros(self.num_agents, dtype=np.int64)
+
+    def release(self, counts: Int[np.ndarray, " N"]) -> None:
+        """Add noisy distributions that each agent told."""
+        self.releases = self.releases + counts
 
     def record(self, update: int, kind: str, counts: Int[np.ndarray, "2 N N"]) -> None:
         """Add one exchange; `counts[0]` messages and `counts[1]` floats per (sender, receiver)."""
@@ -145,11 +165,13 @@ class Ledger:
         """Totals for a checkpoint; fresh rows must have been taken before."""
         sent = {kind: torch.from_numpy(t.copy()) for kind, t in sorted(self.totals.items())}
         refused = {f"{REFUSED}{why}": torch.from_numpy(t.copy()) for why, t in self.refused.items()}
-        return sent | dict(sorted(refused.items()))
+        noisy = {RELEASES: torch.from_numpy(self.releases.copy())} if self.releases.any() else {}
+        return sent | dict(sorted(refused.items())) | noisy
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from `state`."""
         arrays = {name: t.numpy().copy() for name, t in state.items()}
+        self.releases = arrays.pop(RELEASES, np.zeros(self.num_agents, dtype=np.int64))
         self.totals = {k: a for k, a in arrays.items() if not k.startswith(REFUSED)}
         self.refused = {
             k.removeprefix(REFUSED): a for k, a in arrays.items() if k.startswith(REFUSED)
@@ -167,6 +189,9 @@ def well_formed(
     return whole & (torch.where(legal, 0.0, probs).sum(dim=-1) <= SUM_TOLERANCE)
 
 
+Listener = Callable[[str, int, Mapping[str, Tensor]], None]  # kind, update, what each agent told
+
+
 class Channel:
     """The only path between agents."""
 
@@ -176,6 +201,8 @@ class Channel:
         self._num_agents = num_agents
         self._seed = seed
         self.liars = draw_liars(config.lie, config.liars, num_agents, seed)
+        self.listener: Listener | None = None  # hears all that is told; for benchmarks
+        self._noise_generator, self._noise_update = torch.Generator(), -1
 
     def exchanges_at(self, update: int) -> bool:
         """Whether anything is exchanged at this update (every k-th; Appendix A.4, protocol 2)."""
@@ -227,6 +254,7 @@ class Channel:
 
         `valid[b, i, m]` says at which of j's decisions there is something to tell: these count.
         """
+        self._overheard(kind, update, {"": payload})
         floats = int(payload[0, 0].numel()) if payload.numel() else 0
         self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)
         told = payload[:, where.receivers.reshape(-1)].unflatten(1, tuple(where.receivers.shape))
@@ -241,6 +269,7 @@ class Channel:
         update: int,
     ) -> tuple[Float[Tensor, "B N K *K"], Bool[Tensor, "B N K"]]:
         """Each i sends slot m to receivers[i, m]; result[b, j, k] is from i = senders[j, k]."""
+        self._overheard(kind, update, {"": payload})
         floats = int(payload[0, 0, 0].numel()) if payload.numel() else 0
         self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=True)
         received = payload[:, where.senders, where.slots].detach()
@@ -284,6 +313,48 @@ class Channel:
         )
         self.ledger.refuse(update, reason, counts)
 
+    def released(
+        self,
+        log_probs: Float[Tensor, "B N *slot A"],
+        legal: Bool[Tensor, "B N *slot A"],
+        told: Bool[Tensor, "B N *slot"],
+        update: int,
+    ) -> Float[Tensor, "B N *slot A"]:
+        """Distributions as they may leave their agents; where there is noise, each counts."""
+        if self.config.noise == 0.0:
+            return log_probs
+        count = told.sum(dim=tuple(d for d in range(told.dim()) if d != 1))
+        self.ledger.release(count.numpy(force=True))
+        return noised(
+            log_probs,
+            legal,
+            radius=self.config.noise_radius,
+            multiplier=self.config.noise,
+            generator=self._noise_at(update),
+        )
+
+    def _noise_at(self, update: int) -> torch.Generator:
+        """Random numbers of an update: the same for a run that is continued."""
+        if self._noise_update != update:
+            seed = np.random.SeedSequence([self._seed, 6, update]).generate_state(1)[0]
+            self._noise_generator.manual_seed(int(seed))
+            self._noise_update = update
+        return self._noise_generator
+
+    def privacy(self) -> dict[str, float] | None:
+        """(ε, δ) of the agent that told most, so far; None without noise."""
+        config = self.config
+        if config.noise == 0.0:
+            return None
+        most = int(self.ledger.releases.max())
+        return {
+            "epsilon": epsilon_of(most, config.noise, config.noise_delta),
+            "delta": config.noise_delta,
+            "noise_multiplier": config.noise,
+            "logit_radius": config.noise_radius,
+            "releases": most,
+        }
+
     def as_told(
         self,
         suggested: Float[Tensor, "B N M A"],
@@ -307,10 +378,15 @@ class Channel:
 
         What is told is added up on arrival, so that N copies of everything never exist together.
         """
+        self._overheard(kind, update, rows)
         told = (weights != 0.0).numpy(force=True).T & ~np.eye(self._num_agents, dtype=np.bool_)
         floats = sum(w[0].numel() for w in rows.values())
         self.ledger.record(update, kind, np.stack([told, told * floats]).astype(np.int64))
         return {k: torch.tensordot(weights, w.detach(), dims=1) for k, w in rows.items()}
+
+    def _overheard(self, kind: str, update: int, told: Mapping[str, Tensor]) -> None:
+        if self.listener is not None:
+            self.listener(kind, update, {name: each.detach() for name, each in told.items()})
 
     def _count(
         self,
