@@ -14,7 +14,7 @@ from pathlib import Path
 import filelock  # noqa: F401
 import numpy as np
 import pandas as pd  # noqa: F401  # PyArrow imports it with the first array
-import pyarrow.parquet  # noqa: F401
+import pyarrow.parquet
 import tomli_w  # noqa: F401
 import torch
 
@@ -97,6 +97,17 @@ def committed(root: Path) -> set[tuple[str, bytes]]:
     return {(str(path), path.read_bytes()) for path in root.glob("run/tasks/*/LATEST")}
 
 
+def check_readable(run: Path) -> None:
+    """Every published file can be read, whatever was under way."""
+    read_manifest(run)
+    for path in run.rglob("part-*.parquet"):
+        if path.suffix == ".parquet":
+            pyarrow.parquet.read_table(path)
+    for task in (run / "tasks").iterdir():
+        checkpoint = load_latest(task)
+        assert checkpoint is None or checkpoint.note is None, checkpoint
+
+
 def main() -> None:
     """Kill the run once per delay, each time after it got further; then let it finish."""
     root, num_kills = Path(sys.argv[1]), 0
@@ -110,7 +121,8 @@ def main() -> None:
             num_kills += os.waitpid(child, 0)[1] == signal.SIGKILL
         except (ProcessLookupError, ChildProcessError):
             break  # it ended before it could be killed
-    if read_manifest(root / "run")["ss"]["status"] != "complete":
+        check_readable(root / "run")
+    if not (root / "run").exists() or read_manifest(root / "run")["ss"]["status"] != "complete":
         status = os.waitpid(fork_run(root), 0)[1]
         if status:
             sys.exit(f"the resumed run failed with status {status}")
