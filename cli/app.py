@@ -4,7 +4,6 @@ Nothing here or in a command's declaration imports torch, pandapower, pyarrow or
 does so in its body, so that `--help` and shell completion stay quick.
 """
 
-import errno
 import importlib
 import platform
 import sys
@@ -16,13 +15,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from ss_core.errors import ResourceError, SuggestionSharingError
+from ss_core.errors import ResourceError, SuggestionSharingError, is_want_of_room
 
 DISTRIBUTION = "suggestion-sharing"
 SHOWN_PACKAGES = ("torch", "numpy", "pandapower", "pyarrow", "eclipse-sumo")
 EXIT_INTERNAL = 1
 EXIT_INTERRUPTED = 130
-OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -142,7 +140,7 @@ def run(command: click.Command, name: str, args: Sequence[str] | None = None) ->
 def _report(error: Exception, state: AppState) -> int:
     if state.debug:
         traceback.print_exception(error)
-    if isinstance(error, MemoryError) or getattr(error, "errno", None) in OUT_OF_SPACE:
+    if not isinstance(error, SuggestionSharingError) and is_want_of_room(error):
         error = ResourceError(
             f"out of memory or disk: {error}; free some and run the command again"
         )

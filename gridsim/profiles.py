@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ss_core.errors import InputError
+from ss_core.errors import InputError, ResourceError, is_want_of_room
 from ss_core.resources import data_path
 
 DAYS = 365
@@ -214,6 +214,8 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
         with pyarrow.parquet.ParquetFile(path) as file:  # read_table would import pandas
             table = file.read(use_threads=False).combine_chunks()
     except (OSError, pyarrow.ArrowException) as error:
+        if is_want_of_room(error):
+            raise ResourceError(f"{path}: no memory to read it ({error})") from error
         raise InputError(f"{path}: not a readable Parquet file ({error}); restore it") from error
     missing = [name for name in _expected_columns() if name not in table.column_names]
     if missing:

@@ -4,6 +4,18 @@ An error says what failed, where (file and place), the value seen, and a remedy.
 `SS-Exxx: message` and exit with `exit_code`; a traceback is shown only under `--debug`.
 """
 
+import errno
+
+OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
+OUT_OF_MEMORY = (  # how torch, PyArrow, C++ and the loader of libraries say it
+    "allocate memory",
+    "bad_alloc",
+    "failed to map segment",
+    "Failed to launch worker thread",
+    "malloc of size",
+    "not enough memory",
+)
+
 
 class SuggestionSharingError(Exception):
     """Base of all errors meant for users; never raised itself."""
@@ -69,3 +81,10 @@ class Interrupted(SuggestionSharingError):  # noqa: N818 - what happened is no e
     def __init__(self, message: str, signal_number: int = 2) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def is_want_of_room(error: BaseException) -> bool:
+    """Whether an error of any library says that memory or disk ran out."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in OUT_OF_SPACE:
+        return True
+    return any(words in str(error) for words in OUT_OF_MEMORY)

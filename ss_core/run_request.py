@@ -3,6 +3,7 @@
 Everything here is asked before anything is written, or about a run that is complete.
 """
 
+import itertools
 import json
 import math
 import shutil
@@ -156,7 +157,13 @@ def open_run(
         return RunDirectory.open(found)
     check_disk(out)
     name = run_id(task, size, seed, sha256, datetime.now(UTC))
-    return RunDirectory.create(out / name, task=task, size=size, seed=seed, config=config)
+    return RunDirectory.create(_free(out, name), task=task, size=size, seed=seed, config=config)
+
+
+def _free(out: Path, name: str) -> Path:
+    """A folder that is not there yet: clocks may stand still, or be set back."""
+    names = (name if k == 1 else f"{name}-{k}" for k in itertools.count(1))
+    return next(path for path in map(out.joinpath, names) if not path.exists())
 
 
 def check_disk(out: Path) -> None:

@@ -8,7 +8,6 @@ old one.
 """
 
 import ctypes
-import errno
 import faulthandler
 import importlib
 import multiprocessing
@@ -29,7 +28,14 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ss_core import errors
 from ss_core.atomic import disk_message, make_folder
-from ss_core.errors import Interrupted, ResourceError, RunLockedError, SuggestionSharingError
+from ss_core.errors import (
+    OUT_OF_MEMORY,
+    Interrupted,
+    ResourceError,
+    RunLockedError,
+    SuggestionSharingError,
+    is_want_of_room,
+)
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -224,12 +230,8 @@ def perform(task: Task, report: Report, stop: Stop) -> Answer | None:
         return None  # the parent is gone
     except SuggestionSharingError as error:
         return "error", type(error).__name__, str(error), ""
-    except MemoryError:
-        return "error", ResourceError.__name__, f"task {task.name!r} is out of memory", ""
-    except OSError as error:  # may be a full disk: the number says so
-        return "error", *_described(error)
     except Exception as error:  # noqa: BLE001 - reported in the parent
-        return "error", type(error).__name__, str(error), traceback.format_exc()
+        return "error", *_described(task, error)
 
 
 @contextmanager
@@ -264,11 +266,15 @@ def _keep_memory() -> None:
             mallopt(option, value)
 
 
-def _described(error: OSError) -> tuple[str, str, str]:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM):
-        text = f"out of memory or disk: {error}; free some and run the same command again"
+def _described(task: Task, error: Exception) -> tuple[str, str, str]:
+    told = traceback.format_exc()  # a library may have put the reason into another error
+    if is_want_of_room(error) or any(words in told for words in OUT_OF_MEMORY):
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        text = (
+            f"task {task.name!r} is out of memory or disk ({reason[:300]}); free some and run again"
+        )
         return ResourceError.__name__, text, ""
-    return type(error).__name__, str(error), traceback.format_exc()
+    return type(error).__name__, str(error), told
 
 
 def _follow_parent(parent: int) -> None:

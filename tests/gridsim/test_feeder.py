@@ -23,6 +23,7 @@ from gridsim.feeder import (
 from gridsim.pandapower_io import SHIPPED, compile_feeder, feeder_names, load_feeder, read_net
 from ss_core.errors import InputError
 from ss_core.resources import data_path
+from tests.fault_counts import counted
 
 SIZES = {"kerber_dorfnetz": (116, 57), "schutterwald_56": (118, 56), "kerber_146": (294, 146)}
 
@@ -228,6 +229,7 @@ def test_an_unfit_net_is_refused_with_all_its_problems(case):
         compile_feeder(net, "village.json")
     for message in ["village.json", *messages]:
         assert message in str(refusal.value)
+    counted("F9")
 
 
 def document():
@@ -269,6 +271,7 @@ def test_a_file_that_is_no_net_is_refused(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         read_net(path)
+    counted("F9")
 
 
 def test_an_unknown_name_and_a_folder_are_refused(tmp_path):

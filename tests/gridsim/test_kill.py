@@ -18,6 +18,7 @@ import pytest
 
 from ss_core.manifest import VOLATILE, verify_run
 from ss_core.runs import read_manifest
+from tests.fault_counts import counted
 
 UPDATES = 80
 COMMAND = (
@@ -157,3 +158,5 @@ def test_whatever_stops_a_run_the_same_command_ends_with_the_same_bytes(
     assert_same(tmp_path, uninterrupted)
     with pytest.raises(ProcessLookupError):  # nobody is left of those whose parent died
         os.killpg(orphans.pid, 0)
+    counted("F2", 4)
+    counted("F3", 2)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ss_core.report.page import html_page
+from tests.fault_counts import counted
 from tests.report.browser import chromium, visit
 from tests.report.pages import page_saying
 
@@ -43,3 +44,4 @@ def test_payloads_stay_text(tmp_path: Path) -> None:
                 forbidden = "iframe, script[src], link[href], object, embed, form, main a[href]"
                 assert seen.count(forbidden) == 0, payload[:80]
                 assert seen.page.locator("h1").inner_html().count("<") == 0, payload[:80]
+    counted("F18", len(PAYLOADS))

@@ -1,5 +1,6 @@
 """Checkpoints: exact, checked, and never unpickled."""
 
+import io
 import json
 import os
 import pickle
@@ -23,6 +24,7 @@ from ss_core.checkpoint import (
     torch_rng_state,
 )
 from ss_core.errors import CorruptError
+from tests.fault_counts import counted, times
 
 
 def tensors_at(update: int) -> dict[str, Tensor]:
@@ -96,7 +98,7 @@ def test_no_flipped_bit_and_no_truncation_is_ever_loaded(tmp_path: Path, name: s
     good = path.read_bytes()
     rng = np.random.default_rng(0)
     damaged = [good[: len(good) * k // 16] for k in range(16)] + [b"\0" * len(good)]
-    for _ in range(100):
+    for _ in range(times(140, 10_000)):
         position, bit = int(rng.integers(len(good))), int(rng.integers(8))
         damaged.append(
             good[:position] + bytes([good[position] ^ (1 << bit)]) + good[position + 1 :]
@@ -109,6 +111,7 @@ def test_no_flipped_bit_and_no_truncation_is_ever_loaded(tmp_path: Path, name: s
         assert checkpoint.note is not None
         assert "went back to update 1" in checkpoint.note
         assert name in checkpoint.note
+    counted("F7", len(damaged))
 
 
 def test_swapped_files_are_noticed(tmp_path: Path) -> None:
@@ -118,6 +121,7 @@ def test_swapped_files_are_noticed(tmp_path: Path) -> None:
     checkpoint = load_latest(tmp_path)
     assert checkpoint is not None
     assert checkpoint.update == 1
+    counted("F7")
 
 
 def test_after_going_back_the_damaged_checkpoint_is_replaced(tmp_path: Path) -> None:
@@ -140,6 +144,7 @@ def test_a_damaged_pointer_costs_nothing_but_a_note(tmp_path: Path, pointer: byt
     assert checkpoint.update == 2
     assert checkpoint.note is not None
     assert "LATEST" in checkpoint.note
+    counted("F7")
 
 
 def test_with_no_valid_checkpoint_left_the_error_names_them(tmp_path: Path) -> None:
@@ -160,6 +165,7 @@ def test_tensors_that_do_not_fit_the_configuration_are_refused(tmp_path: Path) -
     ):
         with pytest.raises(CorruptError, match=f"does not fit.*{name}"):
             load_latest(tmp_path, expected={**tensors_at(1), name: wrong})
+    counted("F7")
 
 
 def plant(folder: Path, data: bytes, **changes: object) -> None:
@@ -194,7 +200,15 @@ def test_malicious_tensor_files_are_refused_and_run_nothing(tmp_path: Path) -> N
     canary = tmp_path / "canary"
     entry = b'"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
     twice, beyond = b"{" + entry + b"," + entry + b"}", b"{" + entry + b"}"
+    zipped, archive = io.BytesIO(), io.BytesIO()
+    torch.save({"a": Canary(canary)}, zipped)
+    np.savez(archive, a=np.array([Canary(canary)], dtype=object))
+    kind = entry.replace(b"F32", b"O32")
     files = {
+        "torch": zipped.getvalue(),
+        "numpy": archive.getvalue(),
+        "unknown type": (len(kind) + 2).to_bytes(8, "little") + b"{" + kind + b"}" + bytes(4),
+        "no object": (4).to_bytes(8, "little") + b"[[]]",
         "pickle": pickle.dumps(Canary(canary)),
         "huge header": (2**40).to_bytes(8, "little") + b"{}",
         "duplicate keys": len(twice).to_bytes(8, "little") + twice + b"\0\0\0\0",
@@ -208,12 +222,14 @@ def test_malicious_tensor_files_are_refused_and_run_nothing(tmp_path: Path) -> N
         with pytest.raises(CorruptError):
             load_latest(folder)
     assert not canary.exists()
+    counted("F8", len(files))
 
 
 def test_a_future_format_is_refused(tmp_path: Path) -> None:
     plant(tmp_path, b"", format="ss.checkpoint/2")
     with pytest.raises(CorruptError, match=r"ss\.checkpoint/2"):
         load_latest(tmp_path)
+    counted("F7")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
@@ -226,6 +242,7 @@ def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:
     state.symlink_to(tmp_path / "elsewhere.json")
     with pytest.raises(CorruptError, match=r"not a regular file.*not a regular file"):
         load_latest(tmp_path)
+    counted("F8", 2)
 
 
 @pytest.mark.parametrize(

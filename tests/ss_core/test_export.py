@@ -19,6 +19,7 @@ from ss_core.export_writer import DICTIONARY, write_export
 from ss_core.runs import RunDirectory
 from ss_core.schema import TABLES, VISIBILITIES, Column, Table, arrow_schema
 from ss_core.traces import TraceWriter, trace_resources
+from tests.fault_counts import counted
 
 PRIVATE = ("private", "operator", "simulator", "exchanged")
 SECRET = "zqxsecret"
@@ -211,6 +212,7 @@ def test_text_that_looks_like_a_formula_is_text() -> None:
     parts = all_bytes(xlsx_bytes({"t": table}, {"t": {"number": "kW"}})).decode("utf-8", "replace")
     assert "<f>" not in parts
     assert "number [kW]" in parts
+    counted("F20")
 
 
 def test_equal_tables_give_equal_bytes() -> None:

@@ -13,6 +13,7 @@ from ss_core.lies import FLOOD, LIES, Liars, Lie, draw_liars, heed, told_instead
 from ss_core.neighbourhood import all_to_all
 from ss_core.presets import in_regime
 from ss_core.train import Training
+from tests.fault_counts import counted
 from tests.ss_core.probe_envs import mutual_help
 
 LOG_ZERO = -1e9
@@ -140,6 +141,7 @@ def numbers_of(learner: Learner) -> bool:
 @pytest.mark.parametrize("order", ["simultaneous", "sequential"])
 def test_whatever_liars_say_no_parameter_stops_being_a_number(kind: Lie, order: str) -> None:
     assert numbers_of(advanced(kind, agent_order=order).learner)
+    counted("F11")
 
 
 @pytest.mark.parametrize("kind", ["malformed", "stale", "flood"])

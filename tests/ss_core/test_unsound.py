@@ -14,6 +14,7 @@ from ss_core.learner import LearnerConfig, build_learner, learner_tensors
 from ss_core.optimiser import adam_step, init_adam
 from ss_core.traces import TraceWriter
 from ss_core.train import MOST_UNSOUND, Training, train
+from tests.fault_counts import counted
 from tests.ss_core.probe_envs import mutual_help
 
 BAD = (float("nan"), float("inf"), float("-inf"))
@@ -74,6 +75,7 @@ def test_an_update_of_no_numbers_is_skipped_and_told_of(
     assert f"agent_{agent}" in rows[0]["detail"]
     values = pq.read_table(tmp_path / "metrics").column("value").to_pylist()
     assert all(value == value and abs(value) < 1e30 for value in values)
+    counted("F11", 2)
 
 
 def test_too_many_in_a_row_end_the_run_with_what_to_do() -> None:
@@ -83,6 +85,7 @@ def test_too_many_in_a_row_end_the_run_with_what_to_do() -> None:
     with pytest.raises(SimulatorError, match="look at the environment"):
         training.advance()
     assert all(bool(t.isfinite().all()) for t in learner_tensors(training.learner).values())
+    counted("F11", MOST_UNSOUND + 1)
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -99,3 +102,4 @@ def test_a_gradient_that_is_no_number_leaves_only_that_agent_where_it_was(bad: f
     assert state.steps.tolist() == [1.0, 0.0, 1.0]
     assert adam_step(params, {k: torch.ones_like(g) for k, g in grads.items()}, state,
                      lr={"w": 0.1, "b": 0.1}) is None  # fmt: skip
+    counted("F11")

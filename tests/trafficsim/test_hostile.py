@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ss_core.errors import InputError
+from tests.fault_counts import counted
 from trafficsim.network import preflight
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux sets them")
@@ -171,6 +172,7 @@ QUICK = ("attribute", "classes", "tags in tags")
 def test_what_is_huge_is_refused(tmp_path: Path, name: str) -> None:
     parts, words = HUGE[name]
     assert_refused(write(tmp_path / "huge.net.xml", parts()), words)
+    counted("F9")
 
 
 def test_a_quarter_of_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
@@ -179,6 +181,7 @@ def test_a_quarter_of_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
         file.write(SOUND.encode())
         file.truncate(250 * MB)
     assert_refused(path, "more than 100 MiB; cut it down")
+    counted("F9")
 
 
 SMALL: dict[str, tuple[bytes, str]] = {
@@ -260,6 +263,7 @@ def test_what_is_no_sound_net_is_refused_with_its_line(tmp_path: Path, name: str
         problems = (str(error),)
     assert any(words in problem for problem in problems), problems
     assert all(problem.startswith(str(path)) for problem in problems)
+    counted("F9")
 
 
 @pytest.mark.parametrize("name", ["billion laughs", "parameter entity", "nothing but null bytes"])
@@ -286,6 +290,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
             preflight(Path(device))
     with pytest.raises(InputError, match="give a SUMO network"):
         preflight(Path("null\0byte"))
+    counted("F9", 10)
 
 
 @given(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ss_core.errors import InputError, SimulatorError
+from tests.fault_counts import counted
 from tests.trafficsim.small_nets import NOISY, ONE_ROUTE, QUIET, small_game, trips
 from trafficsim.recording import record_day
 from trafficsim.simulation import (
@@ -139,6 +140,7 @@ def test_teleports_and_unfinished_trips_are_charged(quiet: Scene) -> None:
     )
     # departures at 0, 3, … 15; the day ends 3600 s after the last; a teleport costs 300 s
     assert travel_times_s(quiet, outcome).tolist() == [50, 3612, 54 + 600, 3606 + 300, 58, 65]
+    counted("F14")
 
 
 def test_a_day_that_is_cut_off_charges_those_still_under_way(tmp_path: Path) -> None:
@@ -199,6 +201,7 @@ def test_a_killed_process_is_replaced_and_plays_the_same_day(
         found = simulator.play([np.array(day) for day in DAYS], range(4))
         assert simulator.restarts == 1
     assert_same(found, expected)
+    counted("F13")
 
 
 def test_processes_killed_while_idle_are_replaced(noisy: Scene) -> None:
@@ -209,6 +212,7 @@ def test_processes_killed_while_idle_are_replaced(noisy: Scene) -> None:
             os.kill(pid, signal.SIGKILL)
         assert_same(simulator.play(days, range(4)), expected)
         assert simulator.restarts == 2
+    counted("F13", 2)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -222,6 +226,7 @@ def test_a_hanging_process_is_noticed_and_replaced(
         assert_same(simulator.play([np.array(day) for day in DAYS], range(4)), expected)
         assert simulator.restarts == 1
     assert child_processes() == []
+    counted("F13")
 
 
 def test_a_process_that_does_not_read_is_noticed_and_closed() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ss_core.runs import read_manifest
+from tests.fault_counts import counted
 from tests.gridsim.test_kill import assert_same, checkpoints, files_of, run_folder
 from tests.trafficsim.small_nets import NOISY
 from tests.trafficsim.small_runs import two_routes
@@ -114,6 +115,7 @@ def uninterrupted(folder: Path) -> dict[str, bytes]:
 def test_one_worker_leaves_the_bytes_of_two(folder: Path, uninterrupted: dict[str, bytes]) -> None:
     finish(start(folder, "alone", workers=1))
     assert_same(folder / "alone", uninterrupted)
+    counted("F22")
 
 
 def test_killed_sumos_change_nothing(folder: Path, uninterrupted: dict[str, bytes]) -> None:
@@ -134,6 +136,7 @@ def test_killed_sumos_change_nothing(folder: Path, uninterrupted: dict[str, byte
     finish(run)
     assert_same(folder / "sumos", uninterrupted)
     assert_nothing_left(run)
+    counted("F13", 3)
 
 
 def test_whatever_stops_a_run_the_same_command_ends_with_the_same_bytes(
@@ -162,3 +165,5 @@ def test_whatever_stops_a_run_the_same_command_ends_with_the_same_bytes(
     finish(last)
     assert_same(folder / out, uninterrupted)
     assert_nothing_left(starting, learning, interrupted, orphans, writing, last)
+    counted("F2", 4)
+    counted("F3")
