@@ -24,7 +24,7 @@ from gridsim.quarter_hourly import QuarterHourlyEnv
 from gridsim.tariff import build_tariff
 from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.config import from_dict
-from ss_core.exchange import Channel
+from ss_core.exchange import Channel, spent
 from ss_core.learner import LearnerConfig, build_learner
 from ss_core.rollout import Rollout, collect_rollout
 from ss_core.traces import TraceWriter
@@ -167,7 +167,9 @@ def _save_result(training: Training, stage: Stage, config: ScenarioConfig, folde
     }
     for name in plays[0].decisions:
         tensors[name] = torch.from_numpy(np.stack([p.decisions[name] for p in plays]))
-    state = {"num_updates": training.update, "bytes_by_kind": ledger.bytes_by_kind()}
+    state = {"num_updates": training.update, "bytes_by_kind": ledger.bytes_by_kind()} | spent(
+        training.channel
+    )
     save_checkpoint(folder / "result", training.update, tensors, state)
 
 

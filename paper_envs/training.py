@@ -20,7 +20,7 @@ from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.env import VectorEnv
 from ss_core.errors import InputError
-from ss_core.exchange import Channel
+from ss_core.exchange import Channel, spent
 from ss_core.learner import Learner, build_learner
 from ss_core.learner_file import SavedLearner, write_learner_file
 from ss_core.networks import ActorBank
@@ -166,6 +166,7 @@ def _save_result(training: Training, config: TrainingConfig, folder: Path) -> No
     state = {
         "num_updates": training.update,
         "bytes_by_kind": training.channel.ledger.bytes_by_kind(),
+        **spent(training.channel),
     }
     save_checkpoint(folder / "result", training.update, tensors, state)
 

@@ -104,10 +104,8 @@ def _slug(env: str) -> str:
 
 def _carry_out(run: "RunDirectory", config: "TrainingConfig", progress: Progress) -> Result:
     from paper_envs.training_result import conclude, record_kpis
-    from ss_core.atomic import atomic_write, json_bytes
     from ss_core.config import to_dict
-    from ss_core.run_request import without_nan
-    from ss_core.traces import trace_resources
+    from ss_core.run_request import seal_run
     from ss_core.workers import Task, run_tasks
 
     name = config.learner.algorithm
@@ -122,9 +120,6 @@ def _carry_out(run: "RunDirectory", config: "TrainingConfig", progress: Progress
         name=name, target="paper_envs.training:learn", arguments=arguments, folder=str(folder)
     )
     run_tasks([task], 1, progress)
-    result = without_nan(conclude(config, folder))
-    atomic_write(run.path / "result.json", json_bytes(result))
+    result = conclude(config, folder)
     record_kpis(result, run, config.trace)
-    run.finish("complete", resources=trace_resources(run.path))
-    run.log_event("complete")
-    return result
+    return seal_run(run, result)

@@ -25,7 +25,9 @@ VALIDATION_SHARE = 0.25  # of the shadow households, to stop the network in time
 
 Rows = Float[ndarray, "row F"]
 Target = Float[ndarray, " row"]
-Attack = Callable[[Rows, Target, Rows], Target]  # shadow rows, their secrets, rows to guess for
+Victims = Float[ndarray, "victim F"]
+Guess = Float[ndarray, " victim"]
+Attack = Callable[[Rows, Target, Victims], Guess]  # shadow rows, their secrets, rows to guess for
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,10 @@ class Prepared:
     """Features as attacks want them."""
 
     shadow: Rows
-    victims: Rows
+    victims: Victims
 
 
-def prepare(shadow: Rows, victims: Rows) -> Prepared:
+def prepare(shadow: Rows, victims: Victims) -> Prepared:
     """Standardise, then keep the principal components of the shadow rows."""
     mean, spread = shadow.mean(axis=0), shadow.std(axis=0)
     kept = spread > 1e-9
@@ -50,7 +52,7 @@ def prepare(shadow: Rows, victims: Rows) -> Prepared:
     return Prepared(first, np.clip(second, -5.0, 5.0))
 
 
-def linear_attack(shadow: Rows, secret: Target, victims: Rows) -> Target:
+def linear_attack(shadow: Rows, secret: Target, victims: Victims) -> Guess:
     """Ridge regression, its strength chosen by cross-validation among the shadow rows."""
     fold = np.random.default_rng(0).permutation(len(shadow)) % FOLDS
     errors = [
@@ -64,14 +66,14 @@ def linear_attack(shadow: Rows, secret: Target, victims: Rows) -> Target:
     return _ridge(shadow, secret, victims, float(RIDGES[int(np.argmin(errors))]))
 
 
-def _ridge(shadow: Rows, secret: Target, victims: Rows, ridge: float) -> Target:
+def _ridge(shadow: Rows, secret: Target, victims: Victims, ridge: float) -> Guess:
     mean, level = shadow.mean(axis=0), secret.mean()
     centred = shadow - mean
     gram = centred.T @ centred + ridge * np.eye(centred.shape[1])
     return level + (victims - mean) @ np.linalg.solve(gram, centred.T @ (secret - level))
 
 
-def network_attack(shadow: Rows, secret: Target, victims: Rows) -> Target:
+def network_attack(shadow: Rows, secret: Target, victims: Victims) -> Guess:
     """One hidden layer, stopped where it guesses shadow rows best that it does not learn from."""
     generator = torch.Generator().manual_seed(0)
     level, spread = secret.mean(), max(float(secret.std()), 1e-9)

@@ -407,3 +407,9 @@ class Channel:
         counts[0, sender, receiver] = told > 0
         counts[1, sender, receiver] = told * floats_each
         self.ledger.record(update, kind, counts)
+
+
+def spent(channel: Channel) -> dict[str, dict[str, float]]:
+    """The entry `privacy` of a learner's result, where there is noise and something was told."""
+    privacy = channel.privacy()
+    return {} if privacy is None or not privacy["releases"] else {"privacy": privacy}

@@ -99,11 +99,34 @@ def seal_run(run: RunDirectory, result: Mapping[str, Any]) -> dict[str, Any]:
     """Write the result and complete the run; returns the result as written, without NaN."""
     from ss_core.traces import trace_resources
 
-    written: dict[str, Any] = without_nan(result)
+    spent = _privacy_spent(run)
+    told = [
+        f"{task}: (ε = {each['epsilon']:.4g}, δ = {each['delta']:g}) for the agent that told most, "
+        f"{each['releases']} distributions with noise; announcements and actions are not covered"
+        for task, each in spent.items()
+    ]
+    result = {**result, "notes": [*result["notes"], *told]}
+    written: dict[str, Any] = without_nan(result | ({"privacy": spent} if spent else {}))
     atomic_write(run.path / "result.json", json_bytes(written))
-    run.finish("complete", resources=trace_resources(run.path))
+    facts = {"privacy": without_nan(spent)} if spent else {}
+    run.finish("complete", resources=trace_resources(run.path), facts=facts)
     run.log_event("complete")
     return written
+
+
+def _privacy_spent(run: RunDirectory) -> dict[str, dict[str, float]]:
+    """(ε, δ) of each learner of the run that put noise on what it told, by task."""
+    learner = run.config.get("learner", {})
+    if not learner.get("exchange", {}).get("noise"):
+        return {}
+    from ss_core.checkpoint import load_latest
+
+    found = {}
+    for folder in sorted(path for path in (run.path / "tasks").iterdir() if path.is_dir()):
+        result = load_latest(folder / "result")
+        if result is not None and "privacy" in result.state:
+            found[folder.name] = dict(result.state["privacy"])
+    return found
 
 
 def stored_config(resume: str) -> dict[str, Any] | None:

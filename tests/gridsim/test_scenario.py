@@ -13,6 +13,7 @@ import pytest
 
 from ss_core.errors import Interrupted
 from ss_core.manifest import verify_run
+from ss_core.noise import epsilon_of
 from ss_core.resources import data_path
 from ss_core.runs import RunDirectory, read_manifest
 from ss_core.schema import TABLES
@@ -313,3 +314,26 @@ def test_a_full_disk_exits_6_and_the_same_command_ends_the_run(
     assert re.search(r"SS-E600.*No space left.*same command again", capsys.readouterr().err)
     assert ssgrid_run(*SMALL) == 0
     assert verify_run(only_run(Path("runs"))) == []
+
+
+def test_the_privacy_spent_stands_in_the_manifest(capsys: Streams) -> None:
+    noise = ("--set", "learner.exchange.noise=3", "--set", "compare_selfish=false")
+    assert ssgrid_run(*SMALL, *noise, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    spent = read_manifest(only_run(Path("runs")))["ss"]["privacy"]["ss"]
+    assert spent == result["privacy"]["ss"]
+    assert spent["epsilon"] == epsilon_of(spent["releases"], 3.0, 1e-5)
+    assert any(f"ε = {spent['epsilon']:.4g}" in note for note in result["notes"])
+
+
+def test_a_run_with_liars_says_whom_it_does_not_trust(capsys: Streams) -> None:
+    liars = ("--liars", "0.25", "--lie", "malformed", "--trust", "--set", "compare_selfish=false")
+    assert ssgrid_run(*SMALL, *liars, "--json") == 0
+    capsys.readouterr()
+    run = only_run(Path("runs"))
+    rows = pq.read_table(run / "tasks" / "ss" / "traces" / "incident").to_pylist()
+    assert {row["code"] for row in rows} == {"SS-W110"}
+    assert len({row["entity_id"] for row in rows}) == 1
+    trust = pq.read_table(run / "tasks" / "ss" / "traces" / "trust").to_pylist()
+    assert len(trust) == 4 * 3
+    assert verify_run(run) == []
