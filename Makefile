@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench test test-fast check fix clean
+.PHONY: help setup run bench test test-fast soak fuzz check fix clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,17 @@ test: setup  ## every test that needs no GPU
 
 test-fast: setup  ## the same without SUMO and without the tests marked slow
 	$(RUN) pytest -q -m "not slow and not sumo and not gpu"
+
+soak: setup  ## the faults of docs/reliability.md in their long column, hours; ends with a table
+	SS_SOAK=1 $(RUN) pytest -q -p no:cacheprovider tests/faults tests/fuzz tests/gridsim/test_kill.py \
+		tests/trafficsim/test_traffic_kill.py tests/trafficsim/test_hostile.py tests/ss_core
+
+FUZZ_SECONDS ?= 1800
+FUZZ_TARGETS ?= config net demand feeder compiled profiles checkpoint manifest trace suggestion
+fuzz: setup  ## every reader of files under atheris, FUZZ_SECONDS each; finds and corpus in .fuzz/
+	$(RUN) pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
+	for target in $(FUZZ_TARGETS); do \
+		$(RUN) tests.fuzz.fuzz $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; done
 
 check: setup  ## format, lint, types, layers: what must be clean before a commit
 	$(RUN) ruff format --check .

@@ -32,7 +32,7 @@ class ScenarioConfig:
 
     households: int = 50
     feeder: str = "auto"  # a shipped name, a pandapower JSON file, or by the number of households
-    kva_per_household: float | None = 2.0  # transformer rating; None leaves the net's own
+    kva_per_household: float | None = 2.0  # transformer rating; None: the net's own, as of a file
     power_factor: float = 0.97  # of every household, lagging
     days: int = 32  # held-out days every policy is scored on
     policy_samples: int = 4  # plays of each held-out day by the learned (stochastic) policies
@@ -176,6 +176,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
         values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
     )
     paths = {SHORTHANDS.get(key, key): value for key, value in values.items()}
+    if str(values.get("feeder", "")).endswith(".json"):  # somebody's own net: as it is
+        paths.setdefault("kva_per_household", None)
     if "neighbours" in values:
         paths.setdefault("learner.exchange.protocol", "random")
     return replace_paths(config, paths)

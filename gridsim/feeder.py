@@ -8,6 +8,7 @@ Per-unit values refer to `sn_mva` and to the rated voltage of each bus.
 import dataclasses
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,6 +194,25 @@ def save_feeder(feeder: Feeder, path: Path) -> None:
     np.savez_compressed(path, meta=np.frombuffer(text.encode(), np.uint8), **arrays)
 
 
+UNREADABLE = (  # whatever a damaged archive, its JSON or its arrays give rise to
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
 def load_compiled(path: Path) -> Feeder:
     """Read a feeder that `save_feeder` wrote.
 
@@ -212,7 +232,7 @@ def load_compiled(path: Path) -> Feeder:
         _check_arrays(arrays)
         names = {name: tuple(str(text) for text in meta[name]) for name in NAME_FIELDS}
         return Feeder(**{name: meta[name] for name in SCALAR_FIELDS}, **names, **arrays)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, RecursionError) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path}: not a compiled feeder ({error}); compile the net again with save_feeder"
         ) from error

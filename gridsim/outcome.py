@@ -26,6 +26,8 @@ AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
 JOBS_A_DAY = 8  # of a household, at most
 METRICS = 20  # numbers of a learner per update, at most
 BOOTSTRAP, AUDIT = 5, 6  # streams of random numbers below a seed
+UNLOADED_PERCENT = 80.0  # below it a transformer constrains nobody
+FEW_HOUSEHOLDS = 15  # below it one job weighs too much to be foreseen
 
 
 def learners(config: ScenarioConfig) -> list[str]:
@@ -220,7 +222,41 @@ def _notes(
         f"pandapower re-solved {steps} steps: max |dV| {worst:.1e} p.u., energy balance "
         f"{balance:.1e} MW, {disputed} disputed; {unsolved:.0f} steps without a solution",
         grid.attachment.sentence,
+        _transformer(config, grid),
+        "columns are means over held-out days of each day's peak, highest loading, hours over and "
+        "lowest voltage; losers: share of household-days that cost more than under Nash",
     ]
+    notes += _advice(config, grid, figures)
     if referred["no_dilemma"]:
         notes.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
     return notes
+
+
+def _transformer(config: ScenarioConfig, grid: Grid) -> str:
+    kva = 1000.0 * grid.feeder.transformer_sn_mva
+    if config.kva_per_household is None:
+        return f"transformer: {kva:.0f} kVA, the feeder's own; --kva-per-household sizes it"
+    return (
+        f"transformer: sized to {kva:.0f} kVA, {config.kva_per_household:g} per household "
+        "(--kva-per-household); the feeder's own loads only say where households are connected"
+    )
+
+
+def _advice(
+    config: ScenarioConfig, grid: Grid, figures: Mapping[str, Mapping[str, Summary]]
+) -> list[str]:
+    """What a reader of the table should know about this scenario in particular."""
+    advice = []
+    loading = mean_of(figures["nash"], "trafo_loading_percent")
+    if loading < UNLOADED_PERCENT:
+        advice.append(
+            f"the transformer is no constraint here (Nash loads it to {loading:.0f} % at the peak "
+            "of a mean day): what is closed is a gap of the tariff, which is the same for any "
+            "transformer"
+        )
+    if config.households < FEW_HOUSEHOLDS:
+        advice.append(
+            f"with {config.households} households one job moves the whole feeder, and learners "
+            "that know past load curves only hardly get ahead of the equilibrium (docs/limits.md)"
+        )
+    return advice

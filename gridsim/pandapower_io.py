@@ -78,8 +78,9 @@ def read_net(name_or_path: str | Path) -> Net:
         return _create(name)
     if not Path(name).exists():
         raise InputError(
-            f"feeder {name!r}: neither a file nor a built-in feeder; built in are "
-            + ", ".join(feeder_names())
+            f"feeder {name!r}: neither a file nor a built-in feeder; shipped are "
+            f"{', '.join(SHIPPED)} (`ssgrid feeders`), and pandapower's own {len(CREATORS)} "
+            f"low-voltage nets, such as {CREATORS[0]}"
         )
     return _net_from_tables(read_plain_net(Path(name)), name)
 

@@ -136,9 +136,11 @@ def predicted_bytes(rows: Mapping[str, int], *, level: TraceLevel = "full", part
 
 
 def trace_resources(run: Path) -> list[dict[str, Any]]:
-    """The tables below a run directory as Data Package resources, for the manifest."""
-    import pyarrow.parquet as pq
+    """The tables below a run directory as Data Package resources, for the manifest.
 
+    Raises:
+        CorruptError: a part is no Parquet file.
+    """
     resources: list[dict[str, Any]] = []
     for table in TABLES.values():
         pattern = _table_folder(Path(), table.name) / "part-*.parquet"
@@ -149,7 +151,7 @@ def trace_resources(run: Path) -> list[dict[str, Any]]:
                     "name": table.name,
                     "path": [path.relative_to(run).as_posix() for path in paths],
                     "format": "parquet",
-                    "rows": sum(pq.read_metadata(path).num_rows for path in paths),
+                    "rows": sum(_rows_of(path) for path in paths),
                     "bytes": sum(path.stat().st_size for path in paths),
                     "hash": f"sha256:{sha256_of(*paths)}",
                     "schema": {
@@ -159,6 +161,16 @@ def trace_resources(run: Path) -> list[dict[str, Any]]:
                 }
             )
     return resources
+
+
+def _rows_of(path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise CorruptError(f"{path}: not a readable Parquet file ({error})") from error
 
 
 def _resource_field(column: Column) -> dict[str, str]:

@@ -23,7 +23,7 @@ from trafficsim.kpis import (
 )
 from trafficsim.net_xml import read_records
 from trafficsim.recording import Recording, record_day
-from trafficsim.remarks import price_of_anarchy, remarks, verdict
+from trafficsim.remarks import price_of_anarchy, remarks, setback, verdict
 from trafficsim.replay import repeatable, write_replay
 from trafficsim.rows import SHOWN, Row, collect, three
 from trafficsim.simulation import Simulator, travel_times_s
@@ -101,7 +101,12 @@ def report(
         write_replay(run.path / "replay", game.scene, days, held_out_seeds(config)[0])
     return {
         "tables": {_title(config, game): _table(rows, figures, gaps, game)},
-        "notes": [*verdict(rows, nothing_to_gain), *remarks(rows, config), *notes],
+        "notes": [
+            *verdict(rows, nothing_to_gain),
+            *setback(rows, config, gaps),
+            *remarks(rows, config),
+            *notes,
+        ],
         "gap_closed": {
             name: None if gap is None else [gap.estimate, gap.low, gap.high]
             for name, gap in gaps.items()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ss_core.statistics import Interval
 from trafficsim.config import ScenarioConfig
 from trafficsim.rows import Row
 from trafficsim.yardsticks import EQUILIBRIUM, OPTIMUM
@@ -34,13 +35,31 @@ def verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
     return [between, "gap closed = (UE - T) / (UE - best found), 95 % interval over held-out days"]
 
 
+def setback(
+    rows: Mapping[str, Row], config: ScenarioConfig, gaps: Mapping[str, Interval | None]
+) -> list[str]:
+    """Says so where the learned row is slower than the equilibrium, beyond its interval."""
+    name = config.learner.algorithm
+    gap = gaps.get(name)
+    if gap is None or gap.high >= 0.0:
+        return []
+    more_s = rows[name].times_s.mean() - rows[EQUILIBRIUM].times_s.mean()
+    return [
+        f"{name} makes traffic worse here: {more_s:+.1f} s per trip against the equilibrium, "
+        "beyond its interval (docs/limits.md tells of nets where it does)"
+    ]
+
+
 def remarks(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
     """How the equilibrium was found, what was exchanged, what went wrong."""
     facts = rows[EQUILIBRIUM].facts
     epsilon = facts.get("epsilon_s")
     by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
     by += ", by link times" if by and "averages" in facts["method"] else ""
-    notes = [f"user equilibrium: {facts['method']}{by}"]
+    notes = [
+        f"user equilibrium: {facts['method']}{by}; one of possibly several, found with drivers "
+        "that do not dawdle; held-out days have the same trips and other random numbers of SUMO"
+    ]
     asked = rows.get(config.learner.algorithm)
     if asked is not None:
         kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))

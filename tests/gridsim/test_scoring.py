@@ -31,6 +31,7 @@ from ss_core.trace_rows import unit_of
 from tests.gridsim.small_runs import only_run, run_here, ssgrid_run
 
 OF_TRAFFIC = {"edge", "edge_day", "edge_interval", "network_interval", "route_choice", "trip"}
+ABSENT = OF_TRAFFIC | {"trust"}  # of trust only where it is learnt
 
 ROOT = Path(__file__).parents[2]
 HOUSEHOLDS, DAYS, UPDATES = 4, 2, 4
@@ -70,7 +71,7 @@ def manifest_config(run: Path) -> ScenarioConfig:
 
 def test_every_part_has_the_schema_and_a_key_without_repetition(run: Path) -> None:
     written = {path.parent.name for path in run.rglob("part-*.parquet")} - {"metrics"}
-    expected = set(TABLES) - {"incident", "metric"} - OF_TRAFFIC
+    expected = set(TABLES) - {"incident", "metric"} - ABSENT
     if manifest_config(run).learner.algorithm != "ss":
         expected -= {"link", "suggestion"}
     assert written == expected
@@ -179,7 +180,7 @@ def test_a_trace_level_writes_its_tables_and_no_others(
     run = only_run(tmp_path / "runs")
     written = {resource["name"] for resource in read_manifest(run)["resources"]}
     allowed = {t.name for t in TABLES.values() if LEVELS.index(t.level) <= LEVELS.index(level)}
-    assert written == allowed - {"incident"} - OF_TRAFFIC
+    assert written == allowed - {"incident"} - ABSENT
 
 
 # other people's tools

@@ -1,0 +1,103 @@
+"""Writes the seeds of the corpus: a small sound file of every kind, and damaged forms of it."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandapower as pp
+import torch
+
+from ss_core.checkpoint import save_checkpoint
+from ss_core.runs import RunDirectory
+from ss_core.traces import TraceWriter
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CORPUS = HERE / "corpus"
+
+SETTINGS = b"""households = 20
+feeder = "kerber_dorfnetz"
+[learner]
+gamma = 0.98
+hidden = [8, 8]
+[learner.exchange]
+protocol = "random"
+liars = 0.1
+"""
+NET = b"""<net version="1.20">
+<edge id="ab" from="a" to="b">
+<lane id="ab_0" index="0" speed="13.9" length="100" shape="0,0 100,0"/></edge>
+<edge id="ba" from="b" to="a">
+<lane id="ba_0" index="0" speed="13.9" length="100" shape="100,0 0,0"/></edge>
+<junction id="a" type="priority"/><junction id="b" type="priority"/>
+<connection from="ab" to="ba" fromLane="0" toLane="0"/>
+<connection from="ba" to="ab" fromLane="0" toLane="0"/>
+</net>
+"""
+DEMAND = b"""<routes>
+<vType id="car" vClass="passenger" sigma="0.5"/>
+<trip id="t" depart="0" from="%(a)s" to="%(b)s"/>
+<flow id="f" begin="0" end="60" number="3" from="%(a)s" to="%(b)s" type="car"/>
+<vehicle id="v" depart="5"><route edges="%(a)s %(b)s"/></vehicle>
+</routes>
+"""
+
+
+def keep(target: str, name: str, data: bytes) -> None:
+    """One seed."""
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def main() -> None:
+    """All seeds."""
+    shutil.rmtree(CORPUS, ignore_errors=True)
+    keep("config", "sound", SETTINGS)
+    keep("config", "assignment", b"learner.gamma=0.9")
+    keep("net", "sound", NET)
+    keep("demand", "sound", DEMAND % {b"a": b"A0A1", b"b": b"A1A2"})
+    _feeder()
+    _run()
+    keep("suggestion", "sound", torch.tensor([-50.0, -0.6931472, -0.6931472]).numpy().tobytes())
+    keep("suggestion", "nan", torch.tensor([float("nan"), 1.0, 0.0]).numpy().tobytes())
+
+
+def _feeder() -> None:
+    net = pp.create_empty_network()
+    high, low = (pp.create_bus(net, vn_kv=v) for v in (20.0, 0.4))
+    pp.create_ext_grid(net, high)
+    pp.create_transformer(net, high, low, std_type="0.25 MVA 20/0.4 kV")
+    house = pp.create_bus(net, vn_kv=0.4)
+    pp.create_line(net, low, house, 0.05, std_type="NAYY 4x50 SE")
+    pp.create_load(net, house, p_mw=0.001)
+    keep("feeder", "sound", pp.to_json(net, None).encode())
+
+
+def _run() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "run"
+        with RunDirectory.create(folder, task="t", size="n1", seed=0, config={"a": 1}) as run:
+            run.finish("complete")
+        keep("manifest", "sound", (folder / "manifest.json").read_bytes())
+        keep("manifest", "trial", json.dumps({"welfare": 1.0}).encode())
+        writer = TraceWriter(Path(name) / "traces", constants={"run_id": "r", "algorithm": "ss"})
+        writer.write("kpi", {"kpi": "peak_kw", "scope": "feeder", "value": 1.0, "unit": "kW"})
+        writer.commit()
+        (part,) = (Path(name) / "traces").rglob("*.parquet")
+        keep("trace", "sound", part.read_bytes())
+        task = Path(name) / "task"
+        for update in (1, 2):
+            save_checkpoint(task, update, {"a": torch.arange(4.0)}, {"update": update})
+        for file in ("LATEST", "checkpoints/000002/state.json",
+                     "checkpoints/000002/tensors.safetensors"):  # fmt: skip
+            data = (task / file).read_bytes()
+            keep("checkpoint", file.replace("/", "_"), data)
+    shipped = ROOT / "data" / "feeders" / "kerber_dorfnetz.npz"
+    keep("compiled", "sound", shipped.read_bytes())
+    keep("profiles", "start", (ROOT / "data/profiles/synpro_15min.parquet").read_bytes()[:4096])
+
+
+if __name__ == "__main__":
+    main()

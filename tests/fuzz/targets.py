@@ -1,0 +1,159 @@
+"""One function per kind of file that is read: bytes of unknown origin in, refused or understood.
+
+Anything but the errors meant for users is a find. Run by `fuzz.py` under atheris, and by the tests
+on the corpus and on what fuzzing found.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gridsim.config import preset_config, resolve
+from gridsim.feeder import load_compiled
+from gridsim.net_json import read_plain_net
+from gridsim.pandapower_io import compile_feeder, read_net
+from gridsim.profiles import load_profiles
+from ss_core.checkpoint import load_latest
+from ss_core.config import parse_assignment, read_toml
+from ss_core.errors import SuggestionSharingError
+from ss_core.exchange import well_formed
+from ss_core.manifest import read_manifest
+from ss_core.traces import trace_resources
+from ss_core.trials import read_trial
+from trafficsim.demand_xml import read_demand
+from trafficsim.net_xml import read_records
+from trafficsim.network import examine
+from trafficsim.road_graph import build_road_graph
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = Path(tempfile.mkdtemp(prefix="ss-fuzz-"))
+
+
+def written(name: str, data: bytes) -> Path:
+    """A file with these bytes."""
+    path = FOLDER / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def config(data: bytes) -> None:
+    """Settings in TOML, and as assignments."""
+    with contextlib.suppress(SuggestionSharingError):
+        values = read_toml(written("my.toml", data))
+        resolve("tuned", _flat(values))
+    with contextlib.suppress(SuggestionSharingError):
+        key, value = parse_assignment(data.decode("utf-8", "replace"))
+        resolve("tuned", {key: value})
+    assert preset_config("tuned").households == 50
+
+
+def _flat(table: dict[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def net(data: bytes) -> None:
+    """A SUMO network."""
+    path = written("my.net.xml", data)
+    with contextlib.suppress(SuggestionSharingError):
+        records = read_records(path)
+        report = examine(records, str(path))
+        if not report.problems:
+            build_road_graph(records)
+
+
+_TOWN = ROOT / "data" / "nets" / "grid_3x3.net.xml"
+_ROADS = build_road_graph(read_records(_TOWN))
+
+
+def demand(data: bytes) -> None:
+    """Trips, routes and flows in SUMO's format."""
+    path = written("my.rou.xml", data)
+    with contextlib.suppress(SuggestionSharingError):
+        read_demand(path, kind="routes", edges=_ROADS.position, rng=np.random.default_rng(0))
+
+
+def feeder(data: bytes) -> None:
+    """A pandapower net in JSON."""
+    path = written("my.json", data)
+    with contextlib.suppress(SuggestionSharingError):
+        read_plain_net(path)
+    with contextlib.suppress(SuggestionSharingError):
+        compile_feeder(read_net(path), "my")
+
+
+def compiled(data: bytes) -> None:
+    """A compiled feeder."""
+    with contextlib.suppress(SuggestionSharingError):
+        load_compiled(written("my.npz", data))
+
+
+def profiles(data: bytes) -> None:
+    """Load profiles in Parquet."""
+    with contextlib.suppress(SuggestionSharingError):
+        load_profiles(written("my.parquet", data))
+
+
+def checkpoint(data: bytes) -> None:
+    """A checkpoint: the first byte says which of its files is damaged."""
+    task = FOLDER / "task"
+    sound = ROOT / "tests" / "fuzz" / "corpus" / "checkpoint"
+    names = ("LATEST", "checkpoints/000002/state.json", "checkpoints/000002/tensors.safetensors")
+    for name in names:
+        written(f"task/{name}", (sound / name.replace("/", "_")).read_bytes())
+    if data:
+        written(f"task/{names[data[0] % 3]}", data[1:])
+    with contextlib.suppress(SuggestionSharingError):
+        loaded = load_latest(task)
+        assert loaded is None or torch.equal(loaded.tensors["a"], torch.arange(4.0))
+
+
+def manifest(data: bytes) -> None:
+    """A manifest, and the result of a trial."""
+    written("run/manifest.json", data)
+    with contextlib.suppress(SuggestionSharingError):
+        read_manifest(FOLDER / "run")
+    written("trial/trial.json", data)
+    with contextlib.suppress(SuggestionSharingError):
+        read_trial(FOLDER / "trial")
+
+
+def trace(data: bytes) -> None:
+    """A part of a trace."""
+    written("traced/traces/kpi/part-000000.parquet", data)
+    with contextlib.suppress(SuggestionSharingError):
+        trace_resources(FOLDER / "traced")
+
+
+def suggestion(data: bytes) -> None:
+    """Numbers that somebody suggests."""
+    numbers = torch.frombuffer(bytearray(data + bytes(-len(data) % 4 or 4)), dtype=torch.float32)
+    legal = torch.arange(len(numbers)) % 3 > 0
+    if bool(well_formed(numbers, legal)):
+        probs = numbers.exp()
+        assert bool(probs.isfinite().all())
+        assert abs(float(probs.sum()) - 1.0) < 0.01
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "config": config,
+    "net": net,
+    "demand": demand,
+    "feeder": feeder,
+    "compiled": compiled,
+    "profiles": profiles,
+    "checkpoint": checkpoint,
+    "manifest": manifest,
+    "trace": trace,
+    "suggestion": suggestion,
+}
