@@ -150,10 +150,8 @@ _TABLES = (  # one line per column, however long
         Column("candidate", "int32", "1", "candidate schedule chosen, counted from 0", "private"),
         Column("n_candidate", "int32", "1", "candidate schedules there were", "private"),
         Column("own_prob", "float32", "1", "probability the agent's policy gave the choice", "private"),
-        Column("suggested_prob", "float32", "1", "mean probability its neighbours suggested for the choice", "private"),
         Column("delay_h", "float32", "h", "start of the job after the earliest possible start", "private"),
         Column("energy_kwh", "float32", "kWh", "energy of the job", "private"),
-        Column("reward", "float32", "1", "reward credited to the decision", "private"),
     )),
     Table("household_step", "a household in one step", "agent", (*CLOCK_KEY, "agent_id"), (
         *CLOCK,

@@ -63,7 +63,7 @@ def _class_traces(chosen: Sequence[Stretch], colour: str, name: str) -> list[Fig
     for one in chosen:
         by_width.setdefault(round(one.width, 0), []).append(one)
     traces: list[Figure] = []
-    for width, group in sorted(by_width.items()):
+    for width, group in sorted(by_width.items(), reverse=True):  # the legend shows the widest
         x: list[float | None] = []
         y: list[float | None] = []
         text: list[str] = []
