@@ -12,11 +12,16 @@ def incidents_section(data: RunData, also: Sequence[Item] = ()) -> Section:
     rows = data.table("incident", columns)
     found: Item = Text("No incident: nothing went wrong that the program had to handle.")
     if len(rows):
+        alike = ["algorithm", "code", "severity", "entity_id", "action_taken"]
+        grouped = rows.groupby(alike, sort=False, dropna=False)
+        first = grouped.first().reset_index().assign(times=grouped.size().to_numpy())
+        shown = ["algorithm", "times", "day", *columns[2:]]
         found = Table(
-            columns=("row", "day", "code", "severity", "where", "what", "what was done"),
-            rows=[tuple(row) for row in rows.itertuples(index=False)],
+            columns=("row", "times", "first day", "code", "severity", "where", "first: what",
+                     "what was done"),
+            rows=[tuple(row) for row in first[shown].itertuples(index=False)],
             caption="Incidents",
-        )
+        )  # fmt: skip
     return Section(slug="incidents", title="Can it be trusted?", items=(*also, found))
 
 
