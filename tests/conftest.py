@@ -1,6 +1,8 @@
 """Settings of every test: one thread, deterministic kernels, examples drawn in a fixed order."""
 
 import os
+import socket
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +16,20 @@ torch.use_deterministic_algorithms(True)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
+
+
+_connect = socket.socket.connect
+
+
+def _connect_here(self: socket.socket, address: Any) -> None:
+    """Tests talk to this machine only; a datagram socket asked for its own address may."""
+    far = self.family in (socket.AF_INET, socket.AF_INET6) and self.type != socket.SOCK_DGRAM
+    if far and not str(address[0]).startswith(("127.", "::1", "localhost")):
+        raise OSError(f"tests have no network: connection to {address} refused")
+    _connect(self, address)
+
+
+socket.socket.connect = _connect_here  # type: ignore[method-assign]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
