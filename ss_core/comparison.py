@@ -9,7 +9,7 @@ independent samples.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ss_core.errors import InputError
 from ss_core.statistics import Interval, bootstrap_interval, difference_interval, interquartile_mean
 
 BOOTSTRAP_SEED = 0
+LEARNED = "learned"
 Figure = tuple[str, str]  # row of the result, key figure
 
 
@@ -63,7 +64,12 @@ def groups_of(runs: Sequence[RunFigures]) -> list[list[RunFigures]]:
 
 
 def compare(groups: Sequence[Sequence[RunFigures]]) -> list[Compared]:
-    """Every figure that two groups share (or the only one has), in the order of the first run."""
+    """Every figure that two groups share (or the only one has), in the order of the first run.
+
+    Where learners differ, the row that each run is about is `learned` in all of them.
+    """
+    if len({_learner(run) for group in groups for run in group}) > 1:
+        groups = [[_alike(run) for run in group] for group in groups]
     order = dict.fromkeys(figure for group in groups for run in group for figure in run.figures)
     units = {
         figure: unit for group in groups for run in group for figure, unit in run.units.items()
@@ -83,6 +89,25 @@ def compare(groups: Sequence[Sequence[RunFigures]]) -> list[Compared]:
             )
         )
     return records
+
+
+def _learner(run: RunFigures) -> str:
+    learner = run.config.get("learner")
+    return str(learner.get("algorithm", "")) if isinstance(learner, Mapping) else ""
+
+
+def _alike(run: RunFigures) -> RunFigures:
+    """The run with its own learner's row named as everybody's."""
+    own = _learner(run)
+
+    def named(figure: Figure) -> Figure:
+        return (LEARNED, figure[1]) if figure[0] == own else figure
+
+    return replace(
+        run,
+        figures={named(figure): value for figure, value in run.figures.items()},
+        units={named(figure): unit for figure, unit in run.units.items()},
+    )
 
 
 def _value(sample: Sequence[Interval]) -> Interval | None:

@@ -60,3 +60,22 @@ def test_a_figure_that_only_one_has_is_left_out() -> None:
 def test_settings_that_differ_are_named_and_the_seed_is_none() -> None:
     groups = groups_of([run(60.0, seed=1), run(70.0, seed=2, rho=2.0)])
     assert settings_that_differ(groups) == [("learner.rho", ["1.0", "2.0"])]
+
+
+def test_the_rows_of_different_learners_are_laid_side_by_side() -> None:
+    value = Interval(estimate=1.0, low=0.9, high=1.1)
+    runs = [
+        RunFigures(
+            name=name,
+            task="predation",
+            seed=0,
+            config={"learner": {"algorithm": name}},
+            figures={(name, "averaged_return"): value, ("untrained", "averaged_return"): value},
+            units={(name, "averaged_return"): "1", ("untrained", "averaged_return"): "1"},
+        )
+        for name in ("ss", "independent")
+    ]
+    rows = {row.algorithm: row for row in compare(groups_of(runs))}
+    assert rows.keys() == {"learned", "untrained"}
+    assert rows["learned"].values == (value, value)
+    assert rows["learned"].unit == "1"
