@@ -26,6 +26,7 @@ from ss_core.config import to_dict
 from ss_core.errors import CorruptError
 from ss_core.learner import Talk
 from ss_core.learner_file import read_learner_file
+from ss_core.neighbourhood import all_to_all
 from ss_core.rollout import Rollout
 from tests.paper_envs.small_bench import SMALL, small_order
 
@@ -92,7 +93,7 @@ def test_suggested_cooperation_is_what_suggestions_give_to_the_cooperative_actio
     # so the cooperative actions are [[0, 0], [0, 1]]
     talk = Talk(
         rows=torch.tensor([[0, 0], [1, 1]]),
-        receivers=torch.tensor([[1], [0]]),
+        where=all_to_all(2),
         valid=torch.tensor([[[True], [True]], [[True], [False]]]),
         suggested=torch.tensor([[[[0.9, 0.1]], [[0.3, 0.7]]], [[[0.2, 0.8]], [[0.5, 0.5]]]]).log(),
         shared=torch.zeros(2, 2, 1, 2),

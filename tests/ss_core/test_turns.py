@@ -61,8 +61,8 @@ def learn_plainly(
             if agent and before is not None:  # only the last speaker's words are new
                 told = before.told.clone()
                 told[:, agent - 1] = heard.told[:, agent - 1]
-                received = send(talk, told, talk.valid)
-                heard = replace(heard, told=told, received=received)
+                received, taken = send(talk, told, talk.valid, heard.own)
+                heard = replace(heard, told=told, received=received, taken=taken)
             if peers_old is None or config.old_policy == "literal":
                 peers_old = share(talk, heard.own, talk.valid)
             own = own_view(decisions, judgement, heard.own, config.old_policy)
