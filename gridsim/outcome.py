@@ -208,7 +208,13 @@ def _notes(
     balance = max(a.energy_balance_mw for a in audits.values())
     steps = sum(a.steps_checked for a in audits.values())
     disputed = sum(a.steps_disputed for a in audits.values())
-    unsolved = sum(mean_of(s, "unsolved_steps") * config.days for s in figures.values())
+    unsolved = {
+        SHOWN[name]: round(mean_of(s, "unsolved_steps") * config.days)
+        for name, s in figures.items()
+        if mean_of(s, "unsolved_steps") > 0
+    }
+    listed = ", ".join(f"{count} of {name}" for name, count in unsolved.items())
+    where = f" ({listed}; their days are left out of grid figures)" if listed else ""
     kinds = learned[config.learner.algorithm].state["bytes_by_kind"]
     crossed = ", ".join(f"{kind} {count / 1e6:.2f} MB" for kind, count in sorted(kinds.items()))
     notes = [
@@ -220,7 +226,8 @@ def _notes(
         f"{100 * certificate['tempted_share']:.0f} % of households",
         f"exchanged between households: {crossed or 'nothing'}",
         f"pandapower re-solved {steps} steps: max |dV| {worst:.1e} p.u., energy balance "
-        f"{balance:.1e} MW, {disputed} disputed; {unsolved:.0f} steps without a solution",
+        f"{balance:.1e} MW, {disputed} disputed; {sum(unsolved.values())} steps without "
+        f"a solution{where}",
         grid.attachment.sentence,
         _transformer(config, grid),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
