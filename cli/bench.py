@@ -8,6 +8,7 @@ import click
 from cli.app import CONTEXT_SETTINGS, debug_option
 from cli.bench_privacy import privacy
 from cli.bench_trust import trust
+from cli.options import bench_options
 
 
 @click.group("bench", context_settings=CONTEXT_SETTINGS)
@@ -16,13 +17,11 @@ def bench() -> None:
 
 
 @bench.command("paper", context_settings=CONTEXT_SETTINGS)
-@click.option(
-    "--profile",
-    type=click.Choice(["smoke", "quick", "full"]),
-    envvar="SS_PROFILE",
-    default="quick",
-    show_default=True,
-    help="How much is run: about a minute, an hour, days (on two cores).",
+@bench_options(
+    "paper",
+    how_much="about a minute, an hour, days",
+    each="Runs",
+    kept="runs that are finished in there are",
 )
 @click.option(
     "--env",
@@ -50,20 +49,6 @@ def bench() -> None:
     type=click.IntRange(1, 1000),
     show_default="5, smoke: 2",
     help="Runs of each condition.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    envvar="SS_WORKERS",
-    default=2,
-    show_default=True,
-    help="Runs at a time, each in a process with one thread.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    show_default="bench/paper-<profile>",
-    help="Folder of the benchmark; runs that are finished in there are kept.",
 )
 @click.option("--resume", is_flag=True, help="Continue what is in the folder; so it does anyway.")
 @click.option(
@@ -98,8 +83,6 @@ def bench() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Store the results as a reference to compare with; two seeds at least.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--dry-run", is_flag=True, help="Show what would be run and stop.")
 @debug_option
 def paper(resume: bool, fresh: bool, as_json: bool, quiet: bool, **options: Any) -> None:

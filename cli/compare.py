@@ -56,4 +56,4 @@ def _shown(value: "Interval | None", as_json: bool) -> list[float] | str | None:
         return None
     if as_json:
         return [value.estimate, value.low, value.high]
-    return f"{value.estimate:.4g} [{value.low:.4g}, {value.high:.4g}]"
+    return f"{value:.4g}"

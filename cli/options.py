@@ -122,6 +122,46 @@ def trace_option(command: Command) -> Command:
     )(command)
 
 
+def bench_options(
+    name: str, *, how_much: str, each: str, kept: str
+) -> Callable[[Command], Command]:
+    """`--profile`, `--workers`, `--out`, `--json` and `--quiet` of the benchmark `name`."""
+
+    def decorate(command: Command) -> Command:
+        for option in (
+            click.option("--quiet", is_flag=True, help="No progress on stderr."),
+            click.option(
+                "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
+            ),
+            click.option(
+                "--out",
+                type=click.Path(path_type=Path, file_okay=False),
+                show_default=f"bench/{name}-<profile>",
+                help=f"Folder of the benchmark; {kept} kept.",
+            ),
+            click.option(
+                "--workers",
+                type=click.IntRange(1, 256),
+                envvar="SS_WORKERS",
+                default=2,
+                show_default=True,
+                help=f"{each} at a time, each in a process with one thread.",
+            ),
+            click.option(
+                "--profile",
+                type=click.Choice(["smoke", "quick", "full"]),
+                envvar="SS_PROFILE",
+                default="quick",
+                show_default=True,
+                help=f"How much is run: {how_much} (on two cores).",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 LIES = (
     "selfish",
     "contrary",

@@ -22,6 +22,10 @@ class Interval:
     low: float
     high: float
 
+    def __format__(self, spec: str) -> str:
+        """`0.5 [0.4, 0.6]`, each number by `spec`."""
+        return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
 
 def interquartile_mean(values: Float[np.ndarray, "*batch sample"]) -> Float[np.ndarray, "*batch"]:
     """Mean of the middle half: a quarter of the samples, rounded down, is cut off at each end."""

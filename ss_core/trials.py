@@ -4,7 +4,7 @@ A trial that is killed begins anew; one whose result is there returns at once.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ from jaxtyping import Float
 from ss_core.atomic import atomic_write, json_bytes
 from ss_core.config import config_hash
 from ss_core.errors import CorruptError, SimulatorError
+from ss_core.locks import acquire_lock
 from ss_core.pool import Stage, run_pool
 from ss_core.train import Training
 from ss_core.trust import weights
 from ss_core.workers import Progress, Report, Stop, Task
 
 TRIAL_FILE = "trial.json"
+
+
+Results = Mapping[tuple[str, int], Mapping[str, Any]]  # by name of the condition and seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,7 @@ class Trial:
         return out / "trials" / self.name / f"s{self.seed}-{config_hash(self.arguments)[:8]}"
 
 
-def run_trials(
-    trials: Sequence[Trial], out: Path, workers: int, progress: Progress
-) -> dict[tuple[str, int], Mapping[str, Any]]:
+def run_trials(trials: Sequence[Trial], out: Path, workers: int, progress: Progress) -> Results:
     """Carry out what is not done yet; the results of those that succeeded, by name and seed.
 
     Raises:
@@ -75,6 +77,30 @@ def run_trials(
             "command again to repeat only these"
         )
     return {key: read_trial(folder) for key, folder in folders.items()}
+
+
+def run_bench(
+    trials: Sequence[Trial],
+    out: Path,
+    workers: int,
+    progress: Progress,
+    conclude: Callable[[Results], dict[str, Any]],
+    *,
+    file: str,
+) -> dict[str, Any]:
+    """Carry out a benchmark's trials in the folder `out`, and leave its result in `file` there.
+
+    Raises:
+        RunLockedError: another process works in that folder.
+        SimulatorError, Interrupted, ResourceError: see `run_trials`.
+    """
+    lock = acquire_lock(out)
+    try:
+        result = conclude(run_trials(trials, out, workers, progress))
+        atomic_write(out / file, json_bytes(result))
+    finally:
+        lock.release()
+    return result
 
 
 def is_done(folder: Path) -> bool:

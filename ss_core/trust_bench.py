@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from ss_core.lies import Lie
 from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
+from ss_core.trials import Results
 
 SEEDS = tuple(range(100, 110))
 Profile = Literal["smoke", "quick", "full"]
@@ -140,3 +141,66 @@ def premium(welfare: Welfare, world: str) -> Interval:
     """Welfare that trust itself costs where nobody lies."""
     honest = welfare[Condition(world, "", 0.0, False)]
     return _mean(honest - welfare[Condition(world, "", 0.0, True)])
+
+
+def conclude(
+    wanted: Sequence[Condition], seeds: Sequence[int], found: Results, units: Mapping[str, str]
+) -> dict[str, Any]:
+    """The tables, a world each, in the order and unit of welfare of `units`."""
+    welfare = {
+        each: np.array([found[each.slug, seed]["welfare"] for seed in seeds]) for each in wanted
+    }
+    weights = {
+        each: (
+            _known_mean([found[each.slug, seed].get("weight_of_liars") for seed in seeds]),
+            _known_mean([found[each.slug, seed].get("weight_of_honest") for seed in seeds]),
+        )
+        for each in wanted
+    }
+    verdicts = judge(welfare, weights)
+    shown = sorted({each.world for each in wanted}, key=list(units).index)
+    return {
+        "schema": "ss.bench_trust/1",
+        "tables": {
+            f"{world}: welfare lost, {units[world]}, {len(seeds)} seeds": [
+                _row(each) for each in verdicts if each.world == world
+            ]
+            for world in shown
+        },
+        "notes": [
+            *(f"{world}: trust where nobody lies costs {_show(premium(welfare, world))} "
+              f"{units[world]}" for world in shown),
+            "lost: interquartile mean over seeds of what the same agents have without liars, less "
+            "what they have; kept: lost with trust / lost believed; words: the same beyond silent, "
+            "agents that neither tell nor heed anything; 95 % bootstrap intervals over seeds",
+        ],
+    }  # fmt: skip
+
+
+def _known_mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "lie": verdict.lie,
+        "liars %": round(100 * verdict.share),
+        "silent": _show(verdict.silent),
+        "believed": _show(verdict.believed),
+        "with trust": _show(verdict.trusted),
+        "kept": _show(verdict.kept),
+        "kept of words": _show(verdict.kept_of_words),
+        "weight of liars": _number(verdict.weight_of_liars),
+        "weight of honest": _number(verdict.weight_of_honest),
+    }
+
+
+def _number(value: float | None) -> float | str:
+    return "" if value is None else round(value, 3)
+
+
+def _show(interval: Interval | None) -> str:
+    if interval is None:
+        return "nothing lost"
+    return f"{interval:.3g}"

@@ -93,7 +93,7 @@ def _change(change: Interval | None) -> str:
 def _shown(value: Interval | None) -> str:
     if value is None:
         return "–"
-    return f"{value.estimate:.4g} [{value.low:.4g}, {value.high:.4g}]"
+    return f"{value:.4g}"
 
 
 def _headline_chart(headline: Compared | None, names: Sequence[str]) -> Chart | None:
