@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ss_core.exchange import Refusal
 from ss_core.learner import Learner
+from ss_core.ledger import Refusal
 from ss_core.traces import TraceWriter
 from ss_core.trust import demands, weights
 

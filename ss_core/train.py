@@ -22,9 +22,10 @@ from ss_core.atomic import atomic_write, json_bytes
 from ss_core.checkpoint import load_latest, prune_checkpoints, save_checkpoint
 from ss_core.env import CounterfactualEnv, VectorEnv
 from ss_core.errors import SimulatorError
-from ss_core.exchange import Channel, LedgerRow
+from ss_core.exchange import Channel
 from ss_core.incidents import record_refusals, record_skipped, record_trust, record_unsound
 from ss_core.learner import JUDGES_ALTERNATIVES, Learner, learner_tensors, restore_learner
+from ss_core.ledger import LedgerRow
 from ss_core.rollout import Rollout, collect_rollout
 from ss_core.traces import TraceWriter
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ss_core.exchange import BYTES_PER_FLOAT, Channel, ExchangeConfig
+from ss_core.exchange import Channel, ExchangeConfig
+from ss_core.ledger import BYTES_PER_FLOAT
 from ss_core.neighbourhood import Neighbourhood, all_to_all, from_graph, from_graphs, random_regular
 
 UNEVEN = torch.tensor([[1, 1, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]]) > 0
