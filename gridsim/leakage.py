@@ -1,7 +1,8 @@
 """What a household's messages say about it: one training, listened to; for `ss bench privacy`.
 
-The eavesdropper is an honest-but-curious neighbour: it keeps what it is told in the last updates
-and describes each household by numbers, source by source. What is to be guessed stays beside them.
+The eavesdroppers are honest-but-curious neighbours that put together what all of them were told in
+the last updates: at least what any one of them could know. Each household is described by numbers,
+source by source. What is to be guessed stays beside them.
 """
 
 from collections.abc import Mapping

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 ILLEGAL_LOG_PROB = -1e8  # below it an action is masked, not merely unlikely
+NOT_ALLOWED = 10 * ILLEGAL_LOG_PROB  # log-probability told of a masked action
 LEAST_PROB = 1e-30
 
 
@@ -39,4 +40,4 @@ def best_suggestions(
     legal = shared > ILLEGAL_LOG_PROB
     pull = advantages / (2.0 * rho * kappas.clamp_min(1e-8))[:, None, None]
     suggested = project_on_simplex(shared.exp() + pull, legal)
-    return suggested.clamp_min(LEAST_PROB).log().masked_fill(~legal, 10 * ILLEGAL_LOG_PROB)
+    return suggested.clamp_min(LEAST_PROB).log().masked_fill(~legal, NOT_ALLOWED)

@@ -147,7 +147,8 @@ def weighed(learner: Learner, heard: Exchanged, talk: Conversation) -> Conversat
         remember(learner.trust, own, heard.received, heard.taken, where, fade)
         weight = weights(learner.trust, where, config.trust_tolerance)
     if talk.channel.liars is not None:
-        heeds = heed(talk.channel.liars, talk.where).to(heard.own.dtype)
+        liars = talk.channel.liars.to(heard.own.device)
+        heeds = heed(liars, talk.where).to(heard.own.dtype)
         weight = heeds if weight is None else weight * heeds
     return replace(talk, heeded=weight)
 

@@ -254,7 +254,7 @@ class Channel:
         """What agents say, given what each would suggest if it told the truth."""
         if self.liars is None:
             return suggested
-        return told_instead(self.liars, suggested, shared, where, update)
+        return told_instead(self.liars.to(shared.device), suggested, shared, where, update)
 
     def mix(
         self,

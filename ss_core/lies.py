@@ -4,6 +4,7 @@ Fault models of the `Channel`, to measure what lies cost and what trust saves. L
 by the run's seed; they learn like everybody else, heed nobody, and lie in suggestions only.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ss_core.best_suggestions import ILLEGAL_LOG_PROB, LEAST_PROB
+from ss_core.best_suggestions import ILLEGAL_LOG_PROB, LEAST_PROB, NOT_ALLOWED
 from ss_core.neighbourhood import Neighbourhood
 
 Lie = Literal[
@@ -155,5 +156,5 @@ def _groups_wish(
 def _certain(action: Tensor, legal: Bool[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
     """log of a distribution that gives one action all there is."""
     chosen = torch.nn.functional.one_hot(action, legal.shape[-1]).bool()
-    said = torch.where(chosen, 0.0, float(np.log(LEAST_PROB)))
-    return said.masked_fill(~legal, 10 * ILLEGAL_LOG_PROB)
+    said = torch.where(chosen, 0.0, math.log(LEAST_PROB))
+    return said.masked_fill(~legal, NOT_ALLOWED)

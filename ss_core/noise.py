@@ -22,7 +22,8 @@ from scipy.optimize import brentq
 from scipy.special import log_ndtr
 from torch import Tensor
 
-ILLEGAL = -1e9  # log-probability of what is not allowed
+from ss_core.best_suggestions import NOT_ALLOWED
+
 LEAST_LOG_PROB = -60.0  # more would only be lost to rounding
 
 
@@ -48,8 +49,8 @@ def noised(
     """One release of each distribution."""
     logits = clipped_logits(log_probs, legal, radius)
     noise = torch.randn(logits.shape, generator=generator, device=generator.device)
-    spoken = logits + 2.0 * radius * multiplier * noise.to(logits.dtype)
-    return torch.log_softmax(spoken.masked_fill(~legal, ILLEGAL), dim=-1)
+    spoken = logits + 2.0 * radius * multiplier * noise.to(logits)
+    return torch.log_softmax(spoken.masked_fill(~legal, NOT_ALLOWED), dim=-1)
 
 
 def delta_of(epsilon: float, mu: float) -> float:

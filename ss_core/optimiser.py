@@ -55,12 +55,11 @@ def adam_step(
         _step(params, grads, state, lr, max_grad_norm)
         return None
     before = [w.detach().clone() for w in _all_rows(params, state)]
-    _step(
-        params, {k: g.nan_to_num(0.0, 0.0, 0.0) for k, g in grads.items()}, state, lr, max_grad_norm
-    )
+    numbers = {k: g.nan_to_num(0.0, 0.0, 0.0) for k, g in grads.items()}
+    _step(params, numbers, state, lr, max_grad_norm)
     with torch.no_grad():
-        for now, old in zip(_all_rows(params, state), before, strict=True):
-            now[unsound] = old[unsound]
+        for row, old in zip(_all_rows(params, state), before, strict=True):
+            row[unsound] = old[unsound]
     return unsound
 
 
