@@ -91,6 +91,7 @@ def test_assignments_with_mistakes_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(3)
+    refused = 0
     letters = "abcxyz._=[]{}\"'0123456789-+ \t\u00e4\u202e#"
     for _ in range(times(100, 5_000)):
         key = rng.choice(KEYS)
@@ -102,5 +103,6 @@ def test_assignments_with_mistakes_are_refused(
                 f"{key}.more=1",
             ]
         )
-        attempt(["--set", text], tmp_path / "runs", capsys)
+        refused += attempt(["--set", text], tmp_path / "runs", capsys) != 0
         counted("F10")
+    assert refused > 80  # a few letters after a sound key are a sound value

@@ -5,9 +5,7 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +14,13 @@ import pytest
 from ss_core.runs import read_manifest, sealed_files, verify_run
 from tests.fault_counts import counted, times
 from tests.gridsim import test_kill as grid
-from tests.ss_core.test_runs import WORKER, bytes_of
+from tests.ss_core.test_runs import WORKER, bytes_of, quick_folder  # noqa: F401
 
 RACE = Path(__file__).with_name("race_worker.py")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="the harnesses fork"),
 ]
-
-
-@pytest.fixture
-def memory_folder(tmp_path: Path) -> Iterator[Path]:
-    memory = Path("/dev/shm")
-    if not (memory.is_dir() and os.access(memory, os.W_OK)):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
 
 
 def worker(script: Path, *arguments: str) -> str:
@@ -48,12 +36,14 @@ def worker(script: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_sixty_kills_leave_the_same_bytes(memory_folder: Path) -> None:
+def test_sixty_kills_leave_the_same_bytes(
+    quick_folder: Path,  # noqa: F811
+) -> None:
     wanted, kills, runs = times(60, 2000), 0, 0
-    worker(WORKER, str(memory_folder / "straight"))
-    expected = bytes_of(memory_folder / "straight" / "run")
+    worker(WORKER, str(quick_folder / "straight"))
+    expected = bytes_of(quick_folder / "straight" / "run")
     while kills < wanted:
-        root = memory_folder / f"killed-{runs}"
+        root = quick_folder / f"killed-{runs}"
         delays_s = np.random.default_rng(runs).uniform(0.0, 0.012, size=18)
         kills += int(worker(WORKER, str(root), *map(str, delays_s)))
         runs += 1
@@ -62,9 +52,11 @@ def test_sixty_kills_leave_the_same_bytes(memory_folder: Path) -> None:
     counted("F1", kills)
 
 
-def test_of_eight_processes_one_holds_the_run_and_the_others_say_so(memory_folder: Path) -> None:
+def test_of_eight_processes_one_holds_the_run_and_the_others_say_so(
+    quick_folder: Path,  # noqa: F811
+) -> None:
     races = times(20, 500)
-    lines = worker(RACE, str(memory_folder), str(races)).splitlines()
+    lines = worker(RACE, str(quick_folder), str(races)).splitlines()
     assert len(lines) == races
     assert all(line.split()[-1] == "10" and line.split()[-2] == "8" for line in lines), lines
     assert all(set(line.split()) <= {"3", "8", "10"} for line in lines), lines

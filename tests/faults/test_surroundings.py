@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -164,6 +165,19 @@ from cli.app import run
 from cli.ssgrid import cli
 sys.exit(run(cli, "ssgrid", sys.argv[1:]))
 """
+
+
+def test_tests_themselves_have_no_network() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as far,
+        pytest.raises(OSError, match="tests have no network"),
+    ):
+        far.connect(("192.0.2.1", 80))  # an address that nobody has (RFC 5737)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as here,
+        socket.create_connection(here.getsockname()) as near,
+    ):
+        assert near.getpeername() == here.getsockname()
 
 
 @pytest.mark.slow

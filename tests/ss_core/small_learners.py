@@ -1,6 +1,7 @@
 """Small environments' sizes, random decisions and learners for the tests of the learner's core."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,6 +10,8 @@ from ss_core.env import EnvSpec
 from ss_core.learner import Learner, LearnerConfig, build_learner
 from ss_core.networks import ActorBank, Architecture, build_actors
 from ss_core.rollout import Decisions, sample_actions
+from ss_core.traces import TraceWriter
+from ss_core.train import Training, train
 
 # (architecture, candidate features): all five banks
 BANKS: tuple[tuple[Architecture, int], ...] = (
@@ -51,6 +54,23 @@ def small_bank(
     if settled:
         shake(bank.params)
     return bank
+
+
+def trained_to_the_end(training: Training, folder: Path, *, commit_every: int) -> None:
+    """Run `train` in `folder`, with a trace and nothing else."""
+    writer = TraceWriter(
+        folder, constants={"run_id": "r", "algorithm": "ss", "seed": training.seed}
+    )
+    assert train(
+        training,
+        folder,
+        writer,
+        evaluate=lambda _: {},
+        evaluate_every=9,
+        commit_every=commit_every,
+        progress=lambda *_: None,
+        stop_requested=lambda: False,
+    )
 
 
 def shake(params: dict[str, Tensor]) -> None:

@@ -14,9 +14,9 @@ from ss_core.incidents import DISCOUNTED
 from ss_core.learner import LearnerConfig, build_learner, learner_tensors
 from ss_core.neighbourhood import Neighbourhood, all_to_all, from_graph
 from ss_core.presets import in_regime
-from ss_core.traces import TraceWriter
-from ss_core.train import Training, train
+from ss_core.train import Training
 from ss_core.trust import Trust, demands, no_trust_yet, remember, weights
+from tests.ss_core.small_learners import trained_to_the_end
 
 EVERYBODY = all_to_all(4)
 
@@ -100,17 +100,7 @@ def test_learners_discount_a_liar_and_say_so(tmp_path: Path, order: str) -> None
     training = Training(
         build_learner(config, env.spec, 1), env, Channel(config.exchange, 6, 1), seed=1
     )
-    writer = TraceWriter(tmp_path, constants={"run_id": "r", "algorithm": "ss", "seed": 1})
-    train(
-        training,
-        tmp_path,
-        writer,
-        evaluate=lambda _: {},
-        evaluate_every=9,
-        commit_every=2,
-        progress=lambda *_: None,
-        stop_requested=lambda: False,
-    )
+    trained_to_the_end(training, tmp_path, commit_every=2)
     assert training.channel.liars is not None
     liar = env.spec.agent_names[int(torch.nonzero(training.channel.liars.among)[0])]
     rows = pq.read_table(tmp_path / "traces" / "trust").to_pylist()

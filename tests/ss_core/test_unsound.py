@@ -12,10 +12,10 @@ from ss_core.errors import SimulatorError
 from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner, learner_tensors
 from ss_core.optimiser import adam_step, init_adam
-from ss_core.traces import TraceWriter
-from ss_core.train import MOST_UNSOUND, Training, train
+from ss_core.train import MOST_UNSOUND, Training
 from tests.fault_counts import counted
 from tests.ss_core.probe_envs import mutual_help
+from tests.ss_core.small_learners import trained_to_the_end
 
 BAD = (float("nan"), float("inf"), float("-inf"))
 
@@ -57,17 +57,7 @@ def test_an_update_of_no_numbers_is_skipped_and_told_of(
     tmp_path: Path, bad: float, where: str, agent: int
 ) -> None:
     training = training_on(Spoilt(bad, where, range(2, 4), agent), updates=6)
-    writer = TraceWriter(tmp_path, constants={"run_id": "r", "algorithm": "ss", "seed": 0})
-    assert train(
-        training,
-        tmp_path,
-        writer,
-        evaluate=lambda _: {},
-        evaluate_every=9,
-        commit_every=3,
-        progress=lambda *_: None,
-        stop_requested=lambda: False,
-    )
+    trained_to_the_end(training, tmp_path, commit_every=3)
     assert all(bool(t.isfinite().all()) for t in learner_tensors(training.learner).values())
     rows = pq.read_table(tmp_path / "traces" / "incident").to_pylist()
     assert [(row["update"], row["code"]) for row in rows] == [(2, "SS-W120"), (3, "SS-W120")]
