@@ -139,3 +139,11 @@ def test_anything_is_either_a_configuration_or_a_configuration_error(
         return
     again = from_dict(ScenarioConfig, to_dict(config), where="test")
     assert config_hash(to_dict(again)) == config_hash(to_dict(config))
+
+
+def test_a_feeder_of_ones_own_keeps_its_transformer_unless_asked_otherwise() -> None:
+    assert resolve("tuned", {}).kva_per_household == 2.0
+    assert resolve("tuned", {"feeder": "kerber_dorfnetz"}).kva_per_household == 2.0
+    assert resolve("tuned", {"feeder": "nets/mine.json"}).kva_per_household is None
+    sized = resolve("tuned", {"feeder": "nets/mine.json", "kva_per_household": 3.0})
+    assert sized.kva_per_household == 3.0

@@ -112,17 +112,19 @@ def test_what_is_no_distribution_over_allowed_actions_is_not_well_formed(bad: li
     assert bool(well_formed(torch.tensor([0.5, 0.5, 0.0]).log(), legal))
 
 
-def advanced(kind: Lie, updates: int = 3, **settings: object) -> Training:
+def advanced(kind: Lie, updates: int = 3, *, share: float = 0.3, **settings: object) -> Training:
     """A few updates of mutual help where one of the agents lies."""
     env = mutual_help(num_envs=4)
     config = in_regime(
         LearnerConfig(
-            architecture="multihead",
-            hidden=(8,),
-            critic_hidden=(8,),
-            num_envs=4,
-            exchange=ExchangeConfig(liars=0.3, lie=kind),
-            **settings,  # type: ignore[arg-type]
+            **{  # type: ignore[arg-type]
+                "architecture": "multihead",
+                "hidden": (8,),
+                "critic_hidden": (8,),
+                "num_envs": 4,
+                "exchange": ExchangeConfig(liars=share, lie=kind),
+                **settings,
+            }
         ),
         "gradient",
     )
@@ -155,10 +157,23 @@ def test_messages_that_cannot_be_taken_are_counted_by_sender(kind: Lie) -> None:
     assert all(one.num_messages % per_message == 0 and one.num_messages > 0 for one in found)
 
 
-def test_what_is_not_taken_does_not_move_anybody() -> None:
-    silent, mangled = advanced("silent").learner, advanced("malformed").learner
+@pytest.mark.parametrize("kind", ["malformed", "stale"])
+def test_what_is_not_taken_does_not_move_anybody(kind: Lie) -> None:
+    silent, refused = advanced("silent").learner, advanced(kind).learner
     for name, w in silent.actors.params.items():
-        assert torch.allclose(w, mangled.actors.params[name], atol=1e-6), name
+        assert torch.allclose(w, refused.actors.params[name], atol=1e-6), name
+
+
+def own_chances(kind: Lie, share: float) -> Tensor:
+    """What the own policies came to where a share of all agents lies."""
+    training = advanced(kind, share=share, architecture="independent")
+    step = training.env.reset(0)
+    return training.learner.actors.own(step.observations, step.action_mask).detach()
+
+
+def test_agents_that_heed_nobody_learn_the_same_whatever_is_said() -> None:
+    assert torch.equal(own_chances("contrary", 1.0), own_chances("selfish", 1.0))
+    assert not torch.equal(own_chances("contrary", 0.3), own_chances("selfish", 0.3))
 
 
 def test_refusals_are_part_of_the_ledgers_state() -> None:

@@ -1,5 +1,6 @@
 """Trust: weights by hand, memory of senders that come and go, and liars among learners."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,19 @@ import torch
 from torch import Tensor
 
 from paper_envs.predation import PredationEnv
+from ss_core.conversation import converse, exchange, views
 from ss_core.exchange import Channel, ExchangeConfig
 from ss_core.incidents import DISCOUNTED
+from ss_core.judgement import judge_samples
 from ss_core.learner import LearnerConfig, build_learner, learner_tensors
 from ss_core.neighbourhood import Neighbourhood, all_to_all, from_graph
 from ss_core.presets import in_regime
 from ss_core.train import Training
 from ss_core.trust import Trust, demands, no_trust_yet, remember, weights
-from tests.ss_core.small_learners import trained_to_the_end
+from tests.ss_core.small_learners import random_decisions, sizes, small_learner, trained_to_the_end
 
 EVERYBODY = all_to_all(4)
+CONFIG = LearnerConfig(architecture="multihead", hidden=(6,), critic_hidden=(6,))
 
 
 def heard(distances: dict[tuple[int, int], float], where: Neighbourhood) -> tuple[Tensor, Tensor]:
@@ -44,6 +48,20 @@ def test_who_asks_for_more_than_twice_what_the_modest_ask_for_counts_less() -> N
     trust = after({(0, 1): 0.1, (0, 2): 0.1, (0, 3): 0.4})
     assert demands(trust, EVERYBODY)[0].tolist() == pytest.approx([0.1, 0.1, 0.4])
     assert weights(trust, EVERYBODY, tolerance=2.0)[0].tolist() == pytest.approx([1.0, 1.0, 0.25])
+
+
+def test_a_weight_scales_what_a_sender_has_to_say_in_the_objective() -> None:
+    learner = small_learner(CONFIG, sizes())
+    decisions = random_decisions(learner.spec, learner.actors)
+    channel = Channel(CONFIG.exchange, 4, seed=0)
+    where = channel.neighbourhood(0)
+    judgement = judge_samples(torch.zeros((6, 1, 4)), decisions, where, 3)
+    talk = converse(learner, decisions, channel, where, 0)
+    heard = exchange(learner, decisions, talk, judgement)
+    weight = torch.rand((4, 3), generator=torch.Generator().manual_seed(0))
+    for heeded, factor in ((None, torch.ones(4, 3)), (weight, weight)):
+        _, received = views(heard, replace(talk, heeded=heeded), judgement, heard.shared)
+        assert torch.equal(received.valid, factor.expand(6, 4, 3))
 
 
 def test_nobody_is_discounted_who_asks_for_nothing_or_was_never_heard() -> None:
