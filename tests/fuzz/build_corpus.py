@@ -8,6 +8,8 @@ from pathlib import Path
 import pandapower as pp
 import torch
 
+from gridsim.feeder import save_feeder
+from gridsim.pandapower_io import compile_feeder
 from ss_core.checkpoint import save_checkpoint
 from ss_core.runs import RunDirectory
 from ss_core.traces import TraceWriter
@@ -79,6 +81,10 @@ def _feeder() -> None:
         if name == "std_types" or (table and not json.loads(entry["_object"])["index"]):
             del content[name]
     keep("feeder", "sound", json.dumps(document).encode())
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small.npz"
+        save_feeder(compile_feeder(net, "small"), small)
+        keep("compiled", "small", small.read_bytes())
 
 
 def _run() -> None:

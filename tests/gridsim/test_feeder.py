@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -99,6 +100,21 @@ def test_a_damaged_compiled_feeder_is_refused(tmp_path):
         np.savez(tmp_path / "bad.npz", **(arrays | {name: values}))
         with pytest.raises(InputError, match=r"bad\.npz: not a compiled feeder"):
             load_compiled(tmp_path / "bad.npz")
+    meta = json.loads(arrays["meta"].tobytes())
+    for change, what in (
+        ({"slack_bus": -1}, "slack_bus -1"),
+        ({"sn_mva": "1"}, "sn_mva '1'"),
+        ({"slack_vm_pu": float("nan")}, "slack_vm_pu nan"),
+        ({"load_name": ["x"]}, "load_name does not name"),
+    ):
+        spoilt = np.frombuffer(json.dumps(meta | change).encode(), np.uint8)
+        np.savez(tmp_path / "bad.npz", **(arrays | {"meta": spoilt}))
+        with pytest.raises(InputError, match=what):
+            load_compiled(tmp_path / "bad.npz")
+    with zipfile.ZipFile(tmp_path / "bad.npz", "w") as archive:
+        archive.writestr("meta.npy", b"\x93NUMPY\x01\x00\x10\x00{'shape': (11,\n\n\n")
+    with pytest.raises(InputError, match="not a compiled feeder"):  # tokenize.TokenError
+        load_compiled(tmp_path / "bad.npz")
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 nonsense")
     with pytest.raises(InputError, match="not a compiled feeder"):
         load_compiled(tmp_path / "bad.npz")
