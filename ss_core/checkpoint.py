@@ -29,6 +29,8 @@ POINTER_LIMIT_BYTES = 2**20
 STATE_LIMIT_BYTES = 2**26
 HEADER_LIMIT_BYTES = 2**24
 TENSORS_LIMIT_BYTES = 2**36
+FIELDS = {"update": int, "state": dict, "parts": dict, "tensors_sha256": str}  # of state.json
+MAX_PARTS = 10**6  # of one table's trace
 FOLDER_NAME = re.compile(r"[0-9]{6,12}")
 
 
@@ -213,6 +215,14 @@ def _load(folder: Path, digests: Mapping[str, str]) -> Checkpoint:
         "state.json", digest
     ):
         raise CorruptError(f"{state_path}: SHA-256 differs from the recorded one")
+    for key, kind in FIELDS.items():  # right hashes prove no right content: anybody can hash
+        if type(body.get(key)) is not kind:
+            raise CorruptError(
+                f"{state_path}: {key!r} is {body.get(key)!r:.80}, not {kind.__name__}"
+            )
+    for table, count in body["parts"].items():
+        if type(count) is not int or not 0 <= count <= MAX_PARTS:
+            raise CorruptError(f"{state_path}: {count!r:.80} parts of table {table!r:.80}")
     tensor_data = _read_bounded(tensor_path, TENSORS_LIMIT_BYTES)
     digest = sha256(tensor_data).hexdigest()
     if digest != body["tensors_sha256"] or digest != digests.get("tensors.safetensors", digest):

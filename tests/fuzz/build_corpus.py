@@ -1,18 +1,22 @@
 """Writes the seeds of the corpus: a small sound file of every kind, and damaged forms of it."""
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandapower as pp
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
 from gridsim.feeder import save_feeder
 from gridsim.pandapower_io import compile_feeder
+from gridsim.profiles import DAYS, STEPS_PER_DAY
 from ss_core.checkpoint import save_checkpoint
 from ss_core.runs import RunDirectory
 from ss_core.traces import TraceWriter
+from tests.fuzz.targets import STATE, TENSORS
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -54,8 +58,7 @@ def keep(target: str, name: str, data: bytes) -> None:
 
 
 def main() -> None:
-    """All seeds."""
-    shutil.rmtree(CORPUS, ignore_errors=True)
+    """All seeds; what fuzzing found (`find_…`) stays."""
     keep("config", "sound", SETTINGS)
     keep("config", "assignment", b"learner.gamma=0.9")
     keep("net", "sound", NET)
@@ -102,13 +105,17 @@ def _run() -> None:
         task = Path(name) / "task"
         for update in (1, 2):
             save_checkpoint(task, update, {"a": torch.arange(4.0)}, {"update": update})
-        for file in ("LATEST", "checkpoints/000002/state.json",
-                     "checkpoints/000002/tensors.safetensors"):  # fmt: skip
-            data = (task / file).read_bytes()
-            keep("checkpoint", file.replace("/", "_"), data)
+        files = ("LATEST", STATE, TENSORS)
+        for number, file in enumerate((*files, STATE, TENSORS)):  # the last two: hashes are mended
+            keep("checkpoint", f"as_{number}", bytes([number]) + (task / file).read_bytes())
     shipped = ROOT / "data" / "feeders" / "kerber_dorfnetz.npz"
     keep("compiled", "sound", shipped.read_bytes())
-    keep("profiles", "start", (ROOT / "data/profiles/synpro_15min.parquet").read_bytes()[:4096])
+    shipped = pq.read_schema(ROOT / "data" / "profiles" / "synpro_15min.parquet")
+    year = np.full(DAYS * STEPS_PER_DAY, 0.5)
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "year.parquet"
+        pq.write_table(pa.table(dict.fromkeys(shipped.names, year)), path)
+        keep("profiles", "sound", path.read_bytes())
 
 
 if __name__ == "__main__":

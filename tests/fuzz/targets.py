@@ -5,8 +5,10 @@ on the corpus and on what fuzzing found.
 """
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,13 @@ from gridsim.feeder import load_compiled
 from gridsim.net_json import read_plain_net
 from gridsim.pandapower_io import compile_feeder, read_net
 from gridsim.profiles import load_profiles
+from ss_core.atomic import json_bytes
 from ss_core.checkpoint import load_latest
 from ss_core.config import parse_assignment, read_toml
 from ss_core.errors import SuggestionSharingError
 from ss_core.exchange import well_formed
 from ss_core.manifest import read_manifest
-from ss_core.traces import trace_resources
+from ss_core.traces import TraceWriter, trace_resources
 from ss_core.trials import read_trial
 from trafficsim.demand_xml import read_demand
 from trafficsim.net_xml import read_records
@@ -30,6 +33,7 @@ from trafficsim.network import examine
 from trafficsim.road_graph import build_road_graph
 
 ROOT = Path(__file__).resolve().parents[2]
+STATE, TENSORS = "checkpoints/000002/state.json", "checkpoints/000002/tensors.safetensors"
 FOLDER = Path(tempfile.mkdtemp(prefix="ss-fuzz-"))
 
 
@@ -105,17 +109,43 @@ def profiles(data: bytes) -> None:
 
 
 def checkpoint(data: bytes) -> None:
-    """A checkpoint: the first byte says which of its files is damaged."""
+    """A checkpoint: the first byte says which of its files is damaged, and whether hashes tell."""
     task = FOLDER / "task"
-    sound = ROOT / "tests" / "fuzz" / "corpus" / "checkpoint"
-    names = ("LATEST", "checkpoints/000002/state.json", "checkpoints/000002/tensors.safetensors")
-    for name in names:
-        written(f"task/{name}", (sound / name.replace("/", "_")).read_bytes())
-    if data:
-        written(f"task/{names[data[0] % 3]}", data[1:])
+    seeds = ROOT / "tests" / "fuzz" / "corpus" / "checkpoint"
+    files = {
+        name: (seeds / f"as_{number}").read_bytes()[1:]
+        for number, name in enumerate(("LATEST", STATE, TENSORS))
+    }
+    choice = data[0] % 5 if data else 0
+    if choice >= 3:
+        files = _forged(files, STATE if choice == 3 else TENSORS, data[1:])
+    elif data:
+        files[list(files)[choice]] = data[1:]
+    for name, content in files.items():
+        written(f"task/{name}", content)
     with contextlib.suppress(SuggestionSharingError):
         loaded = load_latest(task)
-        assert loaded is None or torch.equal(loaded.tensors["a"], torch.arange(4.0))
+        if loaded is not None:
+            assert choice == 4 or torch.equal(loaded.tensors["a"], torch.arange(4.0))
+            TraceWriter(FOLDER / "untraced", constants={}).discard_after(loaded.parts)
+
+
+def _forged(files: dict[str, bytes], name: str, data: bytes) -> dict[str, bytes]:
+    """The files with `data` as one of them and every hash right: what a stranger could send."""
+    tensors = data if name == TENSORS else files[TENSORS]
+    try:
+        body = json.loads(data if name == STATE else files[STATE])
+        body["tensors_sha256"] = sha256(tensors).hexdigest()
+        body.pop("sha256", None)
+        state = json_bytes({**body, "sha256": sha256(json_bytes(body)).hexdigest()})
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        state = data
+    pointer = json.loads(files["LATEST"])
+    pointer["sha256"] = {
+        "state.json": sha256(state).hexdigest(),
+        "tensors.safetensors": sha256(tensors).hexdigest(),
+    }
+    return {"LATEST": json_bytes(pointer), STATE: state, TENSORS: tensors}
 
 
 def manifest(data: bytes) -> None:

@@ -26,18 +26,7 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
             case 2:
                 spoilt[place:place] = spoilt[max(0, place - 50) : place]
             case _:
-                words = (
-                    b"nan",
-                    b"-1",
-                    b"1e999",
-                    b"null",
-                    b"\x00",
-                    b"[",
-                    b"{}",
-                    b"\xff\xfe",
-                    b"9" * 400,
-                )
-                spoilt[place : place + rng.randint(0, 4)] = rng.choice(words)
+                spoilt[place : place + rng.randint(0, 4)] = rng.choice(WORDS)
     return bytes(spoilt)
 
 

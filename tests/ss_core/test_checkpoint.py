@@ -232,6 +232,25 @@ def test_a_future_format_is_refused(tmp_path: Path) -> None:
     counted("F7")
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"update": "1"}, "'update' is '1'"),
+        ({"state": None}, "'state' is None"),
+        ({"parts": []}, r"'parts' is \[\]"),
+        ({"parts": {"metric": -1}}, "-1 parts of table 'metric'"),
+        ({"parts": {"metric": 10**15}}, "parts of table 'metric'"),
+    ],
+)
+def test_right_hashes_of_wrong_content_are_refused(
+    tmp_path: Path, change: dict[str, object], what: str
+) -> None:
+    plant(tmp_path, b"", **change)
+    with pytest.raises(CorruptError, match=what):
+        load_latest(tmp_path)
+    counted("F8")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_links_and_pipes_are_not_followed(tmp_path: Path) -> None:
     save(tmp_path, 1, 2)
