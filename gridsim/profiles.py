@@ -6,6 +6,7 @@ one year of 365 days by 96 steps from midnight, local standard time, the calenda
 """
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ss_core.errors import InputError, ResourceError, is_want_of_room
+from ss_core.errors import InputError
+from ss_core.parquet import reading
 from ss_core.resources import data_path
 
 DAYS = 365
@@ -210,20 +212,12 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
     import pyarrow  # here: only runs that read traces pay for it
     import pyarrow.parquet
 
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:  # read_table would import pandas
-            table = file.read(use_threads=False).combine_chunks()
-    except (OSError, pyarrow.ArrowException) as error:
-        if is_want_of_room(error):
-            raise ResourceError(f"{path}: no memory to read it ({error})") from error
-        raise InputError(f"{path}: not a readable Parquet file ({error}); restore it") from error
-    missing = [name for name in _expected_columns() if name not in table.column_names]
-    if missing:
-        raise InputError(f"{path}: column {missing[0]!r} is missing; rebuild the file")
-    if table.num_rows != DAYS * STEPS_PER_DAY:
-        raise InputError(
-            f"{path}: {table.num_rows} rows, expected {DAYS * STEPS_PER_DAY} (a year of 15 min)"
-        )
+    with (
+        reading(path, "restore it", InputError),
+        pyarrow.parquet.ParquetFile(path) as file,  # read_table would import pandas
+    ):
+        _check_extent(path, file.schema_arrow.names, file.metadata.num_rows)
+        table = file.read(list(_expected_columns()), use_threads=False).combine_chunks()
     columns = {}
     for name in _expected_columns():
         column = table[name]
@@ -235,6 +229,15 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
             )
         columns[name] = _checked(path, name, np.from_dlpack(column.chunk(0)))  # no pandas either
     return columns
+
+
+def _check_extent(path: Path, names: Sequence[str], rows: int) -> None:
+    for name in _expected_columns():
+        if names.count(name) != 1:
+            found = "is missing" if name not in names else "is there more than once"
+            raise InputError(f"{path}: column {name!r} {found}; rebuild the file")
+    if rows != DAYS * STEPS_PER_DAY:
+        raise InputError(f"{path}: {rows} rows, expected {DAYS * STEPS_PER_DAY} (a year of 15 min)")
 
 
 def _expected_columns() -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import CorruptError, InputError
+from ss_core.errors import InputError
+from ss_core.parquet import reading
 from ss_core.queries import part_files
 from ss_core.schema import TABLES, TRACE_SCHEMA, Column, Table, arrow_schema, table_named
 
@@ -174,10 +175,8 @@ def _read(table: Table, paths: Sequence[Path]) -> "pa.Table":
     schema = arrow_schema(table)
     parts = []
     for path in paths:
-        try:
+        with reading(path, "`ss verify RUN` lists what changed"):
             parts.append(pq.read_table(path, schema=schema))
-        except (pa.ArrowException, OSError) as error:
-            raise CorruptError(f"{path}: not readable: {error}") from error
     return pa.concat_tables(parts)
 
 

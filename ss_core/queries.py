@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ss_core.errors import InputError
 from ss_core.manifest import read_manifest
+from ss_core.parquet import reading
 from ss_core.schema import TABLES
 
 if TYPE_CHECKING:
@@ -55,14 +56,14 @@ def list_views(run: Path) -> list[View]:
     """What there is to query."""
     import pyarrow.parquet as pq
 
-    return [
-        View(
-            name,
-            sum(pq.read_metadata(path).num_rows for path in paths),
-            TABLES[name].grain if name in TABLES else "",
-        )
-        for name, paths in part_files(run).items()
-    ]
+    views = []
+    for name, paths in part_files(run).items():
+        rows = 0
+        for path in paths:
+            with reading(path, f"`ss verify {run}` lists what changed"):
+                rows += pq.read_metadata(path).num_rows
+        views.append(View(name, rows, TABLES[name].grain if name in TABLES else ""))
+    return views
 
 
 def query(run: Path, sql: str) -> "pa.Table":
@@ -75,7 +76,7 @@ def query(run: Path, sql: str) -> "pa.Table":
     views = part_files(run)
     connection = duckdb.connect(":memory:")
     try:
-        _open_views(connection, views)
+        _open_views(connection, views, run)
         _check(duckdb, connection, sql)
         return connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
@@ -91,12 +92,13 @@ def _duckdb() -> Any:
         raise InputError("SQL needs DuckDB: pip install 'suggestion-sharing[analysis]'") from error
 
 
-def _open_views(connection: Any, views: Mapping[str, Sequence[Path]]) -> None:
+def _open_views(connection: Any, views: Mapping[str, Sequence[Path]], run: Path) -> None:
     import pyarrow.dataset
 
     for name, paths in views.items():
         files = [str(path) for path in paths]
-        connection.register(name, pyarrow.dataset.dataset(files, format="parquet"))
+        with reading(paths[0], f"`ss verify {run}` lists what changed"):
+            connection.register(name, pyarrow.dataset.dataset(files, format="parquet"))
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ss_core.atomic import atomic_write, sha256_of
 from ss_core.errors import CorruptError
+from ss_core.parquet import reading
 from ss_core.schema import LEVELS, TABLES, Column, Table, TraceLevel, arrow_schema, table_named
 
 if TYPE_CHECKING:
@@ -164,13 +165,10 @@ def trace_resources(run: Path) -> list[dict[str, Any]]:
 
 
 def _rows_of(path: Path) -> int:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with reading(path, "start a new run"):
         return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise CorruptError(f"{path}: not a readable Parquet file ({error})") from error
 
 
 def _resource_field(column: Column) -> dict[str, str]:

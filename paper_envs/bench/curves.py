@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ss_core.errors import CorruptError
 from ss_core.learner import Talk
+from ss_core.parquet import reading
 from ss_core.rollout import Rollout
 
 RATES = ("rate_all", "rate_mixed", "rate_none")
@@ -89,10 +90,11 @@ def _read_metrics(folder: Path, num_updates: int) -> Mapping[str, Float[np.ndarr
 
     parts = sorted((folder / "metrics").glob("part-*.parquet"))
     wanted = ("averaged_return", *OPTIONAL)
-    rows = [
-        pq.read_table(part, columns=["update", "name", "value"], filters=[("name", "in", wanted)])
-        for part in parts
-    ]
+    rows, needed = [], ["update", "name", "value"]
+    for part in parts:
+        with reading(part, f"delete {folder} and run the benchmark again"):
+            table = pq.read_table(part, columns=needed, filters=[("name", "in", wanted)])
+            rows.append(table.select(needed))
     if not rows:
         return {"averaged_return": np.full(num_updates, np.nan)}
     table = pa.concat_tables(rows)

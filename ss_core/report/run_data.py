@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import CorruptError, InputError
+from ss_core.errors import InputError
 from ss_core.manifest import read_manifest
+from ss_core.parquet import reading
 from ss_core.schema import TABLES, arrow_schema, table_named
 
 if TYPE_CHECKING:
@@ -105,17 +106,14 @@ class RunData:
             (key, "in" if isinstance(value, list | tuple) else "=", value)
             for key, value in (where or {}).items()
         ]
-        found: list[pa.Table] = []
-        for path in self._parts(name):
-            try:
-                found.append(pq.read_table(path, columns=wanted, filters=filters or None))
-            except (pa.ArrowException, OSError) as error:
-                raise CorruptError(
-                    f"{path}: not readable ({error}); `ss verify {self.folder}` lists what changed"
-                ) from error
         schema = arrow_schema(definition)
         empty = pa.schema([schema.field(column) for column in wanted]).empty_table()
-        return pa.concat_tables([one.cast(empty.schema) for one in found]) if found else empty
+        found: list[pa.Table] = []
+        for path in self._parts(name):
+            with reading(path, f"`ss verify {self.folder}` lists what changed"):
+                part = pq.read_table(path, columns=wanted, filters=filters or None)
+                found.append(part.cast(empty.schema))
+        return pa.concat_tables(found) if found else empty
 
     def _parts(self, table: str) -> list[Path]:
         if table not in TABLES:

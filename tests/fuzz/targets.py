@@ -24,7 +24,10 @@ from ss_core.checkpoint import load_latest
 from ss_core.config import parse_assignment, read_toml
 from ss_core.errors import SuggestionSharingError
 from ss_core.exchange import well_formed
+from ss_core.export import export_view
 from ss_core.manifest import read_manifest
+from ss_core.queries import list_views, query
+from ss_core.report.run_data import RunData
 from ss_core.traces import TraceWriter, trace_resources
 from ss_core.trials import read_trial
 from trafficsim.demand_xml import read_demand
@@ -33,6 +36,7 @@ from trafficsim.network import examine
 from trafficsim.road_graph import build_road_graph
 
 ROOT = Path(__file__).resolve().parents[2]
+CORPUS = Path(__file__).with_name("corpus")
 STATE, TENSORS = "checkpoints/000002/state.json", "checkpoints/000002/tensors.safetensors"
 FOLDER = Path(tempfile.mkdtemp(prefix="ss-fuzz-"))
 
@@ -111,9 +115,8 @@ def profiles(data: bytes) -> None:
 def checkpoint(data: bytes) -> None:
     """A checkpoint: the first byte says which of its files is damaged, and whether hashes tell."""
     task = FOLDER / "task"
-    seeds = ROOT / "tests" / "fuzz" / "corpus" / "checkpoint"
     files = {
-        name: (seeds / f"as_{number}").read_bytes()[1:]
+        name: (CORPUS / "checkpoint" / f"as_{number}").read_bytes()[1:]
         for number, name in enumerate(("LATEST", STATE, TENSORS))
     }
     choice = data[0] % 5 if data else 0
@@ -159,10 +162,19 @@ def manifest(data: bytes) -> None:
 
 
 def trace(data: bytes) -> None:
-    """A part of a trace."""
+    """A part of a trace, read by all that read traces."""
+    if not (FOLDER / "traced" / "manifest.json").exists():
+        written("traced/manifest.json", (CORPUS / "manifest" / "sound").read_bytes())
     written("traced/traces/kpi/part-000000.parquet", data)
-    with contextlib.suppress(SuggestionSharingError):
-        trace_resources(FOLDER / "traced")
+    for read in (
+        lambda: trace_resources(FOLDER / "traced"),
+        lambda: list_views(FOLDER / "traced"),
+        lambda: query(FOLDER / "traced", "select kpi, avg(value) from kpi group by kpi"),
+        lambda: export_view(FOLDER / "traced", "full"),
+        lambda: RunData(FOLDER / "traced").table("kpi"),
+    ):
+        with contextlib.suppress(SuggestionSharingError):
+            read()
 
 
 def suggestion(data: bytes) -> None:

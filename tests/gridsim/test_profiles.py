@@ -185,6 +185,14 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
         load_profiles(tmp_path / "absent.parquet")
 
 
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.parquet"
+    table = pq.read_table(data_path("profiles/synpro_15min.parquet"))
+    pq.write_table(table.append_column("temperature_c", table["temperature_c"]), path)
+    with pytest.raises(InputError, match="'temperature_c' is there more than once"):
+        load_profiles(path)
+
+
 def test_appliance_cycles_hold_the_published_energy() -> None:
     energy_kwh = {a.name: sum(a.cycle_kw) * STEP_H for a in load_appliances()}
     assert energy_kwh == pytest.approx(

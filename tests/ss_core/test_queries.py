@@ -1,11 +1,14 @@
 """SQL reads a run's tables, and nothing else in the world."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ss_core.errors import InputError
+from ss_core.errors import CorruptError, InputError
+from ss_core.export import export_view
 from ss_core.queries import list_views, query
+from ss_core.report.run_data import RunData
 from tests.ss_core.test_export import written_run
 
 
@@ -63,3 +66,20 @@ def test_a_wrong_column_is_one_line(run: Path) -> None:
         query(run, "select bil_eur from household_step")
     assert "bil_eur" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        list_views,
+        lambda run: query(run, "from household_step"),
+        lambda run: export_view(run, "full"),
+        lambda run: RunData(run).table("household_step"),
+    ],
+)
+def test_a_damaged_part_is_named(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    run = written_run(tmp_path / "one")
+    (part,) = (run / "traces" / "household_step").glob("*.parquet")
+    part.write_bytes(part.read_bytes()[:-50])
+    with pytest.raises(CorruptError, match=r"household_step/part-000000\.parquet: not a readable"):
+        read(run)
