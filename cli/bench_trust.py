@@ -21,7 +21,7 @@ UPDATES = {  # of a trial, by profile
 }
 HOUSEHOLDS = {"smoke": 8, "quick": 50, "full": 50}
 NUM_SEEDS = {"smoke": 2, "quick": 5, "full": 10}
-NET = "data/nets/grid.net.xml"
+NET = "grid.net.xml"  # of those shipped
 
 
 @click.command("trust", context_settings=CONTEXT_SETTINGS)
@@ -88,9 +88,4 @@ def _trial(condition: "Condition", seed: int, profile: str) -> "Trial":
     if condition.world == "grid":
         chosen = common | {"households": HOUSEHOLDS[profile]}
         return Trial(condition.slug, seed, "gridsim.trials:trial", {"settings": chosen})
-    from ss_core.resources import data_path
-
-    net = str(data_path("nets") / Path(NET).name)
-    return Trial(
-        condition.slug, seed, "trafficsim.trials:trial", {"settings": common | {"net": net}}
-    )
+    return Trial(condition.slug, seed, "trafficsim.trials:trial", {"net": NET, "settings": common})

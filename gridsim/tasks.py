@@ -24,7 +24,7 @@ from gridsim.quarter_hourly import QuarterHourlyEnv
 from gridsim.tariff import build_tariff
 from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.config import from_dict
-from ss_core.exchange import Channel, spent
+from ss_core.exchange import Channel, exchange_facts
 from ss_core.learner import LearnerConfig, build_learner
 from ss_core.rollout import Rollout, collect_rollout
 from ss_core.traces import TraceWriter
@@ -160,16 +160,14 @@ def _probabilities(rollout: Rollout, days: Days) -> Float[np.ndarray, " job"]:
 
 def _save_result(training: Training, stage: Stage, config: ScenarioConfig, folder: Path) -> None:
     plays = [play(training, stage, config, sample=s) for s in range(config.policy_samples)]
-    ledger = training.channel.ledger
     tensors = {
         "job_kw": torch.from_numpy(np.stack([p.schedule.job_kw for p in plays])).float(),
         "delay_eur": torch.from_numpy(np.stack([p.schedule.delay_eur for p in plays])),
     }
     for name in plays[0].decisions:
         tensors[name] = torch.from_numpy(np.stack([p.decisions[name] for p in plays]))
-    state = {"num_updates": training.update, "bytes_by_kind": ledger.bytes_by_kind()} | spent(
-        training.channel
-    )
+    told = exchange_facts(training.channel, training.learner.spec.agent_names)
+    state = {"num_updates": training.update} | told
     save_checkpoint(folder / "result", training.update, tensors, state)
 
 

@@ -20,7 +20,7 @@ from ss_core.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.env import VectorEnv
 from ss_core.errors import InputError
-from ss_core.exchange import Channel, spent
+from ss_core.exchange import Channel, exchange_facts
 from ss_core.learner import Learner, build_learner
 from ss_core.learner_file import SavedLearner, write_learner_file
 from ss_core.networks import ActorBank
@@ -163,11 +163,8 @@ def _save_result(training: Training, config: TrainingConfig, folder: Path) -> No
     }
     tensors = {f"{when}/returns": torch.from_numpy(each.returns) for when, each in played.items()}
     tensors |= {f"{when}/steps": torch.from_numpy(each.steps) for when, each in played.items()}
-    state = {
-        "num_updates": training.update,
-        "bytes_by_kind": training.channel.ledger.bytes_by_kind(),
-        **spent(training.channel),
-    }
+    told = exchange_facts(training.channel, training.learner.spec.agent_names)
+    state = {"num_updates": training.update} | told
     save_checkpoint(folder / "result", training.update, tensors, state)
 
 

@@ -4,9 +4,9 @@
 receiver-major ones, and keeps the ledger. What the ledger says was exchanged is what was exchanged.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -298,7 +298,20 @@ class Channel:
         self.ledger.record(update, kind, counts)
 
 
-def spent(channel: Channel) -> dict[str, dict[str, float]]:
-    """The entry `privacy` of a learner's result, where there is noise and something was told."""
-    privacy = channel.privacy()
-    return {} if privacy is None or not privacy["releases"] else {"privacy": privacy}
+def exchange_facts(channel: Channel, names: Sequence[str]) -> dict[str, Any]:
+    """What a learner's result says of its exchange: `bytes_by_kind`; `privacy`; `liars`.
+
+    `privacy` is there where there was noise and something was told, `liars` where there were any.
+    """
+    facts: dict[str, Any] = {"bytes_by_kind": channel.ledger.bytes_by_kind()}
+    privacy, liars = channel.privacy(), channel.liars
+    if privacy is not None and privacy["releases"]:
+        facts["privacy"] = privacy
+    if liars is not None:
+        facts["liars"] = {
+            "lie": liars.kind,
+            "names": [names[i] for i in torch.nonzero(liars.among).flatten().tolist()],
+            "num_agents": len(names),
+            "messages_refused": sum(int(each.sum()) for each in channel.ledger.refused.values()),
+        }
+    return facts

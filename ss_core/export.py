@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ss_core.errors import InputError
-from ss_core.parquet import reading
+from ss_core.parquet import read_checked
 from ss_core.queries import part_files
 from ss_core.schema import TABLES, TRACE_SCHEMA, Column, Table, arrow_schema, table_named
 
@@ -170,14 +170,9 @@ def _described(table: Table, columns: Sequence[Column], values: "pa.Table") -> "
 
 def _read(table: Table, paths: Sequence[Path]) -> "pa.Table":
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    schema = arrow_schema(table)
-    parts = []
-    for path in paths:
-        with reading(path, "`ss verify RUN` lists what changed"):
-            parts.append(pq.read_table(path, schema=schema))
-    return pa.concat_tables(parts)
+    schema, remedy = arrow_schema(table), "`ss verify RUN` lists what changed"
+    return pa.concat_tables([read_checked(path, remedy, schema=schema) for path in paths])
 
 
 def _check_agent(tables: Sequence[Exported], agent: str, run: Path) -> None:

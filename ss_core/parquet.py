@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ss_core.errors import CorruptError, ResourceError, SuggestionSharingError, is_want_of_room
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @contextmanager
@@ -26,3 +30,17 @@ def reading(
             raise ResourceError(f"{path}: no memory to read it ({error})") from error
         why = " ".join(str(error).split())[:300]
         raise refusal(f"{path}: not a readable Parquet file ({why}); {remedy}") from error
+
+
+def read_checked(path: Path, remedy: str, **options: Any) -> "pa.Table":
+    """What `pyarrow.parquet.read_table` gives, every text of it in UTF-8.
+
+    Raises:
+        CorruptError, ResourceError: see `reading`.
+    """
+    import pyarrow.parquet as pq
+
+    with reading(path, remedy):
+        table = pq.read_table(path, **options)
+        table.validate(full=True)
+        return table

@@ -71,6 +71,7 @@ def query(run: Path, sql: str) -> "pa.Table":
 
     Raises:
         InputError: DuckDB is missing, the statement is wrong, or would do more than read.
+        CorruptError: a part of a table is damaged.
     """
     duckdb = _duckdb()
     views = part_files(run)
@@ -78,11 +79,14 @@ def query(run: Path, sql: str) -> "pa.Table":
     try:
         _open_views(connection, views, run)
         _check(duckdb, connection, sql)
-        return connection.sql(sql).to_arrow_table()
+        answer = connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise InputError(_explained(str(error), list(views))) from error
     finally:
         connection.close()
+    with reading(run, f"`ss verify {run}` lists what changed"):
+        answer.validate(full=True)  # text in no UTF-8
+    return answer
 
 
 def _duckdb() -> Any:

@@ -21,6 +21,8 @@ Config = TypeVar("Config")
 
 MIN_FREE_BYTES = 200_000_000
 DEFAULT_WORKERS, MAX_WORKERS = 2, 256
+SAID_OF_EXCHANGE = {"privacy": "noise", "liars": "liars"}  # facts of learners, and their setting
+NAMED_LIARS = 10  # in a note; the manifest has all
 CHOICES_OF_RESUME = ("auto", "never")  # else a path
 
 
@@ -99,34 +101,47 @@ def seal_run(run: RunDirectory, result: Mapping[str, Any]) -> dict[str, Any]:
     """Write the result and complete the run; returns the result as written, without NaN."""
     from ss_core.traces import trace_resources
 
-    spent = _privacy_spent(run)
-    told = [
-        f"{task}: (ε = {each['epsilon']:.4g}, δ = {each['delta']:g}) for the agent that told most, "
-        f"{each['releases']} distributions with noise; announcements and actions are not covered"
-        for task, each in spent.items()
-    ]
-    result = {**result, "notes": [*result["notes"], *told]}
-    written: dict[str, Any] = without_nan(result | ({"privacy": spent} if spent else {}))
+    exchange = run.config.get("learner", {}).get("exchange", {})
+    asked = [kind for kind, key in SAID_OF_EXCHANGE.items() if exchange.get(key)]
+    found = {kind: entries for kind in asked if (entries := _of_learners(run, kind))}
+    told = [_privacy_note(task, each) for task, each in found.get("privacy", {}).items()]
+    told += [_liars_note(task, each) for task, each in found.get("liars", {}).items()]
+    written: dict[str, Any] = without_nan({**result, "notes": [*result["notes"], *told]} | found)
     atomic_write(run.path / "result.json", json_bytes(written))
-    facts = {"privacy": without_nan(spent)} if spent else {}
-    run.finish("complete", resources=trace_resources(run.path), facts=facts)
+    run.finish("complete", resources=trace_resources(run.path), facts=without_nan(found))
     run.log_event("complete")
     return written
 
 
-def _privacy_spent(run: RunDirectory) -> dict[str, dict[str, float]]:
-    """(ε, δ) of each learner of the run that put noise on what it told, by task."""
-    learner = run.config.get("learner", {})
-    if not learner.get("exchange", {}).get("noise"):
-        return {}
+def _of_learners(run: RunDirectory, kind: str) -> dict[str, dict[str, Any]]:
+    """That entry of the result of every learner of the run that has it, by task."""
     from ss_core.checkpoint import load_latest
 
     found = {}
     for folder in sorted(path for path in (run.path / "tasks").iterdir() if path.is_dir()):
         result = load_latest(folder / "result")
-        if result is not None and "privacy" in result.state:
-            found[folder.name] = dict(result.state["privacy"])
+        if result is not None and kind in result.state:
+            found[folder.name] = dict(result.state[kind])
     return found
+
+
+def _privacy_note(task: str, spent: Mapping[str, Any]) -> str:
+    return (
+        f"{task}: (ε = {spent['epsilon']:.4g}, δ = {spent['delta']:g}) for the agent that told "
+        f"most, {spent['releases']} distributions with noise; announcements and actions are not "
+        "covered"
+    )
+
+
+def _liars_note(task: str, liars: Mapping[str, Any]) -> str:
+    names = liars["names"]
+    listed = ", ".join(names[:NAMED_LIARS]) + (", ..." if len(names) > NAMED_LIARS else "")
+    refused = liars["messages_refused"]
+    taken = f"; {refused:,} messages were not taken (table incident)" if refused else ""
+    return (
+        f"{task}: {len(names)} of {liars['num_agents']} agents told lies ({liars['lie']}): "
+        f"{listed}{taken}"
+    )
 
 
 def stored_config(resume: str) -> dict[str, Any] | None:

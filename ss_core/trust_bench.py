@@ -19,7 +19,7 @@ SEEDS = tuple(range(100, 110))
 Profile = Literal["smoke", "quick", "full"]
 SHARES: dict[Profile, tuple[float, ...]] = {
     "smoke": (0.1,),
-    "quick": (0.1, 0.3),
+    "quick": (0.1, 0.3, 0.5),
     "full": (0.1, 0.2, 0.3, 0.4, 0.5),
 }
 LIES_AT_FIRST_SHARE: dict[Profile, tuple[Lie, ...]] = {

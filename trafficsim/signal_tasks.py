@@ -18,7 +18,7 @@ from ss_core.atomic import atomic_write
 from ss_core.checkpoint import load_latest, save_checkpoint
 from ss_core.config import from_dict
 from ss_core.errors import InputError, SimulatorError
-from ss_core.exchange import Channel, spent
+from ss_core.exchange import Channel, exchange_facts
 from ss_core.learner import LearnerConfig, build_learner
 from ss_core.learner_file import SavedLearner, write_learner_file
 from ss_core.traces import TraceWriter
@@ -157,10 +157,8 @@ def _train(
     )
     if finished:
         seeds = sumo_seeds(config, config.episodes, HELD_OUT)
-        ledger = training.channel.ledger
-        state = {"num_updates": training.update, "bytes_by_kind": ledger.bytes_by_kind()} | spent(
-            training.channel
-        )
+        told = exchange_facts(training.channel, training.learner.spec.agent_names)
+        state = {"num_updates": training.update} | told
         _save(folder, _play(training, client, config, seeds), state)
     return finished
 

@@ -17,7 +17,7 @@ from numpy import ndarray
 
 from ss_core.checkpoint import Checkpoint, load_latest, prune_checkpoints, save_checkpoint
 from ss_core.config import from_dict
-from ss_core.exchange import Channel, spent
+from ss_core.exchange import Channel, exchange_facts
 from ss_core.learner import LearnerConfig, build_learner
 from ss_core.traces import TraceWriter
 from ss_core.train import Training, affordable_updates, train
@@ -174,8 +174,7 @@ def _save_learned(
     }
     state: dict[str, Any] = {
         "num_updates": training.update,
-        "bytes_by_kind": training.channel.ledger.bytes_by_kind(),
-        **spent(training.channel),
+        **exchange_facts(training.channel, training.learner.spec.agent_names),
         "first_orders": [[until_s, [*map(list, sent)]] for until_s, sent in days.first_orders],
     }
     if isinstance(training.env, JointEnv) and days.first_day is not None:

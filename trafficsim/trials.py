@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ss_core.resources import data_path
 from ss_core.trials import is_done, run_updates, write_trial
 from ss_core.workers import Report, Stop
 from trafficsim.config import resolve
@@ -21,7 +22,10 @@ def trial(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     folder = Path(arguments["folder"])
     if is_done(folder):
         return True
-    config = resolve("tuned", arguments["settings"])
+    net_file = (
+        data_path("nets") / arguments["net"]
+    )  # not in the settings: where it is tells nothing
+    config = resolve("tuned", {**arguments["settings"], "net": str(net_file)})
     net = checked_net(config)
     demand = keep_inputs(config, net, given_demand(config, net), folder / "inputs", lambda _: None)
     game = game_of(config, net, demand)

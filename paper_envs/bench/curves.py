@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ss_core.errors import CorruptError
 from ss_core.learner import Talk
-from ss_core.parquet import reading
+from ss_core.parquet import read_checked, reading
 from ss_core.rollout import Rollout
 
 RATES = ("rate_all", "rate_mixed", "rate_none")
@@ -86,14 +86,14 @@ def window_means(values: Float[np.ndarray, " update"], ends: np.ndarray) -> list
 def _read_metrics(folder: Path, num_updates: int) -> Mapping[str, Float[np.ndarray, " update"]]:
     """Columns of the curve by name, NaN where an update has no such value."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     parts = sorted((folder / "metrics").glob("part-*.parquet"))
     wanted = ("averaged_return", *OPTIONAL)
+    remedy = f"delete {folder} and run the benchmark again"
     rows, needed = [], ["update", "name", "value"]
     for part in parts:
-        with reading(part, f"delete {folder} and run the benchmark again"):
-            table = pq.read_table(part, columns=needed, filters=[("name", "in", wanted)])
+        with reading(part, remedy):
+            table = read_checked(part, remedy, columns=needed, filters=[("name", "in", wanted)])
             rows.append(table.select(needed))
     if not rows:
         return {"averaged_return": np.full(num_updates, np.nan)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from paper_envs.report import CAST
 from ss_core.errors import InputError
-from ss_core.parquet import reading
+from ss_core.parquet import read_checked
 from ss_core.report.cast import cast_name, cast_role
 from ss_core.report.charts import Bar, Series, bar_chart, line_chart
 from ss_core.report.page import html_page
@@ -49,13 +49,11 @@ def bench_page(folder: Path) -> bytes:
 
 
 def _read(folder: Path, name: str) -> Frame:
-    import pyarrow.parquet as pq
-
     path = folder / "tables" / f"{name}.parquet"
     if not path.is_file():
         raise InputError(f"{path}: missing; `ss bench paper --out {folder}` writes it at its end")
-    with reading(path, f"delete it and run the same `ss bench paper --out {folder}` again"):
-        return pq.read_table(path).to_pandas(ignore_metadata=True)
+    remedy = f"delete it and run the same `ss bench paper --out {folder}` again"
+    return read_checked(path, remedy).to_pandas(ignore_metadata=True)
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ss_core.errors import InputError
 from ss_core.manifest import read_manifest
-from ss_core.parquet import reading
+from ss_core.parquet import read_checked, reading
 from ss_core.schema import TABLES, arrow_schema, table_named
 
 if TYPE_CHECKING:
@@ -98,7 +98,6 @@ class RunData:
     ) -> "pa.Table":
         """`table` before it becomes a data frame, for tables of millions of rows."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         definition = table_named(name)
         wanted = list(columns) if columns is not None else [one.name for one in definition.columns]
@@ -110,9 +109,11 @@ class RunData:
         empty = pa.schema([schema.field(column) for column in wanted]).empty_table()
         found: list[pa.Table] = []
         for path in self._parts(name):
-            with reading(path, f"`ss verify {self.folder}` lists what changed"):
-                part = pq.read_table(path, columns=wanted, filters=filters or None)
-                found.append(part.cast(empty.schema))
+            remedy = f"`ss verify {self.folder}` lists what changed"
+            part = read_checked(path, remedy, columns=wanted, filters=filters or None)
+            with reading(path, remedy):  # it may have other columns
+                part = part.cast(empty.schema)
+            found.append(part)
         return pa.concat_tables(found) if found else empty
 
     def _parts(self, table: str) -> list[Path]:

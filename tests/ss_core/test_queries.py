@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ss_core.errors import CorruptError, InputError
@@ -82,4 +84,24 @@ def test_a_damaged_part_is_named(tmp_path: Path, read: Callable[[Path], object])
     (part,) = (run / "traces" / "household_step").glob("*.parquet")
     part.write_bytes(part.read_bytes()[:-50])
     with pytest.raises(CorruptError, match=r"household_step/part-000000\.parquet: not a readable"):
+        read(run)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda run: query(run, "from agent"),
+        lambda run: export_view(run, "full"),
+        lambda run: RunData(run).table("agent"),
+    ],
+)
+def test_text_that_is_no_utf8_is_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    run = written_run(tmp_path / "one")
+    (part,) = (run / "traces" / "agent").glob("*.parquet")
+    table = pq.read_table(part)
+    wrong = pa.array([b"house\xff"] * len(table)).view(pa.string())
+    names = [*table.schema.names]
+    columns = [wrong if name == "agent_id" else table[name] for name in names]
+    pq.write_table(pa.table(columns, names=names), part)
+    with pytest.raises(CorruptError, match="UTF8"):
         read(run)
