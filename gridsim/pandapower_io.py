@@ -8,6 +8,7 @@ charging, parallel systems and open switches are therefore pandapower's).
 import copy
 import json
 import random
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,9 @@ def _solve_unloaded(net: Net, name: str) -> Net:
     nominal = bare.load[["p_mw", "q_mvar"]].mul(bare.load["scaling"], axis=0)
     bare.load[["p_mw", "q_mvar"]] = 0.0
     try:
-        pandapower.runpp(bare, numba=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what diverges; the error below says so
+            pandapower.runpp(bare, numba=False)
     except (LoadflowNotConverged, *MALFORMED) as error:
         raise InputError(
             f"feeder {name}: pandapower cannot solve it without load: {error}"

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import InputError
+from ss_core.errors import CorruptError, InputError
 from ss_core.manifest import read_manifest
 from ss_core.parquet import reading
 from ss_core.schema import TABLES
@@ -73,7 +73,7 @@ def query(run: Path, sql: str) -> "pa.Table":
         InputError: DuckDB is missing, the statement is wrong, or would do more than read.
         CorruptError: a part of a table is damaged.
     """
-    duckdb = _duckdb()
+    duckdb, remedy = _duckdb(), f"`ss verify {run}` lists what changed"
     views = part_files(run)
     connection = duckdb.connect(":memory:")
     try:
@@ -82,9 +82,11 @@ def query(run: Path, sql: str) -> "pa.Table":
         answer = connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise InputError(_explained(str(error), list(views))) from error
+    except UnicodeDecodeError as error:  # DuckDB lets those through
+        raise CorruptError(f"{run}: a table holds text in no UTF-8 ({error}); {remedy}") from error
     finally:
         connection.close()
-    with reading(run, f"`ss verify {run}` lists what changed"):
+    with reading(run, remedy):
         answer.validate(full=True)  # text in no UTF-8
     return answer
 

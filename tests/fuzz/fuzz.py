@@ -1,7 +1,8 @@
-"""Fuzz one reader with atheris: `python tests/fuzz/fuzz.py TARGET [-max_total_time=1800 …]`.
+"""Fuzz one reader with atheris: `python -m tests.fuzz.fuzz TARGET [-max_total_time=1800 …]`.
 
-Starts from `corpus/<target>/` and keeps what reaches new code in a folder of its own below
-`.fuzz/`; a find is written there as `crash-…`. `make fuzz` runs every target for a while.
+Starts from the corpus and keeps what reaches new code below `.fuzz/<target>/`; a find is written
+there as `crash-…`. `make fuzz` runs every target for a while; `python -m tests.fuzz.keep TARGET`
+adds to the corpus what it kept.
 """
 
 import io
@@ -62,6 +63,8 @@ def main() -> None:
     name = sys.argv[1]
     found = HERE.parents[1] / ".fuzz" / name
     found.mkdir(parents=True, exist_ok=True)
+    for key, data in targets.found_before(name).items():
+        targets.written(str(found / key), data)
     options = [
         f"-artifact_prefix={found}/",
         "-max_len=65536",

@@ -7,6 +7,7 @@ on the corpus and on what fuzzing found.
 import contextlib
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -47,6 +48,15 @@ def written(name: str, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+def found_before(name: str) -> dict[str, bytes]:
+    """Inputs that earlier fuzzing kept because each reached new code."""
+    path = CORPUS / f"{name}.zip"
+    if not path.is_file():
+        return {}
+    with zipfile.ZipFile(path) as archive:
+        return {key: archive.read(key) for key in archive.namelist()}
 
 
 def config(data: bytes) -> None:

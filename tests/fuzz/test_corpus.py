@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fault_counts import counted, times
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, found_before
 
 CORPUS = Path(__file__).with_name("corpus")
 SLOWEST_S = 5.0
@@ -35,6 +35,7 @@ def test_damaged_files_are_refused_or_understood_in_time(name: str) -> None:
     rng, target = random.Random(name), TARGETS[name]
     seeds = [path.read_bytes() for path in sorted((CORPUS / name).iterdir())]
     assert seeds
+    seeds += found_before(name).values()
     slowest_s = 0.0
     for data in [*seeds, b"", *(damaged(rng.choice(seeds), rng) for _ in range(times(60, 2000)))]:
         started_s = time.process_time()
