@@ -1,5 +1,6 @@
 """Chapters about trust: what went wrong, what was checked, and how the run was made."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ss_core.report.parts import Item, Section, Table, Text
@@ -8,21 +9,38 @@ from ss_core.report.run_data import RunData
 
 def incidents_section(data: RunData, also: Sequence[Item] = ()) -> Section:
     """What went wrong, what the program did about it, and how far the physics was checked."""
-    columns = ["algorithm", "day", "code", "severity", "entity_id", "detail", "action_taken"]
+    columns = [
+        "algorithm",
+        "update",
+        "day",
+        "code",
+        "severity",
+        "entity_id",
+        "detail",
+        "action_taken",
+    ]
     rows = data.table("incident", columns)
     found: Item = Text("No incident: nothing went wrong that the program had to handle.")
     if len(rows):
         alike = ["algorithm", "code", "severity", "entity_id", "action_taken"]
         grouped = rows.groupby(alike, sort=False, dropna=False)
         first = grouped.first().reset_index().assign(times=grouped.size().to_numpy())
-        shown = ["algorithm", "times", "day", *columns[2:]]
+        first["when"] = [_when(*each) for each in first[["update", "day"]].itertuples(index=False)]
+        shown = ["algorithm", "times", "when", *columns[3:]]
         found = Table(
-            columns=("row", "times", "first day", "code", "severity", "where", "first: what",
+            columns=("row", "times", "first", "code", "severity", "where", "what",
                      "what was done"),
             rows=[tuple(row) for row in first[shown].itertuples(index=False)],
             caption="Incidents",
         )  # fmt: skip
     return Section(slug="incidents", title="Can it be trusted?", items=(*also, found))
+
+
+def _when(update: float, day: float) -> str:
+    """Of an incident: while learning, on a day that was played, or before both."""
+    if not math.isnan(update):
+        return f"update {update:.0f}"
+    return "–" if math.isnan(day) else f"day {day:.0f}"
 
 
 def made_section(data: RunData) -> Section:
@@ -45,13 +63,13 @@ def made_section(data: RunData) -> Section:
         ("hash of the settings", str(data.block["config_sha256"])),
     ]
     settings = [(key, _shown(value)) for key, value in _flat(data.config)]
-    ran = f"The command was: {command}" if command else "The command is not known."
+    ran = f"The command was: {command};" if command else "The command is not known;"
     return Section(
         slug="made",
         title="How this was made",
         items=(
             Text(
-                f"{ran} Its settings are below and in config.toml; with equal versions they give "
+                f"{ran} its settings are below and in config.toml. With equal versions they give "
                 "the same bytes."
             ),
             Table(columns=("what", "value"), rows=facts),
