@@ -218,6 +218,8 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
     ):
         _check_extent(path, file.schema_arrow.names, file.metadata.num_rows)
         table = file.read(list(_expected_columns()), use_threads=False).combine_chunks()
+        table.validate(full=True)
+        _check_extent(path, table.column_names, table.num_rows)  # pages may differ from the footer
     columns = {}
     for name in _expected_columns():
         column = table[name]
