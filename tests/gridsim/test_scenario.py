@@ -329,11 +329,16 @@ def test_the_privacy_spent_stands_in_the_manifest(capsys: Streams) -> None:
 def test_a_run_with_liars_says_whom_it_does_not_trust(capsys: Streams) -> None:
     liars = ("--liars", "0.25", "--lie", "malformed", "--trust", "--set", "compare_selfish=false")
     assert ssgrid_run(*SMALL, *liars, "--json") == 0
-    capsys.readouterr()
+    result = json.loads(capsys.readouterr().out)
     run = only_run(Path("runs"))
+    told = read_manifest(run)["ss"]["liars"]["ss"]
+    assert told == result["liars"]["ss"]
+    (note,) = (note for note in result["notes"] if "told lies" in note)
+    assert note.startswith(f"ss: 1 of 4 agents told lies (malformed): {told['names'][0]}; ")
+    assert f"{told['messages_refused']:,} messages were not taken" in note
     rows = pq.read_table(run / "tasks" / "ss" / "traces" / "incident").to_pylist()
     assert {row["code"] for row in rows} == {"SS-W110"}
-    assert len({row["entity_id"] for row in rows}) == 1
+    assert {row["entity_id"] for row in rows} == {*told["names"]}
     trust = pq.read_table(run / "tasks" / "ss" / "traces" / "trust").to_pylist()
     assert len(trust) == 4 * 3
     assert verify_run(run) == []
