@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from ss_core.errors import InputError
+from ss_core.errors import InputError, ResourceError, is_want_of_room
 
 FEEDER_FORMAT = "gridsim.feeder/1"
 MAX_COMPILED_BYTES = 256 * 2**20  # of a compiled feeder, unpacked
@@ -198,6 +198,7 @@ def load_compiled(path: Path) -> Feeder:
 
     Raises:
         InputError: the file is missing, too large, not such a file, or not consistent.
+        ResourceError: there is no memory to read it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -214,6 +215,8 @@ def load_compiled(path: Path) -> Feeder:
         names = {name: tuple(str(text) for text in meta[name]) for name in NAME_FIELDS}
         return Feeder(**{name: meta[name] for name in SCALAR_FIELDS}, **names, **arrays)
     except Exception as error:  # zipfile, zlib, numpy and json raise fifteen kinds between them
+        if is_want_of_room(error):
+            raise ResourceError(f"{path}: no memory to read it ({error})") from error
         raise InputError(
             f"{path}: not a compiled feeder ({error}); compile the net again with save_feeder"
         ) from error
