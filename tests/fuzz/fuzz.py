@@ -69,7 +69,7 @@ def main() -> None:
         f"-artifact_prefix={found}/",
         "-max_len=65536",
         "-timeout=10",
-        "-rss_limit_mb=2048",
+        "-rss_limit_mb=3072",
         *sys.argv[2:],
     ]
     atheris.Setup([sys.argv[0], *options, str(found), str(HERE / "corpus" / name)],
