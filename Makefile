@@ -37,8 +37,8 @@ soak: setup  ## the faults of docs/reliability.md in their long column, hours; e
 	SS_SOAK=1 $(RUN) pytest -q -p no:cacheprovider tests/faults tests/fuzz tests/gridsim/test_kill.py \
 		tests/trafficsim/test_traffic_kill.py tests/trafficsim/test_hostile.py tests/ss_core
 
-FUZZ_SECONDS ?= 600
-FUZZ_ROUNDS ?= 1 2 3
+FUZZ_SECONDS ?= 360
+FUZZ_ROUNDS ?= 1 2 3 4 5
 FUZZ_TARGETS ?= config net demand feeder compiled profiles checkpoint manifest trace suggestion
 # in rounds, because atheris keeps a few kB of what it traces for every input
 fuzz: setup  ## every reader of files under atheris, half an hour each; finds and corpus in .fuzz/
