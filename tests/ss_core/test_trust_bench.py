@@ -8,7 +8,7 @@ from ss_core.trust_bench import Condition, conditions, judge, premium, ratio
 
 def test_every_lie_is_tried_believed_and_with_trust_beside_silence() -> None:
     found = conditions("quick", ("grid",))
-    assert len(found) == len(set(found)) == 10
+    assert len(found) == len(set(found)) == 13
     for each in found:
         if each.lie not in ("", "silent"):
             assert Condition("grid", "silent", each.share, False) in found
