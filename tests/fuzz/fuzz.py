@@ -10,6 +10,7 @@ import operator
 import random
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import atheris
@@ -17,18 +18,6 @@ import atheris
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
-COMPARISONS = (operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
-_trace_cmp = atheris._trace_cmp
-
-
-def trace_comparison(left: object, right: object, which: int, *rest: object) -> object:
-    """Of numbers and texts only: atheris 3.0.0 never frees what comparing arrays gives."""
-    if isinstance(left, int | str | bytes) and isinstance(right, int | str | bytes):
-        return _trace_cmp(left, right, which, *rest)
-    return COMPARISONS[which](left, right)
-
-
-atheris._trace_cmp = trace_comparison  # instrumented code looks it up there
 with atheris.instrument_imports(include=["ss_core", "gridsim", "trafficsim", "cli"]):
     import targets
 
@@ -58,6 +47,32 @@ def within_archive(data: bytes, longest: int, seed: int) -> bytes:
 MUTATORS = {"compiled": within_archive}
 
 
+COMPARISONS = (operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge)
+
+
+def trace_scalars_only(target: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """Trace comparisons of numbers and texts only, from the first input on.
+
+    atheris 3.0.0 never frees what a traced comparison of arrays or tensors gives; instrumented code
+    looks `_trace_cmp` up in the module, where `Fuzz` has put libFuzzer's by then.
+    """
+
+    def first(data: bytes) -> None:
+        nonlocal run
+        run, native = target, atheris._trace_cmp
+
+        def trace(left: object, right: object, which: int, *rest: object) -> object:
+            if isinstance(left, int | str | bytes) and isinstance(right, int | str | bytes):
+                return native(left, right, which, *rest)
+            return COMPARISONS[which](left, right)
+
+        atheris._trace_cmp = trace
+        target(data)
+
+    run = first
+    return lambda data: run(data)
+
+
 def main() -> None:
     """Arguments: the target, then libFuzzer's."""
     name = sys.argv[1]
@@ -69,11 +84,11 @@ def main() -> None:
         f"-artifact_prefix={found}/",
         "-max_len=65536",
         "-timeout=10",
-        "-rss_limit_mb=3072",
+        "-rss_limit_mb=2048",
         *sys.argv[2:],
     ]
     atheris.Setup([sys.argv[0], *options, str(found), str(HERE / "corpus" / name)],
-                  targets.TARGETS[name],
+                  trace_scalars_only(targets.TARGETS[name]),
                   **({"custom_mutator": MUTATORS[name]} if name in MUTATORS else {}))  # fmt: skip
     atheris.Fuzz()
 
