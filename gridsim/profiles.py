@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ss_core.errors import InputError
-from ss_core.parquet import reading
+from ss_core.parquet import check_claims, reading
 from ss_core.resources import data_path
 
 DAYS = 365
@@ -216,6 +216,7 @@ def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:
         reading(path, "restore it", InputError),
         pyarrow.parquet.ParquetFile(path) as file,  # read_table would import pandas
     ):
+        check_claims(file.metadata)
         _check_extent(path, file.schema_arrow.names, file.metadata.num_rows)
         table = file.read(list(_expected_columns()), use_threads=False).combine_chunks()
         table.validate(full=True)

@@ -9,6 +9,9 @@ from ss_core.errors import CorruptError, ResourceError, SuggestionSharingError, 
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet
+
+MAX_CELLS = 2**28  # rows times columns of one file, about 2 GB once read
 
 
 @contextmanager
@@ -32,6 +35,20 @@ def reading(
         raise refusal(f"{path}: not a readable Parquet file ({why}); {remedy}") from error
 
 
+def check_claims(metadata: "pyarrow.parquet.FileMetaData") -> None:
+    """Refuse a footer whose numbers of rows would have Arrow take memory for what is not there.
+
+    Raises:
+        ValueError: row groups do not add up, or claim too much; call it within `reading`.
+    """
+    rows, columns = metadata.num_rows, metadata.num_columns
+    groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    if min(groups, default=0) < 0 or sum(groups) != rows:
+        raise ValueError(f"{rows} rows in the footer, {sum(groups)} in its row groups")
+    if rows * columns > MAX_CELLS:
+        raise ValueError(f"{rows} rows of {columns} columns, more than {MAX_CELLS} cells")
+
+
 def read_checked(path: Path, remedy: str, **options: Any) -> "pa.Table":
     """What `pyarrow.parquet.read_table` gives, every text of it in UTF-8.
 
@@ -41,6 +58,7 @@ def read_checked(path: Path, remedy: str, **options: Any) -> "pa.Table":
     import pyarrow.parquet as pq
 
     with reading(path, remedy):
+        check_claims(pq.read_metadata(path))
         table = pq.read_table(path, **options)
         table.validate(full=True)
         return table

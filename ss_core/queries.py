@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ss_core.errors import CorruptError, InputError
 from ss_core.manifest import read_manifest
-from ss_core.parquet import reading
+from ss_core.parquet import check_claims, reading
 from ss_core.schema import TABLES
 
 if TYPE_CHECKING:
@@ -100,10 +100,15 @@ def _duckdb() -> Any:
 
 def _open_views(connection: Any, views: Mapping[str, Sequence[Path]], run: Path) -> None:
     import pyarrow.dataset
+    import pyarrow.parquet
 
+    remedy = f"`ss verify {run}` lists what changed"
     for name, paths in views.items():
+        for path in paths:
+            with reading(path, remedy):
+                check_claims(pyarrow.parquet.read_metadata(path))
         files = [str(path) for path in paths]
-        with reading(paths[0], f"`ss verify {run}` lists what changed"):
+        with reading(paths[0], remedy):
             connection.register(name, pyarrow.dataset.dataset(files, format="parquet"))
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")

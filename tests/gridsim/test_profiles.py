@@ -25,6 +25,7 @@ from gridsim.profiles import (
 )
 from ss_core.errors import InputError
 from ss_core.resources import data_path
+from tests.fuzz.test_corpus import CORPUS
 
 PUBLISHED_KWH = {
     "single_under30": 1319,
@@ -183,6 +184,14 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
         load_profiles(path)
     with pytest.raises(InputError, match=r"absent\.parquet"):
         load_profiles(tmp_path / "absent.parquet")
+
+
+def test_a_footer_that_claims_more_rows_than_there_are_takes_no_memory() -> None:
+    path = CORPUS / "profiles" / "find_row_group_of_4e12_rows"  # 4.6 kB
+    with pytest.raises(
+        InputError, match="35040 rows in the footer, 4018975729888 in its row groups"
+    ):
+        load_profiles(path)
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
