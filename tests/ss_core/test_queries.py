@@ -70,31 +70,23 @@ def test_a_wrong_column_is_one_line(run: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "read",
-    [
-        list_views,
-        lambda run: query(run, "from household_step"),
-        lambda run: export_view(run, "full"),
-        lambda run: RunData(run).table("household_step"),
-    ],
+READERS = (
+    lambda run: query(run, "from agent"),
+    lambda run: export_view(run, "full"),
+    lambda run: RunData(run).table("agent"),
 )
+
+
+@pytest.mark.parametrize("read", [list_views, *READERS])
 def test_a_damaged_part_is_named(tmp_path: Path, read: Callable[[Path], object]) -> None:
     run = written_run(tmp_path / "one")
-    (part,) = (run / "traces" / "household_step").glob("*.parquet")
+    (part,) = (run / "traces" / "agent").glob("*.parquet")
     part.write_bytes(part.read_bytes()[:-50])
-    with pytest.raises(CorruptError, match=r"household_step/part-000000\.parquet: not a readable"):
+    with pytest.raises(CorruptError, match=r"agent/part-000000\.parquet: not a readable"):
         read(run)
 
 
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda run: query(run, "from agent"),
-        lambda run: export_view(run, "full"),
-        lambda run: RunData(run).table("agent"),
-    ],
-)
+@pytest.mark.parametrize("read", READERS)
 def test_text_that_is_no_utf8_is_refused(tmp_path: Path, read: Callable[[Path], object]) -> None:
     run = written_run(tmp_path / "one")
     (part,) = (run / "traces" / "agent").glob("*.parquet")
