@@ -173,6 +173,17 @@ def test_settings_that_do_not_fit_are_refused(overrides: dict[str, object], mess
         resolve("tuned", overrides)
 
 
+@pytest.mark.parametrize("preset", ["tuned", "paper"])
+def test_a_number_of_neighbours_that_no_light_would_heed_is_refused(preset: str) -> None:
+    given: dict[str, object] = {"scenario": "2x2grid", "learner.exchange.num_neighbours": 4}
+    with pytest.raises(ConfigError, match=r"num_neighbours: .*protocol='graph'; .* lights next"):
+        resolve(preset, given | {"learner.exchange.protocol": "graph"})
+    with pytest.raises(ConfigError, match=r"num_neighbours: .*protocol='all'; .*=random"):
+        resolve(preset, given | {"learner.exchange.protocol": "all"})
+    config = resolve(preset, given | {"learner.exchange.protocol": "random"})
+    assert config.learner.exchange.num_neighbours == 4
+
+
 def test_resco_brings_its_own_clock() -> None:
     config = resolve("tuned", {"scenario": "cologne1"})
     assert (config.scene.begin_s, config.scene.seconds) == (25200, 3600)
