@@ -159,12 +159,11 @@ def run(ctx: click.Context, /, **options: Any) -> None:
 def nets(as_json: bool) -> None:
     """List the networks that are shipped, and those that come with sumo-rl, with their licences."""
     from cli.render import print_records
-    from ss_core.resources import data_path
-    from trafficsim.named_nets import named_net, net_names
+    from trafficsim.named_nets import named_net, net_names, shipped_nets
 
     records = [
         {"net": str(path), "licence": "Apache-2.0", "note": "see data/nets/README.md"}
-        for path in sorted(data_path("nets").glob("*.net.xml"))
+        for path in shipped_nets()
     ]
     for name in net_names():
         found = named_net(name)
@@ -179,20 +178,23 @@ def nets(as_json: bool) -> None:
 def check_net(file: Path, as_json: bool) -> None:
     """Check the SUMO network FILE (.net.xml) without SUMO; all problems at once; exit 3 if any."""
     from cli.render import print_json, print_table
+    from trafficsim.named_nets import net_file, origin_notes
     from trafficsim.network import preflight
 
-    report = preflight(file)
+    found = net_file(str(file))
+    report = preflight(found)
+    notes = [*report.notes, *origin_notes(str(file), found)]
     if as_json:
-        print_json({"schema": "ss.net/1", "file": str(file), **report.as_record()})
+        print_json({"schema": "ss.net/1", "file": str(found), **report.as_record(), "notes": notes})
     else:
         print_table([{"quantity": key, "value": value} for key, value in report.summary().items()])
-        for note in report.notes:
+        for note in notes:
             click.echo(f"note: {note}")
         for problem in report.problems[:PROBLEMS_SHOWN]:
             click.echo(problem, err=True)
     if report.problems:
         raise InputError(
-            f"{file}: {len(report.problems)} problems; mend them in netedit or netconvert"
+            f"{found}: {len(report.problems)} problems; mend them in netedit or netconvert"
         )
 
 

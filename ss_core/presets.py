@@ -6,9 +6,12 @@ they go to a corner and are obeyed (`norm`: games whose collective landscape is 
 is Eq. 16 as printed, with one ρ for both.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
+from ss_core.errors import ConfigError
+from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
 from ss_core.suggestions import ObjectiveWeights
 
@@ -26,6 +29,28 @@ TRUST_SHORTHANDS = {  # flags of every run, and the settings they stand for
     "lie": "learner.exchange.lie",
     "trust": "learner.trust",
 }
+
+
+NUM_NEIGHBOURS = "learner.exchange.num_neighbours"
+
+
+def refuse_idle_neighbours(
+    exchange: ExchangeConfig, overrides: Mapping[str, Any], instead: str
+) -> None:
+    """Refuse a number of neighbours that somebody gave and the protocol does not look at.
+
+    `instead` says what to give.
+
+    Raises:
+        ConfigError: there is such a number.
+    """
+    given = NUM_NEIGHBOURS in overrides
+    changed = exchange.num_neighbours != ExchangeConfig().num_neighbours
+    if (given or changed) and exchange.protocol != "random":
+        raise ConfigError(
+            f"{NUM_NEIGHBOURS}: has no effect under learner.exchange.protocol="
+            f"{exchange.protocol!r}; {instead}"
+        )
 
 
 def in_regime(config: LearnerConfig, regime: Regime) -> LearnerConfig:

@@ -10,7 +10,13 @@ from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
-from ss_core.presets import TRUST_SHORTHANDS, Regime, in_regime, paper_learner
+from ss_core.presets import (
+    TRUST_SHORTHANDS,
+    Regime,
+    in_regime,
+    paper_learner,
+    refuse_idle_neighbours,
+)
 from ss_core.run_request import budget_overrides
 from ss_core.schema import TraceLevel
 from ss_core.suggestions import ObjectiveWeights
@@ -169,6 +175,9 @@ SHORTHANDS = {
     "meso": "sumo.meso",
     **TRUST_SHORTHANDS,
 }
+INSTEAD_OF_NUM_NEIGHBOURS = (
+    "give --neighbours (the setting neighbours), which counts under protocol=graph"
+)
 NEEDS_OWN_NETWORKS = ("ps",)  # algorithms that share copies of policies
 WITH_OWN_NETWORKS = {  # nor do such networks see alternatives by features
     "learner.architecture": "independent",
@@ -203,7 +212,9 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     )
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
         values = WITH_OWN_NETWORKS | values
-    return replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
+    config = replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
+    refuse_idle_neighbours(config.learner.exchange, values, INSTEAD_OF_NUM_NEIGHBOURS)
+    return config
 
 
 def _with_signals(config: ScenarioConfig, preset: str) -> ScenarioConfig:

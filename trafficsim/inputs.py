@@ -17,7 +17,7 @@ from trafficsim.demand import Demand, demand_file
 from trafficsim.demand_generator import generate_demand
 from trafficsim.demand_xml import read_demand
 from trafficsim.game import RoutingGame, build_game
-from trafficsim.named_nets import is_named_net, named_net
+from trafficsim.named_nets import is_named_net, named_net, net_file, origin_notes
 from trafficsim.net_xml import read_records
 from trafficsim.network import examine
 from trafficsim.road_graph import RoadGraph, build_road_graph
@@ -42,14 +42,14 @@ def net_path(config: ScenarioConfig) -> Path:
     """The file that `net` names.
 
     Raises:
-        InputError: neither a file nor the name of a net.
+        InputError: neither a file, nor the file name of a shipped net, nor the name of a net.
     """
     if not config.net:
         raise ConfigError("net: name a SUMO network, as in --net data/nets/grid.net.xml")
     path = Path(config.net)
     if not path.exists() and (is_named_net(config.net) or not path.suffix):
         return named_net(config.net).net
-    return path
+    return net_file(config.net)
 
 
 def checked_net(config: ScenarioConfig) -> Net:
@@ -70,10 +70,8 @@ def checked_net(config: ScenarioConfig) -> Net:
     if config.signals:
         inside_sumo_rl("")
         check_lights(path)
-    notes = list(report.notes)
-    if path != Path(config.net):
-        notes.append(f"{config.net}: {named_net(config.net).licence}")
-    return Net(str(path.resolve()), build_road_graph(records), tuple(notes))
+    notes = (*report.notes, *origin_notes(config.net, path))
+    return Net(str(path.resolve()), build_road_graph(records), notes)
 
 
 def given_demand(config: ScenarioConfig, net: Net) -> Demand | None:

@@ -1,6 +1,7 @@
-"""Networks that come with the installed sumo-rl, by name, with the licence each stands under.
+"""Networks that a name is enough for: those of the installed sumo-rl, and the shipped ones.
 
-The files are used where they lie: several are not free enough to be copied into other projects.
+The files of sumo-rl are used where they lie, each under its licence: several are not free enough to
+be copied into other projects.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ss_core.errors import InputError
+from ss_core.resources import data_path
 
 COLOGNE = "CC BY-NC-SA 3.0 (RESCO, from the TAPAS Cologne scenario)"
 INGOLSTADT = "GPL-3.0 (RESCO, from the InTAS scenario)"
@@ -110,6 +112,42 @@ def named_net(name: str) -> NamedNet:
         licence=entry.licence,
         note=entry.note,
     )
+
+
+def shipped_nets() -> tuple[Path, ...]:
+    """The nets under `data/nets`."""
+    return tuple(sorted(data_path("nets").glob("*.net.xml")))
+
+
+def net_file(name: str) -> Path:
+    """The file `name`, or the shipped net of that bare file name if there is no such file.
+
+    Raises:
+        InputError: there is neither.
+    """
+    path = Path(name)
+    try:
+        path.stat()
+    except FileNotFoundError as error:
+        shipped = {each.name: each for each in shipped_nets()}
+        if name not in shipped:
+            raise InputError(
+                f"{path}: {error.strerror}; give a SUMO network that exists, or one of those "
+                f"shipped: {', '.join(shipped)}"
+            ) from error
+        return shipped[name]
+    except (OSError, ValueError):
+        pass  # whoever reads the file says what is wrong with it
+    return path
+
+
+def origin_notes(name: str, path: Path) -> list[str]:
+    """Where the net at `path` comes from, if it is not the very file `name`."""
+    if path == Path(name):
+        return []
+    if path.name == name:
+        return [f"net {name}: no such file in this folder; the shipped net of that name was used"]
+    return [f"{name}: {named_net(name).licence}"]
 
 
 def _full_name(name: str) -> str:

@@ -13,7 +13,7 @@ from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.exchange import ExchangeConfig
 from ss_core.learner import LearnerConfig
-from ss_core.presets import paper_learner
+from ss_core.presets import paper_learner, refuse_idle_neighbours
 from ss_core.run_request import budget_overrides
 from ss_core.schema import TraceLevel
 from ss_core.suggestions import ObjectiveWeights
@@ -34,6 +34,10 @@ SHORTHANDS = {
     "seconds": "scene.seconds",
     "reward": "scene.reward",
 }
+INSTEAD_OF_NUM_NEIGHBOURS = (
+    "graph means the lights next along the roads, all means all lights; "
+    "learner.exchange.protocol=random draws that many"
+)
 NEEDS_COPIES = ("ps",)  # algorithms that share copies of policies
 FIXED = ("net_sha256", "routes_sha256")  # follow from the files
 
@@ -136,9 +140,9 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> SignalsConfig:
     )
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_COPIES:
         values.setdefault("learner.architecture", "multihead")
-    return with_checksums(
-        replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
-    )
+    config = replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
+    refuse_idle_neighbours(config.learner.exchange, values, INSTEAD_OF_NUM_NEIGHBOURS)
+    return with_checksums(config)
 
 
 def with_checksums(config: SignalsConfig) -> SignalsConfig:

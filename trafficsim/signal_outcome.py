@@ -12,6 +12,7 @@ from ss_core.statistics import Interval, bootstrap_interval, mean
 from ss_core.trace_rows import write_kpis, write_run
 from ss_core.traces import TraceWriter
 from trafficsim.kpis import Summary, summarise
+from trafficsim.named_nets import net_file, origin_notes
 from trafficsim.signal_config import SignalsConfig
 from trafficsim.signal_episode import Episode, table_of
 from trafficsim.signal_nets import net_named
@@ -125,7 +126,7 @@ def demand_notes(config: SignalsConfig) -> list[str]:
 def licence_notes(config: SignalsConfig) -> list[str]:
     """Where the net comes from, if it is not the user's."""
     if not config.scenario:
-        return []
+        return origin_notes(config.scene.net, net_file(config.scene.net))
     licence = net_named(config.scenario).licence
     return [f"net {config.scenario}: loaded from the installed sumo-rl, never copied; {licence}"]
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ss_core.errors import ConfigError
+from trafficsim.named_nets import net_file
 from trafficsim.signal_nets import (
     check_demand,
     check_lights,
@@ -20,7 +21,7 @@ def located_scene(scenario: str, scene: SignalScene) -> SignalScene:
 
     Raises:
         ConfigError: both or none of a name and a net, or an unknown name.
-        InputError: sumo-rl is missing.
+        InputError: sumo-rl or the net is missing.
     """
     if scenario and scene.net:
         raise ConfigError(f"scenario={scenario!r} and net={scene.net!r}: give one of them")
@@ -32,7 +33,8 @@ def located_scene(scenario: str, scene: SignalScene) -> SignalScene:
         raise ConfigError(
             "net: name a SUMO net with traffic lights, or a --scenario such as 2x2grid"
         )
-    return replace(scene, routes=scene.routes or str(demand_beside(Path(scene.net)) or ""))
+    net = net_file(scene.net)
+    return replace(scene, net=str(net), routes=scene.routes or str(demand_beside(net) or ""))
 
 
 def checked_scene(scenario: str, scene: SignalScene) -> SignalScene:

@@ -297,6 +297,20 @@ def test_a_net_with_problems_exits_3(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "SS-E310" in streams.err
 
 
+def test_a_shipped_net_is_checked_by_its_bare_file_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(sstraffic, "sstraffic", ["net", "grid.net.xml", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["file"] == str(data_path("nets/grid.net.xml"))
+    assert shown["notes"][-1].startswith("net grid.net.xml: no such file in this folder")
+    assert run(sstraffic, "sstraffic", ["net", "grid.net.xml"]) == 0
+    assert "note: net grid.net.xml: no such file" in capsys.readouterr().out
+    assert run(sstraffic, "sstraffic", ["net", "gird.net.xml"]) == 3
+    assert "grid.net.xml, grid_3x3.net.xml" in capsys.readouterr().err
+
+
 def test_runs_are_listed_even_when_one_is_corrupt(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

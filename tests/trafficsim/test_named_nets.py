@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 
 from ss_core.errors import InputError
+from ss_core.resources import data_path
 from trafficsim import named_nets
+from trafficsim.config import ScenarioConfig
 from trafficsim.demand_xml import read_demand
-from trafficsim.named_nets import is_named_net, named_net, net_names
+from trafficsim.inputs import checked_net, given_demand
+from trafficsim.named_nets import is_named_net, named_net, net_file, net_names, shipped_nets
 from trafficsim.net_xml import read_records
 from trafficsim.network import examine
 from trafficsim.road_graph import build_road_graph
+
+SHIPPED = [
+    *("braess.net.xml", "braess_shortcut.net.xml", "grid.net.xml", "grid_3x3.net.xml"),
+    "two_route.net.xml",
+]
 
 
 @pytest.mark.sumo
@@ -73,3 +81,50 @@ def test_a_net_is_found_without_importing_sumo_rl() -> None:
     root = Path(__file__).parents[2]
     found = subprocess.run([sys.executable, "-c", code], check=False, cwd=root)
     assert found.returncode == 0
+
+
+def test_a_bare_file_name_is_the_shipped_net_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [path.name for path in shipped_nets()] == SHIPPED
+    for name in SHIPPED:
+        assert net_file(name) == data_path("nets") / name
+
+
+def test_a_shipped_net_is_used_with_its_trips_and_this_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = data_path("nets")
+    bare, whole = (ScenarioConfig(net=each) for each in ("grid.net.xml", f"{folder}/grid.net.xml"))
+    net = checked_net(bare)
+    assert net.path == str(folder / "grid.net.xml")
+    assert net.notes[-1] == (
+        "net grid.net.xml: no such file in this folder; the shipped net of that name was used"
+    )
+    assert checked_net(whole).notes == net.notes[:-1]
+    demand = given_demand(bare, net)
+    assert demand is not None
+    assert demand == given_demand(whole, checked_net(whole))
+    assert len(demand.trips) == 100
+
+
+def test_a_file_of_that_name_in_the_folder_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "grid.net.xml"
+    here.write_bytes((data_path("nets") / "two_route.net.xml").read_bytes())
+    net = checked_net(ScenarioConfig(net="grid.net.xml"))
+    assert net.path == str(here)
+    assert not any("shipped" in note for note in net.notes)
+
+
+@pytest.mark.parametrize("name", ["gird.net.xml", "nets/grid.net.xml", "grid.trips.xml"])
+def test_a_file_that_is_missing_is_answered_with_the_shipped_nets(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"^{name}: No such file.*{', '.join(SHIPPED)}$"):
+        checked_net(ScenarioConfig(net=name))

@@ -1,6 +1,7 @@
 """Traffic lights before SUMO starts: neighbours, names, checks of net and demand, settings."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import numpy as np
 import pytest
 
 from ss_core.errors import ConfigError, InputError
+from ss_core.resources import data_path
 from trafficsim.net_xml import read_records
 from trafficsim.signal_config import SignalsConfig, resolve
 from trafficsim.signal_demand import drawn_demand
 from trafficsim.signal_episode import episode_of, figures_of
 from trafficsim.signal_graph import adjacency
 from trafficsim.signal_nets import NETS, check_demand, check_lights, inside_sumo_rl, net_named
+from trafficsim.signal_outcome import licence_notes
 from trafficsim.signal_request import located_scene
 from trafficsim.signal_scene import SignalScene
 
@@ -116,6 +119,33 @@ def test_demand_is_found_beside_the_net(tmp_path: Path) -> None:
     assert located_scene("", SignalScene(net=str(net))).routes == str(tmp_path / "a.trips.xml")
 
 
+def test_a_bare_file_name_is_the_shipped_net_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = resolve("tuned", {"net": "grid_3x3.net.xml"})
+    shipped = data_path("nets/grid_3x3.net.xml")
+    assert config == replace(
+        resolve("tuned", {"net": str(shipped)}), scene=SignalScene(net="grid_3x3.net.xml")
+    )
+    assert located_scene("", config.scene).net == str(shipped)
+    assert licence_notes(config) == [
+        "net grid_3x3.net.xml: no such file in this folder; the shipped net of that name was used"
+    ]
+    (tmp_path / "grid_3x3.net.xml").write_text(shipped.read_text() + "\n")
+    mine = resolve("tuned", {"net": "grid_3x3.net.xml"})
+    assert mine.net_sha256 != config.net_sha256
+    assert licence_notes(mine) == []
+
+
+def test_trips_that_are_shipped_beside_a_net_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    located = located_scene("", SignalScene(net="grid.net.xml"))
+    assert located.routes == str(data_path("nets/grid.trips.xml"))
+
+
 def test_demand_is_drawn_for_the_whole_episode_and_depends_on_the_seed_alone() -> None:
     net = str(inside_sumo_rl(NETS["3x3grid"].net))
     scene = SignalScene(net=net, begin_s=100, seconds=60)
@@ -141,6 +171,17 @@ def test_demand_is_drawn_for_the_whole_episode_and_depends_on_the_seed_alone() -
 def test_settings_that_do_not_fit_are_refused(overrides: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         resolve("tuned", overrides)
+
+
+@pytest.mark.parametrize("preset", ["tuned", "paper"])
+def test_a_number_of_neighbours_that_no_light_would_heed_is_refused(preset: str) -> None:
+    given: dict[str, object] = {"scenario": "2x2grid", "learner.exchange.num_neighbours": 4}
+    with pytest.raises(ConfigError, match=r"num_neighbours: .*protocol='graph'; .* lights next"):
+        resolve(preset, given | {"learner.exchange.protocol": "graph"})
+    with pytest.raises(ConfigError, match=r"num_neighbours: .*protocol='all'; .*=random"):
+        resolve(preset, given | {"learner.exchange.protocol": "all"})
+    config = resolve(preset, given | {"learner.exchange.protocol": "random"})
+    assert config.learner.exchange.num_neighbours == 4
 
 
 def test_resco_brings_its_own_clock() -> None:

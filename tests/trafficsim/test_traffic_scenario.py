@@ -178,6 +178,14 @@ def test_demand_is_drawn_for_a_bare_net_and_is_that_of_all_tasks(capsys: Streams
     assert departures == {0.0, 0.12, 0.25, 0.38, 0.5, 0.62}
 
 
+def test_a_shipped_net_is_run_by_its_bare_file_name(capsys: Streams) -> None:
+    result, run = result_of("--net", "two_route.net.xml", capsys=capsys)
+    said = "net two_route.net.xml: no such file in this folder; the shipped net of that name"
+    assert sum(note.startswith(said) for note in result["notes"]) == 1
+    assert said in (run / "result.json").read_text()
+    assert any("two_route.trips.xml" in note for note in result["notes"])
+
+
 def test_routes_that_a_demand_names_are_a_row_of_their_own(capsys: Streams) -> None:
     net = two_routes(Path())
     text = Path("two.trips.xml").read_text()
