@@ -36,6 +36,7 @@ OPTIONS_OF_THE_SCENARIO = (
     "device",
     *OPTIONS_OF_TRUST,
 )
+ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps")
 
 
 @click.group(context_settings=CONTEXT_SETTINGS)
@@ -76,7 +77,7 @@ def cli() -> None:
 @seed_option
 @click.option(
     "--algorithm",
-    type=click.Choice(["ss", "independent", "centralised"]),
+    type=click.Choice(ALGORITHMS),
     envvar="SS_ALGORITHM",
     show_default="ss",
     help="Who learns from what; see docs.",

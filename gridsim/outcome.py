@@ -23,6 +23,8 @@ from ss_core.traces import predicted_bytes
 
 SHOWN = {name: title for name, (title, _) in CAST.items()}  # rows of the table, in order
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
+# messages over a link at an update, at most; parameters cross it both ways
+MESSAGES = {"independent": 0, "vps": 4, "vs": 1, "ps": 2, "ss": 3, "centralised": 2}
 JOBS_A_DAY = 8  # of a household, at most
 METRICS = 20  # numbers of a learner per update, at most
 BOOTSTRAP, AUDIT = 5, 6  # streams of random numbers below a seed
@@ -56,9 +58,9 @@ def traced_bytes(config: ScenarioConfig, grid: Grid) -> int:
 
 def _learning_rows(config: ScenarioConfig) -> dict[str, int]:
     others, exchange = config.households - 1, config.learner.exchange
-    random = exchange.protocol == "random" and config.learner.algorithm == "ss"
+    random = exchange.protocol == "random" and config.learner.algorithm != "centralised"
     m = min(exchange.num_neighbours, others) if random else others
-    kinds = {"ss": 3, "centralised": 1, "independent": 0}[config.learner.algorithm]
+    kinds = MESSAGES[config.learner.algorithm]
     talks = config.learner.algorithm == "ss"
     draws = config.learner.num_updates if random and exchange.redraw else 1
     return {
