@@ -107,12 +107,13 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     from cli.report import with_report
 
     request = scenario_request(ctx, options, OPTIONS_OF_THE_SCENARIO)
-    from gridsim.scenario import run_from_cli
+    from gridsim.scenario import run_from_cli, verdict
 
     with Progress(quiet=options["quiet"]) as progress:
         result = run_from_cli(request, progress)
     result = with_report(result, wanted=options["report"])
     print_result(result, as_json=options["as_json"])
+    verdict(result)
 
 
 @cli.command("feeders")

@@ -9,7 +9,7 @@ from gridsim.cast import CAST
 from gridsim.config import ScenarioConfig
 from gridsim.households import STEPS_PER_DAY
 from gridsim.kpis import Summary, summarise
-from gridsim.referee import Audit, audit
+from gridsim.referee import Audit, audit, audit_note
 from gridsim.replay import write_replay
 from gridsim.scoring import Grid, Scored, gap_closed, mean_of, power_flow_of, score
 from gridsim.tables import (
@@ -206,10 +206,6 @@ def _notes(
 ) -> list[str]:
     certificate = referred["certificate"]
     optimum, bound = certificate["optimum_cost_eur"], certificate["lower_bound_eur"]
-    worst = max(a.max_dv_pu for a in audits.values())
-    balance = max(a.energy_balance_mw for a in audits.values())
-    steps = sum(a.steps_checked for a in audits.values())
-    disputed = sum(a.steps_disputed for a in audits.values())
     unsolved = {
         SHOWN[name]: round(mean_of(s, "unsolved_steps") * config.days)
         for name, s in figures.items()
@@ -227,9 +223,7 @@ def _notes(
         f"of {certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
         f"{100 * certificate['tempted_share']:.0f} % of households",
         f"exchanged between households: {crossed or 'nothing'}",
-        f"pandapower re-solved {steps} steps: max |dV| {worst:.1e} p.u., energy balance "
-        f"{balance:.1e} MW, {disputed} disputed; {sum(unsolved.values())} steps without "
-        f"a solution{where}",
+        f"{audit_note(audits.values())}; {sum(unsolved.values())} steps without a solution{where}",
         grid.attachment.sentence,
         _transformer(config, grid),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "

@@ -158,6 +158,30 @@ def test_steps_without_a_solution_are_incidents_and_gaps_not_figures(capsys: Str
     assert {row["code"] for row in incidents} == {"SS-W210"}
 
 
+def test_a_run_that_pandapower_confirms_nothing_of_says_so_and_exits_7(capsys: Streams) -> None:
+    import pandapower
+    from pandapower.networks import create_kerber_landnetz_freileitung_1
+
+    net = create_kerber_landnetz_freileitung_1()
+    first = net.line.index[0]  # so short that pandapower's Newton-Raphson does not converge
+    net.line.loc[first, ["length_km", "r_ohm_per_km", "x_ohm_per_km"]] = [1.0, 1e-9, 1e-9]
+    pandapower.to_json(net, "short.json")
+    options = ("--feeder", "short.json", "--households", "4", "--set", "compare_selfish=false")
+    nothing = "pandapower confirmed nothing: it found no solution of any of the 3 steps"
+    assert ssgrid_run("--days", "1", "--budget", "1", *options) == 7
+    streams = capsys.readouterr()
+    assert nothing in streams.out
+    assert "nan" not in streams.out
+    run = only_run(Path("runs"))
+    assert streams.err.splitlines()[-1].startswith(f"SS-E700: {run}: {nothing}")
+    assert read_manifest(run)["ss"]["status"] == "complete"
+    assert verify_run(run) == []
+    assert ssgrid_run("--resume", str(run), "--json", quick=False) == 7
+    streams = capsys.readouterr()
+    assert all(a["max_dv_pu"] is None for a in json.loads(streams.out)["audit"].values())
+    assert "SS-E700" in streams.err
+
+
 @pytest.mark.usefixtures("no_tasks")
 def test_a_device_that_is_not_there_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: Streams
