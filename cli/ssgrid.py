@@ -36,6 +36,7 @@ OPTIONS_OF_THE_SCENARIO = (
     "device",
     *OPTIONS_OF_TRUST,
 )
+ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps")
 
 
 @click.group(context_settings=CONTEXT_SETTINGS)
@@ -76,7 +77,7 @@ def cli() -> None:
 @seed_option
 @click.option(
     "--algorithm",
-    type=click.Choice(["ss", "independent", "centralised"]),
+    type=click.Choice(ALGORITHMS),
     envvar="SS_ALGORITHM",
     show_default="ss",
     help="Who learns from what; see docs.",
@@ -106,12 +107,13 @@ def run(ctx: click.Context, /, **options: Any) -> None:
     from cli.report import with_report
 
     request = scenario_request(ctx, options, OPTIONS_OF_THE_SCENARIO)
-    from gridsim.scenario import run_from_cli
+    from gridsim.scenario import run_from_cli, verdict
 
     with Progress(quiet=options["quiet"]) as progress:
         result = run_from_cli(request, progress)
     result = with_report(result, wanted=options["report"])
     print_result(result, as_json=options["as_json"])
+    verdict(result)
 
 
 @cli.command("feeders")

@@ -23,6 +23,8 @@ Check = tuple[bool, str]  # whether a value fits, and what to say if not
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
 COUNTS = ("households", "days", "policy_samples", "evaluations", "audit_steps", "commit_every")
+FROM_SAMPLES = ("vps", "vs", "ps")  # algorithms that do not judge alternatives
+OF_COPIES = ("ps",)  # algorithms that share copies of policies
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
@@ -82,6 +84,8 @@ class ScenarioConfig:
             self.households > 1 or self.learner.algorithm != "centralised",
             "households=1: algorithm='centralised' needs two or more",
         )
+        told = "tells which of its actions are cooperative"
+        yield self.learner.algorithm != "imr", f"algorithm='imr': no household {told}"
 
     @property
     def feeder_name(self) -> str:
@@ -163,6 +167,11 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     """
     config = preset_config(preset)
     values = dict(overrides)
+    asked = values.get("algorithm", values.get("learner.algorithm"))
+    if preset == "tuned" and asked in FROM_SAMPLES:
+        config = preset_config("sampled")
+    if asked in OF_COPIES and config.learner.architecture == "shared":  # which keeps no copies
+        config = replace(config, learner=replace(config.learner, architecture="multihead"))
     regime = values.pop("regime", None)
     if regime is not None:
         if regime not in ("paper", "gradient", "norm"):

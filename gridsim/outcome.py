@@ -9,7 +9,7 @@ from gridsim.cast import CAST
 from gridsim.config import ScenarioConfig
 from gridsim.households import STEPS_PER_DAY
 from gridsim.kpis import Summary, summarise
-from gridsim.referee import Audit, audit
+from gridsim.referee import Audit, audit, audit_note
 from gridsim.replay import write_replay
 from gridsim.scoring import Grid, Scored, gap_closed, mean_of, power_flow_of, score
 from gridsim.tables import (
@@ -23,6 +23,8 @@ from ss_core.traces import predicted_bytes
 
 SHOWN = {name: title for name, (title, _) in CAST.items()}  # rows of the table, in order
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
+# messages over a link at an update, at most; parameters cross it both ways
+MESSAGES = {"independent": 0, "vps": 4, "vs": 1, "ps": 2, "ss": 3, "centralised": 2}
 JOBS_A_DAY = 8  # of a household, at most
 METRICS = 20  # numbers of a learner per update, at most
 BOOTSTRAP, AUDIT = 5, 6  # streams of random numbers below a seed
@@ -56,9 +58,9 @@ def traced_bytes(config: ScenarioConfig, grid: Grid) -> int:
 
 def _learning_rows(config: ScenarioConfig) -> dict[str, int]:
     others, exchange = config.households - 1, config.learner.exchange
-    random = exchange.protocol == "random" and config.learner.algorithm == "ss"
+    random = exchange.protocol == "random" and config.learner.algorithm != "centralised"
     m = min(exchange.num_neighbours, others) if random else others
-    kinds = {"ss": 3, "centralised": 1, "independent": 0}[config.learner.algorithm]
+    kinds = MESSAGES[config.learner.algorithm]
     talks = config.learner.algorithm == "ss"
     draws = config.learner.num_updates if random and exchange.redraw else 1
     return {
@@ -204,10 +206,6 @@ def _notes(
 ) -> list[str]:
     certificate = referred["certificate"]
     optimum, bound = certificate["optimum_cost_eur"], certificate["lower_bound_eur"]
-    worst = max(a.max_dv_pu for a in audits.values())
-    balance = max(a.energy_balance_mw for a in audits.values())
-    steps = sum(a.steps_checked for a in audits.values())
-    disputed = sum(a.steps_disputed for a in audits.values())
     unsolved = {
         SHOWN[name]: round(mean_of(s, "unsolved_steps") * config.days)
         for name, s in figures.items()
@@ -225,9 +223,7 @@ def _notes(
         f"of {certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
         f"{100 * certificate['tempted_share']:.0f} % of households",
         f"exchanged between households: {crossed or 'nothing'}",
-        f"pandapower re-solved {steps} steps: max |dV| {worst:.1e} p.u., energy balance "
-        f"{balance:.1e} MW, {disputed} disputed; {sum(unsolved.values())} steps without "
-        f"a solution{where}",
+        f"{audit_note(audits.values())}; {sum(unsolved.values())} steps without a solution{where}",
         grid.attachment.sentence,
         _transformer(config, grid),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "

@@ -9,6 +9,8 @@ import copy
 import json
 import random
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,10 @@ CREATORS = (  # functions of pandapower.networks
 CREATION_SEED = 0  # some creators draw cable types at random
 MAX_LISTED_PROBLEMS = 20
 # what pandapower raises for values that no check foresaw
-MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, UserWarning, ValueError)
+MALFORMED = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, UserWarning, ValueError),
+    *(NotImplementedError, RecursionError),
+)
 
 
 def feeder_names() -> tuple[str, ...]:
@@ -147,41 +152,69 @@ def _create(name: str) -> Net:
 
 
 def _net_from_tables(plain: PlainNet, place: str) -> Net:
+    """The net of this pandapower: tables as they were written, converted, then completed."""
     import pandapower
 
+    empty = pandapower.create_empty_network()
     net = pandapower.create_empty_network()
     net.update({key: value for key, value in plain.settings.items() if value is not None})
     for name, table in plain.tables.items():
-        net[name] = _frame(table, net.get(name), f"{place}: table {name!r}")
+        with _named(f"{place}: table {name!r}"):
+            net[name] = _frame(table, empty.get(name))
     try:
         net = pandapower.convert_format(net)
     except MALFORMED as error:
         raise InputError(f"{place}: cannot be converted to this pandapower ({error})") from error
+    for name in plain.tables:
+        if name in net and name in empty:  # tables that this pandapower knows
+            with _named(f"{place}: table {name!r}"):
+                net[name] = _completed(net[name], empty[name])
     _refuse([f"no {name} table" for name in SUPPORTED if name not in net], place)
     return net
 
 
-def _frame(table: Table, empty: Any, place: str) -> Any:
-    """A pandas frame with the column types of pandapower's empty table of that name."""
-    import pandas
-
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Say in which table a value does not fit."""
     try:
-        frame = pandas.DataFrame(
-            table.rows, columns=pandas.Index(table.columns), index=pandas.Index(table.index)
-        )
-        if empty is None:
-            return frame
-        if len(set(table.index)) != len(table.index):
-            raise ValueError("an index occurs twice")
-        frame.index = frame.index.astype(np.int64)
-        for column, dtype in empty.dtypes.items():
-            if column not in frame.columns:
-                frame[column] = pandas.Series([None] * len(frame), index=frame.index, dtype=object)
-            if not bool(frame[column].isna().any()) or dtype.kind == "f":
-                frame[column] = frame[column].astype(dtype)
-        return frame
+        yield
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{place}: {error}; correct the value or write the net again") from error
+
+
+def _frame(table: Table, empty: Any) -> Any:
+    """A pandas frame; its columns are of the types they have in pandapower's `empty` table."""
+    import pandas
+
+    frame = pandas.DataFrame(
+        table.rows, columns=pandas.Index(table.columns), index=pandas.Index(table.index)
+    )
+    if empty is None:
+        return frame
+    if not isinstance(empty, pandas.DataFrame):
+        raise ValueError("not a table of pandapower")
+    if len(set(table.index)) != len(table.index):
+        raise ValueError("an index occurs twice")
+    frame.index = frame.index.astype(np.int64)
+    return _typed(frame, empty)
+
+
+def _completed(frame: Any, empty: Any) -> Any:
+    """The frame with every column of pandapower's empty table of that name."""
+    import pandas
+
+    for column in empty.columns:
+        if column not in frame.columns:
+            frame[column] = pandas.Series([None] * len(frame), index=frame.index, dtype=object)
+    return _typed(frame, empty)
+
+
+def _typed(frame: Any, empty: Any) -> Any:
+    """The frame with the column types of `empty`, as far as nothing is missing in a column."""
+    for column, dtype in empty.dtypes.items():
+        if column in frame.columns and (dtype.kind == "f" or not bool(frame[column].isna().any())):
+            frame[column] = frame[column].astype(dtype)
+    return frame
 
 
 def _solve_unloaded(net: Net, name: str) -> Net:
@@ -300,5 +333,5 @@ def _coordinates(geo: Any) -> tuple[float, float]:
         point = json.loads(geo) if isinstance(geo, str) else geo
         x, y = point["coordinates"][:2]
         return float(x), float(y)
-    except (TypeError, KeyError, ValueError, IndexError):
+    except (TypeError, KeyError, ValueError, IndexError, RecursionError):
         return float("nan"), float("nan")

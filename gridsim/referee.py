@@ -3,6 +3,7 @@
 Nothing here decides what a run does; it measures how far the fast solver is from pandapower.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,29 @@ def audit(
         steps_checked=len(voltage),
         steps_disputed=disputed,
     )
+
+
+def audit_note(audits: Collection[Audit]) -> str:
+    """What pandapower says of all steps it was given, in words."""
+    checked = [one for one in audits if one.steps_checked]
+    disputed = sum(one.steps_disputed for one in audits)
+    if not checked:
+        return nothing_confirmed(disputed)
+    worst = max(one.max_dv_pu for one in checked)
+    balance = np.nanmax([one.energy_balance_mw for one in audits])
+    return (
+        f"pandapower re-solved {sum(one.steps_checked for one in checked)} steps: max |dV| "
+        f"{worst:.1e} p.u., energy balance {balance:.1e} MW, {disputed} disputed"
+    )
+
+
+def nothing_confirmed(steps_disputed: int) -> str:
+    """That no step at all could be compared with pandapower, and why."""
+    if steps_disputed:
+        why = f"it found no solution of any of the {steps_disputed} steps it was given"
+    else:
+        why = "no step has a power flow that it could solve again"
+    return f"pandapower confirmed nothing: {why}"
 
 
 def _sample(

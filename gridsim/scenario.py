@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import ConfigError
+from ss_core.errors import CheckFailedError, ConfigError
 
 if TYPE_CHECKING:
     from gridsim.config import ScenarioConfig
@@ -33,6 +33,23 @@ def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
 
     with interruptible():
         return _run(request, progress)
+
+
+def verdict(result: Result) -> None:
+    """End as the audit of the run did, once the outcome has been shown.
+
+    Raises:
+        CheckFailedError: pandapower confirmed no step at all.
+    """
+    audits = result.get("audit", {}).values()  # a dry run has none
+    if audits and not any(one["steps_checked"] for one in audits):
+        from gridsim.referee import nothing_confirmed
+
+        why = nothing_confirmed(sum(one["steps_disputed"] for one in audits))
+        raise CheckFailedError(
+            f"{result['run_dir']}: {why}; voltages and loadings of this run are not checked: "
+            "look for impedances near 0 and for overloads in the net"
+        )
 
 
 def _run(request: Mapping[str, Any], progress: Progress) -> Result:

@@ -27,7 +27,7 @@ from ss_core.statistics import Interval
 from ss_core.trace_rows import write_run
 from ss_core.traces import TraceWriter
 
-TRACED = ("asap", "nash", "independent", "ss", "centralised", "optimum")
+TRACED = ("asap", "nash", "optimum")  # references traced step by step, as is what was learned
 
 
 def write_traces(
@@ -59,7 +59,7 @@ def write_traces(
     for name, row in rows.items():
         share = _gap_summary(gaps[name], config.days)
         write_kpis(writer, name, {**figures[name], **share}, figures["nash"])
-        if name in TRACED:
+        if name in TRACED or name in learned:
             _write_row(writer, config, row, days, tariff, grid)
     plans = candidate_schedules(days, config.num_actions)
     for name, result in learned.items():

@@ -84,6 +84,9 @@ def _feeder() -> None:
         if name == "std_types" or (table and not json.loads(entry["_object"])["index"]):
             del content[name]
     keep("feeder", "sound", json.dumps(document).encode())
+    for version in ("2.14.10", "3.1.2"):  # converted on reading
+        old = ROOT / "tests" / "data" / "old_nets" / f"pandapower-{version}.json"
+        keep("feeder", f"of_{version}", old.read_bytes())
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.npz"
         save_feeder(compile_feeder(net, "small"), small)

@@ -83,6 +83,18 @@ def test_small_steps_are_judged_from_samples() -> None:
         resolve("tuned", {"variant": "quarter_hourly", "learner.counterfactuals": True})
 
 
+@pytest.mark.parametrize("algorithm", ["vps", "vs", "ps"])
+def test_algorithms_that_cannot_judge_alternatives_start_from_samples(algorithm: str) -> None:
+    config = resolve("tuned", {"learner.algorithm": algorithm})
+    told = {"algorithm": algorithm, "architecture": "multihead" if algorithm == "ps" else "shared"}
+    assert config.learner == replace(preset_config("sampled").learner, **told)  # type: ignore[arg-type]
+    assert config == resolve("sampled", {"algorithm": algorithm})
+    chosen = resolve("tuned", {"algorithm": algorithm, "learner.critic_hidden": [4]})
+    assert chosen.learner.critic_hidden == (4,)
+    paper = replace(preset_config("paper").learner, algorithm=algorithm)  # type: ignore[arg-type]
+    assert resolve("paper", {"algorithm": algorithm}).learner == paper
+
+
 @pytest.mark.parametrize(("households", "feeder"), [(57, SMALL_FEEDER), (58, LARGE_FEEDER)])
 def test_the_feeder_follows_from_the_number_of_households(households: int, feeder: str) -> None:
     assert ScenarioConfig(households=households).feeder_name == feeder

@@ -5,7 +5,9 @@ import hashlib
 import json
 import subprocess
 import sys
+import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,10 +24,13 @@ from gridsim.feeder import (
     with_transformer_rating,
 )
 from gridsim.pandapower_io import SHIPPED, compile_feeder, feeder_names, load_feeder, read_net
+from gridsim.powerflow import solve_power_flow
+from gridsim.referee import audit
 from ss_core.errors import InputError
 from ss_core.resources import data_path
 from tests.fault_counts import counted
 
+OLD_NETS = Path(__file__).parents[1] / "data" / "old_nets"
 SIZES = {"kerber_dorfnetz": (116, 57), "schutterwald_56": (118, 56), "kerber_146": (294, 146)}
 
 
@@ -305,6 +310,103 @@ def test_pandapowers_own_file_of_a_net_compiles_to_the_same_feeder(tmp_path):
     pandapower.to_json(net, str(tmp_path / "town.json"))
     again = load_feeder(tmp_path / "town.json", households=50, kva_per_household=None)
     assert_same(dataclasses.replace(again, name="schutterwald_56"), feeder("schutterwald_56"))
+
+
+@pytest.mark.parametrize(
+    ("version", "lowest_vm_pu", "trafo_loading_percent"),
+    [("2.14.10", 0.99166, 8.52), ("3.0.0", 0.97238, 65.77), ("3.1.2", 0.97238, 65.77)],
+)
+def test_a_file_of_an_older_pandapower_solves_as_pandapower_solves_it(
+    version, lowest_vm_pu, trafo_loading_percent
+):
+    import pandapower
+
+    path = OLD_NETS / f"pandapower-{version}.json"
+    old = load_feeder(path, households=8, kva_per_household=None)
+    p_mw, q_mvar = old.load_p_mw[None], old.load_q_mvar[None]
+    flow = solve_power_flow(old, p_mw, q_mvar)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandapower's own, of columns that such files lack
+        net = pandapower.from_json(str(path))
+        pandapower.runpp(net, tolerance_mva=1e-10, numba=False)
+    vm_pu = np.abs(flow.v_pu[0])
+    np.testing.assert_allclose(vm_pu, net.res_bus.vm_pu.loc[old.bus_index], atol=1e-9)
+    for loading, table in (
+        (flow.line_loading_percent[0], net.res_line.loc[old.line_index]),
+        (flow.trafo_loading_percent[0], net.res_trafo.loc[old.trafo_index]),
+    ):
+        np.testing.assert_allclose(loading, table.loading_percent, atol=1e-5)
+    assert vm_pu.min() == pytest.approx(lowest_vm_pu, abs=5e-6)
+    assert flow.trafo_loading_percent.max() == pytest.approx(trafo_loading_percent, abs=5e-3)
+    checked = audit(path, old, p_mw, q_mvar, flow, samples=1, rng=np.random.default_rng(0))
+    assert (checked.steps_checked, checked.steps_disputed) == (1, 0)
+    assert checked.max_dv_pu < 1e-9
+
+
+def older_net(path, **tables):
+    """A file of an older pandapower, with rows put into its tables, or other settings."""
+    old = json.loads((OLD_NETS / "pandapower-2.14.10.json").read_text())
+    for name, content in tables.items():
+        if isinstance(content, dict):
+            kept = {"_module": "pandas.core.frame", "_class": "DataFrame", "orient": "split"}
+            rows = [list(content.values())]
+            frame = {"columns": list(content), "index": [0], "data": rows}
+            old["_object"][name] = kept | {"_object": json.dumps(frame)}
+        else:
+            old["_object"][name] = content
+    path.write_text(json.dumps(old))
+    return path
+
+
+def test_shares_of_loads_are_renamed_and_what_is_new_gets_its_columns(tmp_path):
+    load = {"name": None, "bus": 3, "p_mw": 0.002, "q_mvar": 0.001, "const_z_percent": 30,
+            "const_i_percent": 20, "sn_mva": None, "scaling": 1, "in_service": True}  # fmt: skip
+    net = read_net(older_net(tmp_path / "old.json", load=load))
+    (shares,) = net.load[[f"const_{c}_{p}_percent" for c in "zi" for p in "pq"]].to_numpy().tolist()
+    assert shares == [30.0, 30.0, 20.0, 20.0]
+    empty = pandapower_tables()
+    for name in ("bus", "load", "line", "trafo"):
+        assert set(empty[name].columns) <= set(net[name].columns)
+
+
+def pandapower_tables():
+    import pandapower
+
+    return pandapower.create_empty_network()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"format_version": "1.4.0", "piecewise_linear_cost": {"type": "p", "element": 0}},
+        {"std_types": {"line": 1}},
+        {"controller": {"object": 1}},
+        {"load": {"const_z_percent": 1.0, "const_i_percent": 1.0, "const_i_q_percent": 1.0}},
+        {"format_version": "nonsense"},
+    ],
+    ids=lambda content: " ".join(content),
+)
+def test_an_older_file_that_cannot_be_converted_is_refused(tmp_path, content):
+    with pytest.raises(InputError, match=r"old\.json"):
+        compile_feeder(read_net(older_net(tmp_path / "old.json", **content)), "old.json")
+    counted("F9")
+
+
+@pytest.mark.parametrize("nested", ["[" * 100_000, '{"type":' * 100_000], ids=["list", "object"])
+def test_coordinates_nested_without_end_are_refused_or_left_out(tmp_path, nested):
+    path = tmp_path / "deep.json"
+    for source in (OLD_NETS / "pandapower-3.0.0.json", data_path("feeders/kerber_dorfnetz.json")):
+        deep = json.loads(source.read_text())
+        bus = json.loads(deep["_object"]["bus"]["_object"])
+        bus["data"][0][bus["columns"].index("geo")] = nested
+        deep["_object"]["bus"]["_object"] = json.dumps(bus)
+        path.write_text(json.dumps(deep))
+        if deep["_object"]["version"] == "3.0.0":
+            with pytest.raises(InputError, match="cannot be converted"):
+                read_net(path)
+        else:
+            assert np.isnan(compile_feeder(read_net(path), "deep").bus_x[0])
+        counted("F9")
 
 
 def test_fused_buses_and_open_lines_are_honoured():

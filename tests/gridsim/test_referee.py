@@ -8,7 +8,7 @@ import pytest
 from gridsim.loads import CONSTANT_POWER, ZipShare
 from gridsim.pandapower_io import load_feeder
 from gridsim.powerflow import solve_power_flow
-from gridsim.referee import audit
+from gridsim.referee import Audit, audit, audit_note
 
 CASES = {
     "village with a small transformer": ("kerber_dorfnetz", 2.0, CONSTANT_POWER),
@@ -57,3 +57,28 @@ def test_an_audit_without_converged_steps_checks_nothing():
     )
     assert result.steps_checked == 0
     assert np.isnan(result.max_dv_pu)
+
+
+def test_the_note_counts_only_figures_of_steps_that_pandapower_solved():
+    nan = float("nan")
+    disputed = Audit(nan, nan, 3e-9, steps_checked=0, steps_disputed=2)
+    agreed = Audit(1e-9, 1e-6, 2e-9, steps_checked=4, steps_disputed=0)
+    unsolved = Audit(nan, nan, nan, steps_checked=0, steps_disputed=0)
+    for order in ([disputed, agreed, unsolved], [unsolved, agreed, disputed]):
+        assert audit_note(order) == (
+            "pandapower re-solved 4 steps: max |dV| 1.0e-09 p.u., energy balance 3.0e-09 MW, "
+            "2 disputed"
+        )
+
+
+@pytest.mark.parametrize(
+    ("disputed", "why"),
+    [
+        (2, "it found no solution of any of the 2 steps it was given"),
+        (0, "no step has a power flow that it could solve again"),
+    ],
+)
+def test_an_audit_that_confirmed_nothing_says_so_in_words(disputed, why):
+    nan = float("nan")
+    note = audit_note([Audit(nan, nan, 3e-9, steps_checked=0, steps_disputed=disputed)])
+    assert note == f"pandapower confirmed nothing: {why}"

@@ -11,6 +11,11 @@ from typing import Any, NoReturn
 import pyarrow.parquet as pq
 import pytest
 
+from gridsim.cast import CAST
+from gridsim.config import ScenarioConfig
+from gridsim.outcome import traced_bytes
+from gridsim.scenario import _checked_feeder
+from ss_core.config import from_dict
 from ss_core.errors import Interrupted
 from ss_core.manifest import verify_run
 from ss_core.noise import epsilon_of
@@ -71,6 +76,42 @@ def test_every_form_of_a_run_ends_in_a_table_and_a_sealed_folder(
     assert verify_run(run) == []
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--algorithm", "independent"),
+        ("--algorithm", "ss"),
+        ("--algorithm", "centralised"),
+        ("--algorithm", "vps"),
+        ("--algorithm", "vps", "--set", "learner.vps_reward_model=true"),
+        ("--algorithm", "vs"),
+        ("--algorithm", "ps"),
+        ("--set", "learner.algorithm=vps", "--households", "1"),
+        ("--set", "learner.algorithm=ps", "--preset", "paper"),
+        ("--set", "learner.algorithm=vs", "--set", "variant=quarter_hourly"),
+    ],
+    ids=" ".join,
+)
+def test_every_algorithm_is_trained_scored_and_traced_under_a_title_of_its_own(
+    options: Sequence[str], capsys: Streams
+) -> None:
+    assert ssgrid_run(*SMALL, *options, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    run = only_run(Path("runs"))
+    config = from_dict(ScenarioConfig, read_manifest(run)["ss"]["config"], where="test")
+    algorithm = config.learner.algorithm
+    assert {algorithm, "independent"} <= result["kpis"].keys()
+    ((_, rows),) = result["tables"].items()
+    (row,) = (row for row in rows if row["policy"] == CAST[algorithm][0])
+    alone = algorithm == "independent" or config.households == 1
+    assert (row["kB exchanged/household"] > 0) != alone
+    steps = pq.read_table(run / "traces" / "feeder_step").to_pandas()
+    assert set(steps["algorithm"]) == {"asap", "nash", "independent", algorithm, "optimum"}
+    assert CAST[algorithm][0] in (run / "report.html").read_text()
+    written = sum(path.stat().st_size for path in run.rglob("*.parquet"))
+    assert written <= traced_bytes(config, _checked_feeder(config))
+
+
 def test_a_net_that_is_not_shipped_is_run_audited_and_kept(capsys: Streams) -> None:
     import pandapower
     from pandapower.networks import create_kerber_landnetz_freileitung_1
@@ -115,6 +156,30 @@ def test_steps_without_a_solution_are_incidents_and_gaps_not_figures(capsys: Str
     keys = [tuple(row[key] for key in TABLES["incident"].key) for row in incidents]
     assert len(set(keys)) == len(keys) > 0
     assert {row["code"] for row in incidents} == {"SS-W210"}
+
+
+def test_a_run_that_pandapower_confirms_nothing_of_says_so_and_exits_7(capsys: Streams) -> None:
+    import pandapower
+    from pandapower.networks import create_kerber_landnetz_freileitung_1
+
+    net = create_kerber_landnetz_freileitung_1()
+    first = net.line.index[0]  # so short that pandapower's Newton-Raphson does not converge
+    net.line.loc[first, ["length_km", "r_ohm_per_km", "x_ohm_per_km"]] = [1.0, 1e-9, 1e-9]
+    pandapower.to_json(net, "short.json")
+    options = ("--feeder", "short.json", "--households", "4", "--set", "compare_selfish=false")
+    nothing = "pandapower confirmed nothing: it found no solution of any of the 3 steps"
+    assert ssgrid_run("--days", "1", "--budget", "1", *options) == 7
+    streams = capsys.readouterr()
+    assert nothing in streams.out
+    assert "nan" not in streams.out
+    run = only_run(Path("runs"))
+    assert streams.err.splitlines()[-1].startswith(f"SS-E700: {run}: {nothing}")
+    assert read_manifest(run)["ss"]["status"] == "complete"
+    assert verify_run(run) == []
+    assert ssgrid_run("--resume", str(run), "--json", quick=False) == 7
+    streams = capsys.readouterr()
+    assert all(a["max_dv_pu"] is None for a in json.loads(streams.out)["audit"].values())
+    assert "SS-E700" in streams.err
 
 
 @pytest.mark.usefixtures("no_tasks")
@@ -198,6 +263,11 @@ def test_a_net_that_is_not_in_order_exits_3(change: str, words: str, capsys: Str
         (("--set", "commit_every=0"), 3, "commit_every=0: at least 1"),
         (("--set", "variant=quarter_hourly", "--set", "learner.counterfactuals=true"), 3, "whole"),
         (("--households", "1", "--algorithm", "centralised"), 3, "needs two or more"),
+        (("--households", "1", "--set", "learner.algorithm=centralised"), 3, "needs two or more"),
+        (("--set", "learner.algorithm=imr"), 3, "algorithm='imr': no household tells"),
+        (("--set", "learner.algorithm=qmix"), 3, "algorithm"),
+        (("--algorithm", "vps", "--liars", "0.2"), 3, "algorithm='vps' sends none"),
+        (("--algorithm", "ps", "--set", "learner.architecture=shared"), 3, "has no copies"),
         (("--budget", "0"), 3, "budget"),
         (("--budget", "soon"), 3, "budget"),
         (("--households", "0"), 2, "--households"),
