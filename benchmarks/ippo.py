@@ -16,10 +16,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from benchmarl.algorithms import IppoConfig
-from benchmarl.environments import VmasTask
-from benchmarl.experiment import Callback, Experiment, ExperimentConfig
-from benchmarl.models.mlp import MlpConfig
+from benchmarl.algorithms import IppoConfig  # pyright: ignore[reportMissingImports]
+from benchmarl.environments import VmasTask  # pyright: ignore[reportMissingImports]
+from benchmarl.experiment import Callback, Experiment, ExperimentConfig  # pyright: ignore[reportMissingImports]
+from benchmarl.models.mlp import MlpConfig  # pyright: ignore[reportMissingImports]
 
 from benchmarks.algorithms import ALL, EPOCHS, HIDDEN, Contender, common_config
 from benchmarks.timing import Spent, seconds_of, spent_in

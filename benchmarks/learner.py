@@ -199,7 +199,8 @@ def against_loop(repeats: int) -> None:
     loop = PlainLoop(case)
     stacked, plain = least_cpu_s([case.update, loop.update], 3 * repeats)
     learnt = case.learner.actors.params["w1"].detach()
-    same = torch.stack([torch.stack([net[2].weight.T for net in row]) for row in loop.nets])
+    hidden = [[net.get_parameter("2.weight").T for net in row] for row in loop.nets]
+    same = torch.stack([torch.stack(row) for row in hidden])
     print(
         f"loop     N=8 (128,64) O=8 A=2 B=30: {stacked * 1e3:.1f} ms, plain loop {plain * 1e3:.1f}"
         f" ms = {plain / stacked:.1f} x (target 6 x); weights differ by"

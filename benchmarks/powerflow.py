@@ -128,14 +128,15 @@ def grid_model_seconds(
     net: Any, p_mw: np.ndarray, repeats: int
 ) -> tuple[dict[str, float], np.ndarray]:
     """Time per power flow of each exact batch method, asking for voltages and loadings only."""
-    from power_grid_model import CalculationMethod, PowerGridModel, initialize_array
+    from power_grid_model import CalculationMethod, ComponentType, PowerGridModel, initialize_array
 
     tables = grid_model_input(net)
     model = PowerGridModel(tables, system_frequency=float(net.f_hz))
     update = initialize_array("update", "sym_load", p_mw.shape)
     update["id"] = tables["sym_load"]["id"]
     update["p_specified"], update["q_specified"] = p_mw * 1e6, 0.3 * p_mw * 1e6
-    wanted = {"node": ["u_pu"], "line": ["loading"], "transformer": ["loading"]}
+    loaded = (ComponentType.line, ComponentType.transformer)
+    wanted: dict = {ComponentType.node: ["u_pu"]} | {key: ["loading"] for key in loaded}
     times, voltages = {}, np.empty(0)
     for method in (CalculationMethod.newton_raphson, CalculationMethod.iterative_current):
 
@@ -203,7 +204,7 @@ def scale(largest: int, batch: int, repeats: int) -> None:
 
 def main() -> None:
     """Parse the options and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--largest", type=int, default=86, help="villages in the largest feeder")

@@ -14,7 +14,7 @@ REPEATS = 5
 def main() -> None:
     """Print medians of making the page, of its load event, and of all charts being drawn."""
     run = Path(sys.argv[1])
-    made = []
+    page, made = run / "report.html", []
     for _ in range(REPEATS):
         started = time.perf_counter()
         page = write_report([run])

@@ -69,7 +69,7 @@ def stepwise_schedule(
     is_ev = jobs.units > 0
     units = np.where(is_ev[:, None], ev_level[jobs.day, jobs.household], 0)
     cycle_length = jobs.cycle_kw.shape[1]
-    job_kw = np.pad(units * days.ev_level_kw, ((0, 0), (0, cycle_length)))
+    job_kw = np.pad(units * days.ev_level_kw, [[0, 0], [0, cycle_length]])
     cycle = np.flatnonzero(~is_ev)
     runs = start_step[cycle, None] + np.arange(cycle_length)
     job_kw[cycle[:, None], runs] = jobs.cycle_kw[cycle]

@@ -148,7 +148,7 @@ def charging_sessions(ev_kw: Float[np.ndarray, "car day step"]) -> Sessions:
     """Contiguous stretches above 0.05 kW; a stretch across midnight is one session."""
     num_cars, _, steps_per_day = ev_kw.shape
     flat = ev_kw.reshape(num_cars, -1)
-    charging = np.pad(flat > SESSION_FLOOR_KW, ((0, 0), (1, 1))).astype(np.int8)
+    charging = np.pad(flat > SESSION_FLOOR_KW, [[0, 0], [1, 1]]).astype(np.int8)
     edges = np.diff(charging, axis=1)
     car, first = np.nonzero(edges == 1)
     _, end = np.nonzero(edges == -1)

@@ -116,7 +116,7 @@ class QuarterHourlyEnv:
             regressors=regressors,
             dawn_kw=dawn_kw,
             expected_kw=dawn_kw,
-            load_kw=np.pad(days.base_kw, ((0, 0), (0, 0), (0, MAX_CYCLE_STEPS))),
+            load_kw=np.pad(days.base_kw, [[0, 0], [0, 0], [0, MAX_CYCLE_STEPS]]),
             discomfort_eur=np.zeros(days.base_kw.shape[:2]),
             ev_units=work.ev_units.copy(),
             started=work.job < 0,

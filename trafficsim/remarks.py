@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from ss_core.statistics import Interval
 from trafficsim.config import ScenarioConfig
 from trafficsim.rows import Row
@@ -67,7 +65,8 @@ def remarks(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
         notes.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
         notes += LIGHTS_NOTES if asked.first_day else ()
     model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
-    teleports, collisions, unfinished = np.sum([row.incidents for row in rows.values()], axis=0)
+    counts = zip(*(row.incidents for row in rows.values()), strict=True)
+    teleports, collisions, unfinished = map(sum, counts)
     notes.append(
         f"{model}: {teleports} teleports, {collisions} vehicles in collisions, {unfinished} "
         f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"

@@ -153,7 +153,7 @@ def incidents_of(outcomes: Sequence[Outcome], days: int) -> Int[ndarray, " 3"]:
         (int(each.teleports.sum()), each.collisions, int((~each.finished).sum()))
         for each in outcomes
     ]
-    return np.sum(rows, axis=0) * (days // len(outcomes))
+    return np.array(rows).sum(axis=0) * (days // len(outcomes))
 
 
 def _save_learned(

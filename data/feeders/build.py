@@ -23,7 +23,7 @@ KEPT_SETTINGS = ("name", "version", "format_version", "f_hz", "sn_mva")
 
 def schutterwald_area(load_count: int) -> Any:
     """The area of the real town of Schutterwald with that many house connections."""
-    areas = pandapower.networks.lv_schutterwald(separation_by_sub=True)
+    areas: Any = pandapower.networks.lv_schutterwald(separation_by_sub=True)
     return next(area for area in areas if len(area.load) == load_count)
 
 

@@ -72,6 +72,7 @@ def test_whichever_call_to_the_disk_fails_the_run_survives(
 ) -> None:
     size = SIZE | {"updates": times(4, 20)}
     expected = bytes_of(worker.train(quick_folder / "straight", **size))
+    made = 0
     for nth in count(1):
         root = quick_folder / str(nth)
         root.mkdir()

@@ -12,13 +12,16 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import atheris
+import atheris  # pyright: ignore[reportMissingModuleSource] - an extra, for Linux
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
-with atheris.instrument_imports(include=["ss_core", "gridsim", "trafficsim", "cli"]):
+library: Any = atheris  # its stubs know little of it
+
+with library.instrument_imports(include=["ss_core", "gridsim", "trafficsim", "cli"]):
     import targets
 
 
@@ -59,14 +62,14 @@ def trace_scalars_only(target: Callable[[bytes], None]) -> Callable[[bytes], Non
 
     def first(data: bytes) -> None:
         nonlocal run
-        run, native = target, atheris._trace_cmp
+        run, native = target, library._trace_cmp
 
-        def trace(left: object, right: object, which: int, *rest: object) -> object:
+        def trace(left: Any, right: Any, which: int, *rest: object) -> object:
             if isinstance(left, int | str | bytes) and isinstance(right, int | str | bytes):
                 return native(left, right, which, *rest)
             return COMPARISONS[which](left, right)
 
-        atheris._trace_cmp = trace
+        library._trace_cmp = trace
         target(data)
 
     run = first

@@ -113,7 +113,7 @@ def test_a_damaged_compiled_feeder_is_refused(tmp_path):
         ({"load_name": ["x"]}, "load_name does not name"),
     ):
         spoilt = np.frombuffer(json.dumps(meta | change).encode(), np.uint8)
-        np.savez(tmp_path / "bad.npz", **(arrays | {"meta": spoilt}))
+        np.savez(tmp_path / "bad.npz", **{**arrays, "meta": spoilt})
         with pytest.raises(InputError, match=what):
             load_compiled(tmp_path / "bad.npz")
     with zipfile.ZipFile(tmp_path / "bad.npz", "w") as archive:

@@ -1,5 +1,6 @@
 """The 15-minute form: deadlines kept under any play, the costs of the game, the same days."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,7 +48,7 @@ def world() -> World:
     )
 
 
-def days_with(world: World, jobs: list[dict[str, float]]) -> Days:
+def days_with(world: World, jobs: Sequence[Mapping[str, float]]) -> Days:
     """One day without base load and these jobs, all of one household."""
     n = world.population.num_households
     drawn = draw_days(
@@ -357,7 +358,7 @@ def test_a_finished_day_wants_a_reset(world: World) -> None:
     ],
 )
 def test_days_that_cannot_be_played_are_refused(
-    world: World, jobs: list[dict[str, float]], complaint: str
+    world: World, jobs: Sequence[Mapping[str, float]], complaint: str
 ) -> None:
     with pytest.raises(ConfigError, match=complaint):
         lay_out(days_with(world, jobs))

@@ -93,7 +93,8 @@ def lone_job(rng: np.random.Generator, *, units: int, window: int) -> tuple[DayJ
     )
     knobs = rng.uniform(0.0, [0.05, 0.05, 1.0, 1.0, 2.0])
     price = rng.uniform(0.1, 0.4, STEPS_PER_DAY)
-    return day, Objective(price, *(float(knob) for knob in knobs), 3)
+    total, own, charge, toll, kappa = knobs.tolist()
+    return day, Objective(price, total, own, charge, toll, kappa, 3)
 
 
 def cost_of(day: DayJobs, goal: Objective, job_kw: np.ndarray, delay_eur: float) -> float:

@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["ss", "nash"])
 def test_pandapower_finds_the_traced_voltages(run: Path, name: str) -> None:
-    net = pandapower.from_json(str(run / "replay" / f"{name}.json"))
+    net: Any = pandapower.from_json(str(run / "replay" / f"{name}.json"))
     traced = voltages(run, name)
     stored = net.res_bus.vm_pu.copy()
     pandapower.runpp(net)
@@ -49,8 +49,8 @@ def test_pandapower_finds_the_traced_voltages(run: Path, name: str) -> None:
 
 
 def test_the_profiles_hold_the_day_of_the_worst_step(run: Path) -> None:
-    net = pandapower.from_json(str(run / "replay" / "ss.json"))
-    rows = pd.read_parquet(run / "traces" / "feeder_step")
+    net: Any = pandapower.from_json(str(run / "replay" / "ss.json"))
+    rows: Any = pd.read_parquet(run / "traces" / "feeder_step")
     rows = rows[rows["algorithm"] == "ss"].sort_values(["day", "step"])
     worst = rows.loc[rows["trafo_loading_percent"].idxmax()]
     day_kw = rows.loc[rows["day"] == worst["day"], "p_total_kw"].to_numpy()
@@ -89,7 +89,7 @@ def test_a_net_of_ones_own_keeps_its_names(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text(pandapower.to_json(net))
     run = small_run(tmp_path / "runs", "--feeder", str(path), "--households", "2")
-    replayed = pandapower.from_json(str(run / "replay" / "nash.json"))
+    replayed: Any = pandapower.from_json(str(run / "replay" / "nash.json"))
     assert replayed.bus.name.tolist() == ["Mittelspannung", "Übergabe", "=house"]
     assert voltages(run, "nash")["=house"] == pytest.approx(
         float(replayed.res_bus.vm_pu[house]), abs=1e-6

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def cell_of(
     return Cell(task=task, num_agents=count, preset=preset, algorithm=algorithm, variant=variant)
 
 
-def runs_of(cell: Cell, finals: Sequence[float], **details: float) -> list[RunResult]:
+def runs_of(cell: Cell, finals: Sequence[float], **details: Any) -> list[RunResult]:
     """A run for every final return, with seeds 100, 101, …"""
     return [run_of(cell, 100 + index, final, **details) for index, final in enumerate(finals)]
 

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_agents_walk_on_waste_and_eating_comes_before_cleaning() -> None:
     assert played(game, ["H<.."], [UP]).state.waste.sum() == 1
 
 
-def growing(drawing: tuple[str, ...], **constants: float) -> CleanupGame:
+def growing(drawing: tuple[str, ...], **constants: Any) -> CleanupGame:
     return CleanupGame(name="growing", grid_map=parse_map(walled(*drawing)), **constants)
 
 
@@ -130,7 +131,7 @@ def test_at_most_one_waste_appears_per_step_and_under_agents_too() -> None:
     game = growing(("RRRRR", "RRRRR"), depletion=2.0)
     state = state_of(game.grid_map, "^....", ".....", copies=500)
     rewards, cooperative = np.empty((500, 1), np.float32), np.empty((500, 1), bool)
-    before = 0
+    lying = before = np.zeros(500, int)
     for _ in range(60):
         game.advance(state, np.full((500, 1), STAY), rewards, cooperative)
         lying = state.waste.sum(axis=1).astype(int)

@@ -9,7 +9,7 @@ from paper_envs.grid.env import CleanupEnv, GridEnv, HarvestEnv, SmallCleanupEnv
 from paper_envs.grid.maps import parse_map
 from paper_envs.grid.observe import observation_size, observations_of
 from paper_envs.tasks import TASKS, make_env
-from ss_core.env import Step, VectorEnv
+from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.pettingzoo import ParallelFromVector
 from tests.paper_envs.grid_drawings import state_of, walled
@@ -89,7 +89,7 @@ def test_every_row_tells_the_whole_board(make) -> None:
 @every_env
 def test_the_last_step_is_terminal_and_a_new_episode_follows(make) -> None:
     env = make(2)
-    assert isinstance(env, VectorEnv)
+    assert isinstance(env, GridEnv)
     steps = play(env, env.spec.horizon + 3)
     ended = [t for t, step in enumerate(steps) if step.terminated.all()]
     assert ended == [env.spec.horizon]

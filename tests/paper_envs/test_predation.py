@@ -67,7 +67,8 @@ def test_everybody_sees_the_state_of_all() -> None:
 
 def test_an_episode_has_thirty_steps_ends_truly_and_repeats_by_seed() -> None:
     first, second = PredationEnv(3, num_agents=4), PredationEnv(3, num_agents=4)
-    assert torch.equal(first.reset(5).observations, second.reset(5).observations)
+    one, other = first.reset(5), second.reset(5)
+    assert torch.equal(one.observations, other.observations)
     draw = torch.Generator().manual_seed(1)
     for t in range(30):
         actions = torch.randint(0, 2, (3, 4), generator=draw)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from tests.external_tools import tool
 
@@ -57,9 +57,14 @@ def visit(browser: Browser, path: Path, width: str = "desktop") -> Iterator[Visi
         color_scheme="dark" if scheme == "dark" else "light",
     )
     found = Visit(page, 0.0)
+
+    def dismiss(dialog: Dialog) -> None:
+        found.dialogs.append(dialog.message)
+        dialog.dismiss()
+
     page.on("console", lambda message: found.console.append(message.text))
     page.on("pageerror", lambda error: found.console.append(str(error)))
-    page.on("dialog", lambda dialog: (found.dialogs.append(dialog.message), dialog.dismiss()))
+    page.on("dialog", dismiss)
     page.on("request", lambda request: found.requests.append(request.url))
     started = time.monotonic()
     page.goto(path.absolute().as_uri())

@@ -11,7 +11,7 @@ from ss_core.env import VectorEnv
 from ss_core.exchange import Channel, ExchangeConfig
 from ss_core.learner import AlgorithmName, LearnerConfig, build_learner
 from ss_core.networks import Architecture
-from ss_core.presets import in_regime
+from ss_core.presets import Regime, in_regime
 from ss_core.suggestions import ObjectiveWeights
 from ss_core.train import Training
 from tests.ss_core.probe_envs import (
@@ -227,7 +227,7 @@ def test_exchanging_at_every_other_update_still_reaches_it() -> None:
 @pytest.mark.parametrize("regime", ["paper", "gradient", "norm"])
 @pytest.mark.parametrize("order", ["simultaneous", "sequential"])
 def test_every_algorithm_runs_under_every_regime_and_repeats_by_seed(
-    algorithm: AlgorithmName, regime: str, order: str
+    algorithm: AlgorithmName, regime: Regime, order: str
 ) -> None:
     config = in_regime(
         replace(ALONE, algorithm=algorithm, agent_order=order, num_updates=2), regime

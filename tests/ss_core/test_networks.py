@@ -28,7 +28,7 @@ def perceptron(params: Params, *at: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for layer in range(len(params) // 2):
         weight = params[f"w{layer}"][at].detach()
-        linear = nn.Linear(*weight.shape)
+        linear = nn.Linear(weight.shape[0], weight.shape[1])
         with torch.no_grad():
             linear.weight.copy_(weight.T)
             linear.bias.copy_(params[f"b{layer}"][at].detach().squeeze(0))
@@ -187,7 +187,7 @@ def test_no_gradient_crosses_from_agent_to_agent(architecture: Architecture, fea
     receivers = all_to_all(AGENTS).receivers
     outputs = [bank.own(observations, None), suggestions(bank, features, receivers)]
     for i in range(AGENTS):
-        objective = sum(x[:, i].square().sum() for x in outputs)
+        objective = torch.stack([x[:, i].square().sum() for x in outputs]).sum()
         grads = torch.autograd.grad(objective, list(bank.params.values()), retain_graph=True)
         for name, grad in zip(bank.params, grads, strict=True):
             others = [j for j in range(AGENTS) if j != i]
@@ -202,7 +202,7 @@ def test_permuting_agents_permutes_policies_and_suggestions(architecture: Archit
     order = torch.tensor([2, 0, 3, 1])  # new agent n is old agent order[n]
     pairs = {"head_w", "head_b"} if architecture == "multihead" else set(bank.params)
     moved = replace(
-        bank,
+        bank,  # pyright: ignore[reportArgumentType] - a dataclass, whichever architecture
         params={k: w[order][:, order] if k in pairs else w[order] for k, w in bank.params.items()},
     )
     observations, _, _ = inputs(0)

@@ -29,6 +29,7 @@ from ss_core.errors import (
 )
 from ss_core.runs import (
     RunDirectory,
+    Status,
     atomic_write,
     find_resumable,
     is_locked,
@@ -232,7 +233,7 @@ def test_a_run_left_by_an_exception_says_so(
 
 
 def test_the_newest_run_that_was_cut_short_is_found(tmp_path: Path) -> None:
-    outcomes = ["interrupted", "running", "complete", "failed"]
+    outcomes: list[Status] = ["interrupted", "running", "complete", "failed"]
     for hour, (name, outcome) in enumerate(zip("dcba", outcomes, strict=True)):
         now = datetime(2026, 1, 1, hour, tzinfo=UTC)
         with RunDirectory.create(
@@ -339,6 +340,7 @@ def test_whichever_write_fails_the_run_goes_on_to_the_same_bytes(
 ) -> None:
     size = {"updates": 4, "tasks": ("ss-0",)}
     expected = bytes_of(worker.train(quick_folder / "straight", **size))
+    num_calls = 0
     for nth in count(1):
         root = quick_folder / str(nth)
         root.mkdir()

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from ss_core.critics import CriticBank, build_critics, discounted_steps
 from ss_core.env import EnvSpec
 from ss_core.exchange import Channel
 from ss_core.learner import LearnerConfig, build_learner, learner_tensors
-from ss_core.rollout import collect_rollout
+from ss_core.rollout import Rollout, collect_rollout
 from ss_core.train import Training
 from ss_core.update import less_own_action
 from tests.ss_core.probe_envs import mutual_help
@@ -28,9 +29,12 @@ BASELINE = LearnerConfig(
 def test_what_the_own_action_explains_is_taken_away_and_the_rest_is_not() -> None:
     env = mutual_help(num_envs=64, horizon=1)  # reward: the other's help less 0.2 of one's own
     learner = build_learner(BASELINE, env.spec, 0)
-    for number in range(60):
+
+    def collected(number: int) -> tuple[Rollout, Tensor]:
         rollout = collect_rollout(env, learner.actors, seed=number, generator=learner.generator)
-        left = less_own_action(learner, rollout, rollout.rewards, number)
+        return rollout, less_own_action(learner, rollout, rollout.rewards, number)
+
+    rollout, left = [collected(number) for number in range(60)][-1]
     helps = rollout.actions.to(torch.float32)
     others = helps.flip(-1)  # two agents
     expected = others - helps.mean().item()

@@ -3,6 +3,7 @@
 import itertools
 import statistics
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -400,9 +401,9 @@ def test_settled_suggestions_hand_each_agent_the_gradient_of_the_collective_retu
         ({"initial": torch.tensor([0.5], dtype=torch.float64)}, "initial must hold"),
     ],
 )
-def test_impossible_games_are_refused(changed: dict[str, object], message: str) -> None:
+def test_impossible_games_are_refused(changed: dict[str, Any], message: str) -> None:
     game = prisoners_dilemma(gamma=0.5)
-    fields = {
+    fields: dict[str, Any] = {
         "transition": game.transition,
         "rewards": game.rewards,
         "initial": game.initial,

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from ss_core.schema import (
     TABLES,
     VISIBILITIES,
     Table,
+    TraceLevel,
     arrow_schema,
     data_dictionary_markdown,
 )
@@ -25,7 +27,7 @@ CONSTANTS = {"run_id": "grid-h2-s0-0123abcd", "algorithm": "ss", "phase": "eval"
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 
 
-def household_steps(day: int = 0) -> dict[str, object]:
+def household_steps(day: int = 0) -> dict[str, Any]:
     return {
         "day": day,
         "step": [0, 0, 1],
@@ -177,7 +179,7 @@ def test_a_missing_part_is_noticed(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_the_schema_is_refused(
-    tmp_path: Path, change: dict[str, object], message: str
+    tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     writer = TraceWriter(tmp_path, constants=CONSTANTS)
     with pytest.raises(CorruptError, match=message) as caught:
@@ -202,7 +204,7 @@ def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_trace_level_writes_its_tables_and_those_of_lower_levels(
-    tmp_path: Path, level: str, written: set[str]
+    tmp_path: Path, level: TraceLevel, written: set[str]
 ) -> None:
     writer = TraceWriter(tmp_path, level=level, constants=CONSTANTS)
     writer.write("household_step", household_steps())
@@ -212,7 +214,7 @@ def test_a_trace_level_writes_its_tables_and_those_of_lower_levels(
     writer.write("suggestion", {**when, **pair, "action": 0, "prob": 1.0})
     writer.commit()
     assert set(writer.parts) == written
-    rows = dict.fromkeys(("household_step", "metric", "suggestion"), 1000)
+    rows: dict[str, int] = dict.fromkeys(("household_step", "metric", "suggestion"), 1000)
     assert (predicted_bytes(rows, level=level) > 0) == bool(written)
 
 

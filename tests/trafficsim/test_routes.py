@@ -106,7 +106,7 @@ def test_the_fastest_path_is_that_of_networkx(
 ) -> None:
     cost_s = np.random.default_rng(seed).uniform(1.0, 5.0, len(grid.edge_ids))
     other = networkx.DiGraph()
-    other.add_weighted_edges_from((a, b, cost_s[b]) for a, b in grid.arcs.tolist())
+    other.add_weighted_edges_from((a, b, float(cost_s[b])) for a, b in grid.arcs.tolist())
     found = fastest_path(grid, origin, destination, cost_s.tolist())
     assert found is not None
     expected_s = networkx.shortest_path_length(other, origin, destination, weight="weight")

@@ -124,7 +124,7 @@ def test_a_sumo_that_hangs_is_replaced() -> None:
 def test_copies_side_by_side_know_their_neighbours() -> None:
     scene = checked_scene("2x2grid", SCENE)
     with closing(SignalVectorEnv(scene, 2)) as env:
-        runs = []
+        runs, step = [], env.reset(seed=5)
         for _ in range(2):
             step = env.reset(seed=5)
             rewards = []

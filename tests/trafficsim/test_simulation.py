@@ -350,4 +350,4 @@ def test_vehicle_types_are_written_with_their_attributes_quoted() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
-        SumoConfig(**{name: value})
+        SumoConfig(**{name: value})  # pyright: ignore[reportArgumentType] - fields of numbers

@@ -103,7 +103,7 @@ def test_a_run_ends_in_a_table_a_verdict_and_traces(capsys: Streams) -> None:
 
 def test_duckdb_reads_the_traces_and_finds_their_units(capsys: Streams) -> None:
     _, run = result_of("--net", two_routes(Path()), "--trace", "full", capsys=capsys)
-    mean_s = duckdb.sql(
+    mean_s = duckdb.execute(
         f"select algorithm, avg(travel_time_s) from '{run}/traces/trip/*.parquet' group by all"
     ).fetchall()
     table = {row["algorithm"]: row["value"] for row in rows_of(run, "kpi")

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import dp_accounting
-from dp_accounting import pld
+from dp_accounting import pld  # pyright: ignore[reportAttributeAccessIssue]
 
 CASES = [
     (releases, multiplier, delta)
@@ -25,7 +25,7 @@ def main() -> None:
     rows = []
     for releases, multiplier, delta in CASES:
         accountant = pld.PLDAccountant()
-        accountant.compose(dp_accounting.GaussianDpEvent(multiplier), releases)
+        accountant.compose(dp_accounting.GaussianDpEvent(multiplier), releases)  # pyright: ignore[reportAttributeAccessIssue]
         epsilon = accountant.get_epsilon(delta)
         rows.append({"releases": releases, "multiplier": multiplier, "delta": delta,
                      "epsilon": epsilon})  # fmt: skip

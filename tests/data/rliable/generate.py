@@ -9,7 +9,7 @@ In an environment of its own, away from the pinned packages of the project:
 import json
 
 import numpy as np
-from rliable import library, metrics
+from rliable import library, metrics  # pyright: ignore[reportAttributeAccessIssue]
 
 SHAPES = {
     "five_seeds_four_tasks": (5, 4),
