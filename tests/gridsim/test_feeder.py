@@ -8,6 +8,7 @@ import sys
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -327,7 +328,7 @@ def test_a_file_of_an_older_pandapower_solves_as_pandapower_solves_it(
     flow = solve_power_flow(old, p_mw, q_mvar)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandapower's own, of columns that such files lack
-        net = pandapower.from_json(str(path))
+        net: Any = pandapower.from_json(str(path))
         pandapower.runpp(net, tolerance_mva=1e-10, numba=False)
     vm_pu = np.abs(flow.v_pu[0])
     np.testing.assert_allclose(vm_pu, net.res_bus.vm_pu.loc[old.bus_index], atol=1e-9)
