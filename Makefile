@@ -35,7 +35,7 @@ test-fast: setup  ## the same without SUMO and without the tests marked slow
 
 soak: setup  ## the faults of docs/reliability.md in their long column, hours; ends with a table
 	SS_SOAK=1 $(RUN) pytest -q -p no:cacheprovider tests/faults tests/fuzz tests/gridsim/test_kill.py \
-		tests/trafficsim/test_traffic_kill.py tests/trafficsim/test_hostile.py tests/ss_core
+		tests/trafficsim/test_kill.py tests/trafficsim/test_hostile.py tests/ss_core
 
 FUZZ_SECONDS ?= 1800
 FUZZ_TARGETS ?= config net demand feeder compiled profiles checkpoint manifest trace suggestion

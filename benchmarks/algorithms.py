@@ -6,10 +6,10 @@ from benchmarks.timing import Spent, in_turn
 from paper_envs.tasks import make_env, task_named
 from ss_core.algorithms import ALGORITHMS
 from ss_core.env import EnvSpec, VectorEnv
-from ss_core.exchange import Channel
-from ss_core.learner import AlgorithmName, LearnerConfig, build_learner
-from ss_core.networks import Architecture
-from ss_core.rollout import Rollout, collect_rollout
+from ss_core.exchange.channel import Channel
+from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.rollout import Rollout, collect_rollout
+from ss_core.policies.actors import Architecture
 
 HIDDEN = (128, 64)
 EPOCHS = 3

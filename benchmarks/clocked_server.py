@@ -1,4 +1,4 @@
-"""The server of `trafficsim.sumo_server` with a clock around SUMO's own work, for `traffic.py`."""
+"""The server of `trafficsim.sumo.server` with a clock around SUMO's own work, for `traffic.py`."""
 
 import importlib
 import mmap
@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from trafficsim.sumo_server import serve
+from trafficsim.sumo.server import serve
 
 
 def mapped(path: Path) -> "memoryview[float]":

@@ -38,9 +38,9 @@ def one(variant: str, seed: int, households: int, updates: int | None) -> dict:
     import torch
 
     from gridsim.config import resolve
-    from gridsim.references import nash, optimum
-    from gridsim.schedules import candidate_schedules
-    from gridsim.tasks import _training, play, set_stage
+    from gridsim.households.schedules import candidate_schedules
+    from gridsim.references.references import nash, optimum
+    from gridsim.runs.tasks import _training, play, set_stage
 
     torch.set_num_threads(1)
     overrides = dict(VARIANTS[variant])

@@ -25,7 +25,7 @@ from benchmarks.algorithms import ALL, EPOCHS, HIDDEN, Contender, common_config
 from benchmarks.timing import Spent, seconds_of, spent_in
 from paper_envs.tasks import make_env
 from ss_core.env import EnvSpec, VectorEnv
-from ss_core.rollout import Rollout
+from ss_core.learning.rollout import Rollout
 
 NUM_AGENTS, HORIZON, MAX_GRAD_NORM, GAE_LAMBDA = 3, 100, 5.0, 0.98
 WARM_UPS = 2

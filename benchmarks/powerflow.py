@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from gridsim.feeder import ARRAY_FIELDS, Feeder
-from gridsim.pandapower_io import SHIPPED, load_feeder, read_net
-from gridsim.powerflow import PowerFlow, solve_power_flow
+from gridsim.network.feeder import ARRAY_FIELDS, Feeder
+from gridsim.network.pandapower_io import SHIPPED, load_feeder, read_net
+from gridsim.powerflow.solve import PowerFlow, solve_power_flow
 
 PEAK_MW = 2.5e-3  # loads are drawn evenly between 0 and this
 BUS_POSITIONS = ("load_bus", "branch_from", "branch_to")

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gridsim.certificate import certify_dilemma
-from gridsim.households import Days, HouseholdConfig, draw_days, draw_population
-from gridsim.profiles import load_profiles
-from gridsim.references import (
+from gridsim.game.tariff import TariffConfig, build_tariff
+from gridsim.households.households import Days, HouseholdConfig, draw_days, draw_population
+from gridsim.households.profiles import load_profiles
+from gridsim.references.certificate import certify_dilemma
+from gridsim.references.references import (
     SearchConfig,
     compute_references,
     deviation_gains,
@@ -23,7 +24,6 @@ from gridsim.references import (
     pigou,
     rolling_planner,
 )
-from gridsim.tariff import TariffConfig, build_tariff
 
 
 def cpu_ms_per_day(task: Callable[[], object], num_days: int) -> float:

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 from statistics import median
 
-from cli.report import write_report
-from tests.report.browser import WIDTHS, chromium, visit
+from cli.commands.runs.report import write_report
+from tests.support.browser import WIDTHS, chromium, visit
 
 REPEATS = 5
 

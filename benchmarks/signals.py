@@ -21,7 +21,7 @@ SAY = "  {:12} {:22} {:8.2f} [{:.2f}, {:.2f}]   {}"
 
 def one(seed: int, arguments: argparse.Namespace) -> dict:
     """The result of one seed, computed now or before."""
-    from trafficsim.signal_run import signals_from_cli
+    from trafficsim.runs.signal_run import signals_from_cli
 
     def progress(task: str, done: float, total: float, note: str) -> None:
         if done == total or done % 10 == 0:

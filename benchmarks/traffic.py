@@ -36,10 +36,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.clocked_server import mapped
 from benchmarks.timing import Spent, spent_in
-from trafficsim.config import resolve
-from trafficsim.game import RoutingGame
-from trafficsim.inputs import checked_net, drawn_demand, game_of, given_demand
-from trafficsim.simulation import (
+from trafficsim.routing.config import resolve
+from trafficsim.routing.game import RoutingGame
+from trafficsim.routing.inputs import checked_net, drawn_demand, game_of, given_demand
+from trafficsim.sumo.server import Simulation
+from trafficsim.sumo.simulation import (
     Scene,
     Simulator,
     SumoConfig,
@@ -47,7 +48,6 @@ from trafficsim.simulation import (
     travel_times_s,
     types_xml,
 )
-from trafficsim.sumo_server import Simulation
 
 ROOT = Path(__file__).resolve().parent.parent
 NETS = {

@@ -37,10 +37,10 @@ VARIANTS = {  # overrides of the tuned preset
 
 def known(net: str, drivers: dict) -> dict:
     """Mean travel times of equilibrium and best found, without driver noise."""
-    from trafficsim.config import resolve
-    from trafficsim.inputs import checked_net, game_of, given_demand
-    from trafficsim.simulation import Simulator
-    from trafficsim.yardsticks import optimum, quiet_scene, references
+    from trafficsim.routing.config import resolve
+    from trafficsim.routing.inputs import checked_net, game_of, given_demand
+    from trafficsim.routing.references import optimum, quiet_scene, references
+    from trafficsim.sumo.simulation import Simulator
 
     config = resolve("tuned", {"net": net, **drivers})
     checked = checked_net(config)
@@ -64,10 +64,10 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
 
     import torch
 
-    from trafficsim.config import resolve
-    from trafficsim.inputs import checked_net, game_of, given_demand
-    from trafficsim.simulation import Simulator
-    from trafficsim.tasks import at_work, drive, held_out_seeds, scaled_to_game
+    from trafficsim.routing.config import resolve
+    from trafficsim.routing.inputs import checked_net, game_of, given_demand
+    from trafficsim.runs.tasks import at_work, drive, held_out_seeds, scaled_to_game
+    from trafficsim.sumo.simulation import Simulator
 
     torch.set_num_threads(1)
     config = resolve("tuned", {"net": net, "seed": seed, **VARIANTS[variant]})

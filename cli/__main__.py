@@ -6,9 +6,11 @@ cli = lazy_group(
     "cli",
     "Agents that share suggestions and keep everything else to themselves.",
     {
-        "grid": LazyCommand("cli.ssgrid:cli", "Households on a low-voltage feeder (ssgrid)."),
+        "grid": LazyCommand(
+            "cli.commands.grid:cli", "Households on a low-voltage feeder (ssgrid)."
+        ),
         "ss": LazyCommand("cli.ss:cli", "Runs, checks and this installation (ss)."),
-        "traffic": LazyCommand("cli.sstraffic:cli", "Road networks (sstraffic)."),
+        "traffic": LazyCommand("cli.commands.traffic:cli", "Road networks (sstraffic)."),
     },
 )
 

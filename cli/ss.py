@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from cli.app import CONTEXT_SETTINGS, LazyCommand, debug_option, exit_with, lazy_group
+from cli.commands.runs.verify import verify
 from cli.options import RUN_FOLDER
-from cli.verify import verify
 from ss_core.errors import InputError
 
 cli = lazy_group(
@@ -16,22 +16,34 @@ cli = lazy_group(
     "Many systems have another `ss`, for sockets; this is `.venv/bin/ss` or `python -m cli ss`.",
     {
         "algorithms": LazyCommand(
-            "cli.algorithms:algorithms", "List the algorithms and what they exchange."
+            "cli.commands.algorithms:algorithms", "List the algorithms and what they exchange."
         ),
-        "bench": LazyCommand("cli.bench:bench", "Run the comparisons of the paper again."),
-        "compare": LazyCommand("cli.compare:compare", "Key figures of runs side by side."),
+        "bench": LazyCommand(
+            "cli.commands.bench.paper:bench", "Run the comparisons of the paper again."
+        ),
+        "compare": LazyCommand(
+            "cli.commands.runs.compare:compare", "Key figures of runs side by side."
+        ),
         "completion": LazyCommand(
-            "cli.completion:completion", "Print a shell's completion script."
+            "cli.commands.completion:completion", "Print a shell's completion script."
         ),
-        "config": LazyCommand("cli.config_show:config", "Settings of runs, and their origins."),
-        "doctor": LazyCommand("cli.doctor:doctor", "Check this installation."),
-        "envs": LazyCommand("cli.envs:envs", "List the tasks known by name."),
-        "export": LazyCommand("cli.export:export", "Write a run's tables for somebody else."),
-        "report": LazyCommand("cli.report:report", "Write an HTML page about runs."),
-        "sql": LazyCommand("cli.sql:sql", "Query the tables of a run."),
-        "train": LazyCommand("cli.train:train", "Train in a task or in any PettingZoo game."),
-        "verify": LazyCommand("cli.verify:verify", "Recompute every checksum of a run directory."),
-        "watch": LazyCommand("cli.watch:watch", "Draw an episode of trained agents."),
+        "config": LazyCommand(
+            "cli.commands.config_show:config", "Settings of runs, and their origins."
+        ),
+        "doctor": LazyCommand("cli.commands.doctor:doctor", "Check this installation."),
+        "envs": LazyCommand("cli.commands.envs:envs", "List the tasks known by name."),
+        "export": LazyCommand(
+            "cli.commands.runs.export:export", "Write a run's tables for somebody else."
+        ),
+        "report": LazyCommand("cli.commands.runs.report:report", "Write an HTML page about runs."),
+        "sql": LazyCommand("cli.commands.runs.sql:sql", "Query the tables of a run."),
+        "train": LazyCommand(
+            "cli.commands.train:train", "Train in a task or in any PettingZoo game."
+        ),
+        "verify": LazyCommand(
+            "cli.commands.runs.verify:verify", "Recompute every checksum of a run directory."
+        ),
+        "watch": LazyCommand("cli.commands.watch:watch", "Draw an episode of trained agents."),
     },
 )
 
@@ -64,8 +76,8 @@ def list_runs(root: Path, as_json: bool) -> None:
 def show_run(run: Path, as_json: bool) -> None:
     """Say what RUN is: status, command, tables, key figures."""
     from cli.render import print_json, print_table
-    from ss_core.queries import list_views
-    from ss_core.report.run_data import open_run_data
+    from ss_core.analysis.queries import list_views
+    from ss_core.analysis.run_data import open_run_data
     from ss_core.report.run_figures import figures_of
 
     data = open_run_data(run)
@@ -100,7 +112,7 @@ def remove_runs(folders: tuple[Path, ...], yes: bool) -> None:
     import shutil
 
     from ss_core.errors import RunLockedError
-    from ss_core.runs import is_locked, read_manifest
+    from ss_core.record.run_directory import is_locked, read_manifest
 
     for folder in folders:
         if folder.is_symlink():
@@ -116,7 +128,7 @@ def remove_runs(folders: tuple[Path, ...], yes: bool) -> None:
 
 def _describe(folder: Path) -> dict[str, Any]:
     from ss_core.errors import CorruptError
-    from ss_core.runs import is_locked, read_manifest
+    from ss_core.record.run_directory import is_locked, read_manifest
 
     try:
         block = read_manifest(folder)["ss"]

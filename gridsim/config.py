@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from gridsim.households import HouseholdConfig
-from gridsim.search_config import SearchConfig
-from gridsim.tariff import TariffConfig
+from gridsim.game.tariff import TariffConfig
+from gridsim.households.households import HouseholdConfig
+from gridsim.references.config import SearchConfig
 from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
-from ss_core.exchange import ExchangeConfig
-from ss_core.learner import LearnerConfig
-from ss_core.presets import TRUST_SHORTHANDS, Regime, in_regime, paper_learner
-from ss_core.run_request import budget_overrides
-from ss_core.schema import TraceLevel
+from ss_core.exchange.channel import ExchangeConfig
+from ss_core.learning.learner import LearnerConfig
+from ss_core.learning.presets import TRUST_SHORTHANDS, Regime, in_regime, paper_learner
+from ss_core.record.schema import TraceLevel
+from ss_core.scenario.request import budget_overrides
 
 Preset = Literal["tuned", "paper", "sampled"]
 Check = tuple[bool, str]  # whether a value fits, and what to say if not

@@ -14,7 +14,7 @@ from ss_core.errors import CheckFailedError, ConfigError
 
 if TYPE_CHECKING:
     from gridsim.config import ScenarioConfig
-    from ss_core.runs import RunDirectory
+    from ss_core.record.run_directory import RunDirectory
 
 Progress = Callable[[str, float, float, str], None]
 Result = dict[str, Any]
@@ -29,7 +29,7 @@ def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
         RunLockedError: another process works on that run.
         Interrupted: a signal came; the same command continues.
     """
-    from ss_core.workers import interruptible
+    from ss_core.processes.child_tasks import interruptible
 
     with interruptible():
         return _run(request, progress)
@@ -43,7 +43,7 @@ def verdict(result: Result) -> None:
     """
     audits = result.get("audit", {}).values()  # a dry run has none
     if audits and not any(one["steps_checked"] for one in audits):
-        from gridsim.referee import nothing_confirmed
+        from gridsim.powerflow.audit import nothing_confirmed
 
         why = nothing_confirmed(sum(one["steps_disputed"] for one in audits))
         raise CheckFailedError(
@@ -55,7 +55,7 @@ def verdict(result: Result) -> None:
 def _run(request: Mapping[str, Any], progress: Progress) -> Result:
     progress("prepare", 0, 1, "settings and feeder; then learning, references, scores, audit")
     from gridsim.config import ScenarioConfig, resolve
-    from ss_core.run_request import (
+    from ss_core.scenario.request import (
         DEFAULT_WORKERS,
         asked_config,
         check_device,
@@ -86,9 +86,9 @@ def _checked_feeder(config: "ScenarioConfig") -> Any:
     """The compiled feeder with its households: bad nets fail here, in seconds."""
     import numpy as np
 
-    from gridsim.feeder import attach_households
-    from gridsim.pandapower_io import load_feeder
-    from gridsim.scoring import Grid
+    from gridsim.network.feeder import attach_households
+    from gridsim.network.pandapower_io import load_feeder
+    from gridsim.results.scoring import Grid
 
     feeder = load_feeder(
         config.feeder_name,
@@ -101,7 +101,7 @@ def _checked_feeder(config: "ScenarioConfig") -> Any:
 
 def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "RunDirectory":
     from ss_core.config import to_dict
-    from ss_core.run_request import open_run
+    from ss_core.scenario.request import open_run
 
     return open_run(
         Path(request["out"]),
@@ -119,8 +119,8 @@ def _keep_feeder_file(run: "RunDirectory", config: "ScenarioConfig") -> None:
     Raises:
         ConfigError: the file has changed since the run began.
     """
-    from gridsim.pandapower_io import feeder_names
-    from ss_core.atomic import atomic_write
+    from gridsim.network.pandapower_io import feeder_names
+    from ss_core.record.atomic import atomic_write
 
     if config.feeder_name in feeder_names():
         return
@@ -137,9 +137,9 @@ def _keep_feeder_file(run: "RunDirectory", config: "ScenarioConfig") -> None:
 def _carry_out(
     run: "RunDirectory", config: "ScenarioConfig", grid: Any, workers: int, progress: Progress
 ) -> Result:
-    from gridsim.outcome import announce, conclude
-    from ss_core.run_request import seal_run
-    from ss_core.workers import run_tasks
+    from gridsim.runs.outcome import announce, conclude
+    from ss_core.processes.child_tasks import run_tasks
+    from ss_core.scenario.request import seal_run
 
     run.log_event("start", {"workers": workers})
     progress("prepare", 1, 1, announce(config, grid))
@@ -155,19 +155,19 @@ def _carry_out(
 
 def _import_referee() -> None:
     with suppress(Exception):  # what fails here fails again where it is needed, and is told there
-        import gridsim.referee  # noqa: F401
+        import gridsim.powerflow.audit  # noqa: F401
 
 
 def _tasks(run: "RunDirectory", config: "ScenarioConfig") -> list[Any]:
-    from gridsim.outcome import learners
+    from gridsim.runs.outcome import learners
     from ss_core.config import to_dict
-    from ss_core.workers import Task
+    from ss_core.processes.child_tasks import Task
 
     common = {"config": to_dict(config), "run_id": run.trace_run_id}
     tasks = [
         Task(
             name=name,
-            target="gridsim.tasks:learn",
+            target="gridsim.runs.tasks:learn",
             arguments=common | {"algorithm": name, "folder": str(run.task_folder(name))},
             folder=str(run.task_folder(name)),
         )
@@ -175,7 +175,7 @@ def _tasks(run: "RunDirectory", config: "ScenarioConfig") -> list[Any]:
     ]
     references = Task(
         name="references",
-        target="gridsim.tasks:refer",
+        target="gridsim.runs.tasks:refer",
         arguments=common | {"folder": str(run.task_folder("references"))},
         folder=str(run.task_folder("references")),
         commits=False,

@@ -16,6 +16,8 @@ def parallel_env(name: str, num_agents: int | None = None) -> "ParallelEnv":
     Raises:
         ConfigError: no such task, or a number of agents that it cannot have.
     """
-    from ss_core.pettingzoo import ParallelFromVector  # here: only who asks for PettingZoo pays
+    from ss_core.adapters.pettingzoo import (
+        ParallelFromVector,  # here: only who asks for PettingZoo pays
+    )
 
     return ParallelFromVector(make_env(name, 1, num_agents=num_agents), f"{name}_v0")

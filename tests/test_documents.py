@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from ss_core.api_reference import reference
+from tests.support.api_reference import reference
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -25,7 +25,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def test_the_api_reference_is_current() -> None:
-    hint = "run `python -m ss_core.api_reference`"
+    hint = "run `python -m tests.support.api_reference`"
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == reference(), hint
 
 

@@ -18,6 +18,29 @@ LAYERS = {
     "trafficsim": {"ss_core"},
     "cli": {"ss_core", "paper_envs", "gridsim", "trafficsim"},
 }
+ROOMS = {  # of each package, from the ground up: a room imports only itself and those before it
+    "ss_core": (
+        *("errors", "resources", "statistics", "config", "env"),
+        *("objective", "policies", "exchange", "learning", "algorithms"),
+        *("record", "processes", "training", "adapters", "analysis", "report"),
+        *("scenario", "experiments"),
+    ),
+    "gridsim": (
+        *("network", "households", "game", "powerflow", "references", "results"),
+        *("config", "runs", "scenario", "privacy", "report"),
+    ),
+    "trafficsim": (*("nets", "demand", "sumo", "signals", "routing", "results", "runs", "report"),),
+    "paper_envs": (
+        *("predation", "navigation", "grid", "tasks", "presets", "scripted", "parallel"),
+        *("training", "pictures", "bench.results", "bench.runs", "bench.claims"),
+        *("bench.figures", "bench.page", "bench"),
+    ),
+    "cli": (
+        *("app", "settings", "options", "render"),
+        *("commands.runs", "commands", "commands.bench", "ss", "__main__"),
+    ),
+}
+MOST_FILES = 14  # at the top of a package or room
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_BUILTINS = {"eval", "exec"}
 UNSAFE_ATTRIBUTES = {
@@ -77,6 +100,65 @@ def test_a_package_imports_only_the_layers_below_it(package: str) -> None:
     assert found == {}
 
 
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    """The room of a module: the longest of the package's rooms that its name begins with."""
+    package, _, rest = module.partition(".")
+    found = [room for room in ROOMS[package] if rest == room or rest.startswith(f"{room}.")]
+    return max(found, key=len, default="")
+
+
+def upward(module: str, source: str, known: set[str]) -> list[str]:
+    """Imports of a module that lead to a room above its own."""
+    package, order = module.split(".")[0], ROOMS[module.split(".")[0]]
+    found = set[str]()
+    for node in ast.walk(ast.parse(source)):
+        names = list(imported(ast.Module([node], []))) if isinstance(node, ast.stmt) else []
+        if isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name in known and name.startswith(f"{package}."):
+                here, there = room_of(module), room_of(name)
+                if here and there and order.index(there) > order.index(here):
+                    found.add(f"{module} → {name}")
+    return sorted(found)
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_import_only_rooms_below_them(package: str) -> None:
+    paths = {name_of(path): path for path in modules(package)}
+    homeless = [name for name in paths if name != package and not room_of(name)]
+    assert [name for name in homeless if name != "paper_envs.bench"] == []
+    found = [
+        line
+        for name, path in paths.items()
+        for line in upward(name, path.read_text(encoding="utf-8"), set(paths))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_no_room_is_crowded_and_each_says_in_a_sentence_what_it_holds(package: str) -> None:
+    folders = {path.parent for path in modules(package)}
+    crowded = {f.name: len(list(f.glob("*.py"))) for f in folders}
+    assert {name: count for name, count in crowded.items() if count > MOST_FILES} == {}
+    for folder in folders:
+        words = ast.get_docstring(ast.parse((folder / "__init__.py").read_bytes()))
+        assert words, folder
+
+
+def test_the_check_of_rooms_sees_an_arrow_that_leads_up() -> None:
+    known = {"ss_core.objective.theory", "ss_core.learning.update"}
+    lazy = "def f():\n    from ss_core.learning.update import learn"
+    up = ["ss_core.objective.theory → ss_core.learning.update"]
+    assert upward("ss_core.objective.theory", lazy, known) == up
+    assert upward("ss_core.learning.update", "import ss_core.objective.theory", known) == []
+
+
 @pytest.mark.parametrize("package", LAYERS)
 def test_no_package_runs_code_that_it_reads(package: str) -> None:
     found = {
@@ -113,12 +195,12 @@ def test_every_package_in_the_checkout_has_a_layer() -> None:
 @pytest.mark.parametrize(
     ("package", "source", "expected"),
     [
-        ("ss_core", "import gridsim.env", ["gridsim"]),
+        ("ss_core", "import gridsim.game.env", ["gridsim"]),
         ("gridsim", "from trafficsim import network", ["trafficsim"]),
         ("gridsim", "def f():\n    from cli.app import run", ["cli"]),
         ("gridsim", "from . import env", ["."]),
-        ("gridsim", "from ss_core.env import Step\nimport gridsim.env", []),
-        ("cli", "import gridsim.env, ss_core.runs", []),
+        ("gridsim", "from ss_core.env import Step\nimport gridsim.game.env", []),
+        ("cli", "import gridsim.game.env, ss_core.record.run_directory", []),
     ],
 )
 def test_the_layer_check_sees_what_it_should(

@@ -55,8 +55,8 @@ def test_the_wheel_holds_packages_and_data_and_nothing_else(wheel: Path) -> None
 
 def test_modules_and_data_come_from_the_wheel(site: Path, tmp_path: Path) -> None:
     code = (
-        "import cli.ssgrid, gridsim, trafficsim, ss_core.resources as r; "
-        "files = [module.__file__ for module in (cli.ssgrid, gridsim, trafficsim)]; "
+        "import cli.commands.grid, gridsim, trafficsim, ss_core.resources as r; "
+        "files = [module.__file__ for module in (cli.commands.grid, gridsim, trafficsim)]; "
         "print(*files, r.data_path('feeders'), sep='\\n')"
     )
     places = run("-c", code, cwd=tmp_path, path=site).split()
@@ -65,10 +65,12 @@ def test_modules_and_data_come_from_the_wheel(site: Path, tmp_path: Path) -> Non
 
 
 def test_commands_work_in_an_empty_folder(site: Path, tmp_path: Path) -> None:
-    shown = json.loads(run("-m", "cli.ssgrid", "feeders", "--json", cwd=tmp_path, path=site))
+    shown = json.loads(run("-m", "cli.commands.grid", "feeders", "--json", cwd=tmp_path, path=site))
     assert len(shown["feeders"]) >= 2
-    assert "Usage: ssgrid" in run("-m", "cli.ssgrid", "--help", cwd=tmp_path, path=site)
+    assert "Usage: ssgrid" in run("-m", "cli.commands.grid", "--help", cwd=tmp_path, path=site)
     net = site / "suggestion_sharing_data" / "nets" / "grid_3x3.net.xml"
-    checked = json.loads(run("-m", "cli.sstraffic", "net", net, "--json", cwd=tmp_path, path=site))
+    checked = json.loads(
+        run("-m", "cli.commands.traffic", "net", net, "--json", cwd=tmp_path, path=site)
+    )
     assert checked["edges"] == 24
     assert list(tmp_path.iterdir()) == []

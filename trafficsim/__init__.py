@@ -6,7 +6,7 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     """`parallel_env`, imported when it is asked for: SUMO's child processes need none of it."""
     if name == "parallel_env":
-        from trafficsim.parallel import parallel_env
+        from trafficsim.routing.parallel import parallel_env
 
         return parallel_env
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

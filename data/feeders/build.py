@@ -12,8 +12,8 @@ from typing import Any
 import pandapower
 import pandapower.networks
 
-from gridsim.feeder import save_feeder
-from gridsim.pandapower_io import compile_feeder, read_net
+from gridsim.network.feeder import save_feeder
+from gridsim.network.pandapower_io import compile_feeder, read_net
 
 FOLDER = Path(__file__).resolve().parent
 SEED = 20260101  # the Vorstadt creator draws its cable types at random

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from ss_core.errors import CheckFailedError, SimulatorError
 
 if TYPE_CHECKING:
-    from paper_envs.bench.folder import Conditions
-    from paper_envs.bench.plan import Plan
-    from paper_envs.bench.results import RunResult
-    from paper_envs.bench.runs import RunOrder
-    from paper_envs.bench.tally import Tally
-    from ss_core.pool import Failure, Observe
-    from ss_core.workers import Task
+    from paper_envs.bench.results.results import RunResult
+    from paper_envs.bench.runs.folder import Conditions
+    from paper_envs.bench.runs.plan import Plan
+    from paper_envs.bench.runs.progress import Tally
+    from paper_envs.bench.runs.run import RunOrder
+    from ss_core.processes.child_tasks import Task
+    from ss_core.processes.pool import Failure, Observe
 
 Show = Callable[["Tally"], None]
 Result = dict[str, Any]
@@ -79,7 +79,7 @@ def run_from_cli(request: Request, show: Show) -> Result:
         RunLockedError: another process works in that folder.
         Interrupted: a signal came; the same command continues.
     """
-    from ss_core.workers import interruptible
+    from ss_core.processes.child_tasks import interruptible
 
     with interruptible():
         return _run(request, show)
@@ -106,10 +106,10 @@ def verdict(result: Result) -> None:
 
 
 def _run(request: Request, show: Show) -> Result:
-    from paper_envs.bench.folder import BenchFolder, Conditions, fresh_folder, package_version
-    from paper_envs.bench.orders import orders_of
-    from paper_envs.bench.preflight import check_writable
-    from ss_core.run_request import check_device, check_disk
+    from paper_envs.bench.runs.folder import BenchFolder, Conditions, fresh_folder, package_version
+    from paper_envs.bench.runs.preflight import check_writable
+    from paper_envs.bench.runs.run_specs import orders_of
+    from ss_core.scenario.request import check_device, check_disk
 
     plan = _plan(request)
     out = fresh_folder(request.folder) if request.fresh else request.folder
@@ -145,7 +145,7 @@ def _run(request: Request, show: Show) -> Result:
 
 
 def _plan(request: Request) -> "Plan":
-    from paper_envs.bench.plan import Selection, make_plan
+    from paper_envs.bench.runs.plan import Selection, make_plan
     from paper_envs.presets import ABLATIONS
 
     selection = Selection(
@@ -161,8 +161,8 @@ def _preflight(
     request: Request, conditions: "Conditions", orders: Sequence["RunOrder"], out: Path
 ) -> Path | None:
     """Refuse what could only fail later; returns the reference to check against, if any."""
-    from paper_envs.bench.folder import joined, known_cells
-    from paper_envs.bench.preflight import check_storable, readable_reference
+    from paper_envs.bench.runs.folder import joined, known_cells
+    from paper_envs.bench.runs.preflight import check_storable, readable_reference
 
     cells = joined(out, known_cells(out, conditions), orders)
     if request.write_reference is not None:
@@ -173,7 +173,7 @@ def _preflight(
 
 
 def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: Path) -> Result:
-    from paper_envs.bench.orders import weight_of
+    from paper_envs.bench.runs.run_specs import weight_of
 
     why = {cell: name for name, cells in reversed(plan.experiments) for cell in cells}
     first = {order.cell: order for order in reversed(orders)}
@@ -210,9 +210,9 @@ def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: 
 
 
 def _carry_out(orders: Sequence["RunOrder"], request: Request, show: Show) -> list["Failure"]:
-    from paper_envs.bench.orders import task_of, weight_of
-    from paper_envs.bench.tally import Row, start_tally
-    from ss_core.pool import Stage
+    from paper_envs.bench.runs.progress import Row, start_tally
+    from paper_envs.bench.runs.run_specs import task_of, weight_of
+    from ss_core.processes.pool import Stage
 
     rows = [Row(task_of(order).name, order.cell, weight_of(order)) for order in orders]
     pairs = sorted(zip(rows, orders, strict=True), key=lambda pair: -pair[0].weight)
@@ -233,16 +233,16 @@ def _carry_out(orders: Sequence["RunOrder"], request: Request, show: Show) -> li
 
 def _launch(tasks: Sequence["Task"], request: Request, observe: "Observe") -> list["Failure"]:
     if request.launcher == "ray":
-        from paper_envs.bench.ray_launcher import run_on_ray
+        from paper_envs.bench.runs.ray import run_on_ray
 
         return run_on_ray(tasks, request.workers, observe)
-    from ss_core.pool import run_pool
+    from ss_core.processes.pool import run_pool
 
     return run_pool(tasks, request.workers, observe)
 
 
 def _is_finished(order: "RunOrder") -> bool:
-    from paper_envs.bench.runs import RESULT_FILE
+    from paper_envs.bench.runs.run import RESULT_FILE
 
     return (Path(order.folder) / RESULT_FILE).exists()
 
@@ -263,7 +263,7 @@ def _store_reference(
     results: Sequence["RunResult"], missing: Sequence[str], request: Request
 ) -> list[str]:
     """Write the reference that was asked for; what to tell if that cannot be."""
-    from paper_envs.bench.reference import write_reference
+    from paper_envs.bench.results.reference import write_reference
 
     path = request.write_reference
     if path is None:
@@ -276,7 +276,7 @@ def _store_reference(
 
 def _outside(results: Sequence["RunResult"], plan: "Plan", reference: Path) -> list[str]:
     """What is outside of the reference, of the cells that were asked for."""
-    from paper_envs.bench.reference import check_against
+    from paper_envs.bench.results.reference import check_against
 
     asked = {cell.slug for cell in plan.cells}
     lines = check_against(results, reference)

@@ -10,14 +10,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from paper_envs.bench.claims import judge_claims
-from paper_envs.bench.comparisons import Runs, Suite, by_cell, interval_of, sample, suites_of
-from paper_envs.bench.figures import draw_figures
-from paper_envs.bench.page import Facts, Section, html_page
-from paper_envs.bench.panels import Figure, algorithm_series
-from paper_envs.bench.parts import MIN_RUNS, shown
-from paper_envs.bench.results import Cell, RunResult
-from paper_envs.bench.tables import (
+from paper_envs.bench.claims.claims import judge_claims
+from paper_envs.bench.claims.evidence import MIN_RUNS, shown
+from paper_envs.bench.claims.verdicts import Claim
+from paper_envs.bench.figures.figures import draw_figures
+from paper_envs.bench.figures.style import Figure, algorithm_series
+from paper_envs.bench.page.page import Facts, Section, html_page
+from paper_envs.bench.results.comparisons import (
+    Runs,
+    Suite,
+    by_cell,
+    interval_of,
+    sample,
+    suites_of,
+)
+from paper_envs.bench.results.results import Cell, RunResult
+from paper_envs.bench.results.tables import (
     Record,
     curve_rows,
     exchange_rows,
@@ -27,9 +35,8 @@ from paper_envs.bench.tables import (
     parquet_bytes,
     run_rows,
 )
-from paper_envs.bench.verdicts import Claim
-from ss_core.atomic import atomic_write
-from ss_core.provenance import environment_facts
+from ss_core.record.atomic import atomic_write
+from ss_core.record.provenance import environment_facts
 
 
 def write_outputs(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from ss_core.algorithms import centralised, imr, independent, ps, ss, vps, vs
 from ss_core.env import VectorEnv
-from ss_core.exchange import Channel
-from ss_core.learner import AlgorithmName, Learner
-from ss_core.rollout import Rollout
+from ss_core.exchange.channel import Channel
+from ss_core.learning.learner import AlgorithmName, Learner
+from ss_core.learning.rollout import Rollout
 
 Learn = Callable[[Learner, Rollout, VectorEnv, Channel, int], dict[str, float]]
 

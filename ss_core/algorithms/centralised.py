@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ss_core.env import CounterfactualEnv, Counterfactuals, VectorEnv
-from ss_core.exchange import Channel
-from ss_core.judgement import judge_alternatives
-from ss_core.learner import Learner
-from ss_core.neighbourhood import all_to_all
-from ss_core.rollout import Decisions, Rollout, at_peer_rows, decisions_of, flatten
-from ss_core.update import learn_from_samples, update_actors
+from ss_core.exchange.channel import Channel
+from ss_core.exchange.neighbourhood import all_to_all
+from ss_core.learning.action_advantages import judge_alternatives
+from ss_core.learning.learner import Learner
+from ss_core.learning.rollout import Decisions, Rollout, at_peer_rows, decisions_of, flatten
+from ss_core.learning.update import learn_from_samples, update_actors
 
 
 def learn(

@@ -7,11 +7,11 @@ rewards of the world alone.
 
 from ss_core.env import VectorEnv
 from ss_core.errors import ConfigError
-from ss_core.exchange import Channel
-from ss_core.judgement import sampled_advantages
-from ss_core.learner import Learner
-from ss_core.rollout import Rollout
-from ss_core.update import learn_alone
+from ss_core.exchange.channel import Channel
+from ss_core.learning.action_advantages import sampled_advantages
+from ss_core.learning.learner import Learner
+from ss_core.learning.rollout import Rollout
+from ss_core.learning.update import learn_alone
 
 
 def learn(

@@ -2,9 +2,9 @@
 
 from ss_core.algorithms import ss
 from ss_core.env import VectorEnv
-from ss_core.exchange import Channel
-from ss_core.learner import Learner
-from ss_core.rollout import Rollout
+from ss_core.exchange.channel import Channel
+from ss_core.learning.learner import Learner
+from ss_core.learning.rollout import Rollout
 
 
 def learn(

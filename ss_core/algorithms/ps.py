@@ -9,17 +9,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ss_core.candidates import PeerRows
-from ss_core.consensus import average_parameters
 from ss_core.env import VectorEnv
-from ss_core.exchange import Channel
-from ss_core.judgement import sampled_advantages, scaled_advantages
-from ss_core.learner import Learner
-from ss_core.neighbourhood import all_to_all
-from ss_core.networks import JointActorBank
-from ss_core.rollout import Decisions, Rollout, all_decisions, flatten
-from ss_core.suggestions import MAX_LOG_RATIO, probabilities
-from ss_core.update import ascend, partners, update_critics
+from ss_core.exchange.channel import Channel
+from ss_core.exchange.consensus import average_parameters
+from ss_core.exchange.neighbourhood import all_to_all
+from ss_core.learning.action_advantages import sampled_advantages, scaled_advantages
+from ss_core.learning.learner import Learner
+from ss_core.learning.rollout import Decisions, Rollout, all_decisions, flatten
+from ss_core.learning.update import ascend, partners, update_critics
+from ss_core.objective.objective import MAX_LOG_RATIO, probabilities
+from ss_core.policies.actors import JointActorBank
+from ss_core.policies.feature_actor import PeerRows
 
 
 def learn(

@@ -1,11 +1,11 @@
 """Suggestion sharing (SS): agents exchange action distributions and suggestions, nothing else."""
 
 from ss_core.env import CounterfactualEnv, VectorEnv
-from ss_core.exchange import Channel
-from ss_core.judgement import judge_alternatives
-from ss_core.learner import Learner
-from ss_core.rollout import Rollout, decisions_of
-from ss_core.update import learn_from_model, learn_from_samples, partners, update_actors
+from ss_core.exchange.channel import Channel
+from ss_core.learning.action_advantages import judge_alternatives
+from ss_core.learning.learner import Learner
+from ss_core.learning.rollout import Rollout, decisions_of
+from ss_core.learning.update import learn_from_model, learn_from_samples, partners, update_actors
 
 
 def learn(

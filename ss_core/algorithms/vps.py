@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ss_core.consensus import average_parameters
 from ss_core.env import VectorEnv
-from ss_core.exchange import Channel
-from ss_core.judgement import sampled_advantages
-from ss_core.learner import Learner
-from ss_core.rollout import Rollout, critic_inputs, flatten
-from ss_core.update import learn_alone, partners, regress
+from ss_core.exchange.channel import Channel
+from ss_core.exchange.consensus import average_parameters
+from ss_core.learning.action_advantages import sampled_advantages
+from ss_core.learning.learner import Learner
+from ss_core.learning.rollout import Rollout, critic_inputs, flatten
+from ss_core.learning.update import learn_alone, partners, regress
 
 
 def learn(

@@ -8,12 +8,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ss_core.env import VectorEnv
-from ss_core.exchange import Channel
-from ss_core.judgement import sampled_advantages
-from ss_core.learner import Learner
-from ss_core.neighbourhood import Neighbourhood
-from ss_core.rollout import Rollout, flatten
-from ss_core.update import learn_alone, partners
+from ss_core.exchange.channel import Channel
+from ss_core.exchange.neighbourhood import Neighbourhood
+from ss_core.learning.action_advantages import sampled_advantages
+from ss_core.learning.learner import Learner
+from ss_core.learning.rollout import Rollout, flatten
+from ss_core.learning.update import learn_alone, partners
 
 
 def learn(

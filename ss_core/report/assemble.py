@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ss_core.report.cast import Cast
+from ss_core.analysis.run_data import RunData
 from ss_core.report.exchange import exchange_section
+from ss_core.report.labels import Cast
 from ss_core.report.learning import Score, gap_section, learning_section
 from ss_core.report.page import html_page
-from ss_core.report.parts import Item, Page, Part
+from ss_core.report.page_model import Item, Page, Part
 from ss_core.report.provenance import incidents_section, made_section
-from ss_core.report.run_data import RunData
 
 FOOTER = (
     "This file is complete in itself: it loads nothing, sends nothing, and may be mailed. It shows "

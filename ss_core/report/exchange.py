@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.charts import Series, line_chart, matrix_chart
-from ss_core.report.parts import Chart, Item, Section, Table, Text
-from ss_core.report.run_data import Frame, RunData
+from ss_core.report.page_model import Chart, Item, Section, Table, Text
 
 LARGEST_MATRIX = 250  # agents
 KINDS = {

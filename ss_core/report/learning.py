@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ss_core.report.cast import Cast, cast_name, cast_role
+from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.charts import Bar, Series, bar_chart, line_chart
-from ss_core.report.parts import Chart, Item, Section, Table, Text
-from ss_core.report.run_data import Frame, RunData
+from ss_core.report.labels import Cast, cast_name, cast_role
+from ss_core.report.page_model import Chart, Item, Section, Table, Text
 
 LOWEST_GAP_SHOWN = -150.0  # percent; what lies below is written, not drawn
 

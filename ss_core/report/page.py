@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from ss_core.errors import InputError
-from ss_core.report.parts import Cell, Page, Table
+from ss_core.report.page_model import Cell, Page, Table
 
 MAX_BYTES = 6_000_000
 ROW_LIMIT = 400  # of a table on the page

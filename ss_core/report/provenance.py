@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from ss_core.report.parts import Item, Section, Table, Text
-from ss_core.report.run_data import RunData
+from ss_core.analysis.run_data import RunData
+from ss_core.report.page_model import Item, Section, Table, Text
 
 
 def incidents_section(data: RunData, also: Sequence[Item] = ()) -> Section:

@@ -1,9 +1,9 @@
-"""The key figures of a run as `ss_core.comparison` takes them."""
+"""The key figures of a run as `ss_core.analysis.comparison` takes them."""
 
 import math
 
-from ss_core.comparison import RunFigures
-from ss_core.report.run_data import RunData
+from ss_core.analysis.comparison import RunFigures
+from ss_core.analysis.run_data import RunData
 from ss_core.statistics import Interval
 
 SCOPES = ("held-out days", "held-out episodes")

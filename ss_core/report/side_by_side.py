@@ -4,13 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ss_core.comparison import Compared, RunFigures, compare, groups_of, settings_that_differ
+from ss_core.analysis.comparison import (
+    Compared,
+    RunFigures,
+    compare,
+    groups_of,
+    settings_that_differ,
+)
+from ss_core.analysis.run_data import RunData
 from ss_core.report.assemble import FOOTER, Account
-from ss_core.report.cast import cast_name
 from ss_core.report.charts import Bar, Role, Series, bar_chart, line_chart
+from ss_core.report.labels import cast_name
 from ss_core.report.page import html_page
-from ss_core.report.parts import Chart, Item, KeyFigure, Page, Part, Section, Table, Text
-from ss_core.report.run_data import RunData
+from ss_core.report.page_model import Chart, Item, KeyFigure, Page, Part, Section, Table, Text
 from ss_core.report.run_figures import figures_of
 from ss_core.statistics import Interval
 

@@ -11,14 +11,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cli import ssgrid
 from cli.__main__ import cli as everything
 from cli.app import run
-from cli.doctor import TWO_BUS_NET, two_bus_voltage_pu
+from cli.commands import grid as ssgrid
+from cli.commands.doctor import TWO_BUS_NET, two_bus_voltage_pu
+from cli.commands.traffic import cli as sstraffic
 from cli.render import Progress, print_result, print_table
 from cli.settings import from_environment, from_file, parse_budget, scenario_request
 from cli.ss import cli as ss
-from cli.sstraffic import cli as sstraffic
 from ss_core.errors import CheckFailedError, ConfigError, InputError, Interrupted
 from ss_core.resources import data_path
 
@@ -80,12 +80,12 @@ def test_debug_shows_the_traceback_wherever_it_stands(
 
 
 def test_a_closed_pipe_is_no_news() -> None:
-    code = "from cli.ssgrid import main; main()"
+    code = "from cli.commands.grid import main; main()"
     read_end, write_end = os.pipe()
     os.close(read_end)
     done = subprocess.run(
         [sys.executable, "-c", code, "--help"],
-        cwd=Path(ssgrid.__file__).parent.parent,
+        cwd=Path(ssgrid.__file__).parents[2],
         stdout=write_end,
         stderr=subprocess.PIPE,
         check=False,
@@ -117,7 +117,7 @@ def test_help_and_version_import_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=Path(ssgrid.__file__).parent.parent,
+        cwd=Path(ssgrid.__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

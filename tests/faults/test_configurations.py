@@ -8,10 +8,10 @@ import pytest
 import tomli_w
 
 from cli.app import run as run_command
-from cli.ssgrid import cli as ssgrid
+from cli.commands.grid import cli as ssgrid
 from gridsim.config import ScenarioConfig
 from ss_core.config import to_dict
-from tests.fault_counts import counted, times
+from tests.support.fault_counts import counted, times
 
 WRONG = (
     "text", "", -1, 0, 10**30, 1.5, -0.1, float("nan"), float("inf"), True, [], [1], ["a"], {},

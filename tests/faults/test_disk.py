@@ -12,10 +12,8 @@ from types import ModuleType
 import pytest
 
 from ss_core.errors import ResourceError
-from ss_core.runs import read_manifest, verify_run
-from tests.fault_counts import counted, times
-from tests.faults.lost_power import laid_out, recorded
-from tests.ss_core.test_runs import (  # noqa: F401
+from ss_core.record.run_directory import read_manifest, verify_run
+from tests.ss_core.record.test_run_directory import (  # noqa: F401
     WORKER,
     bytes_of,
     failing_at,
@@ -23,6 +21,8 @@ from tests.ss_core.test_runs import (  # noqa: F401
     quick_folder,
     worker,
 )
+from tests.support.fault_counts import counted, times
+from tests.support.lost_power import laid_out, recorded
 
 SIZE = {"updates": 6, "tasks": ("ss-0",)}  # three commits
 ERRNOS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE)

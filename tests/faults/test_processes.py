@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ss_core.runs import read_manifest, sealed_files, verify_run
-from tests.fault_counts import counted, times
+from ss_core.record.run_directory import read_manifest, sealed_files, verify_run
 from tests.gridsim import test_kill as grid
-from tests.ss_core.test_runs import WORKER, bytes_of, quick_folder  # noqa: F401
+from tests.ss_core.record.test_run_directory import WORKER, bytes_of, quick_folder  # noqa: F401
+from tests.support.fault_counts import counted, times
 
-RACE = Path(__file__).with_name("race_worker.py")
+RACE = Path(__file__).parents[1] / "support" / "race_worker.py"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="the harnesses fork"),

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from gridsim.feeder import load_compiled
-from gridsim.powerflow import solve_power_flow
-from ss_core import run_request
-from ss_core.exchange import Channel, ExchangeConfig
-from ss_core.neighbourhood import all_to_all
+from gridsim.network.feeder import load_compiled
+from gridsim.powerflow.solve import solve_power_flow
+from ss_core.exchange.channel import Channel, ExchangeConfig
+from ss_core.exchange.neighbourhood import all_to_all
+from ss_core.record.run_directory import read_manifest
 from ss_core.resources import data_path
-from ss_core.runs import read_manifest
-from tests.fault_counts import counted, times
+from ss_core.scenario import request as run_request
+from tests.support.fault_counts import counted, times
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ss_core", "gridsim", "trafficsim", "paper_envs", "cli")
@@ -98,8 +98,8 @@ def test_a_clock_that_goes_back_or_stands_still_gives_every_run_a_name_of_its_ow
 LIMITED = """
 import resource, sys
 from cli.app import run
-from cli.ssgrid import cli
-import torch, gridsim.scenario, gridsim.tasks
+from cli.commands.grid import cli
+import torch, gridsim.scenario, gridsim.runs.tasks
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (size, size))
 sys.exit(run(cli, "ssgrid", sys.argv[2:]))
@@ -162,7 +162,7 @@ def resolve(*arguments, **named):
     raise OSError("no network here")
 socket.getaddrinfo = resolve
 from cli.app import run
-from cli.ssgrid import cli
+from cli.commands.grid import cli
 sys.exit(run(cli, "ssgrid", sys.argv[1:]))
 """
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from gridsim.feeder import save_feeder
-from gridsim.pandapower_io import compile_feeder
-from gridsim.profiles import DAYS, STEPS_PER_DAY
-from ss_core.checkpoint import save_checkpoint
-from ss_core.runs import RunDirectory
-from ss_core.traces import TraceWriter
+from gridsim.households.profiles import DAYS, STEPS_PER_DAY
+from gridsim.network.feeder import save_feeder
+from gridsim.network.pandapower_io import compile_feeder
+from ss_core.record.checkpoint import save_checkpoint
+from ss_core.record.run_directory import RunDirectory
+from ss_core.record.trace_writer import TraceWriter
 from tests.fuzz.targets import STATE, TENSORS
 
 HERE = Path(__file__).resolve().parent

@@ -16,25 +16,25 @@ import numpy as np
 import torch
 
 from gridsim.config import preset_config, resolve
-from gridsim.feeder import load_compiled
-from gridsim.net_json import read_plain_net
-from gridsim.pandapower_io import compile_feeder, read_net
-from gridsim.profiles import load_profiles
-from ss_core.atomic import json_bytes
-from ss_core.checkpoint import load_latest
+from gridsim.households.profiles import load_profiles
+from gridsim.network.feeder import load_compiled
+from gridsim.network.net_json import read_plain_net
+from gridsim.network.pandapower_io import compile_feeder, read_net
+from ss_core.analysis.export import export_view
+from ss_core.analysis.queries import list_views, query
+from ss_core.analysis.run_data import RunData
 from ss_core.config import parse_assignment, read_toml
 from ss_core.errors import SuggestionSharingError
-from ss_core.exchange import well_formed
-from ss_core.export import export_view
-from ss_core.manifest import read_manifest
-from ss_core.queries import list_views, query
-from ss_core.report.run_data import RunData
-from ss_core.traces import TraceWriter, trace_resources
-from ss_core.trials import read_trial
-from trafficsim.demand_xml import read_demand
-from trafficsim.net_xml import read_records
-from trafficsim.network import examine
-from trafficsim.road_graph import build_road_graph
+from ss_core.exchange.channel import well_formed
+from ss_core.record.atomic import json_bytes
+from ss_core.record.checkpoint import load_latest
+from ss_core.record.manifest import read_manifest
+from ss_core.record.trace_writer import TraceWriter, trace_resources
+from ss_core.scenario.short_runs import read_trial
+from trafficsim.demand.read import read_demand
+from trafficsim.nets.network import examine
+from trafficsim.nets.read import read_records
+from trafficsim.nets.road_graph import build_road_graph
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = Path(__file__).with_name("corpus")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault_counts import counted, times
 from tests.fuzz.targets import TARGETS, found_before
+from tests.support.fault_counts import counted, times
 
 CORPUS = Path(__file__).with_name("corpus")
 SLOWEST_S = 5.0

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from ss_core.manifest import VOLATILE, verify_run
-from ss_core.runs import read_manifest
-from tests.fault_counts import counted
+from ss_core.record.manifest import VOLATILE, verify_run
+from ss_core.record.run_directory import read_manifest
+from tests.support.fault_counts import counted
 
 UPDATES = 80
 COMMAND = (
-    *(sys.executable, "-m", "cli.ssgrid", "run"),
+    *(sys.executable, "-m", "cli.commands.grid", "run"),
     *("--households", "5", "--days", "2", "--budget", f"{UPDATES}updates", "--workers", "2"),
     *(
         "--set",

@@ -11,18 +11,18 @@ from typing import Any, NoReturn
 import pyarrow.parquet as pq
 import pytest
 
-from gridsim.cast import CAST
 from gridsim.config import ScenarioConfig
-from gridsim.outcome import traced_bytes
+from gridsim.results.labels import CAST
+from gridsim.runs.outcome import traced_bytes
 from gridsim.scenario import _checked_feeder
 from ss_core.config import from_dict
 from ss_core.errors import Interrupted
-from ss_core.manifest import verify_run
-from ss_core.noise import epsilon_of
+from ss_core.exchange.noise import epsilon_of
+from ss_core.record.manifest import verify_run
+from ss_core.record.run_directory import RunDirectory, read_manifest
+from ss_core.record.schema import TABLES
 from ss_core.resources import data_path
-from ss_core.runs import RunDirectory, read_manifest
-from ss_core.schema import TABLES
-from tests.gridsim.small_runs import only_run, run_here, ssgrid_run
+from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
 SMALL = ("--households", "4", "--days", "1", "--budget", "3")
 Streams = pytest.CaptureFixture[str]
@@ -33,7 +33,7 @@ def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("SS_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr("ss_core.workers.run_tasks", run_here)
+    monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> NoReturn:
         raise AssertionError("tasks were started")
 
-    monkeypatch.setattr("ss_core.workers.run_tasks", refuse)
+    monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", refuse)
 
 
 # forms of a run
@@ -317,7 +317,7 @@ def interrupted_run(monkeypatch: pytest.MonkeyPatch, *options: str) -> Path:
         raise Interrupted("stopped", 2)
 
     with monkeypatch.context() as patch:
-        patch.setattr("ss_core.workers.run_tasks", stop)
+        patch.setattr("ss_core.processes.child_tasks.run_tasks", stop)
         assert ssgrid_run(*SMALL, *options) == 130
     return only_run(Path("runs"))
 
@@ -368,7 +368,7 @@ def test_a_run_that_another_process_writes_exits_8(
 def test_a_full_disk_exits_6_and_the_same_command_ends_the_run(
     monkeypatch: pytest.MonkeyPatch, capsys: Streams
 ) -> None:
-    from ss_core import atomic
+    from ss_core.record import atomic
 
     write, writes = atomic._write_durably, [0]
 

@@ -9,8 +9,8 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from paper_envs.parallel import parallel_env
 from paper_envs.tasks import TASKS, make_env
+from ss_core.adapters.pettingzoo import VectorFromParallel
 from ss_core.errors import ConfigError
-from ss_core.pettingzoo import VectorFromParallel
 
 
 @pytest.mark.parametrize("name", TASKS)

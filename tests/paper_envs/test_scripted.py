@@ -16,7 +16,7 @@ from paper_envs.grid.moves import (
 )
 from paper_envs.grid.streams import seeded_streams
 from paper_envs.scripted import GREEDY, Foragers, RandomPlay, play, reference
-from tests.paper_envs.grid_drawings import state_of, still_cleanup, walled
+from tests.support.grid_drawings import state_of, still_cleanup, walled
 
 TABLE_ERROR = 1.9  # largest standard error of the table compared with: 15 to 60 episodes a row
 

@@ -169,7 +169,8 @@ def test_any_bytes_are_a_mapping_or_one_clear_error(
 
 def test_importing_the_config_door_imports_nothing_heavy() -> None:
     code = (
-        "import sys, ss_core.config, ss_core.runs, ss_core.traces, ss_core.schema\n"
+        "import sys, ss_core.config, ss_core.record.run_directory\n"
+        "import ss_core.record.trace_writer, ss_core.record.schema\n"
         "print(sorted({'pydantic', 'torch', 'pyarrow', 'filelock'} & set(sys.modules)))"
     )
     result = subprocess.run(

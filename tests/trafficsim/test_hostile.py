@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ss_core.errors import InputError
-from tests.fault_counts import counted
-from trafficsim.network import preflight
+from tests.support.fault_counts import counted
+from trafficsim.nets.network import preflight
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux sets them")
 
@@ -25,7 +25,7 @@ CHILD = f"""
 import resource, sys
 from pathlib import Path
 from ss_core.errors import InputError
-from trafficsim.network import preflight
+from trafficsim.nets.network import preflight
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 2**30
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

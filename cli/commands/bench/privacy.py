@@ -1,0 +1,41 @@
+"""`ss bench privacy`: what messages reveal about households, and what noise on them costs."""
+
+from pathlib import Path
+
+import click
+
+from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.options import bench_options
+
+
+@click.command("privacy", context_settings=CONTEXT_SETTINGS)
+@bench_options(
+    "privacy",
+    how_much="a minute, half an hour, hours",
+    each="Trainings",
+    kept="what is finished in there is",
+)
+@debug_option
+def privacy(profile: str, workers: int, out: Path | None, as_json: bool, quiet: bool) -> None:
+    """What curious neighbours learn from the messages they get, method by method.
+
+    A linear model and a small network, trained on shadow runs, guess comfort weight, car and daily
+    cost of households in other runs. Then the same with noise on what suggestion sharing tells.
+    """
+    from cli.render import Progress, print_result
+    from gridsim.privacy.benchmark import conclude, trials_of
+    from ss_core.scenario.short_runs import run_bench
+
+    folder = out or Path("bench") / f"privacy-{profile}"
+    trials = trials_of(profile)
+    in_turn = [trial for each in zip(*trials.values(), strict=True) for trial in each]
+    with Progress(quiet=quiet) as progress:
+        result = run_bench(
+            in_turn,
+            folder,
+            workers,
+            progress,
+            lambda found: conclude(found, folder, profile),
+            file="privacy.json",
+        )
+    print_result(result, as_json=as_json)

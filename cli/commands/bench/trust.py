@@ -1,0 +1,93 @@
+"""`ss bench trust`: what liars cost in every world, and what trust saves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.options import bench_options
+
+if TYPE_CHECKING:
+    from ss_core.experiments.trust import Condition
+    from ss_core.scenario.short_runs import Trial
+
+WORLDS = ("predation", "grid", "traffic")
+UNITS = {"predation": "reward/step", "grid": "EUR/household and day", "traffic": "s/driver"}
+UPDATES = {  # of a trial, by profile
+    "smoke": {"predation": 4, "grid": 2, "traffic": 2},
+    "quick": {"predation": 300, "grid": 100, "traffic": 50},
+    "full": {"predation": 300, "grid": 200, "traffic": 80},
+}
+HOUSEHOLDS = {"smoke": 8, "quick": 50, "full": 50}
+NUM_SEEDS = {"smoke": 2, "quick": 5, "full": 10}
+NET = "grid.net.xml"  # of those shipped
+
+
+@click.command("trust", context_settings=CONTEXT_SETTINGS)
+@bench_options(
+    "trust",
+    how_much="a minute, about an hour, half a day",
+    each="Trainings",
+    kept="what is finished in there is",
+)
+@click.option(
+    "--env",
+    "worlds",
+    type=click.Choice(WORLDS),
+    multiple=True,
+    help="Only this world; may be repeated.",
+)
+@click.option(
+    "--seeds", type=click.IntRange(2, 10), show_default="5, smoke: 2", help="Per condition."
+)
+@debug_option
+def trust(
+    profile: str,
+    worlds: tuple[str, ...],
+    seeds: int | None,
+    workers: int,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Welfare lost to liars, believed and with trust, in Predation, grid and traffic.
+
+    May be stopped at any time: the same command goes on with what is not finished.
+    """
+    from cli.render import Progress, print_result
+    from ss_core.experiments.trust import SEEDS, conclude, conditions
+    from ss_core.scenario.short_runs import run_bench
+
+    folder = out or Path("bench") / f"trust-{profile}"
+    wanted = conditions(profile, worlds or WORLDS)  # type: ignore[arg-type]
+    used = SEEDS[: seeds or NUM_SEEDS[profile]]
+    trials = [_trial(each, seed, profile) for seed in used for each in wanted]
+    with Progress(quiet=quiet) as progress:
+        result = run_bench(
+            trials,
+            folder,
+            workers,
+            progress,
+            lambda found: conclude(wanted, used, found, UNITS) | {"run_dir": str(folder)},
+            file="trust.json",
+        )
+    print_result(result, as_json=as_json)
+
+
+def _trial(condition: "Condition", seed: int, profile: str) -> "Trial":
+    from ss_core.scenario.short_runs import Trial
+
+    updates, settings = UPDATES[profile][condition.world], condition.settings
+    named = {f"learner.{key}": value for key, value in settings.items()}
+    if condition.world == "predation":
+        arguments = {"task": "predation", "agents": 8, "updates": updates, "settings": settings}
+        arguments |= {"seed": seed}
+        return Trial(condition.slug, seed, "paper_envs.training.short_run:trial", arguments)
+    common = named | {"seed": seed, "learner.num_updates": updates, "days": 16}
+    if condition.world == "grid":
+        chosen = common | {"households": HOUSEHOLDS[profile]}
+        return Trial(condition.slug, seed, "gridsim.runs.short_run:trial", {"settings": chosen})
+    return Trial(
+        condition.slug, seed, "trafficsim.runs.short_run:trial", {"net": NET, "settings": common}
+    )

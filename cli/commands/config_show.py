@@ -1,0 +1,39 @@
+"""`ss config show`: the settings a run would have, and who gave each."""
+
+import click
+
+from cli.app import CONTEXT_SETTINGS, debug_option
+
+COMMANDS = {  # world → its command and the words that start a run
+    "grid": ("cli.commands.grid:cli", ("run",)),
+    "traffic": ("cli.commands.traffic:cli", ("run",)),
+    "train": ("cli.ss:cli", ("train",)),
+}
+
+
+@click.group("config", context_settings=CONTEXT_SETTINGS)
+def config() -> None:
+    """Settings of runs."""
+
+
+@config.command("show", context_settings={"ignore_unknown_options": True})
+@click.argument("world", type=click.Choice(sorted(COMMANDS)))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.option("--origins", is_flag=True, help="Name the origin of each (always done).")
+@debug_option
+@click.pass_context
+def show(ctx: click.Context, world: str, options: tuple[str, ...], origins: bool) -> None:
+    """Print every setting of a WORLD and where its value comes from.
+
+    OPTIONS are those of its command, as in: ss config show grid --households 20 --preset paper.
+    A value comes from a flag, an SS_* variable, a file, the preset or the default.
+    """
+    import importlib
+
+    del origins  # they are always shown
+    target, words = COMMANDS[world]
+    module, _, name = target.partition(":")
+    command = getattr(importlib.import_module(module), name)
+    command.main(
+        [*words, *options, "--dry-run"], prog_name=world, standalone_mode=False, obj=ctx.obj
+    )

@@ -1,0 +1,1 @@
+"""The scheduling game: tariff, costs, schedules of a day, and its environments."""

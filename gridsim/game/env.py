@@ -1,0 +1,326 @@
+"""The scheduling game as a batched environment: every hour, households decide on jobs that came.
+
+Data sheet
+    agents        households
+    step          one hour; a household decides on at most one job an hour, on its arrival
+    action        which of `num_actions` candidate schedules the job follows (`schedules.py`)
+    observation   per candidate a row of features: the public ones, and the own delay cost
+    public        per candidate: price, forecast load and excess over its block, power, energy,
+                  kind, energy per hour (follows from the job's announcement and public data)
+    reward        -J_i of the day, given at the last step; unit EUR
+    end           noon to noon, 24 steps, then a true end
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gridsim.game.costs import Costs, costs
+from gridsim.game.joint_schedules import Schedule, chosen_schedule
+from gridsim.game.tariff import Tariff
+from gridsim.households.forecast import (
+    HOURS,
+    LoadHistory,
+    day_regressors,
+    empty_history,
+    forecast,
+    remember,
+)
+from gridsim.households.households import (
+    STEP_H,
+    STEPS_PER_HOUR,
+    Days,
+    HouseholdConfig,
+    JobKind,
+    Population,
+    draw_days,
+)
+from gridsim.households.profiles import Profiles
+from gridsim.households.schedules import Candidates, candidate_schedules
+from ss_core.env import Counterfactuals, EnvSpec, Step
+
+NUM_PUBLIC = 5 + len(JobKind) + HOURS
+NUM_PRIVATE = 1
+ANNOUNCEMENT_FLOATS = 6  # kind, arrival, deadline, power, energy, plan: all else is public rules
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What stays the same from day to day."""
+
+    profiles: Profiles
+    population: Population
+    households: HouseholdConfig
+    tariff: Tariff
+    num_actions: int
+
+
+@dataclass(slots=True)
+class _Episode:
+    """The days being played."""
+
+    days: Days
+    candidates: Candidates
+    job_at: Int[np.ndarray, "day household hour"]  # -1: none
+    features: Float[np.ndarray, "job action feature"]  # those that do not depend on the forecast
+    regressors: Float[np.ndarray, "day regressor"]
+    dawn_kw: Float[np.ndarray, "day step"]  # load expected before the day began
+    load_kw: Float[np.ndarray, "day household step"]
+    chosen: Int[np.ndarray, " job"]
+    hour: int
+
+
+class SchedulingEnv:
+    """`VectorEnv` and `CounterfactualEnv` over fresh days (the given ones, when `days` is set)."""
+
+    def __init__(
+        self,
+        world: World,
+        num_envs: int,
+        *,
+        days: Days | None = None,
+        history: LoadHistory | None = None,
+        history_decay: float = 0.9,
+    ) -> None:
+        self.world = world
+        self.history = history or empty_history()
+        self._days = days
+        self._decay = history_decay
+        self._episode: _Episode | None = None
+        names = tuple(f"household_{i:03d}" for i in range(world.population.num_households))
+        self._spec = EnvSpec(
+            num_envs=num_envs if days is None else days.num_days,
+            num_agents=len(names),
+            num_actions=world.num_actions,
+            observation_size=world.num_actions * (NUM_PUBLIC + NUM_PRIVATE),
+            horizon=HOURS,
+            agent_names=names,
+            candidate_size=NUM_PUBLIC + NUM_PRIVATE,
+            public_size=NUM_PUBLIC,
+            announcement_floats=ANNOUNCEMENT_FLOATS,
+        )
+
+    @property
+    def spec(self) -> EnvSpec:
+        """Sizes; 24 steps of an hour."""
+        return self._spec
+
+    def reset(self, seed: int) -> Step:
+        """Draw new days from `seed` (nothing is drawn when the days were given)."""
+        days = self._days
+        if days is None:
+            world = self.world
+            rng = np.random.default_rng([1, seed])
+            days = draw_days(
+                world.households, world.profiles, world.population, self._spec.num_envs, rng
+            )
+        candidates = candidate_schedules(days, self.world.num_actions)
+        jobs = days.jobs
+        job_at = np.full((days.num_days, days.num_households, HOURS), -1)
+        job_at[jobs.day, jobs.household, jobs.arrival_step // STEPS_PER_HOUR] = np.arange(
+            jobs.num_jobs
+        )
+        regressors = day_regressors(days.temperature_c, days.is_weekend)
+        self._episode = _Episode(
+            regressors=regressors,
+            dawn_kw=self.history.expected_kw(regressors),
+            days=days,
+            candidates=candidates,
+            job_at=job_at,
+            features=_static_features(days, candidates, self.world.tariff),
+            load_kw=days.base_kw.copy(),
+            chosen=np.zeros(jobs.num_jobs, dtype=np.int64),
+            hour=0,
+        )
+        return self._observe(rewards=None)
+
+    def step(self, actions: Int[Tensor, "E N"]) -> Step:
+        """Commit the chosen schedules of the jobs that arrived this hour."""
+        episode = self._playing()
+        if episode.hour == HOURS:
+            raise RuntimeError("the days are over: call reset")
+        day, household = np.nonzero(episode.job_at[:, :, episode.hour] >= 0)
+        job = episode.job_at[day, household, episode.hour]
+        choice = actions.numpy(force=True)[day, household]
+        episode.chosen[job] = choice
+        episode.load_kw[day, household] += episode.candidates.load_kw[job, choice]
+        episode.hour += 1
+        if episode.hour < HOURS:
+            return self._observe(rewards=None)
+        if self._days is None:
+            curves = episode.load_kw.mean(axis=1)
+            self.history = remember(self.history, curves, episode.regressors, self._decay)
+        return self._observe(rewards=torch.from_numpy(-self.outcome().cost_eur).float())
+
+    def outcome(self) -> Costs:
+        """What the days cost with the schedules committed so far."""
+        episode = self._playing()
+        return costs(episode.load_kw, self.discomfort_eur(), self.world.tariff)
+
+    def discomfort_eur(self) -> Float[np.ndarray, "day household"]:
+        """D_i of the schedules committed so far."""
+        episode = self._playing()
+        jobs = episode.days.jobs
+        discomfort = np.zeros(episode.load_kw.shape[:2])
+        delay = episode.candidates.delay_eur[np.arange(jobs.num_jobs), episode.chosen]
+        committed = jobs.arrival_step // STEPS_PER_HOUR < episode.hour
+        np.add.at(discomfort, (jobs.day, jobs.household), delay * committed)
+        return discomfort
+
+    def schedule(self, name: str) -> Schedule:
+        """The joint schedule committed so far."""
+        episode = self._playing()
+        return chosen_schedule(name, episode.days, episode.candidates, episode.chosen)
+
+    @property
+    def load_kw(self) -> Float[np.ndarray, "day household step"]:
+        """Committed load."""
+        return self._playing().load_kw
+
+    @property
+    def chosen(self) -> Int[np.ndarray, " job"]:
+        """Action taken per job."""
+        return self._playing().chosen
+
+    def state(self) -> dict[str, Tensor]:
+        """The public history of load curves."""
+        return history_tensors(self.history)
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from the history of a checkpoint."""
+        self.history = history_from(state)
+
+    def counterfactual_rewards(self, neighbours: Int[Tensor, "N M"]) -> Counterfactuals:
+        """Each household's own return under every alternative of its own or a neighbour's job."""
+        episode, tariff = self._playing(), self.world.tariff
+        jobs, plans = episode.days.jobs, episode.candidates
+        n = episode.load_kw.shape[1]
+        change = plans.load_kw - plans.load_kw[np.arange(jobs.num_jobs), episode.chosen][:, None]
+        change = change.astype(np.float32)
+        mean_kw = episode.load_kw.mean(axis=1).astype(np.float32)
+        over = np.maximum(mean_kw - tariff.kappa, 0.0)[jobs.day]
+        over_after = np.maximum(mean_kw[jobs.day][:, None] + change / n - tariff.kappa, 0.0)
+        charge = tariff.gamma * STEP_H * ((over_after**2).sum(-1) - (over**2).sum(-1)[:, None])
+        own_kw = episode.load_kw[jobs.day, jobs.household].astype(np.float32)
+        price = (tariff.base_price + tariff.beta * mean_kw)[jobs.day].astype(np.float32)
+        bill = np.einsum("jat,jt->ja", change, price + tariff.beta / n * own_kw)
+        bill = STEP_H * (bill + tariff.beta / n * np.einsum("jat,jat->ja", change, change))
+        delay = plans.delay_eur - plans.delay_eur[np.arange(jobs.num_jobs), episode.chosen][:, None]
+
+        hour = jobs.arrival_step // STEPS_PER_HOUR
+        shape = (HOURS, *episode.load_kw.shape[:2])
+        own = np.zeros((*shape, plans.load_kw.shape[1]), dtype=np.float32)
+        own[hour, jobs.day, jobs.household] = -(bill + charge + delay)
+        receivers = neighbours.numpy(force=True)
+        peers = np.zeros((*shape, receivers.shape[1], own.shape[-1]), dtype=np.float32)
+        by_job = _senders_of(receivers, jobs.household)
+        job, sender, slot = by_job
+        their_kw = episode.load_kw[jobs.day[job], sender].astype(np.float32)
+        their_bill = STEP_H * tariff.beta / n * np.einsum("pat,pt->pa", change[job], their_kw)
+        peers[hour[job], jobs.day[job], sender, slot] = -(their_bill + charge[job])
+        return Counterfactuals(own=torch.from_numpy(own), peers=torch.from_numpy(peers))
+
+    def _playing(self) -> _Episode:
+        if self._episode is None:
+            raise RuntimeError("call reset before anything else")
+        return self._episode
+
+    def _observe(self, rewards: Tensor | None) -> Step:
+        episode, spec = self._playing(), self._spec
+        shape = (spec.num_envs, spec.num_agents, spec.num_actions)
+        rows = np.zeros((*shape, NUM_PUBLIC + NUM_PRIVATE), dtype=np.float32)
+        mask = np.zeros(shape, dtype=bool)
+        mask[..., 0] = True
+        ended = rewards is not None
+        if not ended:
+            day, household = np.nonzero(episode.job_at[:, :, episode.hour] >= 0)
+            job = episode.job_at[day, household, episode.hour]
+            today = episode.load_kw.mean(axis=1)
+            expected = forecast(self.history, episode.dawn_kw, today, episode.hour)
+            rows[day, household] = episode.features[job]
+            rows[day, household, :, 1:3] = _forecast_features(
+                episode.candidates.load_kw[job], expected[day], self.world.tariff
+            )
+            mask[day, household] = episode.candidates.legal[job]
+        observations = torch.from_numpy(rows).flatten(2)
+        end = torch.full((spec.num_envs,), ended)
+        return Step(
+            observations=observations,
+            rewards=torch.zeros(shape[:2]) if rewards is None else rewards,
+            terminated=end,
+            truncated=torch.zeros_like(end),
+            next_observations=observations,
+            action_mask=torch.from_numpy(mask),
+        )
+
+
+_PRICE_EUR, _LOAD_KW_KWH, _EXCESS_KW_KWH, _DELAY_EUR, _HOUR_KWH = 1.0, 10.0, 3.0, 0.3, 3.0  # scales
+
+
+def _static_features(
+    days: Days, plans: Candidates, tariff: Tariff
+) -> Float[np.ndarray, "job action feature"]:
+    """Rows of (price, 0, 0, peak power, energy, kind one-hot, energy per hour; delay cost)."""
+    jobs, actions = days.jobs, plans.load_kw.shape[1]
+    rows = np.zeros((jobs.num_jobs, actions, NUM_PUBLIC + NUM_PRIVATE), dtype=np.float32)
+    rows[..., 0] = (
+        STEP_H * plans.load_kw @ (tariff.base_price - tariff.base_price.mean()) / _PRICE_EUR
+    )
+    rows[..., 3] = plans.load_kw.max(axis=-1) / 11.0
+    rows[..., 4] = STEP_H * plans.load_kw.sum(axis=-1) / 13.0
+    rows[np.arange(jobs.num_jobs), :, 5 + jobs.kind] = 1.0
+    per_hour = plans.load_kw.reshape(jobs.num_jobs, actions, HOURS, STEPS_PER_HOUR).sum(axis=-1)
+    rows[..., 5 + len(JobKind) : NUM_PUBLIC] = STEP_H * per_hour / _HOUR_KWH
+    rows[..., NUM_PUBLIC] = plans.delay_eur / _DELAY_EUR
+    return rows
+
+
+def _forecast_features(
+    load_kw: Float[np.ndarray, "job action step"],
+    expected_kw: Float[np.ndarray, "job step"],
+    tariff: Tariff,
+) -> Float[np.ndarray, "job action 2"]:
+    excess = np.maximum(expected_kw - tariff.kappa, 0.0)
+    return np.stack(
+        [
+            STEP_H * np.einsum("jat,jt->ja", load_kw, expected_kw) / _LOAD_KW_KWH,
+            STEP_H * np.einsum("jat,jt->ja", load_kw, excess) / _EXCESS_KW_KWH,
+        ],
+        axis=-1,
+    )
+
+
+def _senders_of(
+    receivers: Int[np.ndarray, "N M"], household: Int[np.ndarray, " job"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All (job, sender, slot) with receivers[sender, slot] = the job's household."""
+    sender, slot = np.nonzero(np.ones_like(receivers))
+    receiver = receivers[sender, slot]
+    order = np.argsort(receiver, kind="stable")
+    sender, slot, receiver = sender[order], slot[order], receiver[order]
+    first = np.searchsorted(receiver, household, side="left")
+    count = np.searchsorted(receiver, household, side="right") - first
+    job = np.repeat(np.arange(len(household)), count)
+    within = np.arange(len(job)) - np.repeat(np.cumsum(count) - count, count)
+    at = np.repeat(first, count) + within
+    return job, sender[at], slot[at]
+
+
+def history_tensors(history: LoadHistory) -> dict[str, Tensor]:
+    """A load history for a checkpoint."""
+    return {
+        "moments": torch.from_numpy(history.moments.copy()),
+        "cross": torch.from_numpy(history.cross.copy()),
+        "covariance": torch.from_numpy(history.covariance.copy()),
+        "weight": torch.tensor([history.weight], dtype=torch.float64),
+    }
+
+
+def history_from(state: Mapping[str, Tensor]) -> LoadHistory:
+    """The load history of a checkpoint."""
+    arrays = {name: state[name].numpy().copy() for name in ("moments", "cross", "covariance")}
+    return LoadHistory(**arrays, weight=float(state["weight"][0]))

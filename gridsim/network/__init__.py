@@ -1,0 +1,1 @@
+"""The feeder as arrays, and how a pandapower net becomes one."""

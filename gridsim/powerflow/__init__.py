@@ -1,0 +1,1 @@
+"""Batched AC power flow, and its audit by pandapower."""

@@ -1,0 +1,197 @@
+"""What neighbours learn about households, method by method, and what noise costs.
+
+The conditions and tables of `ss bench privacy`; one training is `leakage.trial`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridsim.privacy.leakage import read_leak
+from ss_core.experiments.attacks import ATTACKS, prepare, score
+from ss_core.scenario.short_runs import Results, Trial
+from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
+
+TARGET = "gridsim.privacy.leakage:trial"
+SECRETS = {"comfort_weight": False, "has_ev": True, "daily_cost_eur": False}  # yes or no
+NOISE = {  # multipliers z
+    "smoke": (1.0,),
+    "quick": (0.03, 0.3, 3.0, 30.0),
+    "full": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+}
+SHADOWS = {"smoke": 2, "quick": 12, "full": 24}
+VICTIMS = {"smoke": 2, "quick": 5, "full": 10}
+UPDATES = {"smoke": 9, "quick": 60, "full": 120}
+HOUSEHOLDS = {"smoke": 6, "quick": 20, "full": 20}
+FIRST_SHADOW, FIRST_VICTIM = 500, 100  # seeds
+EV_OWNERSHIP = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way of learning that is listened to."""
+
+    name: str
+    algorithm: str
+    preset: str = "tuned"
+    settings: tuple[tuple[str, Any], ...] = ()
+
+
+METHODS = (
+    Method("selfish", "independent"),
+    Method("ss", "ss"),
+    Method("vps", "vps", "sampled"),
+    Method("vs", "vs", "sampled"),
+    Method(
+        "ps", "ps", "sampled", (("learner.architecture", "multihead"), ("learner.hidden", [16]))
+    ),
+    Method("cl", "centralised"),
+)
+
+
+def trials_of(profile: str) -> dict[str, list[Trial]]:
+    """The trainings of every method: shadow runs, then those listened to."""
+    return {
+        method.name: [_trial(method, seed, profile) for seed in _seeds(profile)]
+        for method in _methods(profile)
+    }
+
+
+def _methods(profile: str) -> list[Method]:
+    return [*METHODS, *(_noisy(z) for z in NOISE[profile])]
+
+
+def _noisy(multiplier: float) -> Method:
+    return Method(f"ss z={multiplier:g}", "ss", "tuned", (("learner.exchange.noise", multiplier),))
+
+
+def _seeds(profile: str) -> list[int]:
+    """Of shadow runs, then of victims."""
+    shadows = range(FIRST_SHADOW, FIRST_SHADOW + SHADOWS[profile])
+    return [*shadows, *range(FIRST_VICTIM, FIRST_VICTIM + VICTIMS[profile])]
+
+
+def _trial(method: Method, seed: int, profile: str) -> Trial:
+    settings = {
+        "households": HOUSEHOLDS[profile],
+        "seed": seed,
+        "days": 8,
+        "population.ev_ownership": EV_OWNERSHIP,
+        "learner.algorithm": method.algorithm,
+        "learner.num_updates": UPDATES[profile],
+        **dict(method.settings),
+    }
+    name = method.name.replace(" ", "-").replace("=", "")
+    return Trial(name, seed, TARGET, {"preset": method.preset, "settings": settings})
+
+
+def conclude(found: Results, folder: Path, profile: str) -> dict[str, Any]:
+    """The tables: what is learnt, what it costs, what noise does."""
+    shadows, trials = SHADOWS[profile], trials_of(profile)
+    leaks = {name: [read_leak(t.folder(folder)) for t in each] for name, each in trials.items()}
+    results = {
+        name: [found[t.name, t.seed] for t in each][shadows:] for name, each in trials.items()
+    }
+    selfish = [each["welfare"] for each in results["selfish"]]
+    rows = [
+        row
+        for method in METHODS
+        for row in _rows_of(method.name, leaks[method.name], shadows)
+    ]  # fmt: skip
+    curve = [
+        _point(m, results[m.name], selfish, leaks[m.name], shadows)
+        for m in _methods(profile)
+        if m.algorithm == "ss"
+    ]
+    costs = [_cost(m, results[m.name], selfish, HOUSEHOLDS[profile]) for m in METHODS]
+    return {
+        "schema": "ss.bench_privacy/1",
+        "tables": {
+            "what a curious neighbour learns: the better attack, 95 % interval": rows,
+            "what it costs, and what it brings": costs,
+            "noise on what suggestion sharing tells": curve,
+        },
+        "notes": [
+            f"{shadows} shadow runs, {len(selfish)} runs listened to, "
+            f"{HOUSEHOLDS[profile]} households each; comfort weight and daily cost: R² (0 is no "
+            "better than the mean), car: area under the ROC curve (0.5 is chance)",
+            "ε of the household that told most, for the whole run, at δ = 1e-5; announcements, "
+            "actions seen and the number of decisions are not covered",
+        ],
+        "run_dir": str(folder),
+    }
+
+
+Leaks = Sequence[Mapping[str, np.ndarray]]
+
+
+def _sources(leaks: Leaks) -> dict[str, list[str]]:
+    """What may be listened to: each source alone, all of them, and what is public anyway."""
+    heard = sorted(name for name in leaks[0] if name.startswith("heard/"))
+    single = {name.removeprefix("heard/"): [name] for name in heard if name != "heard/nothing"}
+    if "policies" in single:
+        single["policies and suggestions"] = ["heard/policies", "heard/suggestions"]
+    if len(single) > 1:
+        single["all"] = heard
+    return single or {"public data only": ["public"]}
+
+
+def _rows_of(method: str, leaks: Leaks, shadows: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "method": method,
+            "heard": label,
+            **{secret: f"{_best(leaks, names, secret, shadows):.2f}" for secret in SECRETS},
+        }
+        for label, names in _sources(leaks).items()
+    ]
+
+
+def _best(leaks: Leaks, names: Sequence[str], secret: str, shadows: int) -> Interval:
+    """The better of the attacks, as judged on the victims: an upper end for both."""
+    rows = [np.concatenate([leak[name] for name in names], axis=1) for leak in leaks]
+    secrets = [leak[f"secret/{secret}"].astype(float) for leak in leaks]
+    data = prepare(np.concatenate(rows[:shadows]).astype(float), np.concatenate(rows[shadows:]))
+    known, truth = np.concatenate(secrets[:shadows]), np.concatenate(secrets[shadows:])
+    scores = [
+        score(truth, attack(data.shadow, known, data.victims), yes_or_no=SECRETS[secret])
+        for attack in ATTACKS.values()
+    ]
+    return max(scores, key=lambda each: each.estimate)
+
+
+def _gain(results: Sequence[Mapping[str, Any]], selfish: Sequence[float]) -> Interval:
+    better = np.array([each["welfare"] for each in results]) - np.array(selfish)
+    return bootstrap_interval(better, interquartile_mean, rng=np.random.default_rng(0))
+
+
+def _cost(
+    method: Method, results: Sequence[Mapping[str, Any]], selfish: Sequence[float], households: int
+) -> dict[str, Any]:
+    sent = sum(each["bytes"] for each in results) / len(results)
+    return {
+        "method": method.name,
+        "kB/household": round(sent / 1000 / households, 1),
+        "EUR/day saved against selfish": f"{_gain(results, selfish):.2f}",
+    }
+
+
+def _point(
+    method: Method,
+    results: Sequence[Mapping[str, Any]],
+    selfish: Sequence[float],
+    leaks: Leaks,
+    shadows: int,
+) -> dict[str, Any]:
+    spent = [each["privacy"].get("epsilon") for each in results]
+    known = [value for value in spent if value is not None]
+    heard = ["heard/policies", "heard/suggestions"]
+    return {
+        "noise z": dict(method.settings).get("learner.exchange.noise", 0.0),
+        "epsilon of a run": f"{max(known):.4g}" if known else "∞",
+        "EUR/day saved against selfish": f"{_gain(results, selfish):.2f}",
+        **{secret: f"{_best(leaks, heard, secret, shadows):.2f}" for secret in SECRETS},
+    }

@@ -1,0 +1,1 @@
+"""Reference rows of the scheduling game: equilibrium, optimum, planners, certificate."""

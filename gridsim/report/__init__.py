@@ -1,0 +1,1 @@
+"""The grid's chapters of the page."""

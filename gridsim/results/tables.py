@@ -1,0 +1,200 @@
+"""What a grid run writes to its trace: rows of `ss.trace/1`, one function per table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gridsim.game.joint_schedules import WET_APPLIANCES, device_load_kw
+from gridsim.households.households import STEP_H, Days, JobKind, Population
+from gridsim.households.schedules import Candidates
+from gridsim.powerflow.audit import Audit
+from gridsim.results.key_figures import HIGHEST_VM_PU, LOWEST_VM_PU, Summary
+from gridsim.results.scoring import Grid, Scored, highest
+from ss_core.record import trace_rows
+from ss_core.record.trace_writer import TraceWriter
+
+NOON_S = 12 * 3600.0
+UNITS = {
+    "_eur_per_household": "EUR/day", "_eur": "EUR/day", "_kw": "kW", "_kwh": "kWh/day",
+    "_percent": "%", "_h": "h/day", "_pu": "p.u.", "_095": "h/day", "_steps": "1",
+}  # fmt: skip
+
+
+def household_names(count: int) -> np.ndarray:
+    """Agent ids, as the environment spells them."""
+    return np.array([f"household_{i:03d}" for i in range(count)])
+
+
+def clock(row: Scored, seed: int, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Columns that say when: `shape` is (day, …, step)."""
+    day = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
+    step = np.arange(shape[-1])
+    return step_columns(row.name, seed, _full(day, shape), _full(step, shape))
+
+
+def step_columns(name: str, seed: int, day: np.ndarray, step: np.ndarray) -> dict[str, Any]:
+    """Columns that say whose row it is, and when: day and step of each row."""
+    return {
+        "algorithm": name,
+        "phase": "eval",
+        "seed": seed,
+        "day": day.astype(np.int32),
+        "step": step.astype(np.int32),
+        "sim_time_s": NOON_S + step * STEP_H * 3600.0,
+    }
+
+
+def _full(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return np.broadcast_to(values, shape).reshape(-1)
+
+
+def write_agents(writer: TraceWriter, population: Population, days: Days, grid: Grid) -> None:
+    """The `agent` table."""
+    owns = population.owns.astype(bool)
+    bus = grid.feeder.load_bus[grid.attachment.load_of_household]
+    is_heat_pump = days.jobs.kind == JobKind.HEAT_PUMP
+    rated_kw = np.zeros(population.num_households)
+    np.maximum.at(
+        rated_kw, days.jobs.household[is_heat_pump], days.jobs.cycle_kw[is_heat_pump].max(axis=1)
+    )
+    nothing = np.nan
+    writer.write(
+        "agent",
+        {
+            "agent_id": household_names(population.num_households),
+            "kind": "household",
+            "group_id": "household",
+            "bus_id": [grid.feeder.bus_name[b] for b in bus],
+            "annual_base_kwh": days.base_kw.sum(axis=2).mean(axis=0) * STEP_H * 365.0,
+            "ev_kw": np.where(owns[:, JobKind.EV], 3.0 * days.ev_level_kw, nothing),
+            "heat_pump_kw": np.where(owns[:, JobKind.HEAT_PUMP], rated_kw, nothing),
+        },
+    )
+
+
+def write_household_steps(
+    writer: TraceWriter, row: Scored, days: Days, gamma_share_eur: np.ndarray, seed: int
+) -> None:
+    """The `household_step` table of one row; `gamma_share_eur[day, step]` is the charge share."""
+    load_kw = row.schedule.load_kw
+    shape = load_kw.shape
+    price = row.costs.price_eur_per_kwh[:, None, :]
+    devices = {
+        "ev_kw": (JobKind.EV,),
+        "heat_pump_kw": (JobKind.HEAT_PUMP,),
+        "appliance_kw": WET_APPLIANCES,
+    }
+    discomfort = np.broadcast_to(row.schedule.discomfort_eur[:, :, None] / shape[-1], shape)
+    columns = {
+        "agent_id": _full(household_names(shape[1])[:, None], shape),
+        "load_kw": load_kw,
+        "base_kw": days.base_kw,
+        **{k: device_load_kw(days, row.schedule.job_kw, v) for k, v in devices.items()},
+        "price_eur_per_kwh": np.broadcast_to(price, shape),
+        "bill_eur": STEP_H * price * load_kw,
+        "charge_eur": np.broadcast_to(gamma_share_eur[:, None, :], shape),
+        "discomfort_eur": discomfort,
+    }
+    writer.write(
+        "household_step",
+        clock(row, seed, shape) | {k: np.asarray(v).reshape(-1) for k, v in columns.items()},
+    )
+
+
+def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) -> None:
+    """The `feeder_step` table of one row."""
+    flow, load_kw = row.power_flow, row.schedule.load_kw
+    outside = (flow.vm_pu < LOWEST_VM_PU) | (flow.vm_pu > HIGHEST_VM_PU)
+    overloaded = (flow.line_loading_percent > 100.0).sum(axis=1) + (
+        flow.trafo_loading_percent > 100.0
+    ).sum(axis=1)
+    writer.write(
+        "feeder_step",
+        clock(row, seed, (load_kw.shape[0], load_kw.shape[2]))
+        | {
+            "p_total_kw": load_kw.sum(axis=1).reshape(-1),
+            "trafo_loading_percent": highest(flow.trafo_loading_percent),
+            "line_loading_percent": highest(flow.line_loading_percent),
+            "v_min_pu": flow.vm_pu.min(axis=1),
+            "v_max_pu": flow.vm_pu.max(axis=1),
+            "losses_kw": flow.loss_mw * 1000.0,
+            "price_eur_per_kwh": row.costs.price_eur_per_kwh.reshape(-1),
+            "n_violation": (outside.sum(axis=1) + overloaded).astype(np.int32),
+            "converged": flow.converged,
+            "iterations": flow.iterations.astype(np.int32),
+        },
+    )
+
+
+def write_decisions(
+    writer: TraceWriter,
+    row: Scored,
+    days: Days,
+    plans: Candidates,
+    chosen: np.ndarray,
+    probability: np.ndarray,
+    seed: int,
+) -> None:
+    """The `agent_decision` table of one learned row: one line per job."""
+    jobs = days.jobs
+    job = np.arange(jobs.num_jobs)
+    kinds = np.array([kind.name.lower() for kind in JobKind])
+    started = plans.start_step[job, chosen] - jobs.arrival_step
+    writer.write(
+        "agent_decision",
+        {
+            "algorithm": row.name,
+            "phase": "eval",
+            "seed": seed,
+            "day": jobs.day.astype(np.int32),
+            "step": jobs.arrival_step.astype(np.int32),
+            "sim_time_s": NOON_S + jobs.arrival_step * STEP_H * 3600.0,
+            "agent_id": household_names(days.num_households)[jobs.household],
+            "job_kind": kinds[jobs.kind],
+            "candidate": chosen.astype(np.int32),
+            "n_candidate": plans.legal.sum(axis=1).astype(np.int32),
+            "own_prob": probability,
+            "delay_h": started * STEP_H,
+            "energy_kwh": plans.load_kw[job, chosen].sum(axis=1) * STEP_H,
+        },
+    )
+
+
+def write_kpis(
+    writer: TraceWriter,
+    name: str,
+    figures: Mapping[str, Summary],
+    baseline: Mapping[str, Summary],
+) -> None:
+    """The `kpi` table of one row, against the equilibrium's figures."""
+    method = "mean over days, 95 % bootstrap interval; baseline: nash"
+    scope = "held-out days"
+    trace_rows.write_kpis(writer, name, figures, baseline, scope=scope, method=method, units=UNITS)
+
+
+def write_checks(
+    writer: TraceWriter, audits: Mapping[str, Audit], certificate: Mapping[str, float]
+) -> None:
+    """Rows of the `kpi` table about trust: the audit, and how well references are known."""
+    for name, one in audits.items():
+        audited = {key: float(getattr(one, key)) for key in one.__slots__}
+        _write_plain(writer, name, "audit", audited, "steps solved again by pandapower.runpp")
+    _write_plain(writer, "optimum", "certificate", certificate, "see docs/results/grid.md")
+
+
+def _write_plain(
+    writer: TraceWriter, name: str, scope: str, figures: Mapping[str, float], method: str
+) -> None:
+    units = UNITS | {"_mw": "MW", "_ct": "ct/day"}
+    writer.write(
+        "kpi",
+        {
+            "algorithm": name,
+            "kpi": list(figures),
+            "scope": scope,
+            "value": [float(value) for value in figures.values()],
+            "unit": [trace_rows.unit_of(key, units) for key in figures],
+            "method": method,
+        },
+    )

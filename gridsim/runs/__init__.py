@@ -1,0 +1,1 @@
+"""A grid run's sub-tasks and what they add up to."""

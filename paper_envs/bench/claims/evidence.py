@@ -1,0 +1,202 @@
+"""Parts of a claim: one interval each, and the rules that turn intervals into an outcome.
+
+A part holds when its whole 95 % interval lies on the claimed side, and does not hold when the whole
+interval lies on the other side. Everything else is undecided, and so is whatever rests on fewer
+than `MIN_RUNS` seeds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from paper_envs.bench.results.comparisons import (
+    LEVEL,
+    Metric,
+    Runs,
+    Suite,
+    difference,
+    final_return,
+    interval_of,
+    sample,
+)
+from ss_core.statistics import Interval
+
+Outcome = Literal["holds", "does not hold", "undecided", "not run"]
+Rule = Callable[[Interval], Outcome]
+Pair = tuple[Float[np.ndarray, " run"], Float[np.ndarray, " rival"]]
+
+MIN_RUNS = 5  # of a cell: with fewer, intervals are too narrow (see the rules on the page)
+SMALL = 1e-3  # shown as a power of ten
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One comparison that a claim rests on."""
+
+    label: str
+    outcome: Outcome
+    interval: Interval | None = None
+    num_runs: int = 0  # fewest seeds of a cell in it
+    scope: str = ""  # over which tasks, where not over one
+    remarks: tuple[str, ...] = ()  # what its figures leave out
+
+    @property
+    def figures(self) -> str:
+        """Its label with estimate and interval; empty if it was not run."""
+        if self.interval is None:
+            return ""
+        scope = f"{self.scope}: " if self.scope else ""
+        return f"{scope}{self.label} {shown(self.interval)}"
+
+
+def shown(interval: Interval) -> str:
+    """`-1.02 [-1.10, -1.00]`: as many decimals as the interval can tell apart, from 2 to 4."""
+    values = (interval.estimate, interval.low, interval.high)
+    width = interval.high - interval.low
+    if 0 < max(abs(value) for value in values) < SMALL:
+        estimate, low, high = (f"{value:.1e}" for value in values)
+    else:
+        decimals = 2 if width >= 0.05 else 3 if width >= 0.005 or width == 0 else 4
+        estimate, low, high = (f"{round(value, decimals) + 0.0:.{decimals}f}" for value in values)
+    return f"{estimate} [{low}, {high}]"  # adding 0.0 turned -0.0 into 0.0
+
+
+def above(bound: float) -> Rule:
+    """More than `bound`."""
+    return lambda interval: (
+        "holds"
+        if interval.low > bound
+        else "does not hold"
+        if interval.high <= bound
+        else "undecided"
+    )
+
+
+def at_least(bound: float) -> Rule:
+    """`bound` or more."""
+    return lambda interval: (
+        "holds"
+        if interval.low >= bound
+        else "does not hold"
+        if interval.high < bound
+        else "undecided"
+    )
+
+
+def at_most(bound: float) -> Rule:
+    """`bound` or less."""
+    return lambda interval: (
+        "holds"
+        if interval.high <= bound
+        else "does not hold"
+        if interval.low > bound
+        else "undecided"
+    )
+
+
+def all_hold(parts: Sequence[Part]) -> Outcome:
+    """Holds when every part holds; one that does not is enough against it."""
+    return _combined(parts, decisive="does not hold", unanimous="holds")
+
+
+def some_hold(parts: Sequence[Part]) -> Outcome:
+    """Holds when at least one part holds."""
+    return _combined(parts, decisive="holds", unanimous="does not hold")
+
+
+def _combined(parts: Sequence[Part], *, decisive: Outcome, unanimous: Outcome) -> Outcome:
+    outcomes = {part.outcome for part in parts}
+    if outcomes <= {"not run"}:
+        return "not run"
+    if decisive in outcomes:
+        return decisive
+    return unanimous if outcomes == {unanimous} else "undecided"
+
+
+def value_part(label: str, runs: Runs, metric: Metric, rule: Rule) -> Part:
+    """A quantity of one cell against a bound."""
+    values = sample(runs, metric)
+    if not values.size:
+        return Part(label=label, outcome="not run")
+    interval = interval_of(values)
+    return _judged(label, interval, int(values.size), rule)
+
+
+def difference_part(
+    label: str,
+    first: Runs,
+    second: Runs,
+    rule: Rule,
+    *,
+    metric: Metric = final_return,
+    level: float = LEVEL,
+) -> Part:
+    """One cell less another."""
+    ours, theirs = sample(first, metric), sample(second, metric)
+    if not (ours.size and theirs.size):
+        return Part(label=label, outcome="not run")
+    interval = difference([ours], [theirs], level=level)
+    return _judged(label, interval, int(min(ours.size, theirs.size)), rule)
+
+
+def overall_part(
+    label: str,
+    suite: Suite,
+    first: str,
+    second: str,
+    rule: Rule,
+    *,
+    tasks: Sequence[str] | None = None,
+) -> Part:
+    """One algorithm less another, normalised task by task, mean over the tasks where both were run.
+
+    `tasks` are those the claim is about; None means all of the suite.
+    """
+    about = suite.tasks if tasks is None else tasks
+    pairs: dict[str, Pair] = {}
+    level = []
+    for task in about:
+        ours, theirs = (sample(suite.runs(task, name)) for name in (first, second))
+        scale = suite.scale(task)
+        if ours.size and theirs.size:
+            if scale is None:
+                level.append(task)
+            else:
+                pairs[task] = scale.normalised(ours), scale.normalised(theirs)
+    remarks = (f"not counted, all algorithms are level: {', '.join(level)}",) if level else ()
+    return mean_part(label, pairs, rule, about=about, remarks=remarks)
+
+
+def mean_part(
+    label: str,
+    pairs: Mapping[str, Pair],
+    rule: Rule,
+    *,
+    about: Sequence[str],
+    remarks: tuple[str, ...] = (),
+) -> Part:
+    """Mean over tasks of the difference in each: the first of a pair less the second."""
+    if not pairs:
+        outcome = "undecided" if remarks else "not run"
+        return Part(label=label, outcome=outcome, remarks=remarks)
+    interval = difference(
+        [ours for ours, _ in pairs.values()], [each for _, each in pairs.values()]
+    )
+    fewest = min(values.size for pair in pairs.values() for values in pair)
+    part = _judged(label, interval, int(fewest), rule)
+    return replace(part, scope=scope_of(list(pairs), about), remarks=remarks)
+
+
+def scope_of(tasks: Sequence[str], about: Sequence[str]) -> str:
+    """`2 of 4 tasks (predation, navigation)`: the tasks that count, and of how many."""
+    return f"{len(tasks)} of {len(about)} tasks ({', '.join(tasks)})"
+
+
+def _judged(label: str, interval: Interval | None, num_runs: int, rule: Rule) -> Part:
+    if interval is None:
+        return Part(label=label, outcome="not run")
+    outcome = rule(interval) if num_runs >= MIN_RUNS else "undecided"
+    return Part(label=label, outcome=outcome, interval=interval, num_runs=num_runs)

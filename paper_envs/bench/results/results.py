@@ -1,0 +1,77 @@
+"""What one benchmark run leaves behind, and how it lies on disk (`result.json`)."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from paper_envs.presets import PresetName
+from ss_core.errors import CorruptError
+from ss_core.record.atomic import atomic_write, json_bytes
+
+RESULT_SCHEMA = "ss.bench.run/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cell:
+    """One condition of the benchmark: runs of a cell differ in their seed alone."""
+
+    task: str  # a name in `paper_envs.tasks`
+    num_agents: int
+    preset: PresetName
+    algorithm: str  # a name in `ss_core.algorithms`
+    variant: str = ""  # a change to the preset, a name in `paper_envs.presets.VARIANTS`; "" = none
+
+    @property
+    def slug(self) -> str:
+        """Name of its folder."""
+        tail = f"-{self.variant}" if self.variant else ""
+        return f"{self.task}-{self.num_agents}-{self.preset}-{self.algorithm}{tail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One training run and its evaluation; returns are external rewards, averaged over N and T.
+
+    `curve` holds columns of equal length, one entry per recorded update; always `update`, `episode`
+    and `averaged_return`; where the task tells cooperation `rate_all`, `rate_mixed`, `rate_none`
+    (joint actions); where suggestions are exchanged `suggestion_mse`, with cooperation also
+    `suggested_cooperation`. A value that does not exist is None.
+    """
+
+    cell: Cell
+    seed: int
+    num_updates: int
+    num_envs: int  # episodes per update
+    final_return: float  # averaged return of the evaluation episodes
+    evaluation_returns: tuple[float, ...]  # averaged return of each evaluation episode
+    agent_returns: tuple[float, ...]  # mean per step of each agent, over the evaluation episodes
+    cooperators: tuple[int, ...] | None  # [k] steps of the evaluation in which k agents cooperated
+    curve: dict[str, list[float | None]]
+    bytes_by_kind: dict[str, int]  # exchanged over the whole training, all agents together
+
+
+def write_result(result: RunResult, path: Path) -> None:
+    """Publish `result.json`."""
+    atomic_write(path, json_bytes({"schema": RESULT_SCHEMA, **asdict(result)}))
+
+
+def read_result(path: Path) -> RunResult:
+    """Read what `write_result` wrote.
+
+    Raises:
+        CorruptError: the file is not a result of this version.
+    """
+    try:
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        if document.pop("schema") != RESULT_SCHEMA:
+            raise ValueError(f"not of schema {RESULT_SCHEMA}")
+        document["cell"] = Cell(**document["cell"])
+        for name in ("evaluation_returns", "agent_returns", "cooperators"):
+            document[name] = None if document[name] is None else tuple(document[name])
+        return RunResult(**document)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorruptError(
+            f"{path}: not the result of a run ({error}); delete its folder and run the benchmark "
+            "again to repeat that run"
+        ) from error

@@ -1,0 +1,1 @@
+"""What a benchmark runs, and one run of it."""

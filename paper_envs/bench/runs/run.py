@@ -1,0 +1,189 @@
+"""One run of the benchmark: train one condition with one seed, evaluate it, leave `result.json`.
+
+Called by `ss_core.processes.pool` with plain arguments. Killed anywhere and called again it goes
+on from its last checkpoint and leaves the same bytes.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from paper_envs.bench.results.curves import read_curve, told_by
+from paper_envs.bench.results.results import Cell, RunResult, write_result
+from paper_envs.tasks import make_env
+from ss_core.config import config_hash, from_dict, to_dict
+from ss_core.env import VectorEnv
+from ss_core.exchange.channel import Channel
+from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.rollout import Rollout, collect_rollout
+from ss_core.processes.child_tasks import Report, Stop
+from ss_core.record.atomic import atomic_write, json_bytes
+from ss_core.record.checkpoint import prune_checkpoints
+from ss_core.record.trace_writer import TraceWriter
+from ss_core.training.loop import Training, train
+from ss_core.training.saved_learner import LEARNER_FILE, SavedLearner, write_learner_file
+
+RESULT_FILE, TIMING_FILE = "result.json", "timing.json"
+COMMITS = 20  # checkpoints of a run, about
+CONDITION = ("cell", "learner", "env_options", "evaluation_episodes", "curve_points")
+EVALUATION = 1 << 40  # no update has this number, so no training episode has these seeds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """All that determines one run, and where it goes."""
+
+    cell: Cell
+    seed: int
+    learner: LearnerConfig
+    env_options: Mapping[str, str] = field(default_factory=dict)
+    evaluation_episodes: int = 128
+    curve_points: int = 50
+    device: str = "cpu"
+    folder: str
+    keep_policies: bool = True  # after the end; else only what was measured stays
+
+    @property
+    def condition_sha256(self) -> str:
+        """Hash of what runs with other seeds must share with this one."""
+        plain = to_dict(self)
+        return config_hash({name: plain[name] for name in CONDITION})
+
+
+def train_run(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
+    """Train to the end, evaluate, write the result; returns whether that point was reached."""
+    torch.set_num_threads(1)
+    order = from_dict(RunOrder, arguments, where="run")
+    folder = Path(order.folder)
+    if not (folder / RESULT_FILE).exists():
+        started_s = time.monotonic()
+        training = _training(order)
+        _describe(order, folder)
+        finished = _train(training, order, folder, report, stop)
+        if finished:
+            write_result(_result(training, order, folder), folder / RESULT_FILE)
+        _add_seconds(folder / TIMING_FILE, time.monotonic() - started_s)
+        if not finished:
+            return False
+    _tidy(order, folder)
+    return True
+
+
+def _env(order: RunOrder, num_envs: int) -> VectorEnv:
+    return make_env(
+        order.cell.task,
+        num_envs,
+        num_agents=order.cell.num_agents,
+        device=order.device,
+        options=order.env_options,
+    )
+
+
+def _training(order: RunOrder) -> Training:
+    env = _env(order, order.learner.num_envs)
+    learner = build_learner(order.learner, env.spec, order.seed, order.device)
+    channel = Channel(order.learner.exchange, env.spec.num_agents, order.seed)
+    return Training(learner, env, channel, order.seed)
+
+
+def _train(training: Training, order: RunOrder, folder: Path, report: Report, stop: Stop) -> bool:
+    constants = {
+        "run_id": order.cell.slug,
+        "algorithm": order.cell.algorithm,
+        "seed": order.seed,
+    }
+    total = order.learner.num_updates
+
+    def progress(done: int, _total: int, _note: str) -> None:
+        told = training.rollout
+        report(done, total, "" if told is None else f"{float(told.rewards.mean()):.3g}")
+
+    return train(
+        training,
+        folder,
+        TraceWriter(folder, level="kpi", constants=constants),
+        evaluate=lambda now: told_by(_rollout_of(now), now.learner.last_talk),
+        evaluate_every=1,
+        commit_every=max(1, -(-total // COMMITS)),
+        progress=progress,
+        stop_requested=stop,
+    )
+
+
+def _rollout_of(training: Training) -> Rollout:
+    assert training.rollout is not None
+    return training.rollout
+
+
+def _result(training: Training, order: RunOrder, folder: Path) -> RunResult:
+    rollout = _evaluation(training, order)
+    per_episode = rollout.rewards.double().mean(dim=(0, 2))
+    cooperators = None
+    if rollout.cooperative is not None:
+        counts = rollout.cooperative.sum(dim=-1).flatten()
+        cooperators = tuple(counts.bincount(minlength=order.cell.num_agents + 1).tolist())
+    config = order.learner
+    return RunResult(
+        cell=order.cell,
+        seed=order.seed,
+        num_updates=config.num_updates,
+        num_envs=config.num_envs,
+        final_return=float(per_episode.mean()),
+        evaluation_returns=tuple(per_episode.tolist()),
+        agent_returns=tuple(rollout.rewards.double().mean(dim=(0, 1)).tolist()),
+        cooperators=cooperators,
+        curve=read_curve(folder, config.num_updates, config.num_envs, order.curve_points),
+        bytes_by_kind=training.channel.ledger.bytes_by_kind(),
+    )
+
+
+def _evaluation(training: Training, order: RunOrder) -> Rollout:
+    """Held-out episodes, the same for every condition, with stochastic policies; none is learnt."""
+    return collect_rollout(
+        _env(order, order.evaluation_episodes),
+        training.learner.actors,
+        seed=evaluation_seed(order.seed),
+        generator=torch.Generator(order.device).manual_seed(evaluation_seed(order.seed)),
+        with_successors=False,
+    )
+
+
+def evaluation_seed(seed: int) -> int:
+    """Seed of the evaluation episodes of a run; that of its u-th update hashes [seed, u]."""
+    return int(np.random.SeedSequence([seed, EVALUATION]).generate_state(1)[0])
+
+
+def _describe(order: RunOrder, folder: Path) -> None:
+    """Leave what `ss watch` needs to play the policies."""
+    saved = SavedLearner(
+        task=order.cell.task,
+        num_agents=order.cell.num_agents,
+        config=order.learner,
+        seed=order.seed,
+        options=dict(order.env_options),
+    )
+    write_learner_file(folder, saved)
+
+
+def _tidy(order: RunOrder, folder: Path) -> None:
+    """Keep the last checkpoint, or none."""
+    if order.keep_policies:
+        prune_checkpoints(folder, keep=1)
+        return
+    for name in (LEARNER_FILE, "LATEST"):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / "checkpoints").is_dir():
+        shutil.rmtree(folder / "checkpoints")
+
+
+def _add_seconds(path: Path, seconds: float) -> None:
+    """Add to the time that the run has taken so far."""
+    before = json.loads(path.read_bytes())["wall_s"] if path.exists() else 0.0
+    atomic_write(path, json_bytes({"wall_s": round(before + seconds, 2)}))

@@ -1,0 +1,1 @@
+"""`ss watch`: episodes of trained agents as pictures."""

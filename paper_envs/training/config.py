@@ -1,0 +1,242 @@
+"""One run of `ss train`: its settings, and how they follow from what somebody asked for."""
+
+import contextlib
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from paper_envs.presets import PresetName, env_options, learner_config
+from paper_envs.tasks import make_env, task_named
+from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
+from ss_core.algorithms import ALGORITHMS
+from ss_core.config import replace_paths
+from ss_core.env import VectorEnv
+from ss_core.errors import ConfigError
+from ss_core.learning.learner import AlgorithmName, LearnerConfig
+from ss_core.learning.presets import TRUST_SHORTHANDS, in_regime, paper_learner
+from ss_core.record.schema import TraceLevel
+
+DEFAULT_UPDATES = 200
+MAX_COUNT = 10**6
+FLAGS = {  # settings that follow from the request, and how to ask for others
+    "env": "name the environment as the command's argument",
+    "env_sha256": "follows from the environment's code",
+    "num_agents": "use --agents, or --env-arg where the environment is your own",
+    "options": "use --env-arg",
+    "learner.algorithm": "use --algorithm",
+}
+FLAGS_OF_TASKS = {  # arguments that every task's class takes
+    "num_agents": "--agents",
+    "num_envs": "--episodes-per-update",
+    "device": "--device",
+}
+SHORTHANDS = {
+    "updates": "learner.num_updates",
+    "episodes_per_update": "learner.num_envs",
+    **TRUST_SHORTHANDS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """One run of `ss train`."""
+
+    env: str  # name of a task, or module:function
+    num_agents: int
+    horizon: int  # steps per episode
+    learner: LearnerConfig
+    options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the environment
+    env_sha256: str = ""  # of the user's module: other code is another run
+    seed: int = 0
+    evaluation_episodes: int = 128  # before and after, at seeds that are never trained on
+    evaluations: int = 10  # in between, of one episode per copy
+    commit_every: int = 20  # updates
+    trace: TraceLevel = "agent"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name in ("horizon", "evaluation_episodes", "evaluations", "commit_every"):
+            if not 1 <= getattr(self, name) <= MAX_COUNT:
+                raise ValueError(f"{name}={getattr(self, name)}: between 1 and {MAX_COUNT}")
+
+    @property
+    def is_user_env(self) -> bool:
+        """Whether the environment is somebody's own."""
+        return ":" in self.env
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The part of a request that decides which settings there are."""
+
+    env: str
+    arguments: Mapping[str, Any]  # --env-arg
+    preset: PresetName
+    algorithm: AlgorithmName
+    agents: int | None
+    horizon: int | None
+
+
+def resolve(
+    env: str, arguments: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> tuple[TrainingConfig, str]:
+    """The settings of a run, and a sentence about its environment.
+
+    Raises:
+        ConfigError, InputError: an unknown name or key, a value that does not fit, an environment
+            that does not hold together.
+    """
+    values = dict(overrides)
+    _refuse_fixed(values)
+    asked = _Asked(
+        env=env,
+        arguments=arguments,
+        preset=_known_preset(values.pop("preset", "tuned")),
+        algorithm=_known_algorithm(values.pop("algorithm", "ss")),
+        agents=_count(values, "agents"),
+        horizon=_count(values, "horizon"),
+    )
+    config, about = _of_user(asked) if ":" in env else _of_task(asked)
+    return replace_paths(config, {full_name(k): v for k, v in values.items()}), about
+
+
+def full_name(key: str) -> str:
+    """The dotted name of a setting that has a flag of its own."""
+    return SHORTHANDS.get(key, key)
+
+
+def _refuse_fixed(values: Mapping[str, Any]) -> None:
+    for key in values:
+        section = key.partition(".")[0]
+        flag = FLAGS.get(key, FLAGS.get(section))
+        if flag is not None:
+            raise ConfigError(f"--set {key}: {flag}")
+
+
+def _count(values: dict[str, Any], name: str) -> int | None:
+    """A number of things, taken out of `values`."""
+    value = values.pop(name, None)
+    if value is not None and (type(value) is not int or not 1 <= value <= MAX_COUNT):
+        raise ConfigError(f"{name}={value!r}: an integer from 1 to {MAX_COUNT}")
+    return value
+
+
+def _known_preset(name: object) -> PresetName:
+    if name not in ("paper", "tuned"):
+        raise ConfigError(f"preset={name!r}: choose tuned or paper")
+    return cast(PresetName, name)
+
+
+def _known_algorithm(name: object) -> AlgorithmName:
+    if str(name) not in ALGORITHMS:
+        near = difflib.get_close_matches(str(name), ALGORITHMS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"no algorithm {name!r}: {hint}Known: {', '.join(ALGORITHMS)}")
+    return cast(AlgorithmName, name)
+
+
+def _refuse_imr(asked: _Asked) -> None:
+    if asked.algorithm == "imr":
+        raise ConfigError(
+            f"--algorithm imr: {asked.env} does not tell which action is cooperative; use another"
+        )
+
+
+def _of_task(asked: _Asked) -> tuple[TrainingConfig, str]:
+    task = task_named(asked.env)
+    if asked.horizon is not None:
+        raise ConfigError(
+            f"--horizon {asked.horizon}: {task.name} always takes {task.horizon} steps"
+        )
+    if not task.has_cooperation:
+        _refuse_imr(asked)
+    for name in asked.arguments:
+        if name in FLAGS_OF_TASKS:
+            raise ConfigError(f"--env-arg {name}: use {FLAGS_OF_TASKS[name]} with {task.name}")
+    count = task.num_agents if asked.agents is None else asked.agents
+    config = TrainingConfig(
+        env=task.name,
+        num_agents=count,
+        horizon=task.horizon,
+        learner=learner_config(
+            task.name, count, asked.preset, asked.algorithm, num_updates=DEFAULT_UPDATES
+        ),
+        options={**env_options(task.name, asked.preset), **asked.arguments},
+    )
+    try:
+        build_env(config, 1)
+    except TypeError as error:
+        raise ConfigError(f"--env-arg: {task.name} does not take it ({error})") from error
+    return config, f"{task.title}: {count} agents, {task.horizon} steps"
+
+
+def _of_user(asked: _Asked) -> tuple[TrainingConfig, str]:
+    env = asked.env
+    if asked.agents is not None:
+        raise ConfigError(
+            f"--agents {asked.agents}: only the function knows how many agents {env} has; "
+            "hand its own argument on, as in --env-arg N=5"
+        )
+    _refuse_imr(asked)
+    with contextlib.redirect_stdout(sys.stderr):  # other people's code may print
+        seen = probe_user_env(load_user_env(env, asked.arguments), horizon=asked.horizon)
+        sha256 = source_sha256(env)
+    config = TrainingConfig(
+        env=env,
+        env_sha256=sha256,
+        num_agents=seen.num_agents,
+        horizon=seen.horizon,
+        learner=user_learner(asked.preset, asked.algorithm),
+        options=dict(asked.arguments),
+    )
+    return config, (
+        f"{env}: {seen.num_agents} agents, {seen.num_actions} actions, observations of "
+        f"{seen.observation_size} numbers, {seen.horizon} steps ({seen.horizon_origin})"
+    )
+
+
+def user_learner(preset: PresetName, algorithm: AlgorithmName) -> LearnerConfig:
+    """Hyper-parameters for an environment that nobody tuned anything for."""
+    if preset == "paper":
+        return replace(paper_learner(), algorithm=algorithm, num_updates=DEFAULT_UPDATES)
+    config = LearnerConfig(
+        algorithm=algorithm,
+        architecture="multihead",
+        hidden=(64, 64),
+        critic_hidden=(64, 64),
+        zero_logits=True,
+        num_envs=16,
+        num_updates=DEFAULT_UPDATES,
+        num_epochs=6,
+        actor_lr=3e-3,
+        critic_lr=1e-2,
+        final_lr_fraction=0.0,
+        gae_lambda=0.95,
+        advantage_scale="per_agent",
+    )
+    return in_regime(config, "gradient")
+
+
+def build_env(config: TrainingConfig, num_envs: int) -> VectorEnv:
+    """The environment of a run.
+
+    Raises:
+        InputError, ConfigError: the user's environment cannot be made.
+    """
+    if config.is_user_env:
+        return make_user_env(
+            config.env,
+            num_envs,
+            horizon=config.horizon,
+            options=config.options,
+            device=config.device,
+        )
+    return make_env(
+        config.env,
+        num_envs,
+        num_agents=config.num_agents,
+        device=config.device,
+        options=config.options,
+    )

@@ -1,0 +1,1 @@
+"""Other people's interfaces: PettingZoo and environments given as `module:function`."""

@@ -1,0 +1,188 @@
+"""Environments by name: `module:function`, the user's own code, as a `VectorEnv`.
+
+The function returns a PettingZoo `ParallelEnv` with discrete actions; keyword arguments may be
+given. The module is found as `python -m` finds it: the current folder comes first. What it prints
+is the caller's to redirect.
+"""
+
+import difflib
+import importlib
+import inspect
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+from pettingzoo import AECEnv, ParallelEnv
+
+from ss_core.adapters.parallel_copy import RunningCopy
+from ss_core.adapters.pettingzoo import VectorFromParallel
+from ss_core.errors import InputError
+from ss_core.record.atomic import sha256_of
+
+EXAMPLE = "mpe2.simple_spread_v3:parallel_env"
+LONGEST_PROBE = 500  # steps of an episode
+PROBE_STEPS, PROBE_EPISODES = 1000, 4
+
+MakeEnv = Callable[[], ParallelEnv]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a few random episodes showed."""
+
+    num_agents: int
+    num_actions: int
+    observation_size: int
+    horizon: int
+    horizon_origin: str  # in words
+
+
+def load_user_env(target: str, arguments: Mapping[str, Any]) -> MakeEnv:
+    """The function that `target` names, checked by one call; each call makes a fresh environment.
+
+    Raises:
+        InputError: no such module or function, or it returns something else.
+    """
+    function = _function(target)
+
+    def make() -> ParallelEnv:
+        try:
+            env = function(**arguments)
+        except Exception as error:  # other people's code may raise anything
+            raise InputError(f"{target}: calling it raised {_words(error)}") from error
+        if isinstance(env, AECEnv):
+            raise InputError(
+                f"{target}: returned {env}, which takes turns (AECEnv); name the function that "
+                f"returns the ParallelEnv, as in {EXAMPLE}, or wrap it in "
+                "pettingzoo.utils.aec_to_parallel"
+            )
+        if not isinstance(env, ParallelEnv):
+            raise InputError(
+                f"{target}: returned a {type(env).__name__}, not a pettingzoo ParallelEnv; name a "
+                f"function that returns one, as in {EXAMPLE}"
+            )
+        return env
+
+    make().close()
+    return make
+
+
+def make_user_env(
+    target: str,
+    num_envs: int,
+    *,
+    horizon: int,
+    options: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+) -> VectorFromParallel:
+    """`num_envs` copies of the environment; `options` are keyword arguments of the function."""
+    make = load_user_env(target, options or {})
+    return VectorFromParallel(make, num_envs, horizon=horizon, device=device)
+
+
+def probe_user_env(make: MakeEnv, *, horizon: int | None = None) -> Probe:
+    """Play a few episodes with random actions, checking every step; tells the horizon if not given.
+
+    The horizon is the length that all of them had, else twice the longest; `LONGEST_PROBE` at most.
+
+    Raises:
+        InputError: what the environment returns does not hold together.
+        ConfigError: its spaces are not supported.
+    """
+    copy = RunningCopy(make(), LONGEST_PROBE if horizon is None else horizon)
+    rng = np.random.default_rng(0)
+    lengths: list[int] = []
+    while len(lengths) < PROBE_EPISODES and sum(lengths) < PROBE_STEPS:
+        lengths.append(_play(copy, rng))
+    copy.env.close()
+    if horizon is None:
+        horizon, origin = _horizon_of(lengths)
+    else:
+        origin = "--horizon"
+    layout = copy.layout
+    return Probe(
+        num_agents=len(layout.agents),
+        num_actions=layout.num_actions,
+        observation_size=layout.observation_size,
+        horizon=horizon,
+        horizon_origin=origin,
+    )
+
+
+def source_sha256(target: str) -> str:
+    """Checksum of the file that the module of `target` stands in; empty where there is none."""
+    path = inspect.getsourcefile(_module(target))
+    return sha256_of(Path(path)) if path is not None and Path(path).is_file() else ""
+
+
+def _play(copy: RunningCopy, rng: np.random.Generator) -> int:
+    """Steps of one episode with random legal actions."""
+    shown = copy.seed_and_restart(rng)
+    length = 0
+    while not (shown.terminated or shown.truncated):
+        shown = copy.step(_random_actions(shown.action_mask, rng))
+        length += 1
+    return length
+
+
+def _random_actions(mask: Bool[ndarray, "N A"], rng: np.random.Generator) -> list[int]:
+    return [int(rng.choice(np.flatnonzero(row))) for row in mask]
+
+
+def _horizon_of(lengths: list[int]) -> tuple[int, str]:
+    longest = max(lengths)
+    if min(lengths) == longest:
+        if longest == LONGEST_PROBE:
+            return longest, f"random play did not end within {longest} steps"
+        return longest, "the length of every random episode"
+    horizon = min(2 * longest, LONGEST_PROBE)
+    return horizon, f"random episodes took {min(lengths)} to {longest} steps"
+
+
+def _function(target: str) -> Callable[..., Any]:
+    module, name = _module(target), target.partition(":")[2]
+    function = getattr(module, name, None)
+    if not callable(function):
+        near = difflib.get_close_matches(name, [n for n in dir(module) if n[0] != "_"], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"{target}: module {module.__name__} has no function {name!r}{hint}")
+    return function
+
+
+def _module(target: str) -> ModuleType:
+    name, colon, function = target.partition(":")
+    if not colon or not function.isidentifier() or not name.replace(".", "").isidentifier():
+        raise InputError(f"{target}: expected MODULE:FUNCTION, as in {EXAMPLE}")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise InputError(f"{target}: {error}; {_remedy(name, error.name or name)}") from error
+    except Exception as error:  # other people's code may raise anything
+        raise InputError(f"{target}: importing {name} raised {_words(error)}") from error
+
+
+def _remedy(name: str, missing: str) -> str:
+    """What helps where importing module `name` found `missing` missing."""
+    package, _, last = missing.rpartition(".")
+    if not f"{name}.".startswith(f"{missing}."):
+        return f"{name} needs it: install it"
+    if not package:
+        return f"install it, or run this where {missing}.py lies"
+    paths = getattr(importlib.import_module(package), "__path__", [])
+    inside = [found.name for found in pkgutil.iter_modules(paths)]
+    near = difflib.get_close_matches(last, inside, n=1)
+    return f"did you mean {package}.{near[0]}?" if near else f"{package} is there, but not that"
+
+
+def _words(error: Exception) -> str:
+    return f"{' '.join(f'{type(error).__name__}: {error}'.split())}; --debug shows where"

@@ -1,0 +1,1 @@
+"""Numbers of finished runs: SQL, export, comparison."""

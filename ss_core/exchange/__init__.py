@@ -1,0 +1,1 @@
+"""All that passes between agents: channel, neighbours, ledger, noise, lies, trust, consensus."""

@@ -1,0 +1,317 @@
+"""The exchange door: everything that passes from agent to agent passes here, and is counted.
+
+`Channel` decides who talks to whom (`Protocol` config), re-indexes sender-major tensors to
+receiver-major ones, and keeps the ledger. What the ledger says was exchanged is what was exchanged.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ss_core.exchange.ledger import Ledger
+from ss_core.exchange.lies import Lie, copies, draw_liars, stamps, told_instead
+from ss_core.exchange.neighbourhood import (
+    Neighbourhood,
+    all_to_all,
+    from_graph,
+    from_graphs,
+    random_regular,
+)
+from ss_core.exchange.noise import epsilon_of, noised
+
+SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
+
+MessageKind = Literal[
+    "announcement",  # what a decision is about: the public features of its actions
+    "own_policy",  # π^jj(· | s): "this is what I would do"
+    "suggestion",  # π^ij(· | s): "this is what I suggest you do"
+    "reward",  # r_j, or what alternatives would have brought (centralised learning)
+    "observation",  # to the one critic of the centralised learner, where not all see everything
+    "advantage",  # Â_j of a step (value sharing)
+    "critic_parameters",  # all of an agent's value network (sharing of value parameters)
+    "reward_parameters",  # all of its model of the team's mean reward (likewise)
+    "policy_parameters",  # all of an agent's policy and copies of policies (policy sharing)
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeConfig:
+    """Who talks to whom, and how often (Appendix A.4 of the paper)."""
+
+    protocol: Literal["all", "random", "graph"] = "all"  # graph: the environment's own neighbours
+    num_neighbours: int = 8  # m, for `random`
+    every: int = 1  # exchange at every k-th update
+    redraw: bool = True  # draw `random` neighbours anew at each update; False: once for all
+    liars: float = 0.0  # share of agents that do not tell the truth (lies.py)
+    lie: Lie = "selfish"  # what they tell instead
+    noise: float = 0.0  # multiplier z of the noise on what is told (noise.py); 0: none
+    noise_radius: float = 4.0  # C, to which logits are clipped before
+    noise_delta: float = 1e-5  # δ for which the run's ε is stated
+
+    def __post_init__(self) -> None:
+        if self.num_neighbours < 1:
+            raise ValueError(f"num_neighbours={self.num_neighbours}: at least 1")
+        if self.every < 1:
+            raise ValueError(f"every={self.every}: at least 1")
+        if not 0.0 <= self.liars <= 1.0:
+            raise ValueError(f"liars={self.liars}: a share between 0 and 1")
+        if not 0.0 <= self.noise < 1e6 or not 0.0 < self.noise_radius < 1e6:
+            raise ValueError(
+                f"noise={self.noise}, noise_radius={self.noise_radius}: the first from 0, the "
+                "second above 0"
+            )
+        if not 0.0 < self.noise_delta < 1.0:
+            raise ValueError(f"noise_delta={self.noise_delta}: between 0 and 1")
+
+
+def well_formed(
+    log_probs: Float[Tensor, "*batch A"], legal: Bool[Tensor, "*batch A"]
+) -> Bool[Tensor, "*batch"]:
+    """Whether these are distributions over legal actions, to a tolerance of 0.001."""
+    probs = log_probs.exp()  # NaN and infinity fail both comparisons
+    whole = (probs.sum(dim=-1) - 1.0).abs() <= SUM_TOLERANCE
+    return whole & (torch.where(legal, 0.0, probs).sum(dim=-1) <= SUM_TOLERANCE)
+
+
+Listener = Callable[[str, int, Mapping[str, Tensor]], None]  # kind, update, what each agent told
+
+
+class Channel:
+    """The only path between agents."""
+
+    def __init__(self, config: ExchangeConfig, num_agents: int, seed: int) -> None:
+        self.config = config
+        self.ledger = Ledger(num_agents)
+        self._num_agents = num_agents
+        self._seed = seed
+        self.liars = draw_liars(config.lie, config.liars, num_agents, seed)
+        self.listener: Listener | None = None  # hears all that is told; for benchmarks
+        self._noise_generator, self._noise_update = torch.Generator(), -1
+
+    def exchanges_at(self, update: int) -> bool:
+        """Whether anything is exchanged at this update (every k-th; Appendix A.4, protocol 2)."""
+        return self._num_agents > 1 and update % self.config.every == 0
+
+    def closed(self) -> "Channel":
+        """The same channel with nobody at the other end."""
+        return Channel(self.config, 1, self._seed)
+
+    def neighbourhood(
+        self, update: int, graph: Bool[Tensor, "R N N"] | Bool[Tensor, "N N"] | None = None
+    ) -> Neighbourhood:
+        """Who talks to whom at this update: a function of seed and update, or the world's `graph`.
+
+        A graph that changes from step to step has a leading axis of rows (time * environments).
+        """
+        if self.config.protocol == "graph" and graph is not None:
+            return from_graph(graph) if graph.dim() == 2 else from_graphs(graph)
+        if self.config.protocol == "random":
+            draw = update if self.config.redraw else 0
+            rng = np.random.default_rng([self._seed, draw])
+            return random_regular(self._num_agents, self.config.num_neighbours, rng)
+        return all_to_all(self._num_agents)
+
+    def announce(
+        self,
+        kind: MessageKind,
+        floats: int,
+        where: Neighbourhood,
+        valid: Bool[Tensor, "B N M"],
+        update: int,
+    ) -> None:
+        """Each j tells those who think about it what the environment has laid out for them already.
+
+        Only the count passes here: of what decisions are about (`EnvSpec.announcement_floats`), and
+        of observations that a centralised critic looks at.
+        """
+        self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)
+
+    def share_with_suggesters(
+        self,
+        kind: MessageKind,
+        payload: Float[Tensor, "B N *K"],
+        where: Neighbourhood,
+        valid: Bool[Tensor, "B N M"],
+        update: int,
+    ) -> Float[Tensor, "B N M *K"]:
+        """Each j tells those who suggest to it; result[b, i, m] is from j = receivers[i, m].
+
+        `valid[b, i, m]` says at which of j's decisions there is something to tell: these count.
+        """
+        self._overheard(kind, update, {"": payload})
+        floats = int(payload[0, 0].numel()) if payload.numel() else 0
+        self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)
+        told = payload[:, where.receivers.reshape(-1)].unflatten(1, tuple(where.receivers.shape))
+        return told.detach()
+
+    def send_suggestions(
+        self,
+        kind: MessageKind,
+        payload: Float[Tensor, "B N M *K"],
+        where: Neighbourhood,
+        valid: Bool[Tensor, "B N M"],
+        update: int,
+    ) -> tuple[Float[Tensor, "B N K *K"], Bool[Tensor, "B N K"]]:
+        """Each i sends slot m to receivers[i, m]; result[b, j, k] is from i = senders[j, k]."""
+        self._overheard(kind, update, {"": payload})
+        floats = int(payload[0, 0, 0].numel()) if payload.numel() else 0
+        self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=True)
+        received = payload[:, where.senders, where.slots].detach()
+        taken = valid[:, where.senders, where.slots] & where.received
+        return received, taken if self.liars is None else self._screened(taken, where, update)
+
+    def _screened(
+        self, taken: Bool[Tensor, "B N K"], where: Neighbourhood, update: int
+    ) -> Bool[Tensor, "B N K"]:
+        """Only messages of this exchange are taken, and one of each sender about a decision."""
+        assert self.liars is not None
+        liars = self.liars.to(taken.device)
+        stale = (stamps(liars, update) != update)[where.senders]
+        surplus = (copies(liars) - 1)[where.senders]
+        self._refuse(update, "stale", where, (taken & stale).sum(dim=0))
+        self._refuse(update, "flood", where, taken.sum(dim=0) * surplus)
+        return taken & ~stale
+
+    def refuse_malformed(
+        self,
+        received: Float[Tensor, "B N K A"],
+        taken: Bool[Tensor, "B N K"],
+        legal: Bool[Tensor, "B N A"],
+        where: Neighbourhood,
+        update: int,
+    ) -> Bool[Tensor, "B N K"]:
+        """`taken` less what is no distribution over the receiver's legal actions, now counted."""
+        bad = taken & ~well_formed(received, legal.unsqueeze(2).expand_as(received))
+        if not bool(bad.any()):
+            return taken
+        self._refuse(update, "malformed", where, bad.sum(dim=0))
+        return taken & ~bad
+
+    def _refuse(
+        self, update: int, reason: str, where: Neighbourhood, messages: Int[Tensor, "N K"]
+    ) -> None:
+        counts = np.zeros((self._num_agents, self._num_agents), dtype=np.int64)
+        j, k = np.nonzero(where.received.numpy(force=True))
+        np.add.at(
+            counts, (where.senders.numpy(force=True)[j, k], j), messages.numpy(force=True)[j, k]
+        )
+        self.ledger.refuse(update, reason, counts)
+
+    def released(
+        self,
+        log_probs: Float[Tensor, "B N *slot A"],
+        legal: Bool[Tensor, "B N *slot A"],
+        told: Bool[Tensor, "B N *slot"],
+        update: int,
+    ) -> Float[Tensor, "B N *slot A"]:
+        """Distributions as they may leave their agents; where there is noise, each counts."""
+        if self.config.noise == 0.0:
+            return log_probs
+        count = told.sum(dim=tuple(d for d in range(told.dim()) if d != 1))
+        self.ledger.release(count.numpy(force=True))
+        return noised(
+            log_probs,
+            legal,
+            radius=self.config.noise_radius,
+            multiplier=self.config.noise,
+            generator=self._noise_at(update),
+        )
+
+    def _noise_at(self, update: int) -> torch.Generator:
+        """Random numbers of an update: the same for a run that is continued."""
+        if self._noise_update != update:
+            seed = np.random.SeedSequence([self._seed, 6, update]).generate_state(1)[0]
+            self._noise_generator.manual_seed(int(seed))
+            self._noise_update = update
+        return self._noise_generator
+
+    def privacy(self) -> dict[str, float] | None:
+        """(ε, δ) of the agent that told most, so far; None without noise."""
+        config = self.config
+        if config.noise == 0.0:
+            return None
+        most = int(self.ledger.releases.max())
+        return {
+            "epsilon": epsilon_of(most, config.noise, config.noise_delta),
+            "delta": config.noise_delta,
+            "noise_multiplier": config.noise,
+            "logit_radius": config.noise_radius,
+            "releases": most,
+        }
+
+    def as_told(
+        self,
+        suggested: Float[Tensor, "B N M A"],
+        shared: Float[Tensor, "B N M A"],
+        where: Neighbourhood,
+        update: int,
+    ) -> Float[Tensor, "B N M A"]:
+        """What agents say, given what each would suggest if it told the truth."""
+        if self.liars is None:
+            return suggested
+        return told_instead(self.liars.to(shared.device), suggested, shared, where, update)
+
+    def mix(
+        self,
+        kind: MessageKind,
+        rows: Mapping[str, Tensor],
+        weights: Float[Tensor, "N N"],
+        update: int,
+    ) -> dict[str, Tensor]:
+        """Each j tells its row to all i that weigh it; row i of the result is Σ_j w_ij row j.
+
+        What is told is added up on arrival, so that N copies of everything never exist together.
+        """
+        self._overheard(kind, update, rows)
+        told = (weights != 0.0).numpy(force=True).T & ~np.eye(self._num_agents, dtype=np.bool_)
+        floats = sum(w[0].numel() for w in rows.values())
+        self.ledger.record(update, kind, np.stack([told, told * floats]).astype(np.int64))
+        return {k: torch.tensordot(weights, w.detach(), dims=1) for k, w in rows.items()}
+
+    def _overheard(self, kind: str, update: int, told: Mapping[str, Tensor]) -> None:
+        if self.listener is not None:
+            self.listener(kind, update, {name: each.detach() for name, each in told.items()})
+
+    def _count(
+        self,
+        update: int,
+        kind: str,
+        where: Neighbourhood,
+        decisions: Int[Tensor, "N M"],
+        floats_each: int,
+        *,
+        to_receiver: bool,
+    ) -> None:
+        counts = np.zeros((2, self._num_agents, self._num_agents), dtype=np.int64)
+        linked = where.linked.numpy(force=True)
+        i, m = np.nonzero(linked)
+        j = where.receivers.numpy(force=True)[i, m]
+        told = decisions.numpy(force=True)[i, m]
+        sender, receiver = (i, j) if to_receiver else (j, i)
+        counts[0, sender, receiver] = told > 0
+        counts[1, sender, receiver] = told * floats_each
+        self.ledger.record(update, kind, counts)
+
+
+def exchange_facts(channel: Channel, names: Sequence[str]) -> dict[str, Any]:
+    """What a learner's result says of its exchange: `bytes_by_kind`; `privacy`; `liars`.
+
+    `privacy` is there where there was noise and something was told, `liars` where there were any.
+    """
+    facts: dict[str, Any] = {"bytes_by_kind": channel.ledger.bytes_by_kind()}
+    privacy, liars = channel.privacy(), channel.liars
+    if privacy is not None and privacy["releases"]:
+        facts["privacy"] = privacy
+    if liars is not None:
+        facts["liars"] = {
+            "lie": liars.kind,
+            "names": [names[i] for i in torch.nonzero(liars.among).flatten().tolist()],
+            "num_agents": len(names),
+            "messages_refused": sum(int(each.sum()) for each in channel.ledger.refused.values()),
+        }
+    return facts

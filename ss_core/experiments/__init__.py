@@ -1,0 +1,1 @@
+"""Many runs: what lies cost and trust repairs, what messages reveal."""

@@ -1,0 +1,1 @@
+"""One update: rollout, advantages of actions, communication round, passes over it, credit."""

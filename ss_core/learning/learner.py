@@ -1,0 +1,325 @@
+"""What a learner is made of: its configuration, networks, optimiser states and running scales."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ss_core.env import EnvSpec
+from ss_core.errors import ConfigError
+from ss_core.exchange.channel import ExchangeConfig
+from ss_core.exchange.consensus import make_alike
+from ss_core.exchange.neighbourhood import Neighbourhood
+from ss_core.exchange.trust import Trust, no_trust_yet
+from ss_core.learning.credit import CreditModel, init_credit
+from ss_core.objective.advantages import KappaKind
+from ss_core.objective.objective import ObjectiveWeights
+from ss_core.policies.actors import (
+    ActorBank,
+    Architecture,
+    build_actors,
+)
+from ss_core.policies.critics import CriticBank, build_critics
+from ss_core.policies.optimiser import AdamState, init_adam
+
+MAX_WIDTH = 100_000  # units of a layer
+RANGES = {
+    **dict.fromkeys(("num_envs", "num_updates", "num_epochs"), (1, 10**9)),
+    **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction", "credit_forget"), (0, 1)),
+    **dict.fromkeys(("actor_lr", "suggestion_lr", "critic_lr"), (0, 10)),
+    "max_grad_norm": (0, 10**12),
+    "imr_bonus": (0, 10**6),
+    "credit_ridge": (1e-9, 10**9),
+    "trust_tolerance": (1, 10**6),
+    "trust_fade": (0, 1),
+}
+
+AlgorithmName = Literal["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
+LIED_TO: frozenset[AlgorithmName] = frozenset({"ss", "independent"})  # who may be beside liars
+JUDGES_ALTERNATIVES: frozenset[AlgorithmName] = frozenset({"ss", "independent", "centralised"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerConfig:
+    """Hyper-parameters of one learner; symbols of the paper in the comments.
+
+    The defaults are the `paper` preset (Tables 1 and 2, Cooperative Predation); see `presets.py`.
+    """
+
+    algorithm: AlgorithmName = "ss"
+    architecture: Architecture = "independent"
+    hidden: tuple[int, ...] = (128, 64)
+    suggestion_hidden: tuple[int, ...] | None = None  # of `shared`; None: as `hidden`
+    critic_hidden: tuple[int, ...] = (128, 64)
+    critic_sees_time: bool = False  # V(s, t) = h(t) v(s, t), see critics.py
+    zero_logits: bool = False  # start all policies uniform
+    num_envs: int = 1  # episodes per update
+    num_updates: int = 300
+    num_epochs: int = 3  # K
+    actor_lr: float = 1e-4
+    suggestion_lr: float = 1e-4  # of `shared` suggestion networks
+    critic_lr: float = 1e-4
+    final_lr_fraction: float = 1.0  # linear decay of all rates to this fraction
+    gamma: float = 0.99
+    gae_lambda: float = 0.98
+    max_grad_norm: float = 0.0  # per agent; 0 = off
+    advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see judgement.py
+    kappa: KappaKind = "mean"
+    suggestion_baseline: bool = False  # suggestions: Â_i less what i's own action explains of it
+    credit: Literal["samples", "model"] = "samples"  # whose advantages: see credit.py
+    credit_forget: float = 0.03  # of `model`: weight that older updates lose at each
+    credit_ridge: float = 1.0  # of `model`: rows that say "no effect"
+    suggestions: Literal["networks", "best"] = "networks"  # `best`: see best_suggestions.py
+    counterfactuals: bool = False  # use the env's own-reward alternatives where both know how
+    old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
+    agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
+    scale_rho_follow: bool = False  # ρ' = ρ_follow · (N - 1) / m: m stand for N - 1
+    trust: bool = False  # of `ss`: heed less who asks for far more than others (trust.py)
+    trust_tolerance: float = 2.0  # τ: how many times more
+    trust_fade: float = 0.05  # weight that older updates lose at each
+    imr_bonus: float = 1.0  # of `imr`: intrinsic reward of a cooperative action
+    vps_reward_model: bool = False  # of `vps`: learn the team's mean reward, too (its Algorithm 2)
+    objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
+    exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "critic_hidden", "suggestion_hidden"):
+            if any(not 1 <= width <= MAX_WIDTH for width in getattr(self, name) or ()):
+                raise ValueError(f"{name}={getattr(self, name)}: widths from 1 to {MAX_WIDTH}")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name}={value}: between {low} and {high}")
+        if self.architecture in ("multihead", "tilted") and not self.hidden:
+            raise ValueError("hidden=(): this architecture needs at least one hidden layer")
+        self._check_suggestions()
+        if self.exchange.liars and self.algorithm not in LIED_TO:
+            raise ValueError(
+                f"exchange.liars={self.exchange.liars}: liars lie in suggestions, of which "
+                f"algorithm={self.algorithm!r} sends none; use algorithm='ss'"
+            )
+        if self.algorithm == "ps" and self.architecture in ("shared", "tilted"):
+            raise ValueError(
+                f"architecture={self.architecture!r} has no copies of others' policies, which "
+                "algorithm='ps' shares; use 'independent' or 'multihead'"
+            )
+
+    def _check_suggestions(self) -> None:
+        """The closed form is of one objective, and of advantages of all alternatives."""
+        if self.suggestions == "networks" or self.algorithm != "ss":
+            return
+        known = self.counterfactuals or self.credit == "model"
+        weights = self.objective
+        form = (weights.surrogate, weights.anchor, weights.indicators) == ("additive", "l2", False)
+        if not known or not form or not weights.rho > 0.0:
+            raise ValueError(
+                "suggestions='best' needs credit='model' or counterfactuals=true, and an objective "
+                "with surrogate='additive', anchor='l2', indicators=false and rho above 0"
+            )
+        if self.agent_order == "sequential" or self.architecture != "shared":
+            raise ValueError(
+                "suggestions='best' needs architecture='shared' and agent_order='simultaneous'"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The last exchange of an update, for the trace."""
+
+    rows: Int[Tensor, "B N"]  # time * environments + environment, of each agent's decisions
+    where: Neighbourhood
+    valid: Bool[Tensor, "B N M"]
+    suggested: Float[Tensor, "B N M A"]  # log π^ij
+    shared: Float[Tensor, "B N M A"]  # log π^jj
+
+    @property
+    def receivers(self) -> Int[Tensor, "N M"]:
+        """Whom each agent made suggestions for."""
+        return self.where.receivers
+
+
+@dataclass(slots=True)
+class Learner:
+    """Everything that training changes; a checkpoint holds all of it."""
+
+    config: LearnerConfig
+    spec: EnvSpec
+    actors: ActorBank
+    critics: CriticBank
+    actor_adam: AdamState
+    critic_adam: AdamState
+    kappa: Float[Tensor, " N"]
+    advantage_std: Float[Tensor, " N"]  # running maximum
+    generator: torch.Generator  # samples actions
+    reward_model: CriticBank | None = None  # R̄_i(s, a), where `vps_reward_model` asks for it
+    reward_adam: AdamState | None = None
+    own_model: CriticBank | None = None  # Â_i(s, a_i), where `suggestion_baseline` asks for it
+    own_adam: AdamState | None = None
+    credit: CreditModel | None = None  # where `credit` asks for it
+    trust: Trust | None = None  # where `trust` asks for it
+    skipped: Tensor | None = None  # [N] steps not taken since last asked; not in checkpoints
+    last_talk: Talk | None = None  # not in checkpoints
+
+    @property
+    def no_neighbours(self) -> Int[Tensor, "N 0"]:
+        """Nobody to think about."""
+        return torch.zeros(
+            (self.spec.num_agents, 0), dtype=torch.long, device=self.generator.device
+        )
+
+    def note_skipped(self, agents: Bool[Tensor, " N"] | None) -> None:
+        """Remember for whom a step could not be taken."""
+        if agents is not None:
+            self.skipped = agents.long() if self.skipped is None else self.skipped + agents
+
+    @property
+    def one_view(self) -> bool:
+        """Whether critics look at one common state: VPS averages functions of the same input."""
+        return self.config.algorithm == "vps" and self.spec.full_view
+
+    def learning_rates(self, update: int) -> dict[str, float]:
+        """Rate of every actor parameter at this update."""
+        config = self.config
+        decay = lr_decay(config, update)
+        return {
+            k: decay * (config.suggestion_lr if k.startswith("suggest_") else config.actor_lr)
+            for k in self.actors.params
+        }
+
+
+def lr_decay(config: LearnerConfig, update: int) -> float:
+    """Linear from 1 at the first update to `final_lr_fraction` at the last."""
+    progress = update / max(1, config.num_updates - 1)
+    return 1.0 + (config.final_lr_fraction - 1.0) * min(1.0, progress)
+
+
+def build_learner(
+    config: LearnerConfig, spec: EnvSpec, seed: int, device: torch.device | str = "cpu"
+) -> Learner:
+    """A fresh learner; the same seed gives the same networks and the same exploration."""
+    init = torch.Generator(device).manual_seed(seed)
+    actors = build_actors(
+        config.architecture,
+        spec,
+        config.hidden,
+        init,
+        suggestion_hidden=config.suggestion_hidden,
+        zero_logits=config.zero_logits,
+    )
+    n = spec.num_agents
+    central = config.algorithm == "centralised"
+    critics = build_critics(
+        spec,
+        config.critic_hidden,
+        init,
+        centralised=central,
+        sees_time=config.critic_sees_time,
+        gamma=config.gamma,
+    )
+    if config.algorithm == "ps":
+        make_alike(actors.params)
+    if config.algorithm == "vps":
+        make_alike(critics.params)
+    reward_model = build_reward_model(config, spec, init)
+    own_model = build_own_model(config, spec, init)
+    return Learner(
+        config=config,
+        spec=spec,
+        actors=actors,
+        critics=critics,
+        actor_adam=init_adam(actors.params, n),
+        critic_adam=init_adam(critics.params, 1 if central else n),
+        kappa=torch.zeros(n, device=device),
+        advantage_std=torch.zeros(n, device=device),
+        generator=torch.Generator(device).manual_seed(seed + 1_000_003),
+        reward_model=reward_model,
+        reward_adam=None if reward_model is None else init_adam(reward_model.params, n),
+        own_model=own_model,
+        own_adam=None if own_model is None else init_adam(own_model.params, n),
+        credit=build_credit(config, spec, device),
+        trust=no_trust_yet(n, device) if config.trust and config.algorithm == "ss" else None,
+    )
+
+
+def build_credit(
+    config: LearnerConfig, spec: EnvSpec, device: torch.device | str
+) -> CreditModel | None:
+    """A private model of credit, where it is asked for.
+
+    Raises:
+        ConfigError: the world does not describe actions by features.
+    """
+    if config.credit == "samples" or config.algorithm not in ("ss", "independent"):
+        return None
+    if not spec.candidate_size:
+        raise ConfigError(
+            "learner.credit='model' needs a world that describes actions by features; "
+            "use credit='samples' here"
+        )
+    return init_credit(spec, device, of_neighbours=config.algorithm == "ss")
+
+
+def build_reward_model(
+    config: LearnerConfig, spec: EnvSpec, generator: torch.Generator
+) -> CriticBank | None:
+    """One network per agent that sees what its critic sees, and everybody's actions as one-hots."""
+    if config.algorithm != "vps" or not config.vps_reward_model:
+        return None
+    seen = replace(
+        spec, observation_size=spec.observation_size + spec.num_agents * spec.num_actions
+    )
+    model = build_critics(
+        seen,
+        config.critic_hidden,
+        generator,
+        centralised=False,
+        sees_time=config.critic_sees_time,
+    )
+    make_alike(model.params)
+    return model
+
+
+def build_own_model(
+    config: LearnerConfig, spec: EnvSpec, generator: torch.Generator
+) -> CriticBank | None:
+    """One network per agent that sees its observation and its own action as a one-hot."""
+    if config.algorithm != "ss" or not config.suggestion_baseline:
+        return None
+    seen = replace(spec, observation_size=spec.observation_size + spec.num_actions)
+    return build_critics(seen, config.critic_hidden, generator, centralised=False)
+
+
+def learner_tensors(learner: Learner) -> dict[str, Tensor]:
+    """All tensors of a learner by name, for a checkpoint; nothing is copied."""
+    named: dict[str, Tensor] = {}
+    banks = [
+        ("actor", learner.actors.params, learner.actor_adam),
+        ("critic", learner.critics.params, learner.critic_adam),
+    ]
+    if learner.reward_model is not None and learner.reward_adam is not None:
+        banks.append(("reward_model", learner.reward_model.params, learner.reward_adam))
+    if learner.own_model is not None and learner.own_adam is not None:
+        banks.append(("own_model", learner.own_model.params, learner.own_adam))
+    for bank, params, adam in banks:
+        named |= {f"{bank}/{k}": w.detach() for k, w in params.items()}
+        named |= {f"{bank}_adam_m/{k}": w for k, w in adam.exp_avg.items()}
+        named |= {f"{bank}_adam_v/{k}": w for k, w in adam.exp_avg_sq.items()}
+        named[f"{bank}_adam_steps"] = adam.steps
+    if learner.credit is not None:
+        named["credit_gram"], named["credit_moment"] = learner.credit.gram, learner.credit.moment
+    if learner.trust is not None:
+        named["trust_asked"], named["trust_heard"] = learner.trust.asked, learner.trust.heard
+    named["kappa"], named["advantage_std"] = learner.kappa, learner.advantage_std
+    named["generator"] = learner.generator.get_state()
+    return named
+
+
+def restore_learner(learner: Learner, named: dict[str, Tensor]) -> None:
+    """Put a checkpoint's tensors into a freshly built learner, random state last."""
+    with torch.no_grad():
+        for name, tensor in learner_tensors(learner).items():
+            if name != "generator":
+                tensor.copy_(named[name])
+    learner.generator.set_state(named["generator"])

@@ -1,0 +1,277 @@
+"""Actors as stacks of networks: N (or N²) policies are one batched product.
+
+`ActorBank` has three architectures behind one interface: own policies and suggestions in, log
+probabilities out. Parameters are plain dicts of leaf tensors whose first axis is the agent, so that
+agent i's gradient touches row i alone. Axis `S`: the agents a bank speaks for, all N or one.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ss_core.env import EnvSpec
+from ss_core.policies.feature_actor import CandidateBank, PeerRows, init_candidates
+from ss_core.policies.mlp_stack import (
+    Params,
+    forward_stack,
+    init_stack,
+    layers_under,
+    masked_log_softmax,
+    own_log_probs,
+    through_heads,
+)
+from ss_core.policies.residual_heads import TiltedBank, init_tilted
+
+Architecture = Literal["independent", "multihead", "shared", "tilted"]
+
+
+class ActorBank(Protocol):
+    """Own policies π^ii and suggestions π^ij of all agents."""
+
+    @property
+    def params(self) -> Params:
+        """Leaf tensors by name; the first axis is the agent."""
+        ...
+
+    def own(
+        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+    ) -> Float[Tensor, "B N A"]:
+        """log π^ii(· | s) of every agent."""
+        ...
+
+    def suggest(
+        self,
+        observations: Float[Tensor, "B N O"],
+        shared: Float[Tensor, "B N M A"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> Float[Tensor, "B N M A"]:
+        """log π^ij(· | s) of every agent i for its m-th neighbour j = where.receivers[i, m].
+
+        `shared` is what those neighbours told agent i: log π^jj(· | s).
+        """
+        ...
+
+
+@runtime_checkable
+class JointActorBank(ActorBank, Protocol):
+    """An `ActorBank` whose suggestions do not look at what was shared: both come in one forward."""
+
+    def own_and_suggest(
+        self,
+        observations: Float[Tensor, "B N O"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> tuple[Float[Tensor, "B N A"], Float[Tensor, "B N M A"]]:
+        """What `own` and `suggest` give; `mask` is everybody's, whoever speaks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndependentBank:
+    """The paper's N² networks: one per ordered pair, the pair (i, i) being the own policy."""
+
+    params: Params
+    num_agents: int
+    agent: int | None = None  # whose networks alone these are; None: everybody's
+
+    def own(
+        self, observations: Float[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
+    ) -> Float[Tensor, "B S A"]:
+        """log π^ii of the diagonal networks."""
+        logits = self._some_logits(observations, _speakers(self, observations)[:, None])
+        return masked_log_softmax(logits.squeeze(2), mask)
+
+    def suggest(
+        self,
+        observations: Float[Tensor, "B N O"],
+        shared: Float[Tensor, "B N M A"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> Float[Tensor, "B N M A"]:
+        """log π^ij: sender i's observation through network (i, j)."""
+        logits = self._some_logits(observations, where.receivers)
+        return masked_log_softmax(logits, _peer_mask(mask, where))
+
+    def own_and_suggest(
+        self,
+        observations: Float[Tensor, "B S O"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
+        """One forward of all networks in use; of the whole stack, uncopied, when all are."""
+        pairs = torch.cat([_speakers(self, observations)[:, None], where.receivers], dim=1)
+        if pairs.shape[1] < self.num_agents:
+            logits = self._some_logits(observations, pairs)
+        else:
+            rows = torch.arange(len(pairs), device=pairs.device)[:, None]
+            logits = self._all_logits(observations)[:, rows, pairs]
+        own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
+        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, where))
+
+    def _all_logits(self, observations: Tensor) -> Float[Tensor, "B S N A"]:
+        params = {k: w.flatten(0, 1) for k, w in self.params.items()}
+        return self._forward(params, observations, self.num_agents)
+
+    def _some_logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
+        rows = torch.arange(len(receivers), device=receivers.device)[:, None]
+        flat = (rows * self.num_agents + receivers).flatten()
+        params = {k: w.flatten(0, 1).index_select(0, flat) for k, w in self.params.items()}
+        return self._forward(params, observations, receivers.shape[1])
+
+    def _forward(self, params: Params, observations: Tensor, nets: int) -> Tensor:
+        x = observations.transpose(0, 1)[:, None]
+        x = x.expand(-1, nets, -1, -1).flatten(0, 1)
+        return forward_stack(params, x).unflatten(0, (-1, nets)).permute(2, 0, 1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class MultiheadBank:
+    """N trunks, each with one head per receiver; head (i, i) is the own policy."""
+
+    params: Params  # trunk layers `w0…`, then `head_w [N, N, H, A]`, `head_b [N, N, 1, A]`
+    num_agents: int
+    agent: int | None = None  # whose networks alone these are; None: everybody's
+
+    def own(
+        self, observations: Float[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
+    ) -> Float[Tensor, "B S A"]:
+        """log π^ii through each trunk's own head."""
+        logits = self._logits(observations, _speakers(self, observations)[:, None])
+        return masked_log_softmax(logits.squeeze(2), mask)
+
+    def suggest(
+        self,
+        observations: Float[Tensor, "B N O"],
+        shared: Float[Tensor, "B N M A"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> Float[Tensor, "B N M A"]:
+        """log π^ij through the trunk of i and its head for j."""
+        logits = self._logits(observations, where.receivers)
+        return masked_log_softmax(logits, _peer_mask(mask, where))
+
+    def own_and_suggest(
+        self,
+        observations: Float[Tensor, "B S O"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
+        """Both from one forward of the trunks."""
+        pairs = torch.cat([_speakers(self, observations)[:, None], where.receivers], dim=1)
+        logits = self._logits(observations, pairs)
+        own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
+        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, where))
+
+    def _logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
+        trunk = {k: w for k, w in self.params.items() if not k.startswith("head")}
+        x = torch.relu(forward_stack(trunk, observations.transpose(0, 1)))
+        return through_heads(x, self.params["head_w"], self.params["head_b"], receivers)
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionedBank:
+    """An own network and one suggestion network per agent, told which receiver it speaks to.
+
+    log π^ij = log π^jj + δ_i(s, one-hot j) + const, with δ_i zero at first: suggestions start at
+    agreement. Cost grows with N·m; of the parameters only the first layer's rows of the one-hot
+    grow with N².
+    """
+
+    params: Params  # `own_…` and `suggest_…` layers
+    num_agents: int
+
+    def own(
+        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+    ) -> Float[Tensor, "B N A"]:
+        """log π^ii of the own networks."""
+        return own_log_probs(self.params, observations, mask)
+
+    def suggest(
+        self,
+        observations: Float[Tensor, "B N O"],
+        shared: Float[Tensor, "B N M A"],
+        mask: Bool[Tensor, "B N A"] | None,
+        where: PeerRows,
+    ) -> Float[Tensor, "B N M A"]:
+        """log π^ij: what j said it would do, tilted by δ_i."""
+        layers = layers_under("suggest_", self.params)
+        size, (_, m) = observations.shape[-1], where.receivers.shape
+        of_state, of_receiver = layers["w0"].split([size, self.num_agents], dim=1)
+        state = torch.baddbmm(layers["b0"], observations.transpose(0, 1), of_state)
+        slot = where.receivers.unsqueeze(-1).expand(-1, -1, of_receiver.shape[-1])
+        first = state[:, None] + of_receiver.gather(1, slot)[:, :, None]  # N, M, B, H
+        if len(layers) > 2:
+            first = first.relu_()
+        tilt = forward_stack(layers, first.flatten(1, 2), first_layer=1).unflatten(1, (m, -1))
+        logits = shared + tilt.permute(2, 0, 1, 3)
+        return torch.log_softmax(logits, dim=-1)  # what is illegal for j has no chance in `shared`
+
+
+def one_agent(bank: ActorBank, agent: int) -> ActorBank:
+    """The bank of one agent, S = 1: its parameters as leaves of their own, in the same memory."""
+    rows = {k: w.detach()[agent : agent + 1].requires_grad_() for k, w in bank.params.items()}
+    if isinstance(bank, (IndependentBank, MultiheadBank)):
+        return replace(bank, params=rows, agent=agent)
+    assert isinstance(bank, (ConditionedBank, TiltedBank, CandidateBank))
+    return replace(bank, params=rows)
+
+
+def _speakers(
+    bank: IndependentBank | MultiheadBank, observations: Float[Tensor, "B S O"]
+) -> Int[Tensor, " S"]:
+    if bank.agent is None:
+        return torch.arange(bank.num_agents, device=observations.device)
+    return torch.full((1,), bank.agent, device=observations.device)
+
+
+def _own_mask(
+    bank: IndependentBank | MultiheadBank, mask: Bool[Tensor, "B N A"] | None
+) -> Bool[Tensor, "B S A"] | None:
+    if mask is None or bank.agent is None:
+        return mask
+    return mask[:, bank.agent : bank.agent + 1]
+
+
+def _peer_mask(
+    mask: Bool[Tensor, "B N A"] | None, where: PeerRows
+) -> Bool[Tensor, "B S M A"] | None:
+    return None if mask is None else mask[:, where.receivers]
+
+
+def build_actors(
+    architecture: Architecture,
+    spec: EnvSpec,
+    hidden: tuple[int, ...],
+    generator: torch.Generator,
+    *,
+    suggestion_hidden: tuple[int, ...] | None = None,
+    zero_logits: bool = False,
+) -> ActorBank:
+    """An `ActorBank` for an environment; `zero_logits` starts all policies uniform.
+
+    `suggestion_hidden` gives the suggestion networks of `shared` other layers than `hidden`.
+    """
+    told = hidden if suggestion_hidden is None else suggestion_hidden
+    n, a, o = spec.num_agents, spec.num_actions, spec.observation_size
+    if architecture == "independent":
+        sizes = (o, *hidden, a)
+        return IndependentBank(init_stack((n, n), sizes, generator, zero_last=zero_logits), n)
+    if architecture == "multihead":
+        params = init_stack((n,), (o, *hidden), generator)
+        head = init_stack((n, n), (hidden[-1], a), generator, zero_last=zero_logits)
+        return MultiheadBank(params | {"head_w": head["w0"], "head_b": head["b0"]}, n)
+    if architecture == "tilted":
+        return TiltedBank(init_tilted(n, (o, *hidden, a), told, generator, zero_logits), n)
+    if spec.candidate_size:
+        seen = spec.own_size or spec.candidate_size
+        own = init_candidates("own_", n, (seen, *hidden, 1), generator)
+        suggest = init_candidates("suggest_", n, (spec.public_size, *told, 1), generator)
+        return CandidateBank(own | suggest, n, spec.candidate_size, spec.own_size)
+    own = init_stack((n,), (o, *hidden, a), generator, zero_last=zero_logits)
+    suggest = init_stack((n,), (o + n, *told, a), generator, zero_last=True)
+    named = {f"own_{k}": w for k, w in own.items()}
+    return ConditionedBank(named | {f"suggest_{k}": w for k, w in suggest.items()}, n)

@@ -1,0 +1,1 @@
+"""Other processes: sub-tasks of a run, and pools for many short tasks."""

@@ -1,0 +1,303 @@
+"""The training loop: collect, learn, evaluate now and then, commit; killed anywhere, it resumes.
+
+One `Training` owns one task folder of a run directory. Every update is a function of (learner,
+update number, seed): environments restart at each update from a seed of their own, so a checkpoint
+between updates holds all there is.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ss_core.algorithms import ALGORITHMS
+from ss_core.env import CounterfactualEnv, VectorEnv
+from ss_core.errors import SimulatorError
+from ss_core.exchange.channel import Channel
+from ss_core.exchange.ledger import LedgerRow
+from ss_core.learning.learner import JUDGES_ALTERNATIVES, Learner, learner_tensors, restore_learner
+from ss_core.learning.rollout import Rollout, collect_rollout
+from ss_core.record.atomic import atomic_write, json_bytes
+from ss_core.record.checkpoint import load_latest, prune_checkpoints, save_checkpoint
+from ss_core.record.trace_writer import TraceWriter
+from ss_core.training.incidents import record_refusals, record_skipped, record_trust, record_unsound
+
+MOST_UNSOUND = 10  # updates in a row of which nothing can be learnt
+STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
+
+
+@runtime_checkable
+class StatefulEnv(Protocol):
+    """A `VectorEnv` that remembers something public from episode to episode."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from `state`."""
+        ...
+
+
+@dataclass(slots=True)
+class Training:
+    """A learner at work in an environment."""
+
+    learner: Learner
+    env: VectorEnv
+    channel: Channel
+    seed: int
+    update: int = 0  # updates done
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last update
+    rollout: Rollout | None = None  # of the last update; not in checkpoints
+    unsound: str = ""  # what was no number in the last update, of which nothing was learnt
+    unsound_in_row: int = 0
+
+    def advance(self) -> None:
+        """One update: an episode per environment copy, then the algorithm."""
+        config = self.learner.config
+        seed = int(np.random.SeedSequence([self.seed, self.update]).generate_state(1)[0])
+        rollout = collect_rollout(
+            self.env,
+            self.learner.actors,
+            seed=seed,
+            generator=self.learner.generator,
+            with_successors=not self._judges_alternatives(),
+        )
+        self.unsound = _without_number(rollout, self.learner.spec.agent_names)
+        if self.unsound:
+            self._skip()
+        else:
+            self.unsound_in_row = 0
+            learn = ALGORITHMS[config.algorithm]
+            self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
+            self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
+        self.rollout = rollout
+        self.update += 1
+
+    def _skip(self) -> None:
+        """Nothing is learnt from what is no number; the simulator may recover."""
+        self.metrics, self.learner.last_talk = {}, None
+        self.unsound_in_row += 1
+        if self.unsound_in_row > MOST_UNSOUND:
+            raise SimulatorError(
+                f"update {self.update}: {self.unsound}, for the {self.unsound_in_row}th time in a "
+                "row; what was committed before is intact: look at the environment, then run the "
+                "same command again"
+            )
+
+    def _judges_alternatives(self) -> bool:
+        config = self.learner.config
+        knows_how = config.counterfactuals and config.algorithm in JUDGES_ALTERNATIVES
+        return knows_how and isinstance(self.env, CounterfactualEnv)
+
+
+def _without_number(rollout: Rollout, names: tuple[str, ...]) -> str:
+    """What in a rollout is NaN or infinite, in words; empty if nothing is."""
+    for what, values in (("rewards", rollout.rewards), ("observations", rollout.observations)):
+        bad = ~values.isfinite()
+        if bool(bad.any()):
+            agent = int(torch.nonzero(bad)[0, 2])
+            return f"{int(bad.sum())} {what} are no numbers, first of {names[agent]}"
+    return ""
+
+
+Evaluate = Callable[[Training], Mapping[str, float]]
+Progress = Callable[[int, int, str], None]  # updates done, all updates, a word on how it goes
+
+
+def train(
+    training: Training,
+    folder: Path,
+    writer: TraceWriter,
+    *,
+    evaluate: Evaluate,
+    evaluate_every: int,
+    commit_every: int,
+    progress: Progress,
+    stop_requested: Callable[[], bool],
+) -> bool:
+    """Train to the last update, from the newest checkpoint in `folder` where there is one.
+
+    Commits are counted in updates, never timed, so that a run leaves the same files however often
+    it was stopped. Asked to stop, it goes on to the next of them if that takes seconds; else what
+    came after the last one is done again. Returns whether the end was reached.
+
+    Raises:
+        CorruptError: checkpoints exist and none of them is whole.
+    """
+    total = training.learner.config.num_updates
+    _resume(training, folder, writer)
+    progress(training.update, total, "")
+    started_s, first = time.monotonic(), training.update
+    while training.update < total:
+        if stop_requested():
+            each_s = (time.monotonic() - started_s) / max(1, training.update - first)
+            ahead = -training.update % commit_every
+            if training.update == first or ahead == 0 or ahead * each_s > STOP_WITHIN_S:
+                return False
+        training.advance()
+        record_metrics(writer, training.update - 1, training.metrics)
+        if training.update % evaluate_every == 0 or training.update == total:
+            scores = evaluate(training)
+            record_metrics(writer, training.update - 1, scores)
+        names = training.learner.spec.agent_names
+        record_messages(writer, training.channel.ledger.take_rows(), names)
+        record_links(writer, training, names)
+        _record_incidents(writer, training)
+        if training.update == total:
+            record_suggestions(writer, training, names)
+            record_trust(writer, training.update - 1, training.learner)
+        if training.update % commit_every == 0 or training.update == total:
+            commit(training, folder, writer)
+        progress(training.update, total, _note(training))
+    return True
+
+
+def _record_incidents(writer: TraceWriter, training: Training) -> None:
+    learner, update = training.learner, training.update - 1
+    record_refusals(writer, training.channel.ledger.take_refusals(), learner.spec.agent_names)
+    record_skipped(writer, update, learner)
+    if training.unsound:
+        record_unsound(writer, update, training.unsound)
+
+
+def _note(training: Training) -> str:
+    return f"entropy {training.metrics.get('entropy', float('nan')):.2f}"
+
+
+def affordable_updates(
+    folder: Path, seconds: float, trial: AbstractContextManager[Training], measured: int
+) -> int:
+    """How many updates `seconds` afford: `measured` of a trial, timed once and kept in `folder`.
+
+    One update goes before, untimed, so that what happens only once is not counted.
+    """
+    plan = folder / "plan.json"
+    if not plan.exists():
+        with trial as training:
+            training.advance()
+            started_s = time.perf_counter()
+            for _ in range(measured):
+                training.advance()
+            each_s = (time.perf_counter() - started_s) / measured
+        atomic_write(plan, json_bytes({"num_updates": max(1, int(seconds / each_s))}))
+    return int(json.loads(plan.read_text())["num_updates"])
+
+
+def commit(training: Training, folder: Path, writer: TraceWriter) -> None:
+    """Publish the trace rows and the checkpoint that goes with them."""
+    writer.commit()
+    tensors = dict(learner_tensors(training.learner))
+    tensors |= {f"ledger/{k}": t for k, t in training.channel.ledger.state().items()}
+    if isinstance(training.env, StatefulEnv):
+        tensors |= {f"env/{k}": t for k, t in training.env.state().items()}
+    save_checkpoint(
+        folder, training.update, tensors, {"update": training.update}, parts=writer.parts
+    )
+
+
+def _resume(training: Training, folder: Path, writer: TraceWriter) -> None:
+    checkpoint = load_latest(folder)
+    writer.discard_after(checkpoint.parts if checkpoint else {})
+    if checkpoint is None:
+        return
+    prune_checkpoints(folder)
+    restore(training, checkpoint.tensors)
+    training.update = checkpoint.update
+
+
+def restore(training: Training, tensors: Mapping[str, Tensor]) -> None:
+    """Put a checkpoint's tensors back where `commit` took them from."""
+    training.channel.ledger.restore(_under("ledger/", tensors))
+    if isinstance(training.env, StatefulEnv):
+        training.env.restore(_under("env/", tensors))
+    restore_learner(training.learner, dict(tensors))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
+def record_metrics(writer: TraceWriter, update: int, values: Mapping[str, float]) -> None:
+    """Rows of the `metric` table, one per name."""
+    rows = {
+        "update": np.full(len(values), update),
+        "name": list(values),
+        "value": list(values.values()),
+    }
+    if values and writer.writes("metric"):
+        writer.write("metric", rows)
+
+
+def record_messages(writer: TraceWriter, rows: list[LedgerRow], names: tuple[str, ...]) -> None:
+    """Rows of the `message` table: what the ledger counted."""
+    if not rows or not writer.writes("message"):
+        return
+    writer.write(
+        "message",
+        {
+            "update": [r.update for r in rows],
+            "kind": [r.kind for r in rows],
+            "src_agent_id": [names[r.sender] for r in rows],
+            "dst_agent_id": [names[r.receiver] for r in rows],
+            "n_messages": [r.num_messages for r in rows],
+            "n_float": [r.num_floats for r in rows],
+            "n_bytes": [r.num_bytes for r in rows],
+        },
+    )
+
+
+def record_links(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
+    """Rows of the `link` table: who may talk to whom, whenever that was drawn anew."""
+    talk, exchange = training.learner.last_talk, training.channel.config
+    anew = exchange.protocol == "graph" or (exchange.protocol == "random" and exchange.redraw)
+    drawn = training.update == 1 or anew
+    if talk is None or not drawn or not writer.writes("link"):
+        return
+    sender, slot = torch.nonzero(talk.valid.any(dim=0), as_tuple=True)
+    writer.write(
+        "link",
+        {
+            "src_agent_id": [names[i] for i in sender.tolist()],
+            "dst_agent_id": [names[j] for j in talk.receivers[sender, slot].tolist()],
+            "weight": 1.0,
+            "valid_from_update": training.update - 1,
+        },
+    )
+
+
+def record_suggestions(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
+    """Rows of the `suggestion` table: the last exchange about the first day of the last update."""
+    talk = training.learner.last_talk
+    if talk is None or not writer.writes("suggestion"):
+        return
+    num_envs = training.learner.spec.num_envs
+    at_peers = talk.rows[:, talk.receivers.reshape(-1)].unflatten(1, tuple(talk.receivers.shape))
+    row, sender, slot = torch.nonzero(talk.valid & (at_peers % num_envs == 0), as_tuple=True)
+    suggested = talk.suggested[row, sender, slot].exp().numpy(force=True)
+    shared = talk.shared[row, sender, slot].exp().numpy(force=True)
+    pair, action = np.nonzero(shared > 0.0)
+    step = (at_peers[row, sender, slot] // num_envs).numpy(force=True)
+    by_name = np.array(names)
+    writer.write(
+        "suggestion",
+        {
+            "phase": "train",
+            "day": 0,
+            "step": step[pair].astype(np.int32),
+            "update": training.update - 1,
+            "src_agent_id": by_name[sender.numpy(force=True)[pair]],
+            "dst_agent_id": by_name[talk.receivers[sender, slot].numpy(force=True)[pair]],
+            "action": action.astype(np.int32),
+            "prob": suggested[pair, action],
+            "own_prob": shared[pair, action],
+        },
+    )

@@ -1,0 +1,371 @@
+"""`ss bench paper` as its users meet it: exit codes, streams, what is kept, how far it is."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.app import run
+from cli.ss import cli as ss
+from paper_envs.bench import launch
+from paper_envs.bench.launch import Request, run_from_cli
+from paper_envs.bench.results.results import Cell, RunResult, read_result
+from paper_envs.bench.runs import preflight
+from paper_envs.bench.runs import run_specs as orders
+from paper_envs.bench.runs.plan import Plan
+from paper_envs.bench.runs.progress import Tally
+from ss_core.errors import Interrupted
+from ss_core.learning.learner import LearnerConfig
+from ss_core.processes import pool
+from ss_core.processes.child_tasks import Task, perform
+from tests.support.small_bench import small_order
+
+ROOT = Path(__file__).resolve().parents[4]
+SELECTION = ("--profile", "smoke", "--env", "predation", "--preset", "tuned", "--workers", "1")
+ONE = (*SELECTION, "--algorithm", "ss", "--seeds", "1")
+RUN = "predation-2-tuned-ss/seed100"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Runs of a second, and tables of one row a run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(orders, "learner_of", small_learner)
+    monkeypatch.setattr(launch, "_write_outputs", plain_outputs)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process: starting another takes longer than the run."""
+
+    def run_here(tasks: Sequence[Task], _workers: int, observe: pool.Observe) -> list[pool.Failure]:
+        for task in tasks:
+            assert perform(task, lambda *_: None, lambda: False) == ("done",)
+            observe(task.name, "done", 1, 1, "")
+        return []
+
+    monkeypatch.setattr(pool, "run_pool", run_here)
+
+
+def small_learner(cell: Cell, _plan: Plan) -> LearnerConfig:
+    return small_order(Path(), cell, updates=3).learner
+
+
+def plain_outputs(
+    results: Sequence[RunResult], missing: Sequence[str], request: Request, out: Path
+) -> Mapping[str, Any]:
+    rows = [{"cell": each.cell.slug, "seed": each.seed} for each in results]
+    (out / "report.json").write_text(json.dumps({"rows": rows, "missing": list(missing)}))
+    return {"tables": {"runs": rows}, "notes": [request.command]}
+
+
+write_outputs = launch._write_outputs
+
+
+def bench(*arguments: str) -> int:
+    return run(ss, "ss", ["bench", "paper", *arguments])
+
+
+def results_below(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("result.json")}
+
+
+# from command to tables
+
+
+def test_a_benchmark_runs_prints_and_is_not_run_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(*SELECTION, "--seeds", "1") == 0
+    shown = capsys.readouterr()
+    assert "predation-2-tuned-independent   100" in shown.out
+    assert "run directory: bench/paper-smoke" in shown.out
+    assert shown.err.splitlines()[0] == "runs: 0 %, 0 of 2"
+    assert "2 of 2" in shown.err.splitlines()[-1]
+    before = results_below(tmp_path)
+    assert len(before) == 2
+    assert bench(*SELECTION, "--seeds", "1", "--resume", "--json", "--quiet") == 0
+    again = capsys.readouterr()
+    assert again.err == ""
+    document = json.loads(again.out)
+    assert document["failures"] == []
+    assert document["run_dir"] == "bench/paper-smoke"
+    assert results_below(tmp_path) == before
+
+
+@pytest.mark.usefixtures("here")
+def test_more_seeds_and_conditions_join_what_is_there(tmp_path: Path) -> None:
+    assert bench(*ONE, "--quiet") == 0
+    assert bench(*SELECTION, "--algorithm", "independent", "--seeds", "2", "--quiet") == 0
+    report = json.loads((tmp_path / "bench/paper-smoke/report.json").read_text())
+    assert [(row["cell"].rpartition("-")[2], row["seed"]) for row in report["rows"]] == [
+        ("independent", 100),
+        ("independent", 101),
+        ("ss", 100),
+    ]
+    assert report["missing"] == []
+
+
+@pytest.mark.usefixtures("here")
+def test_fresh_starts_beside_what_is_there(tmp_path: Path) -> None:
+    assert bench(*ONE, "--quiet", "--out", "mine") == 0
+    assert bench(*ONE, "--quiet", "--out", "mine", "--fresh") == 0
+    assert results_below(tmp_path / "mine") == results_below(tmp_path / "mine-2") != {}
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(*ONE, "--dry-run") == 0
+    assert "1 runs, 0 of them finished" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("here")
+def test_a_dry_run_refuses_the_folder_that_the_run_would_refuse(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert bench(*ONE, "--quiet", "--out", "mine") == 0
+    assert bench(*ONE, "--out", "mine", "--dry-run") == 0
+    assert "1 runs, 1 of them finished" in capsys.readouterr().out
+    for last in ("--dry-run", "--quiet"):
+        assert bench("--profile", "quick", "--out", "mine", last) == 3
+        assert "was begun with profile 'smoke', not 'quick'" in capsys.readouterr().err
+
+
+# what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (("--env", "predashun"), 3, "did you mean 'predation'"),
+        (("--algorithm", "s"), 3, "did you mean 'ss'"),
+        (("--device", "tpu"), 3, "cpu, cuda or cuda:N"),
+        (("--profile", "huge"), 2, "'huge' is not one of"),
+        (("--resume", "--fresh"), 2, "exclude each other"),
+        (("--algorithm", "ps"), 3, "`--profile quick` has it"),
+        (("--reference", "absent.json"), 3, "absent.json: no such reference"),
+        (("--reference", "absent.json", "--dry-run"), 3, "absent.json: no such reference"),
+        (("--seeds", "1", "--write-reference", "new.json"), 3, "needs 2 seeds of each condition"),
+        (("--seeds", "1", "--write-reference", "new.json", "--dry-run"), 3, "needs 2 seeds"),
+    ],
+)
+def test_bad_requests_end_before_anything_is_written(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    exit_code: int,
+    words: str,
+) -> None:
+    assert bench("--profile", "smoke", *arguments) == exit_code
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_is_told_at_the_end_and_repeated_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = orders.task_of
+
+    def wrong(order: orders.RunOrder) -> orders.Task:
+        task = right(order)
+        return replace(task, target="paper_envs.bench.runs.run:oops") if order.seed == 101 else task
+
+    monkeypatch.setattr(orders, "task_of", wrong)
+    both = (*SELECTION, "--algorithm", "ss", "--seeds", "2")
+    assert bench(*both, "--json") == 4
+    shown = capsys.readouterr()
+    assert "1 of 2 runs failed" in shown.err
+    (failure,) = json.loads(shown.out)["failures"]
+    assert failure["run"] == "predation-2-tuned-ss/seed101"
+    assert "AttributeError" in Path(failure["log"]).read_text()
+    report = json.loads((tmp_path / "bench/paper-smoke/report.json").read_text())
+    assert ([row["seed"] for row in report["rows"]], report["missing"]) == (
+        [100],
+        ["predation-2-tuned-ss/seed101"],
+    )
+    monkeypatch.setattr(orders, "task_of", right)
+    assert bench(*both, "--quiet") == 0
+    assert not Path(failure["log"]).exists()
+    assert len(results_below(tmp_path)) == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_a_damaged_result_is_told_before_hours_of_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(*ONE, "--quiet") == 0
+    (tmp_path / "bench/paper-smoke/runs" / RUN / "result.json").write_text("{")
+    assert bench(*SELECTION, "--quiet") == 5
+    assert "delete its folder" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_check_compares_what_was_asked_for_with_a_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = tmp_path / "reference.json"
+    check = ("--quiet", "--check", "--reference", str(reference))
+    assert bench(*SELECTION, *check) == 3
+    assert "no such reference" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    both = (*SELECTION, "--seeds", "2")
+    monkeypatch.setattr(launch, "_write_outputs", write_outputs)
+    assert bench(*both, "--quiet", "--write-reference", str(reference)) == 0
+    assert bench(*both, *check) == 0
+    document = json.loads(reference.read_bytes())
+    for entry in document["cells"]:
+        if entry["cell"]["algorithm"] == "ss":
+            entry["iqm"] -= 10.0
+    reference.write_text(json.dumps(document))
+    capsys.readouterr()
+    assert bench(*both, *check) == 7
+    shown = capsys.readouterr()
+    assert "SS-E700: results differ from the reference:\n  predation-2-tuned-ss: -" in shown.err
+    assert bench(*both, "--algorithm", "independent", *check) == 0  # nothing is said of the rest
+
+
+@pytest.mark.usefixtures("here")
+def test_a_reference_to_compare_with_is_compared_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = (*SELECTION, "--algorithm", "ss", "--seeds", "2", "--quiet")
+    new = tmp_path / "deep" / "below" / "new.json"
+    assert bench(*both, "--write-reference", str(new)) == 0
+    document = json.loads(new.read_bytes())
+    document["cells"][0]["iqm"] -= 10.0
+    new.write_text(json.dumps(document))
+    assert bench(*both, "--reference", str(new)) == 7
+    assert "SS-E700" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_reference_that_cannot_be_made_is_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    both = (*SELECTION, "--seeds", "2", "--quiet")
+    assert bench(*both, "--write-reference", "file/new.json") == 6
+    assert "file/new.json: cannot write" in capsys.readouterr().err
+    assert results_below(tmp_path) == {}
+    only = (*both, "--algorithm", "ss", "--write-reference", "new.json")
+    assert bench(*only) == 3  # the other algorithm is known of in there since the try above
+    assert "2 runs that bench/paper-smoke holds besides these" in capsys.readouterr().err
+    assert results_below(tmp_path) == {}
+
+
+def test_no_reference_is_written_when_runs_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail_last(tasks: Sequence[Task], _workers: int, _observe: object) -> list[pool.Failure]:
+        for task in tasks[:-1]:
+            assert perform(task, lambda *_: None, lambda: False) == ("done",)
+        return [pool.Failure(tasks[-1].name, "broken", "stderr.log")]
+
+    monkeypatch.setattr(pool, "run_pool", fail_last)
+    only = (*SELECTION, "--algorithm", "ss", "--seeds", "2", "--quiet")
+    assert bench(*only, "--write-reference", "new.json") == 4
+    shown = capsys.readouterr()
+    assert "new.json: not written, for it needs every run; without a result: 1" in shown.out
+    assert "1 of 2 runs failed" in shown.err
+    assert not (tmp_path / "new.json").exists()
+
+
+def test_a_check_without_a_shipped_reference_says_how_to_make_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(relative: str) -> Path:
+        raise FileNotFoundError(relative)
+
+    monkeypatch.setattr(preflight, "data_path", nothing)
+    assert bench(*ONE, "--quiet", "--check") == 3
+    assert "--write-reference" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_signal_stops_and_the_same_command_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    request = Request(
+        profile="smoke", envs=("predation",), preset="tuned", workers=1, out=tmp_path / "a"
+    )
+    asked: list[float] = []
+
+    def stop_when_under_way(tally: Tally) -> None:
+        if tally.share > 0 and not asked:
+            asked.append(tally.share)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as caught:
+        run_from_cli(request, stop_when_under_way)
+    assert caught.value.exit_code == 143
+    assert len(results_below(tmp_path / "a")) < 4
+    assert not (tmp_path / "a" / "report.json").exists()
+    run_from_cli(request, lambda _tally: None)
+    run_from_cli(replace(request, out=tmp_path / "b"), lambda _tally: None)
+    assert results_below(tmp_path / "a") == results_below(tmp_path / "b")
+    assert len(results_below(tmp_path / "a")) == 4
+
+
+def test_the_command_in_the_report_gives_the_same_results() -> None:
+    assert Request().command == "ss bench paper --profile quick"
+    request = Request(
+        profile="full", envs=("predation",), algorithms=("ss", "vps"), preset="tuned", seeds=3
+    )
+    assert request.command == (
+        "ss bench paper --profile full --env predation --algorithm ss --algorithm vps "
+        "--preset tuned --seeds 3"
+    )
+
+
+# what --help loads
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['ss', 'bench', 'paper', '--help']\n"
+        "from cli.ss import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'torch', 'numpy', 'pyarrow', 'ray'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--profile" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+# all of it
+
+
+@pytest.mark.slow
+def test_the_smoke_profile_leaves_results_tables_figures_and_a_page(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "ss", "bench", "paper", "--profile", "smoke", "--json"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "bench" / "paper-smoke"
+    document = json.loads(done.stdout)
+    assert document["num_runs"] == len(results_below(out)) == 3 * 2 * 2 * 2
+    assert document["tables"]
+    tables = {path.stem for path in (out / "tables").glob("*.parquet")}
+    assert tables >= {"run", "curve", "final", "improvement", "exchange", "claim"}
+    pictures = {path.stem: path.suffix for path in (out / "figures").iterdir()}
+    assert any(name.startswith("fig1") for name in pictures)
+    assert (out / "index.html").stat().st_size > 10_000
+    results = [read_result(path) for path in out.rglob("result.json")]
+    assert {(r.cell.task, r.cell.algorithm) for r in results} == {
+        (task, algorithm)
+        for task in ("predation", "navigation", "cleanup-small")
+        for algorithm in ("ss", "independent")
+    }

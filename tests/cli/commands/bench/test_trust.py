@@ -1,0 +1,65 @@
+"""`ss bench trust` and `ss bench privacy`, smallest profile, in processes of their own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[4]
+
+
+def bench(*arguments: str) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "ss", "bench", *arguments, "--profile", "smoke", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def without_times(result: dict[str, object]) -> object:
+    return result["tables"]
+
+
+@pytest.mark.sumo
+def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(tmp_path: Path) -> None:
+    out = str(tmp_path / "bench")
+    first = bench("trust", "--out", out)
+    tables = first["tables"]
+    assert isinstance(tables, dict)
+    assert [name.split(":")[0] for name in tables] == ["predation", "grid", "traffic"]
+    for rows in tables.values():
+        assert [row["lie"] for row in rows] == ["selfish"]
+        assert 0.0 <= rows[0]["weight of liars"] < rows[0]["weight of honest"] <= 1.0
+    done = {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")}
+    assert len(done) == 2 * 5 * 3
+    again = bench("trust", "--out", out)
+    assert without_times(again) == without_times(first)
+    assert {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")} == done
+
+
+def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> None:
+    tables = bench("privacy", "--out", str(tmp_path / "bench"))["tables"]
+    assert isinstance(tables, dict)
+    learnt, cost, curve = tables.values()
+    heard = {(row["method"], row["heard"]) for row in learnt}
+    assert {
+        ("selfish", "public data only"),
+        ("ss", "announcements"),
+        ("ss", "policies and suggestions"),
+        ("vps", "critic_parameters"),
+        ("vs", "advantages"),
+        ("ps", "policy_parameters"),
+        ("cl", "rewards"),
+    } <= heard
+    assert {row["method"]: row["kB/household"] > 0 for row in cost} == {
+        "selfish": False, "ss": True, "vps": True, "vs": True, "ps": True, "cl": True,
+    }  # fmt: skip
+    assert curve[0]["epsilon of a run"] == "∞"
+    assert float(curve[1]["epsilon of a run"]) > 0

@@ -1,0 +1,57 @@
+"""Runs in other processes that die: the results are complete, and the same as without a death."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from paper_envs.bench.results.results import read_result
+from paper_envs.bench.runs.run import train_run
+from ss_core.config import to_dict
+from ss_core.processes.pool import run_pool
+from tests.support.small_bench import SMALL, small_order, small_task
+
+ROOT = Path(__file__).resolve().parents[4]
+DYING = "tests.support.small_bench:die_once"
+
+
+@pytest.mark.slow
+def test_a_run_whose_process_is_killed_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
+    order = small_order(tmp_path / "killed")
+    seen: list[tuple[str, str]] = []
+    tasks = [small_task(order, DYING), small_task(small_order(tmp_path / "next", seed=101))]
+    assert run_pool(tasks, 1, lambda name, stage, *_: seen.append((name, stage))) == []
+    assert (tmp_path / "killed" / "died").exists()
+    assert (f"{SMALL.slug}/seed100", "again") in seen
+    assert seen[-1] == (f"{SMALL.slug}/seed101", "done")
+    assert read_result(tmp_path / "next" / "result.json").seed == 101
+    assert train_run(to_dict(small_order(tmp_path / "whole")), lambda *_: None, lambda: False)
+    for name in ("result.json", "metrics/part-000003.parquet"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_a_ray_cluster_that_loses_a_worker_completes_the_runs(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.ray_runs", str(tmp_path)],
+        cwd=ROOT,
+        env=environment | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *stages, log = done.stdout.splitlines()
+    assert sorted(stages) == ["seed100 done", "seed101 done", "seed102 failed"]
+    assert log == str(tmp_path / "c" / "failure.log")
+    assert "has no attribute 'nothing'" in Path(log).read_text()
+    assert (tmp_path / "a" / "died").exists()
+    assert train_run(to_dict(small_order(tmp_path / "whole")), lambda *_: None, lambda: False)
+    result = (tmp_path / "whole" / "result.json").read_bytes()
+    assert (tmp_path / "a" / "result.json").read_bytes() == result
+    assert read_result(tmp_path / "b" / "result.json").seed == 101

@@ -1,0 +1,264 @@
+"""The paper's other algorithms: what each shares, worked by hand, and what they are without it."""
+
+import math
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ss_core.algorithms import ALGORITHMS, DESCRIPTIONS
+from ss_core.algorithms.ps import joint_log_probs, joint_surrogate
+from ss_core.algorithms.vps import reward_inputs
+from ss_core.algorithms.vs import shared_advantages
+from ss_core.env import Step
+from ss_core.errors import ConfigError
+from ss_core.exchange.channel import Channel, ExchangeConfig
+from ss_core.exchange.neighbourhood import all_to_all, from_graph, from_graphs
+from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.rollout import all_decisions
+from ss_core.record.schema import TABLES
+from ss_core.training.loop import Training
+from tests.support.probe_envs import HelpingGame, mutual_help, ring_help
+
+SMALL = LearnerConfig(hidden=(6,), critic_hidden=(6,), actor_lr=0.02, critic_lr=0.02)
+LINE = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) > 0  # 0 - 1 - 2
+SHARING: tuple[AlgorithmName, ...] = ("vs", "vps", "ps")
+
+
+def training(config: LearnerConfig, env: HelpingGame | None = None, *, seed: int = 0) -> Training:
+    world = env or ring_help(3, num_envs=4, horizon=2)
+    learner = build_learner(config, world.spec, seed)
+    return Training(learner, world, Channel(config.exchange, world.spec.num_agents, 0), seed=0)
+
+
+def policies(run: Training) -> dict[str, Tensor]:
+    return run.learner.actors.params
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(torch.equal(w, other[k]) for k, w in one.items())
+
+
+def after(config: LearnerConfig, updates: int = 1, first: int = 0, **changes: Any) -> Training:
+    run = training(replace(config, **changes))
+    run.update = first
+    for _ in range(updates):
+        run.advance()
+    return run
+
+
+def test_every_algorithm_is_listed_and_described() -> None:
+    assert set(ALGORITHMS) == set(DESCRIPTIONS) == set(get_args(AlgorithmName))
+    assert all(len(text) < 80 for text in DESCRIPTIONS.values())
+
+
+def test_the_schema_names_every_kind_of_message() -> None:
+    run = after(SMALL, algorithm="vps", vps_reward_model=True)
+    kinds = set(run.channel.ledger.totals)
+    for algorithm in ALGORITHMS:
+        kinds |= set(after(SMALL, algorithm=algorithm).channel.ledger.totals)
+    (column,) = (c for c in TABLES["message"].columns if c.name == "kind")
+    described = set(column.description.replace(" or ", ", ").split(", "))
+    assert kinds | {"announcement"} == described
+
+
+# --- Value sharing --------------------------------------------------------------------------------
+
+
+def test_shared_advantages_are_means_over_oneself_and_ones_neighbours() -> None:
+    channel = Channel(ExchangeConfig(), 3, seed=0)
+    own = torch.tensor([[[1.0, 2.0, 6.0]], [[0.0, 3.0, -3.0]]])
+    got = shared_advantages(own, channel, from_graph(LINE), update=0)
+    assert got[:, 0].tolist() == [[1.5, 3.0, 4.0], [1.5, 0.0, 0.0]]
+    told = {(r.sender, r.receiver): r.num_floats for r in channel.ledger.take_rows()}
+    assert told == {(0, 1): 2, (1, 0): 2, (1, 2): 2, (2, 1): 2}
+
+
+def test_advantages_are_shared_only_at_steps_at_which_agents_meet() -> None:
+    channel = Channel(ExchangeConfig(protocol="graph"), 3, seed=0)
+    where = from_graphs(torch.stack([LINE, torch.zeros_like(LINE)]))
+    own = torch.tensor([[[1.0, 2.0, 6.0]], [[0.0, 3.0, -3.0]]])
+    got = shared_advantages(own, channel, where, update=0)
+    assert got[:, 0].tolist() == [[1.5, 3.0, 4.0], [0.0, 3.0, -3.0]]
+    assert channel.ledger.num_bytes() == 4 * 4
+
+
+@given(seed=st.integers(0, 2**31), agents=st.integers(2, 6))
+def test_among_all_everybody_has_the_mean_advantage(seed: int, agents: int) -> None:
+    own = torch.randn((3, 2, agents), generator=torch.Generator().manual_seed(seed))
+    channel = Channel(ExchangeConfig(), agents, seed=0)
+    got = shared_advantages(own, channel, all_to_all(agents), update=0)
+    torch.testing.assert_close(got, own.mean(dim=-1, keepdim=True).expand_as(own))
+
+
+# --- Policy sharing -------------------------------------------------------------------------------
+
+
+def test_the_joint_ratio_is_clipped_as_one() -> None:
+    ratios = torch.tensor([[1.5, 1.5, 0.5, 0.5, 1.1]])
+    advantages = torch.tensor([[1.0, -1.0, 1.0, -1.0, 2.0]])
+    got = joint_surrogate(ratios.log(), advantages, 0.2)
+    assert got[0].tolist() == pytest.approx([1.2, -1.5, 0.5, -0.8, 2.2])
+
+
+@pytest.mark.parametrize("architecture", ["independent", "multihead"])
+def test_the_joint_policy_of_an_agent_is_the_product_of_its_copies(architecture: str) -> None:
+    run = after(SMALL, algorithm="ps", architecture=architecture, updates=2)
+    assert run.rollout is not None
+    steps, bank = all_decisions(run.rollout), run.learner.actors
+    joint = joint_log_probs(run.learner, steps)
+    torch.testing.assert_close(joint[:, :, 0], bank.own(steps.observations, None))
+    torch.testing.assert_close(joint.exp().sum(dim=-1), torch.ones_like(joint[..., 0]))
+
+
+@pytest.mark.parametrize("architecture", ["independent", "multihead"])
+def test_among_all_copies_agree_after_every_update_and_learn_all_the_same(
+    architecture: str,
+) -> None:
+    run = training(replace(SMALL, algorithm="ps", architecture=architecture))
+    before = {k: w.detach().clone() for k, w in policies(run).items()}
+    assert all(torch.equal(w, w[:1].expand_as(w)) for w in before.values())
+    run.advance()
+    for k, w in policies(run).items():
+        torch.testing.assert_close(w, w[:1].expand_as(w), rtol=0, atol=1e-6)
+        assert not torch.equal(w, before[k])
+
+
+def test_an_estimate_is_told_whole() -> None:
+    run = after(SMALL, algorithm="ps")
+    floats = 3 * ((1 * 6 + 6) + (6 * 2 + 2))  # three copies of one hidden layer
+    told = run.channel.ledger.totals["policy_parameters"]
+    assert told[1].tolist() == (floats * (1 - torch.eye(3, dtype=torch.long))).tolist()
+    assert told[0].tolist() == (1 - torch.eye(3, dtype=torch.long)).tolist()
+
+
+def test_copies_of_others_policies_need_a_place() -> None:
+    with pytest.raises(ValueError, match="use 'independent' or 'multihead'"):
+        LearnerConfig(algorithm="ps", architecture="shared")
+
+
+# --- Sharing of value parameters ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reward_model", [False, True])
+def test_among_all_critics_agree_after_every_update(reward_model: bool) -> None:
+    run = after(SMALL, algorithm="vps", vps_reward_model=reward_model)
+    banks = [run.learner.critics.params]
+    if run.learner.reward_model is not None:
+        banks.append(run.learner.reward_model.params)
+    assert len(banks) == 1 + reward_model
+    for params in banks:
+        for w in params.values():
+            torch.testing.assert_close(w, w[:1].expand_as(w), rtol=0, atol=1e-6)
+    moments = run.learner.critic_adam.exp_avg["w0"]
+    assert not torch.allclose(moments[0], moments[1])  # the optimiser's state is one's own
+    kinds = {"critic_parameters"} | ({"reward_parameters"} if reward_model else set())
+    assert set(run.channel.ledger.totals) == kinds
+
+
+def test_the_model_of_rewards_sees_the_joint_action() -> None:
+    run = after(SMALL, algorithm="vps", vps_reward_model=True)
+    assert run.rollout is not None
+    seen = reward_inputs(run.learner, run.rollout)
+    assert seen.shape == (2 * 4, 3, 1 + 3 * 2)
+    taken = all_decisions(run.rollout).actions
+    joint = torch.stack([1 - taken, taken], dim=-1).flatten(1).float()
+    for agent in range(3):
+        assert torch.equal(seen[:, agent, 1:], joint)
+
+
+# --- Intrinsic moral rewards ----------------------------------------------------------------------
+
+
+def test_a_bonus_is_paid_for_own_cooperation_alone() -> None:
+    plain = after(SMALL, algorithm="independent")
+    assert same(policies(after(SMALL, algorithm="imr", imr_bonus=0.0)), policies(plain))
+    kind = after(SMALL, algorithm="imr", imr_bonus=1.0)
+    assert not same(policies(kind), policies(plain))
+    assert kind.metrics["episode_reward"] == plain.metrics["episode_reward"]  # the world's alone
+    assert kind.channel.ledger.num_bytes() == 0
+
+
+def test_where_nobody_says_what_cooperation_is_there_is_no_bonus() -> None:
+    class Silent(HelpingGame):
+        def step(self, actions: Tensor) -> Step:
+            return replace(super().step(actions), cooperative=None)
+
+    run = training(replace(SMALL, algorithm="imr"), Silent(~torch.eye(2, dtype=torch.bool)))
+    with pytest.raises(ConfigError, match="choose another algorithm"):
+        run.advance()
+
+
+@pytest.mark.parametrize("bonus", [-1.0, math.inf, math.nan])
+def test_a_senseless_bonus_is_refused(bonus: float) -> None:
+    with pytest.raises(ValueError, match="imr_bonus"):
+        LearnerConfig(imr_bonus=bonus)
+
+
+# --- Without an exchange --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", SHARING)
+def test_in_a_gap_of_the_exchange_nothing_crosses(algorithm: AlgorithmName) -> None:
+    gaps = ExchangeConfig(every=2)
+    run = after(SMALL, algorithm=algorithm, exchange=gaps, updates=1, first=1)
+    assert run.channel.ledger.num_bytes() == 0
+    run = after(SMALL, algorithm=algorithm, exchange=gaps, updates=5)
+    assert {row.update for row in run.channel.ledger.take_rows()} == {0, 2, 4}
+
+
+def test_in_a_gap_value_sharing_is_independent_learning() -> None:
+    gaps = ExchangeConfig(every=2)
+    shared = after(SMALL, algorithm="vs", exchange=gaps, first=1)
+    alone = after(SMALL, algorithm="independent", exchange=gaps, first=1)
+    assert same(policies(shared), policies(alone))
+
+
+@pytest.mark.parametrize("algorithm", SHARING)
+@pytest.mark.parametrize("old_policy", ["behaviour", "literal"])
+def test_a_single_agent_learns_as_if_independent(algorithm: AlgorithmName, old_policy: str) -> None:
+    results = []
+    for name in (algorithm, "independent"):
+        game = HelpingGame(torch.zeros((1, 1), dtype=torch.bool), num_envs=8, horizon=2)
+        run = training(replace(SMALL, algorithm=name, old_policy=old_policy), game)
+        run.advance()
+        results.append(policies(run) | run.learner.critics.params)
+    for k, w in results[0].items():
+        torch.testing.assert_close(w, results[1][k], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("algorithm", SHARING)
+def test_random_neighbours_hear_as_much_as_they_say(algorithm: AlgorithmName) -> None:
+    config = replace(
+        SMALL,
+        algorithm=algorithm,
+        exchange=ExchangeConfig(protocol="random", num_neighbours=2),
+    )
+    run = training(config, ring_help(6, num_envs=2))
+    run.advance()
+    run.advance()
+    (messages,) = (counts[0] for counts in run.channel.ledger.totals.values())
+    assert 0 < (messages > 0).sum() <= 2 * 6 * 4  # never everybody to everybody
+    assert (messages.sum(axis=0) == messages.sum(axis=1)).all()
+
+
+@pytest.mark.parametrize("algorithm", ["vs", "vps", "imr"])
+def test_where_alternatives_are_known_these_learn_from_samples_all_the_same(
+    algorithm: AlgorithmName,
+) -> None:
+    from tests.support.probe_envs import CounterfactualHelpingGame
+
+    results = []
+    for what_if in (False, True):
+        config = replace(SMALL, algorithm=algorithm, counterfactuals=what_if)
+        game = mutual_help(num_envs=4)
+        env = CounterfactualHelpingGame(game) if what_if else game
+        learner = build_learner(config, env.spec, 0)
+        run = Training(learner, env, Channel(config.exchange, 2, 0), seed=0)
+        run.advance()
+        results.append(policies(run))
+    assert same(*results)

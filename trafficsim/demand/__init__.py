@@ -1,0 +1,1 @@
+"""Travel demand: SUMO's formats, generated demand, candidate routes."""

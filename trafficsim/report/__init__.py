@@ -1,0 +1,1 @@
+"""Traffic's chapters of the page."""

@@ -1,0 +1,1 @@
+"""Results of a traffic run: key figures, tables of the trace, notes, replay."""

@@ -1,0 +1,74 @@
+"""What a routing run says beside its table: verdict, references, exchange, incidents."""
+
+from collections.abc import Mapping
+
+from ss_core.statistics import Interval
+from trafficsim.results.rows import Row
+from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.references import EQUILIBRIUM, OPTIMUM
+
+LIGHTS_NOTES = (
+    "rows with lights learnt: drivers and traffic lights learnt together, times are of their joint "
+    "simulation; all other rows: drivers under the net's own light programs, so a learned row can "
+    "be better than the optimum of drivers alone",
+    "rows with lights learnt: no CO2, no edges, and no bytes for each driver",
+)
+
+
+def price_of_anarchy(rows: Mapping[str, Row]) -> float:
+    """Total time at the equilibrium over that of the best found, at least 1 by its definition."""
+    return float(rows[EQUILIBRIUM].times_s.sum() / rows[OPTIMUM].times_s.sum())
+
+
+def verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
+    """Whether there is a dilemma, and what it costs."""
+    equilibrium_s = rows[EQUILIBRIUM].times_s.mean()
+    best_s = rows[OPTIMUM].times_s.mean()
+    between = (
+        f"user equilibrium {equilibrium_s:.1f} s, best found {best_s:.1f} s, price of anarchy "
+        f"{price_of_anarchy(rows):.3f}"
+    )
+    if nothing_to_gain:
+        return [f"no dilemma here: {between}; selfish routing costs nobody anything worth having"]
+    return [between, "gap closed = (UE - T) / (UE - best found), 95 % interval over held-out days"]
+
+
+def setback(
+    rows: Mapping[str, Row], config: ScenarioConfig, gaps: Mapping[str, Interval | None]
+) -> list[str]:
+    """Says so where the learned row is slower than the equilibrium, beyond its interval."""
+    name = config.learner.algorithm
+    gap = gaps.get(name)
+    if gap is None or gap.high >= 0.0:
+        return []
+    more_s = rows[name].times_s.mean() - rows[EQUILIBRIUM].times_s.mean()
+    return [
+        f"{name} makes traffic worse here: {more_s:+.1f} s per trip against the equilibrium, "
+        "beyond its interval (docs/limits.md tells of nets where it does)"
+    ]
+
+
+def remarks(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
+    """How the equilibrium was found, what was exchanged, what went wrong."""
+    facts = rows[EQUILIBRIUM].facts
+    epsilon = facts.get("epsilon_s")
+    by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
+    by += ", by link times" if by and "averages" in facts["method"] else ""
+    notes = [
+        f"user equilibrium: {facts['method']}{by}; one of possibly several, found with drivers "
+        "that do not dawdle; held-out days have the same trips and other random numbers of SUMO"
+    ]
+    asked = rows.get(config.learner.algorithm)
+    if asked is not None:
+        kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
+        among = "between lights, and between drivers," if asked.first_day else "between drivers"
+        notes.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
+        notes += LIGHTS_NOTES if asked.first_day else ()
+    model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
+    counts = zip(*(row.incidents for row in rows.values()), strict=True)
+    teleports, collisions, unfinished = map(sum, counts)
+    notes.append(
+        f"{model}: {teleports} teleports, {collisions} vehicles in collisions, {unfinished} "
+        f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"
+    )
+    return notes

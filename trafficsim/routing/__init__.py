@@ -1,0 +1,1 @@
+"""The routing game: its rules, its environments and its reference rows."""

@@ -1,0 +1,227 @@
+"""The scenario's configuration: one frozen dataclass, its presets, and how requests change it."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ss_core.config import replace_paths
+from ss_core.errors import ConfigError
+from ss_core.exchange.channel import ExchangeConfig
+from ss_core.learning.learner import LearnerConfig
+from ss_core.learning.presets import (
+    TRUST_SHORTHANDS,
+    Regime,
+    in_regime,
+    paper_learner,
+    refuse_idle_neighbours,
+)
+from ss_core.objective.objective import ObjectiveWeights
+from ss_core.record.schema import TraceLevel
+from ss_core.scenario.request import budget_overrides
+from trafficsim.demand.candidate_routes import CandidateConfig
+from trafficsim.demand.generate import GeneratorConfig
+from trafficsim.routing.searches import SearchConfig
+from trafficsim.sumo.simulation import SumoConfig
+
+Check = tuple[bool, str]  # whether a value fits, and what to say if not
+COUNTS = ("days", "evaluations", "commit_every", "evaluation_days")
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+PRESETS = ("tuned", "paper")
+LIGHTS_LONGEST_S = 600.0  # `sumo.longest_s` where lights learn, too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioConfig:
+    """Everything a run's outcome depends on, the contents of its input files apart."""
+
+    net: str = ""  # a .net.xml file, or the name of a net that comes with sumo-rl
+    trips: str = ""  # demand in SUMO's formats: at most one of these three;
+    routes: str = ""
+    od: str = ""  # none: the .trips.xml file beside the net, else demand is drawn
+    taz: str = ""  # zones of `od`
+    share: float = 1.0  # of the drivers with a choice that take part; others drive as ever
+    en_route: bool = False  # decide again at junctions where routes part
+    decide_every_s: float = 30.0  # so often, under `en_route`
+    signals: bool = False  # the net's traffic lights learn, too
+    days: int = 16  # held-out days every policy is scored on
+    seed: int = 0
+    compare_selfish: bool = True  # also train independent learners, for the table's selfish row
+    cross_check: bool = False  # also run SUMO's own duaIterate
+    evaluations: int = 10  # points of the learning curve
+    evaluation_days: int = 8  # of each
+    commit_every: int = 10  # updates from checkpoint to checkpoint
+    trace: TraceLevel = "agent"
+    device: str = "cpu"
+    budget_seconds: float | None = None  # of training; None: `learner.num_updates`
+    neighbours: int = 8  # m: whom a driver suggests to
+    candidates: CandidateConfig = field(default_factory=CandidateConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    sumo: SumoConfig = field(default_factory=SumoConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
+
+    def __post_init__(self) -> None:
+        for fits, message in (*self._counts(), *self._ranges(), *self._combinations()):
+            if not fits:
+                raise ValueError(message)
+
+    def _counts(self) -> Iterator[Check]:
+        for name in COUNTS:
+            value = getattr(self, name)
+            yield value >= 1, f"{name}={value}: at least 1"
+        yield self.seed >= 0, f"seed={self.seed}: 0 or more"
+        yield self.neighbours >= 1, f"neighbours={self.neighbours}: at least 1"
+
+    def _ranges(self) -> Iterator[Check]:
+        yield 0.0 < self.share <= 1.0, f"share={self.share}: above 0, at most 1"
+        seconds = self.budget_seconds
+        yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
+        every = self.decide_every_s
+        yield 1.0 <= every <= 3600.0, f"decide_every_s={every}: between 1 and 3600"
+        known = DEVICE.fullmatch(self.device) is not None
+        yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
+
+    def _combinations(self) -> Iterator[Check]:
+        given = [name for name in ("trips", "routes", "od") if getattr(self, name)]
+        yield len(given) <= 1, f"{' and '.join(given)}: give one demand, not several"
+        yield not self.taz or bool(self.od), "taz: zones belong to an OD matrix (--od)"
+        meso = self.sumo.meso and self.en_route
+        yield not meso, "en_route: vehicles of the mesoscopic model cannot be sent another way"
+        yield (
+            not (self.signals and self.en_route),
+            ("signals: beside lights that learn, drivers decide at departure; leave en_route out"),
+        )
+        yield (
+            not (self.signals and self.sumo.meso),
+            ("signals: lights look at lanes, which the mesoscopic model has not; leave meso out"),
+        )
+        modelled = self.learner.credit == "model"
+        plain = self.en_route or self.signals
+        described = self.learner.architecture == "shared" and not plain
+        fits = described or not modelled or self.learner.algorithm not in ("ss", "independent")
+        yield fits, "learner.credit='model' needs architecture='shared', no en_route, no signals"
+
+
+def tuned_learner() -> LearnerConfig:
+    """Ours for route choice: the gradient regime, with private models of credit.
+
+    Suggestions are the best there are for what a driver makes of its neighbours' choices.
+    """
+    return LearnerConfig(
+        architecture="shared",
+        hidden=(),
+        suggestion_hidden=(),
+        critic_hidden=(),
+        num_envs=16,
+        num_updates=80,
+        actor_lr=0.1,
+        critic_lr=0.05,
+        final_lr_fraction=0.1,
+        gamma=1.0,
+        gae_lambda=1.0,
+        advantage_scale="centred",
+        kappa="one",
+        credit="model",
+        suggestions="best",
+        scale_rho_follow=True,
+        objective=ObjectiveWeights(
+            rho=10.0, rho_follow=10.0, surrogate="additive", indicators=False
+        ),
+        exchange=ExchangeConfig(protocol="graph"),
+    )
+
+
+def en_route_learner() -> LearnerConfig:
+    """Ours where drivers decide again on their way: networks on sampled days.
+
+    What a choice in mid-journey does to others depends on the hour; so nothing is regressed on who
+    chose, and suggestions come from networks that see the hour.
+    """
+    return replace(
+        tuned_learner(),
+        num_envs=4,  # SUMO processes side by side
+        num_updates=120,
+        hidden=(32,),
+        suggestion_hidden=(32,),
+        critic_hidden=(32,),
+        zero_logits=True,
+        actor_lr=1e-2,
+        suggestion_lr=3e-2,
+        critic_lr=1e-2,
+        credit="samples",
+        suggestions="networks",
+    )
+
+
+def preset_config(preset: str) -> ScenarioConfig:
+    """The named starting point.
+
+    Raises:
+        ConfigError: no preset of that name.
+    """
+    if preset == "tuned":
+        return ScenarioConfig()
+    if preset == "paper":
+        learner = replace(paper_learner(), gamma=1.0)
+        return ScenarioConfig(learner=learner)
+    raise ConfigError(f"preset={preset!r}: choose {' or '.join(PRESETS)}")
+
+
+SHORTHANDS = {
+    "algorithm": "learner.algorithm",
+    "drivers": "generator.drivers",
+    "meso": "sumo.meso",
+    **TRUST_SHORTHANDS,
+}
+INSTEAD_OF_NUM_NEIGHBOURS = (
+    "give --neighbours (the setting neighbours), which counts under protocol=graph"
+)
+NEEDS_OWN_NETWORKS = ("ps",)  # algorithms that share copies of policies
+WITH_OWN_NETWORKS = {  # nor do such networks see alternatives by features
+    "learner.architecture": "independent",
+    "learner.critic_hidden": [64],
+    "learner.credit": "samples",
+    "learner.suggestions": "networks",
+}
+
+
+def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
+    """Preset, then the regime if one is named, then every override.
+
+    Raises:
+        ConfigError: unknown preset, regime or key, or values that do not fit; all listed.
+    """
+    config = preset_config(preset)
+    values = dict(overrides)
+    if values.get("signals"):
+        config = _with_signals(config, preset)
+    regime = values.pop("regime", None)
+    if regime is not None:
+        if regime not in ("paper", "gradient", "norm"):
+            raise ConfigError(f"regime={regime!r}: choose paper, gradient or norm")
+        chosen: Regime = regime
+        learner = config.learner  # suggestions have no closed form under the other objectives
+        known = learner if chosen == "gradient" else replace(learner, suggestions="networks")
+        config = replace(config, learner=in_regime(known, chosen))
+    if values.get("en_route") and preset == "tuned":
+        config = replace(config, en_route=True, learner=en_route_learner())
+    values |= budget_overrides(
+        values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
+    )
+    if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
+        values = WITH_OWN_NETWORKS | values
+    config = replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
+    refuse_idle_neighbours(config.learner.exchange, values, INSTEAD_OF_NUM_NEIGHBOURS)
+    return config
+
+
+def _with_signals(config: ScenarioConfig, preset: str) -> ScenarioConfig:
+    """The starting point where lights learn, too: they decide to the end of the day.
+
+    So it ends soon after the last departure, for references as for learned rows.
+    """
+    learner = en_route_learner() if preset == "tuned" else config.learner
+    sumo = replace(config.sumo, longest_s=LIGHTS_LONGEST_S)
+    return replace(config, learner=learner, sumo=sumo)

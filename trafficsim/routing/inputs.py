@@ -1,0 +1,176 @@
+"""From what a user gives to a game: the net checked, demand read or drawn, once per run.
+
+The demand of a run is stored in it as a SUMO route file, so that sub-tasks and later users of the
+run need nothing but the net.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ss_core.errors import ConfigError, InputError
+from ss_core.record.atomic import atomic_write, json_bytes, sha256_of
+from trafficsim.demand.generate import generate_demand
+from trafficsim.demand.read import read_demand
+from trafficsim.demand.trips import Demand, demand_file
+from trafficsim.nets.named_nets import is_named_net, named_net, net_file, origin_notes
+from trafficsim.nets.network import examine
+from trafficsim.nets.read import read_records
+from trafficsim.nets.road_graph import RoadGraph, build_road_graph
+from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.game import RoutingGame, build_game
+from trafficsim.signals.nets import check_lights, inside_sumo_rl
+from trafficsim.sumo.simulation import Simulator, travel_times_s
+
+DRAW, ADOPT = 0, 1  # streams of random numbers below a seed
+DEMAND_FILE, FACTS_FILE = "demand.rou.xml", "inputs.json"
+PROBLEMS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A net that passed the preflight."""
+
+    path: str
+    graph: RoadGraph
+    notes: tuple[str, ...]
+
+
+def net_path(config: ScenarioConfig) -> Path:
+    """The file that `net` names.
+
+    Raises:
+        InputError: neither a file, nor the file name of a shipped net, nor the name of a net.
+    """
+    if not config.net:
+        raise ConfigError("net: name a SUMO network, as in --net data/nets/grid.net.xml")
+    path = Path(config.net)
+    if not path.exists() and (is_named_net(config.net) or not path.suffix):
+        return named_net(config.net).net
+    return net_file(config.net)
+
+
+def checked_net(config: ScenarioConfig) -> Net:
+    """Read and check the net.
+
+    Raises:
+        InputError: it cannot be used; one line per problem; or its lights are to learn, and it has
+            none.
+    """
+    path = net_path(config)
+    records = read_records(path)
+    report = examine(records, str(path))
+    if report.problems:
+        shown = [*report.problems[:PROBLEMS_SHOWN]]
+        more = len(report.problems) - len(shown)
+        shown += [f"and {more} more"] if more else []
+        raise InputError("\n  ".join([f"{path}: {len(report.problems)} problems", *shown]))
+    if config.signals:
+        inside_sumo_rl("")
+        check_lights(path)
+    notes = (*report.notes, *origin_notes(config.net, path))
+    return Net(str(path.resolve()), build_road_graph(records), notes)
+
+
+def given_demand(config: ScenarioConfig, net: Net) -> Demand | None:
+    """The demand of a file: one that was named, or the trips beside the net; None: draw it.
+
+    Raises:
+        InputError: it cannot be used; one line per problem.
+    """
+    kinds = {"trips": config.trips, "routes": config.routes, "od": config.od}
+    for kind, name in kinds.items():
+        if name:
+            return _read(Path(name), kind, config, net)
+    path = Path(net.path)
+    beside = path.with_name(path.name.removesuffix(".net.xml") + ".trips.xml")
+    return _read(beside, "trips", config, net) if beside.is_file() else None
+
+
+def _read(path: Path, kind: str, config: ScenarioConfig, net: Net) -> Demand:
+    rng = np.random.default_rng([config.seed, DRAW])
+    taz = (Path(config.taz),) if config.taz else ()
+    return read_demand(path, kind=kind, edges=net.graph.position, taz=taz, rng=rng)  # type: ignore[arg-type]
+
+
+def drawn_demand(config: ScenarioConfig, net: Net, tell: Callable[[str], None]) -> Demand:
+    """Demand drawn for a bare net; SUMO is asked how much is enough."""
+
+    def congestion(demand: Demand) -> float:
+        game = _game(replace(config, share=1.0), net, demand)
+        if not game.num_drivers:
+            return 1.0
+        with Simulator(game.scene) as simulator:
+            chosen = game.routes_of(np.zeros(game.num_drivers, dtype=np.int64))
+            (outcome,) = simulator.play([chosen], [0])
+        level = travel_times_s(game.scene, outcome).mean() / game.free_flow_s[chosen].mean()
+        tell(f"level of demand: {level:.2f} x the empty road's time")
+        return float(level)
+
+    rng = np.random.default_rng([config.seed, DRAW])
+    return generate_demand(net.graph, config.generator, config.candidates, rng, congestion)
+
+
+def keep_inputs(
+    config: ScenarioConfig,
+    net: Net,
+    given: Demand | None,
+    folder: Path,
+    tell: Callable[[str], None],
+) -> Demand:
+    """Store the demand and the net's checksum, or check that they are the ones a run began with.
+
+    Raises:
+        ConfigError: a file has changed since.
+    """
+    facts = {"net": Path(net.path).name, "net_sha256": sha256_of(Path(net.path))}
+    kept = folder / FACTS_FILE
+    if not kept.exists():
+        demand = drawn_demand(config, net, tell) if given is None else given
+        atomic_write(folder / DEMAND_FILE, demand_file(demand).encode())
+        atomic_write(kept, json_bytes(facts | {"demand": demand.source}))
+    import json
+
+    known = json.loads(kept.read_text())
+    if known["net_sha256"] != facts["net_sha256"]:
+        raise ConfigError(
+            f"{net.path}: differs from the net this run began with; "
+            "put that one back, or start anew with --resume never"
+        )
+    stored = stored_demand(config, net, folder)
+    if given is not None and demand_file(given).encode() != (folder / DEMAND_FILE).read_bytes():
+        raise ConfigError(
+            f"{given.source}: differs from what this run began with ({folder / DEMAND_FILE}); put "
+            "that one back, or start anew with --resume never"
+        )
+    return replace(stored, source=known["demand"])
+
+
+def stored_demand(config: ScenarioConfig, net: Net, folder: Path) -> Demand:
+    """The demand a run keeps."""
+    return _read(folder / DEMAND_FILE, "routes", config, net)
+
+
+def load_game(config: ScenarioConfig, folder: Path) -> RoutingGame:
+    """The game of a run, from its stored inputs: a function of configuration and files."""
+    net = checked_net(config)
+    return _game(config, net, stored_demand(config, net, folder))
+
+
+def game_of(config: ScenarioConfig, net: Net, demand: Demand) -> RoutingGame:
+    """The game of a checked net and a demand."""
+    return _game(config, net, demand)
+
+
+def _game(config: ScenarioConfig, net: Net, demand: Demand) -> RoutingGame:
+    return build_game(
+        net.path,
+        net.graph,
+        demand,
+        candidates=config.candidates,
+        sumo=config.sumo,
+        share=config.share,
+        rng=np.random.default_rng([config.seed, ADOPT]),
+    )

@@ -1,0 +1,121 @@
+"""Policies at the wheel: which environment a run has, and days driven in it.
+
+Nothing is learnt here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from ss_core.learning.learner import LearnerConfig
+from ss_core.learning.rollout import collect_rollout
+from ss_core.training.loop import Training
+from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.en_route import EnRouteEnv
+from trafficsim.routing.env import RoutingEnv
+from trafficsim.routing.game import RoutingGame
+from trafficsim.routing.joint import JointEnv, drive_jointly
+from trafficsim.sumo.recording import Recording
+from trafficsim.sumo.simulation import Order, Outcome, Simulator
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """Days driven with the stochastic policies, not learnt."""
+
+    actions: Int[ndarray, "day N"]
+    times_s: Float[ndarray, "day vehicle"]
+    outcomes: list[Outcome]
+    first_day: Recording | None = None  # where it cannot be simulated again
+    first_orders: Sequence[Order] = ()  # of drivers who decided on the way
+
+
+def build_env(
+    config: ScenarioConfig,
+    learner: LearnerConfig,
+    game: RoutingGame,
+    simulator: Simulator,
+    num_envs: int,
+    *,
+    remembers: bool = True,
+) -> RoutingEnv | EnRouteEnv | JointEnv:
+    """The environment of the configured form of decisions."""
+    if config.signals:
+        return JointEnv(game, num_envs, num_neighbours=config.neighbours)
+    if config.en_route:
+        return EnRouteEnv(
+            game,
+            simulator,
+            num_envs,
+            num_neighbours=config.neighbours,
+            slice_s=config.decide_every_s,
+            remembers=remembers,
+        )
+    return RoutingEnv(
+        game,
+        simulator,
+        num_envs,
+        num_neighbours=config.neighbours,
+        described=learner.architecture == "shared",
+        remembers=remembers,
+    )
+
+
+def drive(
+    training: Training,
+    config: ScenarioConfig,
+    simulator: Simulator,
+    seeds: Sequence[int],
+    stream: int,
+) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
+    """Actions, travel times, outcomes of days driven with the stochastic policies, not learnt."""
+    days = drive_recorded(training, config, simulator, seeds, stream)
+    return days.actions, days.times_s, days.outcomes
+
+
+def drive_recorded(
+    training: Training,
+    config: ScenarioConfig,
+    simulator: Simulator,
+    seeds: Sequence[int],
+    stream: int,
+) -> Driven:
+    """As `drive`, and what is needed to know the first day in detail."""
+    learning = training.env
+    generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
+    if isinstance(learning, JointEnv):
+        days = drive_jointly(learning, training.learner.actors, seeds, generator)
+        outcomes = [each.outcome for each in days.recordings]
+        return Driven(days.actions, days.times_s, outcomes, days.recordings[0])
+    assert isinstance(learning, RoutingEnv | EnRouteEnv)
+    learner = training.learner.config
+    env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
+    assert not isinstance(env, JointEnv)
+    env.speeds = learning.speeds
+    env.fix_seeds(seeds)
+    try:
+        collect_rollout(
+            env, training.learner.actors, seed=0, generator=generator, with_successors=False
+        )
+    finally:
+        env.close()
+    orders = env.first_orders if isinstance(env, EnRouteEnv) else ()
+    return Driven(env.last_actions, env.last_times_s, env.last_outcomes, None, orders)
+
+
+def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[torch.Tensor, "N K"]:
+    """Chance of each alternative: by the policies, or how often taken where these decide often."""
+    env = training.env
+    if isinstance(env, EnRouteEnv):
+        taken = np.eye(env.spec.num_actions)[actions]
+        return torch.from_numpy(taken.mean(axis=0)).float()
+    step = env.reset(0)
+    with torch.no_grad():
+        chances = training.learner.actors.own(step.observations, step.action_mask)[0].exp()
+    if isinstance(env, JointEnv):
+        return chances[: env.game.num_drivers, : env.game.num_options]
+    return chances

@@ -1,0 +1,1 @@
+"""Traffic runs, their sub-tasks and what they add up to."""

@@ -1,0 +1,1 @@
+"""Traffic lights by sumo-rl in child processes, as an environment."""

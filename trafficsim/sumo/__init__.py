@@ -1,0 +1,1 @@
+"""SUMO in child processes: days simulated, steered while they last, and recorded."""

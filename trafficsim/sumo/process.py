@@ -1,0 +1,161 @@
+"""One SUMO in a child process: starts it, asks it, notices when it dies or hangs.
+
+`simulation.Simulator` decides what to do then. Requests and answers are lines of JSON; what SUMO
+itself says goes to a log that is read only when something went wrong.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Any
+
+from ss_core.errors import InputError, SimulatorError
+
+INSTALL = 'pip install "suggestion-sharing[traffic]"'
+START = (  # finds what this process finds, not what happens to lie where it is started
+    "import runpy, sys; sys.path[:] = {paths!r}; "
+    "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+)
+LOG_TAIL_BYTES = 4000
+CHUNK_BYTES = 1 << 16
+
+
+class SumoDied(Exception):  # noqa: N818 - what happened, for `Simulator` to judge
+    """The child process ended or said nothing for too long."""
+
+
+def check_installed() -> None:
+    """Refuse early where SUMO is missing.
+
+    Raises:
+        InputError: no libsumo here.
+    """
+    if find_spec("libsumo") is None:
+        raise InputError(f"SUMO is not installed (no package libsumo); {INSTALL}")
+
+
+def child_command(module: str) -> list[str]:
+    """What runs a module in a process of its own."""
+    paths = [path or os.getcwd() for path in sys.path]
+    return [sys.executable, "-P", "-c", START.format(paths=paths, module=module)]
+
+
+class SumoProcess:
+    """A child process with a simulation; `busy` from `send` to `receive`."""
+
+    def __init__(self, watchdog_s: float, module: str = "trafficsim.sumo.server") -> None:
+        self._watchdog_s = watchdog_s
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._process = subprocess.Popen(
+            child_command(module),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            bufsize=0,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)  # who does not read must not hold us
+        self._unread = b""
+        self.busy = False
+
+    @property
+    def pid(self) -> int:
+        """Of the child."""
+        return self._process.pid
+
+    def fileno(self) -> int:
+        """Readable when there is an answer."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether another answer, or a part of it, came along with the last one."""
+        return bool(self._unread)
+
+    def send(self, request: dict[str, Any]) -> None:
+        """Hand over a request; `receive` brings the answer.
+
+        Raises:
+            SumoDied: nobody takes it.
+        """
+        self.busy = True
+        stdin = self._process.stdin
+        assert stdin is not None
+        unsent = memoryview(json.dumps(request).encode() + b"\n")
+        deadline_s = time.monotonic() + self._watchdog_s
+        try:
+            while unsent:
+                left_s = max(0.0, deadline_s - time.monotonic())
+                _, ready, _ = select.select([], [stdin], [], left_s)
+                if not ready:
+                    raise SumoDied(f"no sign of life for {self._watchdog_s:g} s")
+                unsent = unsent[os.write(stdin.fileno(), unsent) :]
+        except OSError as error:
+            raise SumoDied(self.last_words()) from error
+
+    def receive(self) -> dict[str, Any]:
+        """The answer to the request.
+
+        Raises:
+            SumoDied: there will be none.
+            SimulatorError: SUMO refused what was asked.
+        """
+        deadline_s = time.monotonic() + self._watchdog_s
+        while True:
+            line, newline, rest = self._unread.partition(b"\n")
+            if newline:
+                self._unread = rest
+                answer = json.loads(line)
+                if "beat" in answer:
+                    deadline_s = time.monotonic() + self._watchdog_s
+                    continue
+                self.busy = False
+                if "error" in answer:
+                    raise SimulatorError(
+                        f"SUMO: {answer['error']}; {self.last_words()}".rstrip("; ")
+                    )
+                return answer
+            self._unread += self._more(deadline_s)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send and receive."""
+        self.send(request)
+        return self.receive()
+
+    def _more(self, deadline_s: float) -> bytes:
+        left_s = deadline_s - time.monotonic()
+        ready, _, _ = select.select([self], [], [], max(0.0, left_s))
+        if not ready:
+            raise SumoDied(f"no sign of life for {self._watchdog_s:g} s")
+        chunk = os.read(self.fileno(), CHUNK_BYTES)
+        if not chunk:
+            raise SumoDied(self.last_words())
+        return chunk
+
+    def last_words(self) -> str:
+        """What SUMO wrote last, its errors before anything else; one line."""
+        with suppress(OSError, ValueError):
+            size = self._log.seek(0, os.SEEK_END)
+            self._log.seek(max(0, size - LOG_TAIL_BYTES))
+            lines = self._log.read().decode(errors="replace").splitlines()
+            errors = [line for line in lines if line.startswith("Error")]
+            chosen = errors or [line for line in lines if line.strip()][-1:]
+            return " ".join(" ".join(chosen[:3]).split())
+        return ""
+
+    def close(self) -> None:
+        """End the child; nothing of it is left."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
+        self._log.close()
