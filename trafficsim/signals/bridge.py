@@ -17,6 +17,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, iterparse
 from xml.sax.saxutils import quoteattr
 
+PROGRAM = "ss"  # of a light that agents switch; the net's own stay as they are
 TRIPS, STATISTICS, PROGRAMS = "trips.xml", "statistics.xml", "actuated.add.xml"
 LONGEST_GREEN_S = 50  # of SUMO's actuated programs, where the net's own green is shorter
 BEAT_STEPS = 50  # between signs of life
@@ -35,6 +36,8 @@ def import_sumo_rl() -> ModuleType:
     - `LIBSUMO_AS_TRACI` and `SUMO_HOME` (set by importing `sumo`) must be there before it is;
     - it takes `pettingzoo.utils.agent_selector` for a class, which is `AgentSelector` since 1.25;
     - it counts half as many greens as a program has phases, which is none where there is one phase;
+    - it overwrites the net's program of a light, after which libsumo (1.28) never ends a step if
+      that program is actuated or delay-based;
     - pandas, which it needs only for a CSV that we never ask for, would import pyarrow, which
       libsumo warns about; neither is loaded.
     """
@@ -47,6 +50,8 @@ def import_sumo_rl() -> ModuleType:
     vars(module)["agent_selector"] = selector
     light = importlib.import_module("sumo_rl.environment.traffic_signal").TrafficSignal
     light._build_phases = _with_a_green(light._build_phases)
+    lights = importlib.import_module("traci").trafficlight
+    lights.setProgramLogic = _beside_the_nets_own(lights)
     return module
 
 
@@ -59,6 +64,19 @@ def _with_a_green(build_phases: Callable[[Any], None]) -> Callable[[Any], None]:
             light.num_green_phases = max(1, light.num_green_phases)
 
     return build
+
+
+def _beside_the_nets_own(lights: Any) -> Callable[[str, Any], None]:
+    """`setProgramLogic` that adds a program and overwrites none."""
+    add = lights.setProgramLogic
+
+    def set_program(name: str, logic: Any) -> None:
+        taken = {each.programID for each in lights.getAllProgramLogics(name)}
+        names = (PROGRAM + "_" * more for more in range(len(taken) + 1))
+        logic.programID = next(each for each in names if each not in taken)
+        add(name, logic)
+
+    return set_program
 
 
 class SignalSimulation:

@@ -36,6 +36,20 @@ TINY = (
     *("--scenario", "2x2grid", "--seconds", "60", "--budget", "2", "--episodes", "2"),
     *("--set", "learner.num_envs=1", "--set", "evaluations=1", "--workers", "1", "--quiet"),
 )
+WAITING = """
+import sys
+from trafficsim.signal_client import SignalClient
+from trafficsim.signal_scene import SignalScene
+
+scene = SignalScene(net=sys.argv[1], routes=sys.argv[2], seconds=100)
+for program in ("agents", "fixed"):
+    client = SignalClient(scene, program)
+    client.reset(1, record=True)
+    for step in range(scene.horizon):
+        client.step([step // 3 % n for n in client.layout.action_counts])
+    print(sum(client.measure()["trips"]["waitingTime"]))
+    client.close()
+"""
 SHIM = """
 from trafficsim.signals.bridge import import_sumo_rl
 import_sumo_rl()
@@ -163,6 +177,60 @@ def test_demand_is_the_same_whoever_switches_the_lights() -> None:
         trips["agents"] = client.measure()
     assert len({tuple(sorted(found["ids"])) for found in trips.values()}) == 1
     assert len({sum(found["trips"]["waitingTime"]) for found in trips.values()}) == 3
+
+
+def generated_net(folder: Path, kind: str) -> tuple[str, str]:
+    """Four crossings whose lights are of a kind of SUMO's, and trips to and fro."""
+    import sumo
+
+    net, routes = folder / f"{kind}.net.xml", folder / "a.rou.xml"
+    words = "--grid --grid.number 2 --grid.length 100 --grid.attach-length 100"
+    words += f" --default-junction-type traffic_light --tls.default-type {kind}"
+    done = subprocess.run(
+        [f"{sumo.SUMO_HOME}/bin/netgenerate", *words.split(), "-o", str(net)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert net.read_text().count(f'type="{kind}" programID="0"') >= 4
+    trips = "".join(
+        f'<trip id="{n}" depart="{2 * n}" from="{way[0]}" to="{way[1]}"/>'
+        for n in range(30)
+        for way in [(("left0A0", "B1top1"), ("top0A1", "B0right0"))[n % 2]]
+    )
+    routes.write_text(f"<routes>{trips}</routes>")
+    return str(net), str(routes)
+
+
+def waiting_times_s(net: str, routes: str) -> list[str]:
+    """Waiting of all trips where agents switch the lights, and where their own programs do."""
+    done = subprocess.run(
+        [sys.executable, "-c", WAITING, net, routes],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_agents_switch_any_kind_of_light_alike_and_its_own_program_stays(tmp_path: Path) -> None:
+    kinds = ("static", "actuated", "delay_based")
+    found = [waiting_times_s(*generated_net(tmp_path, kind)) for kind in kinds]
+    by_agents, by_themselves = zip(*found, strict=True)
+    assert len(set(by_agents)) == 1
+    assert len(set(by_themselves)) == len(kinds)
+
+
+def test_the_program_of_agents_overwrites_none_of_the_nets(tmp_path: Path) -> None:
+    net, routes = generated_net(tmp_path, "actuated")
+    text = Path(net).read_text()
+    Path(net).write_text(text.replace('programID="0"', 'programID="ss"'))
+    assert waiting_times_s(net, routes) == waiting_times_s(*generated_net(tmp_path, "actuated"))
 
 
 def test_what_sumo_refuses_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
