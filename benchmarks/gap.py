@@ -15,10 +15,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+if TYPE_CHECKING:
+    from gridsim.config import ScenarioConfig
 
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of a process: one
 VARIANTS = {  # overrides of the tuned preset
     "ss": {},
     "independent": {"algorithm": "independent"},
@@ -32,23 +34,32 @@ VARIANTS = {  # overrides of the tuned preset
 }
 
 
-def one(variant: str, seed: int, households: int, updates: int | None) -> dict:
+def configured(
+    variant: str, seed: int, *, households: int, days: int | None, updates: int | None
+) -> "ScenarioConfig":
+    """One seed of one variant; held-out days and updates are the preset's where they are None."""
+    from gridsim.config import resolve
+
+    overrides = dict(VARIANTS[variant])
+    preset = overrides.pop("preset", "tuned")
+    overrides |= {"households": households, "seed": seed}
+    if days is not None:
+        overrides["days"] = days
+    if updates is not None:
+        overrides["learner.num_updates"] = updates
+    return resolve(preset, overrides)
+
+
+def one(config: "ScenarioConfig", variant: str) -> dict:
     """Train and score one seed of one variant."""
     import numpy as np
     import torch
 
-    from gridsim.config import resolve
     from gridsim.households.schedules import candidate_schedules
     from gridsim.references.references import nash, optimum
-    from gridsim.runs.tasks import _training, play, set_stage
+    from gridsim.runs.tasks import build_training, play, set_stage
 
     torch.set_num_threads(1)
-    overrides = dict(VARIANTS[variant])
-    preset = overrides.pop("preset", "tuned")
-    overrides |= {"households": households, "seed": seed}
-    if updates:
-        overrides["learner.num_updates"] = updates
-    config = resolve(preset, overrides)
     stage = set_stage(config)
     tariff, days = stage.world.tariff, stage.held_out
     search = replace(config.search, num_random_starts=0)
@@ -62,7 +73,7 @@ def one(variant: str, seed: int, households: int, updates: int | None) -> dict:
         cost = np.mean([s.costs(tariff).social_cost_eur.sum() for s in found])
         return float((selfish - cost) / (selfish - best))
 
-    training = _training(config, config.learner, stage)
+    training = build_training(config, config.learner, stage)
     started, curve = time.process_time(), []
     total = config.learner.num_updates
     while training.update < total:
@@ -70,16 +81,18 @@ def one(variant: str, seed: int, households: int, updates: int | None) -> dict:
         training.channel.ledger.take_rows()
         if training.update % max(1, total // 20) == 0:
             curve.append([training.update, round(gap(1), 4)])
+    told = training.channel.ledger.num_bytes()
     return {
         "variant": variant,
-        "seed": seed,
-        "households": households,
+        "seed": config.seed,
+        "households": config.households,
+        "days": config.days,
         "updates": total,
         "gap_closed": gap(config.policy_samples),
         "nash_among_candidates": float((selfish - among) / (selfish - best)),
         "dilemma": float((selfish - best) / best),
         "cpu_s": round(time.process_time() - started, 1),
-        "kb_per_household": round(training.channel.ledger.num_bytes() / households / 1000, 1),
+        "kb_per_household": round(told / config.households / 1000, 1),
         "curve": curve,
     }
 
@@ -112,15 +125,20 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=100, help="tuning used seeds 0 to 3")
     parser.add_argument("--households", type=int, default=50)
     parser.add_argument("--variants", default="ss,independent")
+    parser.add_argument("--days", type=int, help="held-out days of a seed")
     parser.add_argument("--updates", type=int)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
+    for name in THREADS:
+        os.environ.setdefault(name, "1")
     results = []
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
         for variant in args.variants.split(","):
             seeds = range(args.first_seed, args.first_seed + args.seeds)
-            jobs = [pool.submit(one, variant, s, args.households, args.updates) for s in seeds]
+            size = {"households": args.households, "days": args.days, "updates": args.updates}
+            configs = [configured(variant, seed, **size) for seed in seeds]
+            jobs = [pool.submit(one, config, variant) for config in configs]
             rows = [job.result() for job in jobs]
             print(summary(rows), flush=True)
             results += rows
