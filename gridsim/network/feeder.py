@@ -16,7 +16,7 @@ from jaxtyping import Complex, Float, Int
 
 from ss_core.errors import InputError, ResourceError, is_want_of_room
 
-FEEDER_FORMAT = "gridsim.network.feeder/1"
+FEEDER_FORMAT = "gridsim.feeder/1"
 MAX_COMPILED_BYTES = 256 * 2**20  # of a compiled feeder, unpacked
 OPEN_END = -1  # `bus_index` of the auxiliary bus at the open end of a switched line
 

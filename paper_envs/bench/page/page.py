@@ -76,7 +76,7 @@ def html_page(sections: Sequence[Section], facts: Facts) -> bytes:
 
 
 def _render(sections: Sequence[Section], facts: Facts, *, vector: bool) -> bytes:
-    style = files("paper_envs.bench").joinpath("page.css").read_text(encoding="utf-8")
+    style = files("paper_envs.bench.page").joinpath("page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "

@@ -1,0 +1,75 @@
+"""Every program of `benchmarks/` runs at its smallest size."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.grid_runs import only_run, run_here, ssgrid_run
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
+SMALLEST = {  # RUN is a small run of households, OUT an empty folder
+    "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
+    "learner.py": "--repeats 1 --parts loop scaling algorithms benchmarl",
+    "powerflow.py": "--batch 2 --repeats 1 --largest 1",
+    "references.py": "--households 4 --days 1",
+    "report.py": "RUN --repeats 1",
+    "signals.py": "--seeds 1 --out OUT --set scene.seconds=60 --set episodes=1 --set evaluations=1"
+    " --set evaluation_episodes=1 --set learner.num_updates=1 --set learner.num_envs=1",
+    "traffic.py": "--nets two_route --repeats 1 --days 1",
+    "traffic_gap.py": "--net data/nets/two_route.net.xml --seeds 1 --updates 1 --variants ss",
+}
+ELSEWHERE = {  # or no program of its own
+    "algorithms.py": "learner.py --parts algorithms",
+    "clocked_server.py": "traffic.py",
+    "gap.py": "tests/benchmarks/test_gap.py",
+    "ippo.py": "learner.py --parts benchmarl, where BenchMARL is installed",
+    "routerl_day.py": "traffic.py --routerl-python, where RouteRL is installed",
+    "timing.py": "learner.py",
+}
+NEEDS_SUMO = {"signals.py", "traffic.py", "traffic_gap.py"}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of some households."""
+    monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
+    size = ("--households", "4", "--days", "1", "--budget", "1", "--quiet", "--no-report")
+    assert ssgrid_run(*size, "--out", str(tmp_path / "runs")) == 0
+    return only_run(tmp_path / "runs")
+
+
+def outcome(program: str, arguments: str) -> str:
+    """What a program prints."""
+    command = [sys.executable, str(ROOT / "benchmarks" / program), *arguments.split()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+def test_every_program_has_its_smallest_size() -> None:
+    assert sorted([*SMALLEST, *ELSEWHERE]) == PROGRAMS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(name, marks=pytest.mark.sumo) if name in NEEDS_SUMO else name
+        for name in SMALLEST
+        if name != "report.py"
+    ],
+)
+def test_a_program_runs(program: str, tmp_path: Path) -> None:
+    assert outcome(program, SMALLEST[program].replace("OUT", str(tmp_path)))
+
+
+@pytest.mark.slow
+def test_a_report_is_timed_and_opened_where_there_is_a_browser(run: Path) -> None:
+    said = outcome("report.py", SMALLEST["report.py"].replace("RUN", str(run)))
+    assert "made: " in said
+    assert ("desktop: open" in said) == (shutil.which("chromium") is not None)
