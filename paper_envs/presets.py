@@ -9,14 +9,13 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Literal
 
+from paper_envs.preset_names import PresetName
 from paper_envs.tasks import task_named
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import AlgorithmName, LearnerConfig
 from ss_core.learning.presets import REGIMES, paper_learner
 
-PresetName = Literal["paper", "tuned"]
 Change = Callable[[LearnerConfig], LearnerConfig]
 
 

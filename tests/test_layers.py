@@ -31,7 +31,16 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
     ),
     "trafficsim": (*("nets", "demand", "sumo", "signals", "routing", "results", "runs", "report"),),
     "paper_envs": (
-        *("predation", "navigation", "grid", "tasks", "presets", "scripted", "parallel"),
+        *(
+            "predation",
+            "navigation",
+            "grid",
+            "preset_names",
+            "tasks",
+            "presets",
+            "scripted",
+            "parallel",
+        ),
         *("training", "pictures", "bench.results", "bench.runs", "bench.claims"),
         *("bench.figures", "bench.page", "bench"),
     ),

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from paper_envs.presets import PresetName, env_options, learner_config
+from paper_envs.preset_names import PresetName
+from paper_envs.presets import env_options, learner_config
 from paper_envs.tasks import make_env, task_named
 from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
 from ss_core.algorithms import ALGORITHMS

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from paper_envs.bench.results.results import Cell, RunResult
-from paper_envs.presets import PresetName
+from paper_envs.preset_names import PresetName
 from paper_envs.tasks import TASKS
 from ss_core.errors import InputError
 from ss_core.statistics import (

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from paper_envs.presets import PresetName
+from paper_envs.preset_names import PresetName
 from ss_core.errors import CorruptError
 from ss_core.record.atomic import atomic_write, json_bytes
 

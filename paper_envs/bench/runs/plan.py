@@ -11,7 +11,7 @@ from itertools import chain, product
 from typing import Literal, get_args
 
 from paper_envs.bench.results.results import Cell
-from paper_envs.presets import PresetName
+from paper_envs.preset_names import PresetName
 from paper_envs.tasks import TASKS
 from ss_core.errors import ConfigError
 
