@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gridsim.config import ScenarioConfig
+    from gridsim.config import GridConfig
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # of a process: one
 VARIANTS = {  # overrides of the tuned preset
@@ -36,7 +36,7 @@ VARIANTS = {  # overrides of the tuned preset
 
 def configured(
     variant: str, seed: int, *, households: int, days: int | None, updates: int | None
-) -> "ScenarioConfig":
+) -> "GridConfig":
     """One seed of one variant; held-out days and updates are the preset's where they are None."""
     from gridsim.config import resolve
 
@@ -50,14 +50,14 @@ def configured(
     return resolve(preset, overrides)
 
 
-def one(config: "ScenarioConfig", variant: str) -> dict:
+def one(config: "GridConfig", variant: str) -> dict:
     """Train and score one seed of one variant."""
     import numpy as np
     import torch
 
     from gridsim.households.schedules import candidate_schedules
     from gridsim.references.references import nash, optimum
-    from gridsim.runs.tasks import build_training, play, set_stage
+    from gridsim.stage import build_training, play, set_stage
 
     torch.set_num_threads(1)
     stage = set_stage(config)

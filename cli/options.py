@@ -21,6 +21,24 @@ def seed_option(command: Command) -> Command:
     )(command)
 
 
+def algorithm_option(command: Command) -> Command:
+    """`--algorithm`."""
+    return click.option(
+        "--algorithm",
+        metavar="NAME",
+        envvar="SS_ALGORITHM",
+        show_default="ss",
+        help="Learning algorithm, of those that `ss algorithms` lists.",
+        shell_complete=_algorithms,
+    )(command)
+
+
+def _algorithms(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from ss_core.algorithms.names import ALGORITHM_LABELS
+
+    return [CompletionItem(name) for name in ALGORITHM_LABELS if name.startswith(incomplete)]
+
+
 def out_option(command: Command) -> Command:
     """`--out`."""
     return click.option(
@@ -52,7 +70,7 @@ def output_options(command: Command) -> Command:
         click.option("--quiet", is_flag=True, help="No progress on stderr."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
         click.option(
-            "--device", metavar="cpu|cuda[:N]", envvar="SS_DEVICE", help="Where tensors live."
+            "--device", metavar="cpu|cuda[:N]", envvar="SS_DEVICE", help="Device for training."
         ),
     ):
         command = option(command)
@@ -183,14 +201,14 @@ def trust_options(command: Command) -> Command:
             "--trust/--no-trust",
             default=False,
             envvar="SS_TRUST",
-            help="Heed less who asks for far more than others do.",
+            help="Down-weight senders whose suggestions deviate far more than others' do.",
         ),
         click.option(
             "--lie",
             type=click.Choice(LIES),
             envvar="SS_LIE",
             show_default="selfish",
-            help="What liars tell instead of the truth.",
+            help="What liars send instead of the truth.",
         ),
         click.option(
             "--liars",

@@ -1,7 +1,6 @@
 """The scenario's configuration: one frozen dataclass, its presets, and how requests change it."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -9,28 +8,30 @@ from typing import Any, Literal
 from gridsim.game.tariff import TariffConfig
 from gridsim.households.households import HouseholdConfig
 from gridsim.references.config import SearchConfig
-from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.presets import TRUST_SHORTHANDS, Regime, in_regime, paper_learner
-from ss_core.record.schema import TraceLevel
-from ss_core.scenario.request import budget_overrides
+from ss_core.learning.presets import in_regime, paper_learner
+from ss_core.scenario.config import (
+    COMMON_SHORTHANDS,
+    Check,
+    RunConfig,
+    count_checks,
+    override,
+    with_regime,
+)
 
 Preset = Literal["tuned", "paper", "sampled"]
-Check = tuple[bool, str]  # whether a value fits, and what to say if not
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
-COUNTS = ("households", "days", "policy_samples", "evaluations", "audit_steps", "commit_every")
 FROM_SAMPLES = ("vps", "vs", "ps")  # algorithms that do not judge alternatives
 OF_COPIES = ("ps",)  # algorithms that share copies of policies
-DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioConfig:
-    """Everything a run's outcome depends on."""
+class GridConfig(RunConfig):
+    """Everything a grid run's outcome depends on, the contents of a feeder file apart."""
 
     households: int = 50
     feeder: str = "auto"  # a shipped name, a pandapower JSON file, or by the number of households
@@ -38,43 +39,22 @@ class ScenarioConfig:
     power_factor: float = 0.97  # of every household, lagging
     days: int = 32  # held-out days every policy is scored on
     policy_samples: int = 4  # plays of each held-out day by the learned (stochastic) policies
-    seed: int = 0
     num_actions: int = 8  # candidate schedules per job
     variant: Literal["per_job", "quarter_hourly"] = "per_job"  # form of the decisions
-    compare_selfish: bool = True  # also train independent learners, for the table's selfish row
-    evaluations: int = 20  # points of the learning curve on held-out days
+    evaluations: int = 20
     audit_steps: int = 12  # steps re-solved by pandapower
-    commit_every: int = 10  # updates from checkpoint to checkpoint
-    trace: TraceLevel = "agent"
-    device: str = "cpu"
-    budget_seconds: float | None = None  # of training; None: `learner.num_updates`
     population: HouseholdConfig = field(default_factory=HouseholdConfig)
     tariff: TariffConfig = field(default_factory=TariffConfig)
     learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
     search: SearchConfig = field(default_factory=SearchConfig)
 
-    def __post_init__(self) -> None:
-        for fits, message in (*self._counts(), *self._ranges(), *self._combinations()):
-            if not fits:
-                raise ValueError(message)
-
-    def _counts(self) -> Iterator[Check]:
-        for name in COUNTS:
-            value = getattr(self, name)
-            yield value >= 1, f"{name}={value}: at least 1"
-        yield self.seed >= 0, f"seed={self.seed}: 0 or more"
-
-    def _ranges(self) -> Iterator[Check]:
+    def checks(self) -> Iterator[Check]:
+        """Checks of the grid's own fields."""
+        yield from count_checks(self, "households", "days", "policy_samples", "audit_steps")
         n, phi, kva = self.num_actions, self.power_factor, self.kva_per_household
         yield 3 <= n <= 96, f"num_actions={n}: between 3 and 96 schedules"
         yield 0.0 < phi <= 1.0, f"power_factor={phi}: above 0, at most 1"
         yield kva is None or 0 < kva < math.inf, f"kva_per_household={kva}: above 0"
-        seconds = self.budget_seconds
-        yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
-        known = DEVICE.fullmatch(self.device) is not None
-        yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
-
-    def _combinations(self) -> Iterator[Check]:
         yield (
             self.variant == "per_job" or not self.learner.counterfactuals,
             "variant='quarter_hourly': alternatives are known of whole jobs only; "
@@ -84,8 +64,8 @@ class ScenarioConfig:
             self.households > 1 or self.learner.algorithm != "centralised",
             "households=1: algorithm='centralised' needs two or more",
         )
-        told = "tells which of its actions are cooperative"
-        yield self.learner.algorithm != "imr", f"algorithm='imr': no household {told}"
+        reason = "no household tells which of its actions are cooperative"
+        yield self.learner.algorithm != "imr", f"algorithm='imr': {reason}"
 
     @property
     def feeder_name(self) -> str:
@@ -128,14 +108,14 @@ def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:
     )
 
 
-def preset_config(preset: str) -> ScenarioConfig:
+def preset_config(preset: str) -> GridConfig:
     """The named starting point.
 
     Raises:
         ConfigError: no preset of that name.
     """
     if preset == "tuned":
-        return ScenarioConfig()
+        return GridConfig()
     if preset == "sampled":
         learner = replace(
             tuned_learner(),
@@ -146,20 +126,16 @@ def preset_config(preset: str) -> ScenarioConfig:
             critic_hidden=(32,),
             num_envs=16,
         )
-        return ScenarioConfig(learner=learner)
+        return GridConfig(learner=learner)
     if preset == "paper":
-        return ScenarioConfig(learner=replace(paper_learner(), gamma=1.0))
+        return GridConfig(learner=replace(paper_learner(), gamma=1.0))
     raise ConfigError(f"preset={preset!r}: choose tuned, paper or sampled")
 
 
-SHORTHANDS = {
-    "algorithm": "learner.algorithm",
-    "neighbours": "learner.exchange.num_neighbours",
-    **TRUST_SHORTHANDS,
-}
+SHORTHANDS = COMMON_SHORTHANDS | {"neighbours": "learner.exchange.num_neighbours"}
 
 
-def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
+def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
     """Preset, then the regime if one is named, then every override.
 
     Raises:
@@ -172,21 +148,12 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
         config = preset_config("sampled")
     if asked in OF_COPIES and config.learner.architecture == "shared":  # which keeps no copies
         config = replace(config, learner=replace(config.learner, architecture="multihead"))
-    regime = values.pop("regime", None)
-    if regime is not None:
-        if regime not in ("paper", "gradient", "norm"):
-            raise ConfigError(f"regime={regime!r}: choose paper, gradient or norm")
-        chosen: Regime = regime
-        config = replace(config, learner=in_regime(config.learner, chosen))
+    config = with_regime(config, values.pop("regime", None))
     if values.get("variant") == "quarter_hourly":
         learner = stepwise_learner(config.learner)
         config = replace(config, variant="quarter_hourly", learner=learner)
-    values |= budget_overrides(
-        values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
-    )
-    paths = {SHORTHANDS.get(key, key): value for key, value in values.items()}
     if str(values.get("feeder", "")).endswith(".json"):  # somebody's own net: as it is
-        paths.setdefault("kva_per_household", None)
+        values.setdefault("kva_per_household", None)
     if "neighbours" in values:
-        paths.setdefault("learner.exchange.protocol", "random")
-    return replace_paths(config, paths)
+        values.setdefault("learner.exchange.protocol", "random")
+    return override(config, values, SHORTHANDS)

@@ -1,183 +1,179 @@
-"""One run, from request to table: check, train, refer, score on held-out days, audit, write.
-
-Heavy imports happen inside functions, so that a run's first line appears at once.
-"""
+"""The grid as a world: households on a feeder, from a configuration to scores and tables."""
 
 import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ss_core.errors import CheckFailedError, ConfigError
+import numpy as np
+import torch
 
-if TYPE_CHECKING:
-    from gridsim.config import ScenarioConfig
-    from ss_core.record.run_directory import RunDirectory
+from gridsim.config import SHORTHANDS, GridConfig, resolve
+from gridsim.network.feeder import attach_households
+from gridsim.network.pandapower_io import feeder_names, load_feeder
+from gridsim.results.labels import LABELS, ROWS
+from gridsim.results.notes import announce, facts, notes, title
+from gridsim.results.scoring import Grid, score
+from gridsim.results.tables import UNITS
+from gridsim.results.trace import record
+from gridsim.stage import Stage, build_training, past_days, play, set_stage
+from ss_core.errors import ConfigError
+from ss_core.learning.learner import LearnerConfig
+from ss_core.processes.child_tasks import Report, Stop
+from ss_core.record.atomic import atomic_write
+from ss_core.scenario.protocol import Column, Place, Prepared, Reference, Saved, Scenario, Setting
+from ss_core.training.loop import Training
 
-Progress = Callable[[str, float, float, str], None]
-Result = dict[str, Any]
-
-
-def run_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
-    """Run what a command line asked for; see `cli.settings.scenario_request` for its form.
-
-    Raises:
-        ConfigError, InputError: something asked for does not make sense; nothing was written.
-        ResourceError: the disk is full or not writable; what was written stays usable.
-        RunLockedError: another process works on that run.
-        Interrupted: a signal came; the same command continues.
-    """
-    from ss_core.processes.child_tasks import interruptible
-
-    with interruptible():
-        return _run(request, progress)
+RANDOM_PLANS = 4  # stream of random numbers below a seed
 
 
-def verdict(result: Result) -> None:
-    """End as the audit of the run did, once the outcome has been shown.
+def check(config: GridConfig) -> Grid:
+    """The feeder with its households: bad nets fail here, in seconds.
 
     Raises:
-        CheckFailedError: pandapower confirmed no step at all.
+        InputError: the net cannot be used; every problem is named.
     """
-    audits = result.get("audit", {}).values()  # a dry run has none
-    if audits and not any(one["steps_checked"] for one in audits):
-        from gridsim.powerflow.audit import nothing_confirmed
-
-        why = nothing_confirmed(sum(one["steps_disputed"] for one in audits))
-        raise CheckFailedError(
-            f"{result['run_dir']}: {why}; voltages and loadings of this run are not checked: "
-            "look for impedances near 0 and for overloads in the net"
-        )
-
-
-def _run(request: Mapping[str, Any], progress: Progress) -> Result:
-    progress("prepare", 0, 1, "settings and feeder; then learning, references, scores, audit")
-    from gridsim.config import ScenarioConfig, resolve
-    from ss_core.scenario.request import (
-        DEFAULT_WORKERS,
-        asked_config,
-        check_device,
-        checked_workers,
-        dry_run_result,
-        finished_result,
-    )
-
-    overrides = dict(request["overrides"])
-    workers = checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
-    config = asked_config(ScenarioConfig, request, overrides, resolve)
-    if request["dry_run"]:
-        return dry_run_result(config, request["origins"])
-    finished = finished_result(request["resume"])
-    if finished is not None:
-        return finished
-    check_device(config.device)
-    checked = _checked_feeder(config)
-    with _run_directory(config, request) as run:
-        _keep_feeder_file(run, config)
-        started = time.perf_counter()
-        result = _carry_out(run, config, checked, workers, progress)
-        run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
-    return result | {"run_dir": str(run.path)}
-
-
-def _checked_feeder(config: "ScenarioConfig") -> Any:
-    """The compiled feeder with its households: bad nets fail here, in seconds."""
-    import numpy as np
-
-    from gridsim.network.feeder import attach_households
-    from gridsim.network.pandapower_io import load_feeder
-    from gridsim.results.scoring import Grid
-
     feeder = load_feeder(
         config.feeder_name,
         households=config.households,
         kva_per_household=config.kva_per_household,
     )
-    share = float(np.tan(np.arccos(config.power_factor)))
-    return Grid(feeder, attach_households(feeder, config.households), share)
+    reactive_share = float(np.tan(np.arccos(config.power_factor)))
+    return Grid(feeder, attach_households(feeder, config.households), reactive_share)
 
 
-def _run_directory(config: "ScenarioConfig", request: Mapping[str, Any]) -> "RunDirectory":
-    from ss_core.config import to_dict
-    from ss_core.scenario.request import open_run
-
-    return open_run(
-        Path(request["out"]),
-        request["resume"],
-        task="grid",
-        size=f"h{config.households}",
-        seed=config.seed,
-        config=to_dict(config),
-    )
-
-
-def _keep_feeder_file(run: "RunDirectory", config: "ScenarioConfig") -> None:
-    """Copy the user's net into the run; a run is not continued on another net.
+def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], None]) -> Prepared:
+    """Keep a copy of the user's net: a run is not continued on another one.
 
     Raises:
         ConfigError: the file has changed since the run began.
     """
-    from gridsim.network.pandapower_io import feeder_names
-    from ss_core.record.atomic import atomic_write
-
-    if config.feeder_name in feeder_names():
-        return
-    data, kept = Path(config.feeder_name).read_bytes(), run.path / "inputs" / "feeder.json"
-    if not kept.exists():
-        atomic_write(kept, data)
-    elif kept.read_bytes() != data:
-        raise ConfigError(
-            f"{config.feeder_name}: differs from the net this run began with ({kept}); "
-            "put that one back, or start anew with --resume never"
-        )
-
-
-def _carry_out(
-    run: "RunDirectory", config: "ScenarioConfig", grid: Any, workers: int, progress: Progress
-) -> Result:
-    from gridsim.runs.outcome import announce, conclude
-    from ss_core.processes.child_tasks import run_tasks
-    from ss_core.scenario.request import seal_run
-
-    run.log_event("start", {"workers": workers})
-    progress("prepare", 1, 1, announce(config, grid))
-    warm = threading.Thread(target=_import_referee, daemon=True)
-    warm.start()  # pandapower takes seconds to import; do so while the children work
-    run_tasks(_tasks(run, config), workers, progress)
-    warm.join()
-    progress("score", 0, 1, "power flow, audit, traces")
-    result = seal_run(run, conclude(run, config, grid))
-    progress("score", 1, 1, "")
-    return result
+    del tell
+    if config.feeder_name not in feeder_names():
+        data, kept = Path(config.feeder_name).read_bytes(), inputs / "feeder.json"
+        if not kept.exists():
+            atomic_write(kept, data)
+        elif kept.read_bytes() != data:
+            raise ConfigError(
+                f"{config.feeder_name}: differs from the net this run began with ({kept}); "
+                "put that one back, or start anew with --resume never"
+            )
+    # pandapower takes seconds to import; do so while the children work
+    threading.Thread(target=_import_audit, daemon=True).start()
+    return Prepared(sentence=announce(config, grid), world=grid)
 
 
-def _import_referee() -> None:
+def _import_audit() -> None:
     with suppress(Exception):  # what fails here fails again where it is needed, and is told there
         import gridsim.powerflow.audit  # noqa: F401
 
 
-def _tasks(run: "RunDirectory", config: "ScenarioConfig") -> list[Any]:
-    from gridsim.runs.outcome import learners
-    from ss_core.config import to_dict
-    from ss_core.processes.child_tasks import Task
+@contextmanager
+def open_setting(config: GridConfig, inputs: Path, processes: int) -> Iterator[Setting]:
+    """Population and held-out days; nothing outside this process is started."""
+    del inputs, processes
+    stage = set_stage(config)
 
-    common = {"config": to_dict(config), "run_id": run.trace_run_id}
-    tasks = [
-        Task(
-            name=name,
-            target="gridsim.runs.tasks:learn",
-            arguments=common | {"algorithm": name, "folder": str(run.task_folder(name))},
-            folder=str(run.task_folder(name)),
-        )
-        for name in learners(config)
-    ]
-    references = Task(
-        name="references",
-        target="gridsim.runs.tasks:refer",
-        arguments=common | {"folder": str(run.task_folder("references"))},
-        folder=str(run.task_folder("references")),
-        commits=False,
+    def evaluate(training: Training) -> dict[str, float]:
+        schedule = play(training, stage, config, sample=0).schedule
+        cost = schedule.costs(stage.world.tariff).social_cost_eur / config.households
+        return {"held_out_cost_eur_per_household": float(cost.mean())}
+
+    def training(learner: LearnerConfig) -> nullcontext[Training]:
+        return nullcontext(build_training(config, learner, stage))
+
+    yield Setting(
+        training=training,
+        evaluate=evaluate,
+        play=lambda trained: _play_held_out(trained, stage, config),
     )
-    return [tasks[0], references, *tasks[1:]]
+
+
+def _play_held_out(training: Training, stage: Stage, config: GridConfig) -> Saved:
+    plays = [play(training, stage, config, sample=s) for s in range(config.policy_samples)]
+    tensors = {
+        "job_kw": torch.from_numpy(np.stack([p.schedule.job_kw for p in plays])).float(),
+        "delay_eur": torch.from_numpy(np.stack([p.schedule.delay_eur for p in plays])),
+    }
+    for name in plays[0].decisions:
+        tensors[name] = torch.from_numpy(np.stack([p.decisions[name] for p in plays]))
+    return Saved(tensors)
+
+
+def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved | None:
+    """Every reference of the held-out days, with the certificate of the dilemma."""
+    from gridsim.game.joint_schedules import chosen_schedule
+    from gridsim.households.schedules import candidate_schedules
+    from gridsim.references.certificate import certify_dilemma
+    from gridsim.references.references import compute_references, load_to_come, nash, optimum
+
+    del place
+    stage = set_stage(config)
+    tariff, days = stage.world.tariff, stage.held_out
+    report(0, 4, "what past days tell")
+    past = past_days(config, stage)
+    to_come = load_to_come(optimum(past, tariff, config.search)[0], past)
+    if stop():
+        return None
+    report(1, 4, "equilibrium, optimum, lower bound")
+    found = compute_references(days, tariff, to_come_kw=to_come, config=config.search)
+    report(2, 4, "equilibrium among the candidate schedules")
+    plans = candidate_schedules(days, config.num_actions)
+    restricted = nash(days, tariff, replace(config.search, num_random_starts=0), plans)[0]
+    report(3, 4, "certificate")
+    certificate = certify_dilemma(days, tariff, found, config=config.search)
+    rng = np.random.default_rng([config.seed, RANDOM_PLANS])
+    pick = rng.random(plans.legal.shape) * plans.legal
+    schedules = (
+        *found.schedules,
+        replace(restricted, name="nash_among_candidates"),
+        chosen_schedule("random_among_candidates", days, plans, pick.argmax(axis=1)),
+    )
+    tensors = {f"{s.name}/job_kw": torch.from_numpy(s.job_kw).float() for s in schedules}
+    tensors |= {f"{s.name}/delay_eur": torch.from_numpy(s.delay_eur) for s in schedules}
+    tensors["lower_bound_eur"] = torch.from_numpy(found.lower_bound_eur)
+    known = {name: getattr(certificate, name) for name in certificate.__slots__}
+    state: Mapping[str, Any] = {
+        "certificate": {name: float(value) for name, value in known.items()},
+        "no_dilemma": bool(certificate.no_dilemma),
+        "gap": float(certificate.gap),
+    }
+    report(4, 4, "")
+    return Saved(tensors, state)
+
+
+SCENARIO = Scenario(
+    name="grid",
+    target="gridsim.scenario:SCENARIO",
+    config=GridConfig,
+    shorthands=SHORTHANDS,
+    resolve=resolve,
+    check=check,
+    identity=lambda config, _: ("grid", f"h{config.households}"),
+    prepare=prepare,
+    open=open_setting,
+    references=lambda _: [Reference(name="references", compute=refer)],
+    score=score,
+    rows=ROWS,
+    labels=LABELS,
+    baseline="nash",
+    best="optimum",
+    agent="household",
+    title=title,
+    columns=(
+        Column(title="cost EUR/household", figure="cost_eur_per_household", digits=3),
+        Column(title="peak kW", figure="peak_kw"),
+        Column(title="transformer %", figure="trafo_loading_percent", digits=0),
+        Column(title="h over 100 %", figure="trafo_overload_h", digits=2),
+        Column(title="min vm_pu", figure="vm_min_pu", digits=3),
+        Column(title="losers %", figure="share_of_losers", digits=0, scale=100.0),
+    ),
+    units=UNITS,
+    notes=notes,
+    facts=facts,
+    record=record,
+    calibration_updates=6,
+    bootstrap_stream=5,
+)

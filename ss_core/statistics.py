@@ -13,6 +13,8 @@ from jaxtyping import Float
 Statistic = Callable[[np.ndarray], np.ndarray]  # (..., sample) -> (...)
 Strata = Sequence[Float[np.ndarray, " _"]]  # one sample per task; lengths may differ
 
+SMALLEST_GAP = 0.03  # of the better cost; a smaller gap is no dilemma: nothing to divide by
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:

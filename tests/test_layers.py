@@ -26,8 +26,8 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
         *("scenario", "experiments"),
     ),
     "gridsim": (
-        *("network", "households", "game", "powerflow", "references", "results"),
-        *("config", "runs", "scenario", "privacy", "report"),
+        *("network", "households", "game", "powerflow", "references"),
+        *("config", "stage", "results", "scenario", "privacy", "report"),
     ),
     "trafficsim": (*("nets", "demand", "sumo", "signals", "routing", "results", "runs", "report"),),
     "paper_envs": (
@@ -45,8 +45,8 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
         *("bench.figures", "bench.page", "bench"),
     ),
     "cli": (
-        *("app", "settings", "options", "render"),
-        *("commands.runs", "commands", "commands.bench", "ss", "__main__"),
+        *("app", "settings", "options", "render", "worlds"),
+        *("commands.runs", "run_command", "commands", "commands.bench", "ss", "__main__"),
     ),
 }
 MOST_FILES = 14  # at the top of a package or room

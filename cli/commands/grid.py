@@ -1,42 +1,10 @@
 """`ssgrid`: households on a low-voltage feeder."""
 
-from typing import Any
-
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.commands.runs.verify import verify
-from cli.options import (
-    OPTIONS_OF_TRUST,
-    budget_option,
-    out_option,
-    output_options,
-    preset_option,
-    report_option,
-    resume_option,
-    seed_option,
-    settings_options,
-    trace_option,
-    trust_options,
-    workers_option,
-)
-from cli.settings import scenario_request
-
-OPTIONS_OF_THE_SCENARIO = (
-    "households",
-    "feeder",
-    "kva_per_household",
-    "days",
-    "seed",
-    "algorithm",
-    "neighbours",
-    "budget",
-    "workers",
-    "trace",
-    "device",
-    *OPTIONS_OF_TRUST,
-)
-ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps")
+from cli.run_command import run_command
 
 
 @click.group(context_settings=CONTEXT_SETTINGS)
@@ -46,74 +14,52 @@ def cli() -> None:
     """Households on a low-voltage feeder shift their loads by suggestions, not by sharing data."""
 
 
-@cli.command("run")
-@click.option(
-    "--households",
-    type=click.IntRange(1, 5000),
-    envvar="SS_HOUSEHOLDS",
-    show_default="50",
-    help="How many households live on the feeder.",
+OPTIONS = (
+    click.option(
+        "--households",
+        type=click.IntRange(1, 5000),
+        envvar="SS_HOUSEHOLDS",
+        show_default="50",
+        help="How many households live on the feeder.",
+    ),
+    click.option(
+        "--feeder",
+        metavar="NAME|FILE",
+        envvar="SS_FEEDER",
+        show_default="chosen by the number of households",
+        help="A shipped feeder (see `ssgrid feeders`) or a pandapower JSON file.",
+    ),
+    click.option(
+        "--kva-per-household",
+        type=click.FloatRange(0.1, 100),
+        envvar="SS_KVA_PER_HOUSEHOLD",
+        show_default="2.0",
+        help="Transformer rating per household [kVA].",
+    ),
+    click.option(
+        "--days",
+        type=click.IntRange(1, 365),
+        envvar="SS_DAYS",
+        help="Held-out days on which every policy is scored.",
+    ),
+    click.option(
+        "--neighbours",
+        type=click.IntRange(1, 5000),
+        envvar="SS_NEIGHBOURS",
+        show_default="8",
+        help="Peers a household exchanges suggestions with.",
+    ),
 )
-@click.option(
-    "--feeder",
-    metavar="NAME|FILE",
-    envvar="SS_FEEDER",
-    show_default="chosen by the number of households",
-    help="A shipped feeder (see `ssgrid feeders`) or a pandapower JSON file.",
+cli.add_command(
+    run_command(
+        "grid",
+        "run",
+        OPTIONS,
+        help="Train, score on held-out days against exact references, audit, and write traces.",
+        presets=("tuned", "paper", "sampled"),
+        presets_mean="ours, the paper's, or without counterfactuals",
+    )
 )
-@click.option(
-    "--kva-per-household",
-    type=click.FloatRange(0.1, 100),
-    envvar="SS_KVA_PER_HOUSEHOLD",
-    show_default="2.0",
-    help="Transformer rating per household [kVA].",
-)
-@click.option(
-    "--days",
-    type=click.IntRange(1, 365),
-    envvar="SS_DAYS",
-    help="Held-out days on which every policy is scored.",
-)
-@seed_option
-@click.option(
-    "--algorithm",
-    type=click.Choice(ALGORITHMS),
-    envvar="SS_ALGORITHM",
-    show_default="ss",
-    help="Who learns from what; see docs.",
-)
-@click.option(
-    "--neighbours",
-    type=click.IntRange(1, 5000),
-    envvar="SS_NEIGHBOURS",
-    show_default="8",
-    help="Peers a household exchanges suggestions with.",
-)
-@budget_option("90s, 2min, 300 (updates) or 4800episodes")
-@out_option
-@resume_option
-@settings_options
-@preset_option("tuned", "paper", "sampled", means="ours, the paper's, or without counterfactuals")
-@workers_option("Processes at a time, for the learners and the references.")
-@trust_options
-@trace_option
-@report_option
-@output_options
-@debug_option
-@click.pass_context
-def run(ctx: click.Context, /, **options: Any) -> None:
-    """Train, score on held-out days against exact references, audit, and write traces."""
-    from cli.commands.runs.report import with_report
-    from cli.render import Progress, print_result
-
-    request = scenario_request(ctx, options, OPTIONS_OF_THE_SCENARIO)
-    from gridsim.scenario import run_from_cli, verdict
-
-    with Progress(quiet=options["quiet"]) as progress:
-        result = run_from_cli(request, progress)
-    result = with_report(result, wanted=options["report"])
-    print_result(result, as_json=options["as_json"])
-    verdict(result)
 
 
 @cli.command("feeders")

@@ -17,11 +17,11 @@ from jaxtyping import Float
 from numpy import ndarray
 from torch import Tensor
 
-from gridsim.config import ScenarioConfig, resolve
+from gridsim.config import GridConfig, resolve
 from gridsim.game.env import NUM_PUBLIC, SchedulingEnv
 from gridsim.households.households import JobKind
-from gridsim.runs.short_run import PLAYS
-from gridsim.runs.tasks import Stage, build_training, play, set_stage
+from gridsim.privacy.short_run import PLAYS
+from gridsim.stage import Stage, build_training, play, set_stage
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.rollout import Decisions, decisions_of
 from ss_core.processes.child_tasks import Report, Stop
@@ -82,7 +82,7 @@ def trial(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
 
 def _leave(
     folder: Path,
-    config: ScenarioConfig,
+    config: GridConfig,
     stage: Stage,
     heard: list[dict[str, Float[ndarray, "N F"]]],
     daily_cost_eur: Float[ndarray, " N"],
@@ -110,7 +110,7 @@ def _leave(
     atomic_write(folder / LEAK_FILE, safetensors.torch.save(tensors))
 
 
-def _mean_delay_cost(config: ScenarioConfig) -> Float[ndarray, " kind"]:
+def _mean_delay_cost(config: GridConfig) -> Float[ndarray, " kind"]:
     drawn = config.population
     wet = [drawn.wet_delay_cost_eur_per_h] * 3
     return np.array([*wet, drawn.ev_delay_cost_eur_per_kwh_h, drawn.heat_pump_delay_cost_eur_per_h])

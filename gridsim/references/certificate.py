@@ -14,8 +14,8 @@ from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, Days
 from gridsim.references.config import SearchConfig
 from gridsim.references.references import References, deviation_gains, random_schedule
+from ss_core.statistics import SMALLEST_GAP
 
-SMALLEST_GAP = 0.03  # of the optimum's cost; below it there is nothing to divide by
 NOTICEABLE_EUR = 1e-6
 CT_PER_EUR = 100.0
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from gridsim.results.labels import CAST
+from gridsim.results.labels import LABELS
 from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.charts import Numbers, Role, Series, grouped_bars, line_chart, point_chart
-from ss_core.report.labels import cast_name, cast_role
+from ss_core.report.labels import role_of, title_of
 from ss_core.report.page_model import Chart, Section, Table, Text
 from ss_core.statistics import gini
 
@@ -41,14 +41,14 @@ def bills_section(data: RunData, algorithm: str) -> Section:
 
 
 def _cost_chart(before: Frame, after: Frame, algorithm: str) -> Chart:
-    name = cast_name(CAST, algorithm)
+    name = title_of(LABELS, algorithm)
     gains = int((after["cost"] < before["cost"]).sum())
     title = (
         f"{gains} of {len(before)} households pay less under {name} than at the selfish equilibrium"
     )
     points: dict[str, tuple[Role, Numbers, Numbers]] = {
         "household": (
-            cast_role(CAST, algorithm),
+            role_of(LABELS, algorithm),
             before["cost"].to_numpy(),
             after["cost"].to_numpy(),
         )
@@ -94,8 +94,8 @@ def _change_chart(before: Frame, after: Frame, algorithm: str) -> Chart:
     saved = [f"{kind} {a - b:+.2f}" for kind, a, b in zip(kinds, was, now, strict=True)]
     title = f"Saved per household and day, in EUR: {', '.join(saved)}"
     groups: dict[str, tuple[Role, Numbers]] = {
-        cast_name(CAST, SELFISH): (cast_role(CAST, SELFISH), was),
-        cast_name(CAST, algorithm): (cast_role(CAST, algorithm), now),
+        title_of(LABELS, SELFISH): (role_of(LABELS, SELFISH), was),
+        title_of(LABELS, algorithm): (role_of(LABELS, algorithm), now),
     }
     return Chart(
         slug="cost-parts",
@@ -106,7 +106,7 @@ def _change_chart(before: Frame, after: Frame, algorithm: str) -> Chart:
             columns=(
                 "part of the cost",
                 "equilibrium, EUR/day",
-                f"{cast_name(CAST, algorithm)}, EUR/day",
+                f"{title_of(LABELS, algorithm)}, EUR/day",
             ),
             rows=list(zip(kinds, was, now, strict=True)),
         ),
@@ -120,7 +120,7 @@ def _lorenz_chart(before: np.ndarray, after: np.ndarray, algorithm: str) -> Char
         share = np.r_[0.0, np.cumsum(np.sort(cost)) / cost.sum()]
         x = np.linspace(0, 100, len(share))
         series.append(
-            Series(name=cast_name(CAST, name), role=cast_role(CAST, name), x=x, y=100 * share)
+            Series(name=title_of(LABELS, name), role=role_of(LABELS, name), x=x, y=100 * share)
         )
     ginis = gini(before), gini(after)
     title = f"How unequal costs are: Gini {ginis[0]:.3f} at the equilibrium, {ginis[1]:.3f} after"

@@ -4,12 +4,12 @@ import numpy as np
 
 from gridsim.report.bills import bills_section
 from gridsim.report.feeder_map import feeder_section
-from gridsim.results.labels import CAST
+from gridsim.results.labels import LABELS, ROWS
 from ss_core.analysis.run_data import Frame, RunData
-from ss_core.report.assemble import Account
+from ss_core.report.assemble import RunSummary
 from ss_core.report.charts import Series, line_chart
 from ss_core.report.key_figures import Kpis
-from ss_core.report.labels import cast_name, cast_role
+from ss_core.report.labels import role_of, title_of
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Section, Table, Text
 
@@ -21,7 +21,7 @@ HOURS = {
 }
 
 
-def account(data: RunData) -> Account:
+def run_summary(data: RunData) -> RunSummary:
     """The grid's part of a run's page.
 
     Raises:
@@ -38,14 +38,17 @@ def account(data: RunData) -> Account:
         figures=_figures(kpis, algorithm),
         sections=(
             _demand_section(demand, data),
-            feeder_section(data, {SELFISH: CAST[SELFISH][0], algorithm: CAST[algorithm][0]}),
+            feeder_section(
+                data, {SELFISH: title_of(LABELS, SELFISH), algorithm: title_of(LABELS, algorithm)}
+            ),
             bills_section(data, algorithm),
         ),
     )
-    return Account(
+    return RunSummary(
         title=f"Grid run {data.block['run_id']}",
         part=part,
-        cast=CAST,
+        labels=LABELS,
+        rows=ROWS,
         score=Score(
             metric="held_out_cost_eur_per_household", title="cost, EUR per household and day"
         ),
@@ -56,7 +59,7 @@ def account(data: RunData) -> Account:
 
 
 def _verdict(kpis: Kpis, algorithm: str) -> str:
-    name = cast_name(CAST, algorithm)
+    name = title_of(LABELS, algorithm)
     peak = kpis.value(algorithm, "peak_kw"), kpis.value(SELFISH, "peak_kw")
     if np.isnan(peak).any():
         return "This run has no scores yet: run the same command again to let it finish."
@@ -129,7 +132,7 @@ def _hardest_day(demand: Frame, data: RunData, algorithm: str) -> Chart | None:
         rows = demand[(demand["algorithm"] == name) & (demand["day"] == day)].sort_values("step")
         if len(rows):
             series.append(_steps(name, rows["hour"], rows["p_total_kw"]))
-            peaks.append(f"{cast_name(CAST, name)} {rows['p_total_kw'].max():.0f} kW")
+            peaks.append(f"{title_of(LABELS, name)} {rows['p_total_kw'].max():.0f} kW")
     title = "The hardest of the held-out days, before and after"
     return Chart(
         slug="hardest-day",
@@ -143,7 +146,7 @@ def _hardest_day(demand: Frame, data: RunData, algorithm: str) -> Chart | None:
 
 def _steps(name: str, hours: Frame, values: Frame) -> Series:
     x, y = hours.to_numpy(), values.to_numpy()
-    return Series(name=cast_name(CAST, name), role=cast_role(CAST, name), x=x, y=y, steps=True)
+    return Series(name=title_of(LABELS, name), role=role_of(LABELS, name), x=x, y=y, steps=True)
 
 
 def _day_chart(series: list[Series], y_title: str, limit: tuple[float, str] | None = None) -> dict:
@@ -197,7 +200,7 @@ def _demand_section(demand: Frame, data: RunData) -> Section:
     ):
         series = [
             _steps(name, rows["hour"], rows[kpi])
-            for name in CAST
+            for name in LABELS
             if len(rows := mean[mean["algorithm"] == name])
         ]
         if series:
@@ -225,7 +228,7 @@ def _audit(data: RunData) -> list[Item]:
     if rows.empty:
         return [*notes]
     names = [
-        (cast_name(CAST, row.algorithm), row.scope, row.kpi, float(row.value), row.unit)
+        (title_of(LABELS, row.algorithm), row.scope, row.kpi, float(row.value), row.unit)
         for row in rows.itertuples()
     ]
     table = Table(

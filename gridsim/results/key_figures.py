@@ -1,37 +1,21 @@
 """Key figures of days, as pure functions of arrays: money, load shape, grid, equity.
 
-One number per day under the name analysts use; `summarise` adds means and intervals over days.
+One number per day under the name analysts use.
 A day with a power flow that did not converge has NaN grid figures and is counted, not averaged in.
 """
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from gridsim.game.costs import Costs
 from gridsim.households.households import STEP_H
-from ss_core.statistics import bootstrap_interval, gini, mean
+from ss_core.scenario.key_figures import DayFigures
+from ss_core.statistics import gini
 
 LOWEST_VM_PU = 0.9  # EN 50160: nominal voltage ± 10 %
 HIGHEST_VM_PU = 1.1
 LOW_VM_PU = 0.95  # a usual planning mark
-SMALLEST_GAP = 0.03  # of the optimum's cost; below it there is nothing to divide by
 NOTICEABLE_EUR = 1e-6
-
-DayFigures = dict[str, Float[np.ndarray, " day"]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """Mean over days and its 95 % bootstrap interval; NaN if no day has a value."""
-
-    mean: float
-    ci_low: float
-    ci_high: float
-    num_days: int  # with a value
-    num_missing: int  # without: unsolved power flow, or no gap to close
 
 
 def money_kpis(costs: Costs) -> DayFigures:
@@ -90,36 +74,3 @@ def equity_kpis(
         "share_of_losers": (saving_eur < -NOTICEABLE_EUR).mean(axis=1),
         "gini_of_savings": np.array([gini(day) for day in np.maximum(saving_eur, 0.0)]),
     }
-
-
-def gap_closed(
-    cost_eur: Float[np.ndarray, " day"],
-    nash_cost_eur: Float[np.ndarray, " day"],
-    optimum_cost_eur: Float[np.ndarray, " day"],
-) -> Float[np.ndarray, " day"]:
-    """(C_NE - C) / (C_NE - C_OPT) of each day; NaN where the gap is below 3 % of the optimum."""
-    gap_eur = nash_cost_eur - optimum_cost_eur
-    wide = gap_eur >= SMALLEST_GAP * optimum_cost_eur
-    nothing = np.full(gap_eur.shape, np.nan)
-    return np.divide(nash_cost_eur - cost_eur, gap_eur, out=nothing, where=wide)
-
-
-def summarise(figures: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, Summary]:
-    """Mean and interval over days of every figure; days without a value are counted apart."""
-    return {name: _summary(np.asarray(values), rng) for name, values in figures.items()}
-
-
-def _summary(values: Float[np.ndarray, " day"], rng: np.random.Generator) -> Summary:
-    known = values[np.isfinite(values)]
-    missing = len(values) - len(known)
-    if len(known) == 0:
-        nan = float("nan")
-        return Summary(mean=nan, ci_low=nan, ci_high=nan, num_days=0, num_missing=missing)
-    interval = bootstrap_interval(known, mean, rng=rng)
-    return Summary(
-        mean=interval.estimate,
-        ci_low=interval.low,
-        ci_high=interval.high,
-        num_days=len(known),
-        num_missing=missing,
-    )

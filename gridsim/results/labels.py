@@ -1,20 +1,18 @@
-"""Who appears in a run's results: rows in order, what people call them, and their roles."""
+"""Rows of a grid run's table in their order, and what people call those that nobody learned."""
 
-from ss_core.report.labels import Cast
+from ss_core.report.labels import LEARNED, SELFISH, Label, Labels
 
-CAST: Cast = {
-    "asap": ("ASAP (no control)", "uncontrolled"),
-    "herd": ("HERD (price only)", "uncontrolled"),
-    "random_among_candidates": ("random candidate plans", "uncontrolled"),
-    "independent": ("selfish, learned", "selfish"),
-    "nash": ("Nash equilibrium", "equilibrium"),
-    "nash_among_candidates": ("Nash among the candidate plans", "equilibrium"),
-    "vps": ("VPS, learned", "ours"),
-    "vs": ("VS, learned", "ours"),
-    "ps": ("PS, learned", "ours"),
-    "ss": ("SS (suggestions only)", "ours"),
-    "centralised": ("centralised, learned", "ours"),
-    "rolling_planner_forecast": ("rolling planner with forecast", "planner"),
-    "pigou": ("ideal prices (Pigou)", "planner"),
-    "optimum": ("optimum (clairvoyant)", "best"),
+ROWS = (
+    *("asap", "herd", "random_among_candidates", SELFISH, "nash", "nash_among_candidates"),
+    *(LEARNED, "rolling_planner_forecast", "pigou", "optimum"),
+)
+LABELS: Labels = {
+    "asap": Label("ASAP (no control)", "uncontrolled"),
+    "herd": Label("HERD (price only)", "uncontrolled"),
+    "random_among_candidates": Label("random candidate plans", "uncontrolled"),
+    "nash": Label("Nash equilibrium", "equilibrium"),
+    "nash_among_candidates": Label("Nash among the candidate plans", "equilibrium"),
+    "rolling_planner_forecast": Label("rolling planner with forecast", "planner"),
+    "pigou": Label("ideal prices (Pigou)", "planner"),
+    "optimum": Label("optimum (clairvoyant)", "best"),
 }

@@ -6,21 +6,29 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from gridsim.config import GridConfig
 from gridsim.game.costs import Costs
 from gridsim.game.joint_schedules import Schedule
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEPS_PER_DAY
 from gridsim.network.feeder import Attachment, Feeder
+from gridsim.powerflow.audit import Audit, audit
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
 from gridsim.results.key_figures import (
-    DayFigures,
-    Summary,
     equity_kpis,
     grid_kpis,
     load_kpis,
     money_kpis,
 )
-from ss_core.statistics import Interval, gap_closed_interval
+from gridsim.results.labels import LABELS, ROWS
+from gridsim.stage import Stage, plays_of, schedules_of, set_stage
+from ss_core.record.checkpoint import Checkpoint
+from ss_core.report.labels import in_order
+from ss_core.scenario.key_figures import DayFigures, Scores
+from ss_core.scenario.protocol import Prepared
+
+AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
+AUDIT = 6  # stream of random numbers below a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ def load_power(
     return p_mw, p_mw * grid.reactive_share
 
 
-def score(
+def scored(
     plays: Sequence[Schedule], tariff: Tariff, grid: Grid, nash_cost_eur: np.ndarray | None
 ) -> Scored:
     """Figures of one row; `nash_cost_eur[day, household]` is what equity is measured against."""
@@ -113,15 +121,67 @@ def highest(values: Float[np.ndarray, "batch element"]) -> Float[np.ndarray, " b
     return values.max(axis=1) if values.shape[1] else np.zeros(len(values))
 
 
-def gap_closed(
-    row: Scored, nash: Scored, optimum: Scored, rng: np.random.Generator
-) -> Interval | None:
-    """(C_Nash - C_row) / (C_Nash - C_optimum) with its 95 % interval over days and plays."""
-    return gap_closed_interval(
-        nash.play_cost_eur[0], row.play_cost_eur, optimum.play_cost_eur[0], rng=rng
+@dataclass(frozen=True, slots=True)
+class GridScores:
+    """What the grid's notes and tables are made from, beside key figures."""
+
+    stage: Stage
+    rows: Mapping[str, Scored]
+    certificate: Mapping[str, float]
+    audits: Mapping[str, Audit]
+    decisions: Mapping[str, Mapping[str, np.ndarray]]  # [job] of the first play, by learner
+
+
+def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoint]) -> Scores:
+    """Score every row on the held-out days, and let pandapower check the feeder at its worst."""
+    grid: Grid = prepared.world
+    stage = set_stage(config)
+    days, tariff = stage.held_out, stage.world.tariff
+    referred = results["references"]
+    plays = {s.name: [s] for s in schedules_of(referred, days) if s.name in LABELS}
+    plays |= {name: plays_of(results[name], name, days) for name in config.learners}
+    nash_cost = plays["nash"][0].costs(tariff).cost_eur
+    rows = {
+        name: scored(plays[name], tariff, grid, None if name == "nash" else nash_cost)
+        for name in in_order(ROWS, plays)
+    }
+    return Scores(
+        figures={name: row.figures for name, row in rows.items()},
+        cost={name: row.play_cost_eur for name, row in rows.items()},
+        no_dilemma=bool(referred.state["no_dilemma"]),
+        num_agents=config.households,
+        bytes_by_kind={name: results[name].state["bytes_by_kind"] for name in config.learners},
+        num_updates={name: results[name].state["num_updates"] for name in config.learners},
+        detail=GridScores(
+            stage,
+            rows,
+            referred.state["certificate"],
+            _audits(rows, grid, config),
+            {name: _decisions(results[name]) for name in config.learners},
+        ),
     )
 
 
-def mean_of(summaries: Mapping[str, Summary], name: str) -> float:
-    """The mean of one figure; NaN where the row has none."""
-    return summaries[name].mean if name in summaries else float("nan")
+def _decisions(result: Checkpoint) -> dict[str, np.ndarray]:
+    return {
+        name: result.tensors[name][0].numpy()
+        for name in ("chosen", "probability")
+        if name in result.tensors
+    }
+
+
+def _audits(rows: Mapping[str, Scored], grid: Grid, config: GridConfig) -> dict[str, Audit]:
+    checked = [*AUDITED, config.learner.algorithm]
+    audits = {}
+    for name in checked:
+        flow, p_mw, q_mvar = power_flow_of(grid, rows[name].schedule.load_kw)
+        audits[name] = audit(
+            config.feeder_name,
+            grid.feeder,
+            p_mw,
+            q_mvar,
+            flow,
+            samples=-(-config.audit_steps // len(checked)),
+            rng=np.random.default_rng([config.seed, AUDIT]),
+        )
+    return audits

@@ -9,7 +9,7 @@ from gridsim.game.joint_schedules import WET_APPLIANCES, device_load_kw
 from gridsim.households.households import STEP_H, Days, JobKind, Population
 from gridsim.households.schedules import Candidates
 from gridsim.powerflow.audit import Audit
-from gridsim.results.key_figures import HIGHEST_VM_PU, LOWEST_VM_PU, Summary
+from gridsim.results.key_figures import HIGHEST_VM_PU, LOWEST_VM_PU
 from gridsim.results.scoring import Grid, Scored, highest
 from ss_core.record import trace_rows
 from ss_core.record.trace_writer import TraceWriter
@@ -159,18 +159,6 @@ def write_decisions(
             "energy_kwh": plans.load_kw[job, chosen].sum(axis=1) * STEP_H,
         },
     )
-
-
-def write_kpis(
-    writer: TraceWriter,
-    name: str,
-    figures: Mapping[str, Summary],
-    baseline: Mapping[str, Summary],
-) -> None:
-    """The `kpi` table of one row, against the equilibrium's figures."""
-    method = "mean over days, 95 % bootstrap interval; baseline: nash"
-    scope = "held-out days"
-    trace_rows.write_kpis(writer, name, figures, baseline, scope=scope, method=method, units=UNITS)
 
 
 def write_checks(

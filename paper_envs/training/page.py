@@ -1,25 +1,17 @@
 """What a training run of one task tells its readers, from its Parquet tables alone."""
 
 from ss_core.analysis.run_data import Frame, RunData
-from ss_core.report.assemble import Account
+from ss_core.report.assemble import RunSummary
 from ss_core.report.charts import Bar, bar_chart
-from ss_core.report.labels import Cast, cast_name, cast_role
+from ss_core.report.labels import LEARNED, Label, Labels, role_of, title_of
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Table, Text
 
-CAST: Cast = {
-    "untrained": ("untrained", "uncontrolled"),
-    "independent": ("independent PPO", "selfish"),
-    "ss": ("SS", "ours"),
-    "centralised": ("CL (rewards shared)", "best"),
-    "vps": ("VPS (value parameters shared)", "planner"),
-    "vs": ("VS (values shared)", "planner"),
-    "ps": ("PS (policies shared)", "planner"),
-    "imr": ("IMR (other rewards)", "equilibrium"),
-}
+ROWS = ("untrained", LEARNED)
+LABELS: Labels = {"untrained": Label("untrained", "uncontrolled")}
 
 
-def account(data: RunData) -> Account:
+def run_summary(data: RunData) -> RunSummary:
     """The part of a training run's page that is about its task.
 
     Raises:
@@ -32,15 +24,16 @@ def account(data: RunData) -> Account:
     agents = data.table("run", ["n_agent", "n_update"])
     count = f"{int(agents['n_agent'].iloc[0])} agents" if len(agents) else "agents"
     part = Part(
-        question=f"Do {count} learn the task {data.task} by {cast_name(CAST, algorithm)}?",
+        question=f"Do {count} learn the task {data.task} by {title_of(LABELS, algorithm)}?",
         verdict=_verdict(rows, algorithm),
         picture=_before_after(rows) if len(rows) else None,
         figures=_figures(data, rows, algorithm, agents),
     )
-    return Account(
+    return RunSummary(
         title=f"Training run {data.block['run_id']}",
         part=part,
-        cast=CAST,
+        labels=LABELS,
+        rows=ROWS,
         score=Score(
             metric="held_out_averaged_return",
             title="averaged return per agent and step",
@@ -85,8 +78,8 @@ def _verdict(rows: Frame, algorithm: str) -> str:
 def _before_after(rows: Frame) -> Chart:
     bars = [
         Bar(
-            label=cast_name(CAST, row.algorithm),
-            role=cast_role(CAST, row.algorithm),
+            label=title_of(LABELS, row.algorithm),
+            role=role_of(LABELS, row.algorithm),
             value=float(row.value),
             low=float(row.ci_low),
             high=float(row.ci_high),

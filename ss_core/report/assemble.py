@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from ss_core.analysis.run_data import RunData
 from ss_core.report.exchange import exchange_section
-from ss_core.report.labels import Cast
+from ss_core.report.labels import Labels
 from ss_core.report.learning import Score, gap_section, learning_section
 from ss_core.report.page import html_page
-from ss_core.report.page_model import Item, Page, Part
+from ss_core.report.page_model import Item, Page, Part, Section
 from ss_core.report.provenance import incidents_section, made_section
 
 FOOTER = (
@@ -19,19 +19,26 @@ FOOTER = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class RunSummary:
     """What a world tells about one run."""
 
     title: str
     part: Part
-    cast: Cast
+    labels: Labels
+    rows: Sequence[str]  # of its table, in order
     score: Score
     gap_formula: str  # "" where a world has no gap to close
     algorithm: str  # the row whose messages are shown
     trust: Sequence[Item] = ()  # what was checked, beside incidents
 
 
-def run_page(data: RunData, account: Account) -> bytes:
+def _gap_sections(data: RunData, summary: RunSummary) -> list[Section]:
+    if not summary.gap_formula:
+        return []
+    return [gap_section(data, summary.labels, summary.rows, summary.gap_formula)]
+
+
+def run_page(data: RunData, summary: RunSummary) -> bytes:
     """The page of one run as a file.
 
     Raises:
@@ -39,12 +46,16 @@ def run_page(data: RunData, account: Account) -> bytes:
         InputError: plotly is not installed.
     """
     sections = (
-        *account.part.sections,
-        *([gap_section(data, account.cast, account.gap_formula)] if account.gap_formula else []),
-        learning_section(data, account.cast, account.score),
-        exchange_section(data, account.algorithm),
-        incidents_section(data, account.trust),
+        *summary.part.sections,
+        *(
+            [gap_section(data, summary.labels, summary.rows, summary.gap_formula)]
+            if summary.gap_formula
+            else []
+        ),
+        learning_section(data, summary.labels, summary.score),
+        exchange_section(data, summary.algorithm),
+        incidents_section(data, summary.trust),
         made_section(data),
     )
-    page = Page(title=account.title, part=account.part, sections=sections, footer=FOOTER)
+    page = Page(title=summary.title, part=summary.part, sections=sections, footer=FOOTER)
     return html_page(page)

@@ -16,6 +16,11 @@ class Kpis:
             for row in rows.itertuples(index=False)
         }
 
+    @property
+    def rows(self) -> list[str]:
+        """Rows that have figures."""
+        return list(dict.fromkeys(algorithm for algorithm, _ in self._found))
+
     def value(self, algorithm: str, kpi: str) -> float:
         """The figure of a row."""
         return self.interval(algorithm, kpi)[0]

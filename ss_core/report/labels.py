@@ -1,17 +1,48 @@
-"""Who appears in a run: rows of its traces, what people call them, and their roles."""
+"""What people call the rows of a run, and the roles that give them their colours."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from ss_core.algorithms.names import ALGORITHM_LABELS
 from ss_core.report.charts import Role
 
-Cast = Mapping[str, tuple[str, Role]]  # a row's name in the traces → its name for people, its role
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A row's name for people, and its role."""
+
+    title: str
+    role: Role
 
 
-def cast_name(cast: Cast, name: object) -> str:
+SELFISH, LEARNED = "independent", "learned"  # where learners stand among the rows of a table
+Labels = Mapping[str, Label]  # by the row's name in the traces; algorithms bring their own
+
+
+def label_of(labels: Labels, name: object) -> Label:
+    """The label of a row: the world's, the algorithm's, or its name."""
+    known = labels.get(str(name))
+    if known is not None:
+        return known
+    title, role = ALGORITHM_LABELS.get(str(name), (str(name), "uncontrolled"))
+    return Label(title, role)
+
+
+def title_of(labels: Labels, name: object) -> str:
     """What people call a row."""
-    return cast[str(name)][0] if str(name) in cast else str(name)
+    return label_of(labels, name).title
 
 
-def cast_role(cast: Cast, name: object) -> Role:
+def role_of(labels: Labels, name: object) -> Role:
     """The role that gives a row its colour."""
-    return cast[str(name)][1] if str(name) in cast else "uncontrolled"
+    return label_of(labels, name).role
+
+
+def in_order(rows: Sequence[str], names: Iterable[str]) -> list[str]:
+    """The names in the order of a table; learners that `rows` does not name stand at LEARNED."""
+    given = list(names)
+    others = [name for name in given if name not in rows]
+    placed: list[str] = []
+    for row in rows:
+        placed += others if row == LEARNED else [row] if row in given else []
+    return placed

@@ -1,12 +1,13 @@
 """Chapters about learning: how it went, and how much of the gap it closed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.charts import Bar, Series, bar_chart, line_chart
-from ss_core.report.labels import Cast, cast_name, cast_role
+from ss_core.report.labels import Labels, in_order, role_of, title_of
 from ss_core.report.page_model import Chart, Item, Section, Table, Text
 
 LOWEST_GAP_SHOWN = -150.0  # percent; what lies below is written, not drawn
@@ -22,7 +23,7 @@ class Score:
     over: str = "held-out days"
 
 
-def learning_section(data: RunData, cast: Cast, score: Score) -> Section:
+def learning_section(data: RunData, labels: Labels, score: Score) -> Section:
     """How the held-out score, and the training reward, moved while the agents learned."""
     names = (score.metric, "episode_reward")
     rows = data.table("metric", ["algorithm", "update", "name", "value"], {"name": names})
@@ -35,7 +36,7 @@ def learning_section(data: RunData, cast: Cast, score: Score) -> Section:
     ):
         chosen = rows[rows["name"] == name]
         if len(chosen):
-            charts.append(_learning_chart(chosen, cast, f"learning-{name}", what, title))
+            charts.append(_learning_chart(chosen, labels, f"learning-{name}", what, title))
     nothing = Text("No metrics were written (trace level off, or nothing learned).")
     return Section(
         slug="learning",
@@ -46,11 +47,11 @@ def learning_section(data: RunData, cast: Cast, score: Score) -> Section:
     )
 
 
-def _learning_chart(rows: Frame, cast: Cast, slug: str, what: str, title: str) -> Chart:
+def _learning_chart(rows: Frame, labels: Labels, slug: str, what: str, title: str) -> Chart:
     series = [
         Series(
-            name=cast_name(cast, name),
-            role=cast_role(cast, name),
+            name=title_of(labels, name),
+            role=role_of(labels, name),
             x=group["update"].to_numpy(),
             y=group["value"].to_numpy(),
         )
@@ -64,7 +65,7 @@ def _learning_chart(rows: Frame, cast: Cast, slug: str, what: str, title: str) -
         alt=f"{what}: {ends}.",
         panels=(line_chart(series, x_title="update", y_title=title),),
         table=Table(
-            columns=("update", *(f"{cast_name(cast, name)}, {title}" for name in wide.columns)),
+            columns=("update", *(f"{title_of(labels, name)}, {title}" for name in wide.columns)),
             rows=[
                 (int(at), *map(float, row))
                 for at, row in zip(wide.index, wide.to_numpy(), strict=True)
@@ -73,12 +74,11 @@ def _learning_chart(rows: Frame, cast: Cast, slug: str, what: str, title: str) -
     )
 
 
-def gap_section(data: RunData, cast: Cast, formula: str) -> Section:
+def gap_section(data: RunData, labels: Labels, row_order: Sequence[str], formula: str) -> Section:
     """The share of the avoidable cost that each row avoids."""
     rows = data.table(
         "kpi", ["algorithm", "value", "ci_low", "ci_high", "n"], {"kpi": "gap_closed"}
     )
-    rows = rows[rows["algorithm"].isin(list(cast))]
     intro = (
         f"Gap closed is {formula}: 0 % is what selfish agents arrive at by themselves, 100 % the "
         "best that a planner who knows everything reaches. Whiskers are 95 % intervals over "
@@ -89,17 +89,18 @@ def gap_section(data: RunData, cast: Cast, formula: str) -> Section:
             "There is no gap to close: what selfish agents arrive at is within noise of the best."
         )
         return Section(slug="gap", title="Gap closed", intro=intro, items=(Text(text),))
-    order = {name: at for at, name in enumerate(cast)}
+    placed = in_order(row_order, rows["algorithm"])
+    order = {name: at for at, name in enumerate(placed)}
     rows = rows.sort_values("algorithm", key=lambda names: names.map(order))
-    return Section(slug="gap", title="Gap closed", intro=intro, items=(_gap_chart(rows, cast),))
+    return Section(slug="gap", title="Gap closed", intro=intro, items=(_gap_chart(rows, labels),))
 
 
-def _gap_chart(rows: Frame, cast: Cast) -> Chart:
+def _gap_chart(rows: Frame, labels: Labels) -> Chart:
     percent = 100.0 * rows[["value", "ci_low", "ci_high"]].to_numpy()
-    names = [cast_name(cast, name) for name in rows["algorithm"]]
+    names = [title_of(labels, name) for name in rows["algorithm"]]
     drawn = np.maximum(percent, LOWEST_GAP_SHOWN)
     bars = [
-        Bar(label=name, role=cast_role(cast, row), value=value, low=low, high=high)
+        Bar(label=name, role=role_of(labels, row), value=value, low=low, high=high)
         for name, row, (value, low, high) in zip(names, rows["algorithm"], drawn, strict=True)
     ]
     cut = [

@@ -12,15 +12,15 @@ from ss_core.analysis.comparison import (
     settings_that_differ,
 )
 from ss_core.analysis.run_data import RunData
-from ss_core.report.assemble import FOOTER, Account
+from ss_core.report.assemble import FOOTER, RunSummary
 from ss_core.report.charts import Bar, Role, Series, bar_chart, line_chart
-from ss_core.report.labels import cast_name
+from ss_core.report.labels import title_of
 from ss_core.report.page import html_page
 from ss_core.report.page_model import Chart, Item, KeyFigure, Page, Part, Section, Table, Text
 from ss_core.report.run_figures import figures_of
 from ss_core.statistics import Interval
 
-Told = Sequence[tuple[RunData, Account]]
+Told = Sequence[tuple[RunData, RunSummary]]
 ROLES: tuple[Role, ...] = ("ours", "equilibrium", "best", "selfish", "planner", "uncontrolled")
 
 
@@ -34,8 +34,8 @@ def comparison_page(told: Told) -> bytes:
     groups = groups_of([figures_of(data) for data, _ in told])
     names = group_names(groups)
     records = compare(groups)
-    account = told[0][1]
-    headline = _headline(records, account)
+    summary = told[0][1]
+    headline = _headline(records, summary)
     part = Part(
         question=f"How do {len(told)} runs of {told[0][0].task} differ?",
         verdict=_verdict(headline, names),
@@ -46,9 +46,9 @@ def comparison_page(told: Told) -> bytes:
         ),
     )
     sections = (
-        _figures_section(records, names, account),
+        _figures_section(records, names, summary),
         _settings_section(groups, names),
-        _learning_section(told, account),
+        _learning_section(told, summary),
         _runs_section(groups, names),
     )
     title = f"Comparison of {len(told)} runs"
@@ -64,9 +64,9 @@ def group_names(groups: Sequence[Sequence[RunFigures]]) -> list[str]:
     ]  # fmt: skip
 
 
-def _headline(records: Sequence[Compared], account: Account) -> Compared | None:
+def _headline(records: Sequence[Compared], summary: RunSummary) -> Compared | None:
     """The figure that says most: the gap closed by the learned row, else its first figure."""
-    own = [one for one in records if one.algorithm == account.algorithm]
+    own = [one for one in records if one.algorithm == summary.algorithm]
     gaps = [one for one in own if one.kpi == "gap_closed"]
     return next(iter(gaps or own or records), None)
 
@@ -129,11 +129,11 @@ def _headline_chart(headline: Compared | None, names: Sequence[str]) -> Chart | 
 
 
 def _figures_section(
-    records: Sequence[Compared], names: Sequence[str], account: Account
+    records: Sequence[Compared], names: Sequence[str], summary: RunSummary
 ) -> Section:
     rows = [
         (
-            cast_name(account.cast, one.algorithm), one.kpi, one.unit,
+            title_of(summary.labels, one.algorithm), one.kpi, one.unit,
             *(_shown(value) for value in one.values),
             *(_shown(change) for change in one.differences[1:]),
         )
@@ -159,8 +159,8 @@ def _settings_section(groups: Sequence[Sequence[RunFigures]], names: Sequence[st
     return Section(slug="settings", title="What was set differently", items=(item,))
 
 
-def _learning_section(told: Told, account: Account) -> Section:
-    where = {"name": account.score.metric}
+def _learning_section(told: Told, summary: RunSummary) -> Section:
+    where = {"name": summary.score.metric}
     series, rows = [], []
     for at, (data, own) in enumerate(told):
         table = data.table("metric", ["algorithm", "update", "value"], where)
@@ -175,10 +175,10 @@ def _learning_section(told: Told, account: Account) -> Section:
     ends = ", ".join(f"{one.name} {np.asarray(one.y)[-1]:.4g}" for one in series)
     chart = Chart(
         slug="learning-all",
-        title=f"{account.score.title}, while learning",
-        alt=f"{account.score.title} per update; at the end {ends}.",
-        panels=(line_chart(series, x_title="update", y_title=account.score.title),),
-        table=Table(columns=("run", "update", account.score.title), rows=rows),
+        title=f"{summary.score.title}, while learning",
+        alt=f"{summary.score.title} per update; at the end {ends}.",
+        panels=(line_chart(series, x_title="update", y_title=summary.score.title),),
+        table=Table(columns=("run", "update", summary.score.title), rows=rows),
     )
     return Section(slug="learning", title="How they learned", items=(chart,))
 

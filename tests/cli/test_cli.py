@@ -17,6 +17,7 @@ from cli.commands import grid as ssgrid
 from cli.commands.doctor import TWO_BUS_NET, two_bus_voltage_pu
 from cli.commands.traffic import cli as sstraffic
 from cli.render import Progress, print_result, print_table
+from cli.run_command import COMMON_OPTIONS
 from cli.settings import from_environment, from_file, parse_budget, scenario_request
 from cli.ss import cli as ss
 from ss_core.errors import CheckFailedError, ConfigError, InputError, Interrupted
@@ -141,10 +142,23 @@ def test_one_command_leads_to_all_three() -> None:
 def request_of(*arguments: str, env: dict[str, str] | None = None) -> dict[str, Any]:
     taken: dict[str, Any] = {}
 
-    @click.command("run", params=ssgrid.run.params)
+    @click.command("run", params=ssgrid.cli.commands["run"].params)
     @click.pass_context
     def spy(ctx: click.Context, /, **options: Any) -> None:
-        taken.update(scenario_request(ctx, options, ssgrid.OPTIONS_OF_THE_SCENARIO))
+        taken.update(
+            scenario_request(
+                ctx,
+                options,
+                (
+                    "households",
+                    "feeder",
+                    "kva_per_household",
+                    "days",
+                    "neighbours",
+                    *COMMON_OPTIONS,
+                ),
+            )
+        )
 
     result: Result = CliRunner().invoke(spy, list(arguments), env=env, catch_exceptions=False)
     assert result.exit_code == 0, result.output

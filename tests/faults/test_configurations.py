@@ -9,7 +9,7 @@ import tomli_w
 
 from cli.app import run as run_command
 from cli.commands.grid import cli as ssgrid
-from gridsim.config import ScenarioConfig
+from gridsim.config import GridConfig
 from ss_core.config import to_dict
 from tests.support.fault_counts import counted, times
 
@@ -30,7 +30,7 @@ def leaves(table: dict[str, object], prefix: str = "") -> list[str]:
     ]
 
 
-KEYS = leaves(to_dict(ScenarioConfig()))
+KEYS = leaves(to_dict(GridConfig()))
 
 
 def told(code: int, capsys: pytest.CaptureFixture[str]) -> str:

@@ -99,7 +99,7 @@ LIMITED = """
 import resource, sys
 from cli.app import run
 from cli.commands.grid import cli
-import torch, gridsim.scenario, gridsim.runs.tasks
+import torch, gridsim.scenario, gridsim.stage
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (size, size))
 sys.exit(run(cli, "ssgrid", sys.argv[2:]))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gridsim.config import (
     LARGE_FEEDER,
     SMALL_FEEDER,
-    ScenarioConfig,
+    GridConfig,
     preset_config,
     resolve,
     stepwise_learner,
@@ -22,7 +22,7 @@ from ss_core.errors import ConfigError
 @pytest.mark.parametrize("preset", ["tuned", "paper", "sampled"])
 def test_every_preset_survives_the_way_through_plain_values(preset: str) -> None:
     config = preset_config(preset)
-    assert from_dict(ScenarioConfig, to_dict(config), where="test") == config
+    assert from_dict(GridConfig, to_dict(config), where="test") == config
 
 
 def test_presets_say_how_alternatives_are_judged() -> None:
@@ -97,8 +97,8 @@ def test_algorithms_that_cannot_judge_alternatives_start_from_samples(algorithm:
 
 @pytest.mark.parametrize(("households", "feeder"), [(57, SMALL_FEEDER), (58, LARGE_FEEDER)])
 def test_the_feeder_follows_from_the_number_of_households(households: int, feeder: str) -> None:
-    assert ScenarioConfig(households=households).feeder_name == feeder
-    assert ScenarioConfig(households=households, feeder="mine.json").feeder_name == "mine.json"
+    assert GridConfig(households=households).feeder_name == feeder
+    assert GridConfig(households=households, feeder="mine.json").feeder_name == "mine.json"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_feeder_follows_from_the_number_of_households(households: int, feede
 )
 def test_values_out_of_range_are_refused_by_name(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        replace(ScenarioConfig(), **change)
+        replace(GridConfig(), **change)
 
 
 def test_all_problems_are_listed_at_once() -> None:
@@ -149,7 +149,7 @@ def test_anything_is_either_a_configuration_or_a_configuration_error(
         config = resolve("tuned", values)
     except ConfigError:
         return
-    again = from_dict(ScenarioConfig, to_dict(config), where="test")
+    again = from_dict(GridConfig, to_dict(config), where="test")
     assert config_hash(to_dict(again)) == config_hash(to_dict(config))
 
 

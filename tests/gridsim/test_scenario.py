@@ -11,16 +11,17 @@ from typing import Any, NoReturn
 import pyarrow.parquet as pq
 import pytest
 
-from gridsim.config import ScenarioConfig
-from gridsim.results.labels import CAST
-from gridsim.runs.outcome import traced_bytes
-from gridsim.scenario import _checked_feeder
+from gridsim.config import GridConfig
+from gridsim.results.labels import LABELS
+from gridsim.results.trace import traced_bytes
+from gridsim.scenario import check
 from ss_core.config import from_dict
 from ss_core.errors import Interrupted
 from ss_core.exchange.noise import epsilon_of
 from ss_core.record.manifest import verify_run
 from ss_core.record.run_directory import RunDirectory, read_manifest
 from ss_core.record.schema import TABLES
+from ss_core.report.labels import title_of
 from ss_core.resources import data_path
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
@@ -98,18 +99,18 @@ def test_every_algorithm_is_trained_scored_and_traced_under_a_title_of_its_own(
     assert ssgrid_run(*SMALL, *options, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     run = only_run(Path("runs"))
-    config = from_dict(ScenarioConfig, read_manifest(run)["ss"]["config"], where="test")
+    config = from_dict(GridConfig, read_manifest(run)["ss"]["config"], where="test")
     algorithm = config.learner.algorithm
     assert {algorithm, "independent"} <= result["kpis"].keys()
     ((_, rows),) = result["tables"].items()
-    (row,) = (row for row in rows if row["policy"] == CAST[algorithm][0])
+    (row,) = (row for row in rows if row["policy"] == title_of(LABELS, algorithm))
     alone = algorithm == "independent" or config.households == 1
     assert (row["kB exchanged/household"] > 0) != alone
     steps = pq.read_table(run / "traces" / "feeder_step").to_pandas()
     assert set(steps["algorithm"]) == {"asap", "nash", "independent", algorithm, "optimum"}
-    assert CAST[algorithm][0] in (run / "report.html").read_text()
+    assert title_of(LABELS, algorithm) in (run / "report.html").read_text()
     written = sum(path.stat().st_size for path in run.rglob("*.parquet"))
-    assert written <= traced_bytes(config, _checked_feeder(config))
+    assert written <= traced_bytes(config, check(config))
 
 
 def test_a_net_that_is_not_shipped_is_run_audited_and_kept(capsys: Streams) -> None:

@@ -14,9 +14,9 @@ from ss_core.report.charts import (
     point_chart,
     stacked_areas,
 )
-from ss_core.report.labels import cast_name, cast_role
+from ss_core.report.labels import role_of, title_of
 from ss_core.report.page_model import Chart, Item, Section, Table, Text
-from trafficsim.results.labels import CAST, under
+from trafficsim.results.labels import LABELS, under
 
 MOST_ROUTES = 7  # shown by name; the rest together
 EQUAL_S = 0.5  # more or less counts as equal
@@ -49,10 +49,10 @@ def _distribution(rows: Frame, selfish: str, algorithm: str, shown: tuple[str, .
         if len(own := rows.loc[rows["algorithm"] == name, "travel_time_s"])
     }
     series = [
-        Series(name=cast_name(CAST, n), role=cast_role(CAST, n), x=one, y=percent)
+        Series(name=title_of(LABELS, n), role=role_of(LABELS, n), x=one, y=percent)
         for n, one in times.items()
     ]
-    medians = ", ".join(f"{cast_name(CAST, n)} {one[50]:.0f} s" for n, one in times.items())
+    medians = ", ".join(f"{title_of(LABELS, n)} {one[50]:.0f} s" for n, one in times.items())
     pair = [name for name in (selfish, algorithm) if name in times]
     halves = ", ".join(f"{times[name][50]:.0f} s {under(name, selfish)}" for name in pair)
     return Chart(
@@ -61,7 +61,7 @@ def _distribution(rows: Frame, selfish: str, algorithm: str, shown: tuple[str, .
         alt=f"Share of trips that take at most a given time, per policy. Medians: {medians}.",
         panels=(line_chart(series, x_title="travel time, s", y_title="trips done by then, %"),),
         table=Table(
-            columns=("trips, %", *(f"{cast_name(CAST, name)}, s" for name in times)),
+            columns=("trips, %", *(f"{title_of(LABELS, name)}, s" for name in times)),
             rows=[tuple(map(float, row)) for row in zip(percent, *times.values(), strict=True)],
         ),
         note="The further left a line, the better; held-out days together.",
@@ -78,11 +78,11 @@ def _side_by_side(rows: Frame, selfish: str, algorithm: str) -> Frame:
 
 
 def _gains(trips: Frame, algorithm: str) -> Chart:
-    name = cast_name(CAST, algorithm)
+    name = title_of(LABELS, algorithm)
     gains, loses = int((trips["saved"] > EQUAL_S).sum()), int((trips["saved"] < -EQUAL_S).sum())
     title = f"{gains} drivers arrive earlier under {name} than at the equilibrium, {loses} later"
     kinds: list[tuple[str, Role, Frame]] = [
-        ("drivers who choose", cast_role(CAST, algorithm), trips[trips["is_agent"]]),
+        ("drivers who choose", role_of(LABELS, algorithm), trips[trips["is_agent"]]),
         ("other traffic", "uncontrolled", trips[~trips["is_agent"]]),
     ]
     kinds = [one for one in kinds if len(one[2])]
@@ -121,7 +121,7 @@ def _by_pair(trips: Frame, algorithm: str) -> Table:
     return Table(
         columns=(
             *("from → to", "drivers", "gain", "lose", "equilibrium, s"),
-            *(f"{cast_name(CAST, algorithm)}, s", "saved, s"),
+            *(f"{title_of(LABELS, algorithm)}, s", "saved, s"),
         ),
         rows=list(
             zip(
@@ -171,8 +171,8 @@ def _shares_chart(rows: Frame, shown: list[str], selfish: str) -> Chart:
         layers = {f"route {r} ({free_s[r]:.0f} s when empty)": frame[r] for r in common}
         rest = frame.drop(columns=common).sum(axis=1)
         layers |= {"all others": rest} if len(free_s) > len(common) else {}
-        panels.append(_days_chart(cast_name(CAST, name), layers))
-        lines += [(cast_name(CAST, name), key, float(one.mean())) for key, one in layers.items()]
+        panels.append(_days_chart(title_of(LABELS, name), layers))
+        lines += [(title_of(LABELS, name), key, float(one.mean())) for key, one in layers.items()]
         most.append(f"{frame[common[0]].mean():.0f} % {under(name, selfish)}")
     return Chart(
         slug="route-shares",

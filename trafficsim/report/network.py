@@ -7,11 +7,11 @@ import numpy as np
 
 from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.charts import Figure, Series, line_chart
-from ss_core.report.labels import cast_name, cast_role
+from ss_core.report.labels import role_of, title_of
 from ss_core.report.network_map import Stretch, class_bounds, network_chart
 from ss_core.report.page_model import Chart, Item, Section, Table, Text
 from trafficsim.report.road_shapes import Course, Road, road_courses
-from trafficsim.results.labels import CAST, under
+from trafficsim.results.labels import LABELS, under
 
 LARGEST_TABLE = 400  # edges
 THINNEST_PX, WIDEST_PX = 1.0, 7.0
@@ -69,11 +69,11 @@ def delay_chart(streets: Streets | None, selfish: str, algorithm: str) -> Chart 
         return None
     totals = {name: float(values.sum()) for name, values in streets.delay_s.items()}
     title = "Where time is lost on the roads at the equilibrium"
-    note = f" {cast_name(CAST, algorithm)} has no figures of edges."
+    note = f" {title_of(LABELS, algorithm)} has no figures of edges."
     if len(totals) == 2:
         title = (
             f"Traffic loses {totals[algorithm]:,.0f} s on the roads under "
-            f"{cast_name(CAST, algorithm)}, {totals[selfish]:,.0f} s at the equilibrium"
+            f"{title_of(LABELS, algorithm)}, {totals[selfish]:,.0f} s at the equilibrium"
         )
         note = ""
     return Chart(
@@ -93,7 +93,7 @@ def _flow_chart(streets: Streets, selfish: str, algorithm: str) -> Chart:
     if len(totals) == 2:
         moved = streets.flow[algorithm].sub(streets.flow[selfish], fill_value=0.0)
         title = (
-            f"{int((moved > 0).sum())} roads carry more cars under {cast_name(CAST, algorithm)} "
+            f"{int((moved > 0).sum())} roads carry more cars under {title_of(LABELS, algorithm)} "
             f"than at the equilibrium, {int((moved < 0).sum())} fewer"
         )
     said = _said(totals, "cars on the fullest road")
@@ -109,7 +109,9 @@ def _flow_chart(streets: Streets, selfish: str, algorithm: str) -> Chart:
 
 
 def _said(figures: Mapping[str, float], what: str) -> str:
-    return ", ".join(f"{cast_name(CAST, n)}: {one:,.0f} {what}" for n, one in figures.items()) + "."
+    return (
+        ", ".join(f"{title_of(LABELS, n)}: {one:,.0f} {what}" for n, one in figures.items()) + "."
+    )
 
 
 def _cut(streets: Streets) -> str:
@@ -127,7 +129,7 @@ def _panels(streets: Streets, values: Mapping[str, Frame], unit: str) -> tuple[F
             _stretches(streets, name, shown, most, bounds),
             bounds=bounds,
             unit=unit,
-            title=cast_name(CAST, name),
+            title=title_of(LABELS, name),
         )
         for name, shown in values.items()
     )
@@ -166,7 +168,7 @@ def _edge_table(values: Mapping[str, Frame], unit: str) -> Table:
     rows = [row for row in rows if any(value > 0 for value in row[1:])]
     rows.sort(key=lambda row: -row[1])
     return Table(
-        columns=("edge", *(f"{cast_name(CAST, name)}, {unit}" for name in values)),
+        columns=("edge", *(f"{title_of(LABELS, name)}, {unit}" for name in values)),
         rows=rows[:LARGEST_TABLE],
         caption="Edges with traffic, the fullest first",
     )
@@ -236,8 +238,8 @@ def _day_chart(
         ends_s = np.append(day["begin_s"].to_numpy(), day["end_s"].iloc[-1])
         series.append(
             Series(
-                name=cast_name(CAST, name),
-                role=cast_role(CAST, name),
+                name=title_of(LABELS, name),
+                role=role_of(LABELS, name),
                 x=ends_s / 60.0,
                 y=np.append(values, values[-1]),
                 steps=True,

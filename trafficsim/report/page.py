@@ -3,21 +3,21 @@
 import numpy as np
 
 from ss_core.analysis.run_data import RunData
-from ss_core.report.assemble import Account
+from ss_core.report.assemble import RunSummary
 from ss_core.report.key_figures import Kpis
-from ss_core.report.labels import cast_name
+from ss_core.report.labels import in_order, title_of
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Item, KeyFigure, Part, Text
+from ss_core.statistics import SMALLEST_GAP
 from trafficsim.report.drivers import drivers_section, routes_section
 from trafficsim.report.network import delay_chart, network_section, read_streets
-from trafficsim.results.key_figures import SMALLEST_GAP
-from trafficsim.results.labels import CAST
+from trafficsim.results.labels import LABELS, ROWS
 
 SELFISH = "user_equilibrium"
 HELD_OUT = "held-out days"
 
 
-def account(data: RunData) -> Account:
+def run_summary(data: RunData) -> RunSummary:
     """The traffic part of a run's page.
 
     Raises:
@@ -28,7 +28,7 @@ def account(data: RunData) -> Account:
     drivers = data.table("agent", ["kind"], {"kind": "vehicle"})
     net = str(data.block["size"])
     streets = read_streets(data, SELFISH, algorithm)
-    shown = tuple(name for name in CAST if name in (SELFISH, "independent", algorithm, "optimum"))
+    shown = tuple(in_order(ROWS, dict.fromkeys((SELFISH, "independent", algorithm, "optimum"))))
     part = Part(
         question=f"{len(drivers)} drivers choose their routes through {net}: do suggestions spare "
         "them the jam that everyone’s shortest way makes?",
@@ -41,10 +41,11 @@ def account(data: RunData) -> Account:
             routes_section(data, SELFISH, algorithm),
         ),
     )
-    return Account(
+    return RunSummary(
         title=f"Traffic run {data.block['run_id']}",
         part=part,
-        cast=CAST,
+        labels=LABELS,
+        rows=ROWS,
         score=Score(metric="mean_travel_time_s", title="mean travel time, s"),
         gap_formula="(UE − T) / (UE − best found), of the mean travel time T",
         algorithm=algorithm,
@@ -53,7 +54,7 @@ def account(data: RunData) -> Account:
 
 
 def _verdict(kpis: Kpis, algorithm: str, traces_off: bool) -> str:
-    name = cast_name(CAST, algorithm)
+    name = title_of(LABELS, algorithm)
     time = kpis.value(algorithm, "mean_travel_time_s"), kpis.value(SELFISH, "mean_travel_time_s")
     if traces_off:
         return "This run kept no traces (--trace off): there is nothing to draw."

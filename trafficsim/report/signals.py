@@ -3,23 +3,15 @@
 import numpy as np
 
 from ss_core.analysis.run_data import RunData
-from ss_core.report.assemble import Account
+from ss_core.report.assemble import RunSummary
 from ss_core.report.charts import Bar, Series, bar_chart, line_chart
 from ss_core.report.key_figures import Kpis
-from ss_core.report.labels import Cast, cast_name, cast_role
+from ss_core.report.labels import in_order, role_of, title_of
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Section, Table, Text
+from trafficsim.results.labels import SIGNAL_LABELS as LABELS
+from trafficsim.results.labels import SIGNAL_ROWS
 
-CAST: Cast = {
-    "fixed": ("fixed time (the net's own programs)", "uncontrolled"),
-    "actuated": ("actuated (SUMO's detectors)", "planner"),
-    "independent": ("independent learners", "selfish"),
-    "ss": ("SS (suggestions only)", "ours"),
-    "centralised": ("centralised, learned", "best"),
-    "vps": ("VPS (value parameters shared)", "equilibrium"),
-    "vs": ("VS (values shared)", "equilibrium"),
-    "ps": ("PS (policy parameters shared)", "equilibrium"),
-}
 FIGURES = {
     "mean_travel_time_s": ("Mean travel time", "s"),
     "mean_waiting_time_s": ("Waiting per trip", "s"),
@@ -30,7 +22,7 @@ TIME = "mean_travel_time_s"
 BEFORE = "fixed"
 
 
-def account(data: RunData) -> Account:
+def run_summary(data: RunData) -> RunSummary:
     """The part of a run's page that is about lights.
 
     Raises:
@@ -47,10 +39,11 @@ def account(data: RunData) -> Account:
         figures=tuple(_figure(kpis, algorithm, kpi) for kpi in FIGURES),
         sections=(_section(data, kpis),),
     )
-    return Account(
+    return RunSummary(
         title=f"Traffic-light run {data.block['run_id']}",
         part=part,
-        cast=CAST,
+        labels=LABELS,
+        rows=SIGNAL_ROWS,
         score=Score(
             metric=f"held_out_{TIME}", title="mean travel time, s", over="held-out episodes"
         ),
@@ -64,7 +57,7 @@ def _verdict(data: RunData, kpis: Kpis, algorithm: str) -> str:
     ours, fixed = kpis.value(algorithm, TIME), kpis.value(BEFORE, TIME)
     if np.isnan(ours):
         return "This run has no scores yet: run the same command again to let it finish."
-    name = cast_name(CAST, algorithm)
+    name = title_of(LABELS, algorithm)
     said = f"Under {name} a trip takes {ours:.1f} s, {fixed:.1f} s under fixed programs"
     compared = data.result.get("compared", {}).get(BEFORE)
     if not compared:
@@ -84,9 +77,9 @@ def _figure(kpis: Kpis, algorithm: str, kpi: str) -> KeyFigure:
 
 def _bars(kpis: Kpis, kpi: str) -> Chart | None:
     label, unit = FIGURES[kpi]
-    found = {name: kpis.interval(name, kpi) for name in CAST}
+    found = {name: kpis.interval(name, kpi) for name in in_order(SIGNAL_ROWS, kpis.rows)}
     bars = [
-        Bar(label=cast_name(CAST, n), role=cast_role(CAST, n), value=value, low=low, high=high)
+        Bar(label=title_of(LABELS, n), role=role_of(LABELS, n), value=value, low=low, high=high)
         for n, (value, low, high) in found.items()
         if not np.isnan(value)
     ]
@@ -120,7 +113,7 @@ def _section(data: RunData, kpis: Kpis) -> Section:
 
 def _distribution(data: RunData) -> Chart | None:
     rows = data.table("trip", ["algorithm", "travel_time_s"])
-    shown = [name for name in CAST if (rows["algorithm"] == name).any()]
+    shown = in_order(SIGNAL_ROWS, map(str, rows["algorithm"].unique()))
     if not shown:
         return None
     percent = np.linspace(0.0, 100.0, 101)
@@ -129,17 +122,17 @@ def _distribution(data: RunData) -> Chart | None:
         for name in shown
     }
     series = [
-        Series(name=cast_name(CAST, n), role=cast_role(CAST, n), x=times[n], y=percent)
+        Series(name=title_of(LABELS, n), role=role_of(LABELS, n), x=times[n], y=percent)
         for n in shown
     ]
-    medians = ", ".join(f"{cast_name(CAST, name)} {times[name][50]:.0f} s" for name in shown)
+    medians = ", ".join(f"{title_of(LABELS, name)} {times[name][50]:.0f} s" for name in shown)
     return Chart(
         slug="travel-times",
         title="How long trips take: the further left the line, the better",
         alt=f"Share of trips that take at most a given time. Medians: {medians}.",
         panels=(line_chart(series, x_title="travel time, s", y_title="trips done by then, %"),),
         table=Table(
-            columns=("trips, %", *(f"{cast_name(CAST, name)}, s" for name in shown)),
+            columns=("trips, %", *(f"{title_of(LABELS, name)}, s" for name in shown)),
             rows=[tuple(map(float, row)) for row in zip(percent, *times.values(), strict=True)],
         ),
     )

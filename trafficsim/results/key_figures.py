@@ -13,7 +13,6 @@ from numpy import ndarray
 from ss_core.statistics import bootstrap_interval, gini, mean
 
 NOTICEABLE_S = 1.0  # a second is SUMO's step
-SMALLEST_GAP = 0.03  # of the equilibrium's time; below it there is nothing to coordinate
 
 DayFigures = dict[str, Float[ndarray, " day"]]
 

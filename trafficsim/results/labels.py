@@ -1,25 +1,28 @@
-"""Who appears in a run's results: rows in order, what people call them, and their roles."""
+"""Rows of traffic runs' tables in their order, and what people call those that nobody learned."""
 
-from ss_core.report.labels import Cast, cast_name
+from ss_core.report.labels import LEARNED, SELFISH, Label, Labels, title_of
 
-CAST: Cast = {
-    "all_shortest": ("everyone on the shortest road", "uncontrolled"),
-    "as_given": ("as the demand file has it", "uncontrolled"),
-    "random": ("random alternatives", "uncontrolled"),
-    "user_equilibrium": ("user equilibrium (UE)", "equilibrium"),
-    "duaiterate": ("duaIterate (SUMO's own tool)", "equilibrium"),
-    "independent": ("selfish, learned", "selfish"),
-    "imr": ("IMR, learned", "ours"),
-    "vps": ("VPS, learned", "ours"),
-    "vs": ("VS, learned", "ours"),
-    "ps": ("PS, learned", "ours"),
-    "ss": ("SS (suggestions only)", "ours"),
-    "centralised": ("centralised, learned", "ours"),
-    "tolls": ("marginal-cost tolls", "planner"),
-    "optimum": ("system optimum (best found)", "best"),
+ROWS = (
+    *("all_shortest", "as_given", "random", "user_equilibrium", "duaiterate", SELFISH),
+    *(LEARNED, "tolls", "optimum"),
+)
+LABELS: Labels = {
+    "all_shortest": Label("everyone on the shortest road", "uncontrolled"),
+    "as_given": Label("as the demand file has it", "uncontrolled"),
+    "random": Label("random alternatives", "uncontrolled"),
+    "user_equilibrium": Label("user equilibrium (UE)", "equilibrium"),
+    "duaiterate": Label("duaIterate (SUMO's own tool)", "equilibrium"),
+    "tolls": Label("marginal-cost tolls", "planner"),
+    "optimum": Label("system optimum (best found)", "best"),
+}
+SIGNAL_ROWS = ("fixed", "actuated", SELFISH, LEARNED)
+SIGNAL_LABELS: Labels = {
+    "fixed": Label("fixed time (the net's own programs)", "uncontrolled"),
+    "actuated": Label("actuated (SUMO's detectors)", "planner"),
+    SELFISH: Label("independent learners", "selfish"),
 }
 
 
 def under(name: str, selfish: str) -> str:
     """Whose figure a number in a sentence is."""
-    return "at the equilibrium" if name == selfish else f"under {cast_name(CAST, name)}"
+    return "at the equilibrium" if name == selfish else f"under {title_of(LABELS, name)}"

@@ -10,13 +10,10 @@ from numpy import ndarray
 
 from ss_core.record.checkpoint import Checkpoint, result_of
 from ss_core.record.run_directory import RunDirectory
-from trafficsim.results.labels import CAST
 from trafficsim.routing.config import ScenarioConfig
 from trafficsim.routing.references import OPTIMUM
 from trafficsim.sumo.recording import Recording, from_arrays
 from trafficsim.sumo.simulation import Order
-
-SHOWN = {name: title for name, (title, _) in CAST.items()}  # rows of the table, in order
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _trial(condition: "Condition", seed: int, profile: str) -> "Trial":
     common = named | {"seed": seed, "learner.num_updates": updates, "days": 16}
     if condition.world == "grid":
         chosen = common | {"households": HOUSEHOLDS[profile]}
-        return Trial(condition.slug, seed, "gridsim.runs.short_run:trial", {"settings": chosen})
+        return Trial(condition.slug, seed, "gridsim.privacy.short_run:trial", {"settings": chosen})
     return Trial(
         condition.slug, seed, "trafficsim.runs.short_run:trial", {"net": NET, "settings": common}
     )

@@ -9,18 +9,13 @@ import click
 
 from cli.app import debug_option
 from cli.options import RUN_FOLDER
+from cli.worlds import loaded, world_of
 from ss_core.errors import InputError, SuggestionSharingError
 
 if TYPE_CHECKING:
     from ss_core.analysis.run_data import RunData
-    from ss_core.report.assemble import Account
+    from ss_core.report.assemble import RunSummary
 
-WORLDS = {
-    "grid": "gridsim.report.page",
-    "signals": "trafficsim.report.signals",
-    "traffic": "trafficsim.report.page",
-}  # the rest: tasks of `ss train`
-OTHER_WORLDS = "paper_envs.training.page"
 BENCHMARK = "paper_envs.bench.page.report"
 
 
@@ -67,15 +62,15 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
         page = importlib.import_module(BENCHMARK).bench_page(runs[0])
     else:
         read = [open_run_data(folder) for folder in runs]
-        page = run_page(read[0], account_of(read[0])) if len(read) == 1 else _compared(read)
+        page = run_page(read[0], summary_of(read[0])) if len(read) == 1 else _compared(read)
     target = out or _default_out(runs)
     atomic_write(target, page)
     return target
 
 
-def account_of(data: "RunData") -> "Account":
+def summary_of(data: "RunData") -> "RunSummary":
     """What the run's world tells about it."""
-    return importlib.import_module(WORLDS.get(data.task, OTHER_WORLDS)).account(data)
+    return loaded(world_of(data.task).summary)(data)
 
 
 def is_bench(folder: Path) -> bool:
@@ -84,13 +79,13 @@ def is_bench(folder: Path) -> bool:
 
 
 def _compared(runs: "Sequence[RunData]") -> bytes:
-    worlds = sorted({WORLDS.get(one.task, one.task) for one in runs})
+    worlds = sorted({one.task for one in runs})
     if len(worlds) > 1:
         tasks = ", ".join(f"{one.folder.name} is {one.task}" for one in runs)
         raise InputError(f"only runs of one world can be compared: {tasks}")
     from ss_core.report.side_by_side import comparison_page
 
-    return comparison_page([(one, account_of(one)) for one in runs])
+    return comparison_page([(one, summary_of(one)) for one in runs])
 
 
 def _default_out(runs: Sequence[Path]) -> Path:

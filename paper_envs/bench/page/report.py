@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from paper_envs.training.page import CAST
+from paper_envs.training.page import LABELS
 from ss_core.errors import InputError
 from ss_core.record.parquet import read_checked
 from ss_core.report.charts import Bar, Series, bar_chart, line_chart
-from ss_core.report.labels import cast_name, cast_role
+from ss_core.report.labels import role_of, title_of
 from ss_core.report.page import html_page
 from ss_core.report.page_model import Chart, Item, KeyFigure, Page, Part, Section, Table, Text
 
@@ -159,11 +159,11 @@ def _returns_section(finals: Frame, curves: Frame, preset: str) -> Section:
 
 
 def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
-    order = {name: at for at, name in enumerate(CAST)}
+    order = {name: at for at, name in enumerate(LABELS)}
     group = group.sort_values("algorithm", key=lambda names: names.map(order))
     bars = [
         Bar(
-            label=cast_name(CAST, one.algorithm), role=cast_role(CAST, one.algorithm),
+            label=title_of(LABELS, one.algorithm), role=role_of(LABELS, one.algorithm),
             value=float(one.iqm), low=float(one.iqm_low), high=float(one.iqm_high),
         )
         for one in group.itertuples()
@@ -187,7 +187,7 @@ def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
 
 def _curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
     series, rows = [], []
-    for name in CAST:
+    for name in LABELS:
         mine = chosen[chosen["algorithm"] == name]
         if mine.empty:
             continue
@@ -196,12 +196,12 @@ def _curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
         x = middle.index.to_numpy(dtype=float)
         series.append(
             Series(
-                name=cast_name(CAST, name), role=cast_role(CAST, name), x=x,
+                name=title_of(LABELS, name), role=role_of(LABELS, name), x=x,
                 y=middle.to_numpy(), low=low.to_numpy(), high=high.to_numpy(),
             )
         )  # fmt: skip
         rows += [
-            (cast_name(CAST, name), float(a), float(b), float(c), float(d))
+            (title_of(LABELS, name), float(a), float(b), float(c), float(d))
             for a, b, c, d in zip(x, middle, low, high, strict=True)
         ]
     ends = ", ".join(f"{one.name} {np.asarray(one.y)[-1]:.3g}" for one in series)
@@ -218,7 +218,7 @@ def _curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
 def _exchange_section(exchange: Frame) -> Section:
     rows = [
         (
-            one.task, int(one.num_agents), one.preset, cast_name(CAST, one.algorithm),
+            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm),
             one.variant, one.kind, float(one.bytes_per_agent_update) / 1e3,
         )
         for one in exchange.itertuples()
@@ -244,7 +244,7 @@ def _made_section(folder: Path, runs: Frame) -> Section:
     said = [(key, str(facts[key])) for key in ("profile", "command", "version") if key in facts]
     rows = [
         (
-            one.task, int(one.num_agents), one.preset, cast_name(CAST, one.algorithm), one.variant,
+            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
             int(one.seed), int(one.num_updates), float(one.final_return),
         )
         for one in runs.itertuples()

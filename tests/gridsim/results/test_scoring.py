@@ -15,19 +15,19 @@ import pytest
 
 from cli.app import run as run_command
 from cli.commands.grid import cli as ssgrid
-from gridsim.config import ScenarioConfig
-from gridsim.results.key_figures import Summary
+from gridsim.config import GridConfig
 from gridsim.results.network_tables import element_names
-from gridsim.results.scoring import highest, mean_of
+from gridsim.results.scoring import highest
 from gridsim.results.tables import UNITS
-from gridsim.runs.outcome import traced_bytes
-from gridsim.scenario import _checked_feeder
+from gridsim.results.trace import traced_bytes
+from gridsim.scenario import check
 from ss_core.config import from_dict
 from ss_core.record.checkpoint import result_of
 from ss_core.record.manifest import verify_run
 from ss_core.record.run_directory import read_manifest
 from ss_core.record.schema import LEVELS, TABLES, arrow_schema
 from ss_core.record.trace_rows import unit_of
+from ss_core.scenario.key_figures import Summary, mean_of
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
 OF_TRAFFIC = {"edge", "edge_day", "edge_interval", "network_interval", "route_choice", "trip"}
@@ -62,8 +62,8 @@ def rows(run: Path, table: str) -> Any:
     return pa.concat_tables(tables).to_pandas()
 
 
-def manifest_config(run: Path) -> ScenarioConfig:
-    return from_dict(ScenarioConfig, read_manifest(run)["ss"]["config"], where="manifest")
+def manifest_config(run: Path) -> GridConfig:
+    return from_dict(GridConfig, read_manifest(run)["ss"]["config"], where="manifest")
 
 
 # what must agree
@@ -166,7 +166,7 @@ def test_the_manifest_lists_every_file_and_verify_passes(
 def test_the_predicted_size_is_an_upper_bound(run: Path) -> None:
     config = manifest_config(run)
     written = sum(path.stat().st_size for path in run.rglob("*.parquet"))
-    assert written <= traced_bytes(config, _checked_feeder(config)) <= 20 * written
+    assert written <= traced_bytes(config, check(config)) <= 20 * written
 
 
 @pytest.mark.parametrize("level", LEVELS)

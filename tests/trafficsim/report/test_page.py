@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from ss_core.analysis.run_data import RunData
-from ss_core.report.assemble import Account, run_page
+from ss_core.report.assemble import RunSummary, run_page
 from ss_core.report.page_model import Chart, Table, Text
 from tests.support.grid_runs import run_here
 from tests.support.small_nets import ONE_ROUTE, trips, write_net
 from tests.support.traffic_runs import only_run, sstraffic_run, two_routes
 from trafficsim.demand.trips import demand_file
 from trafficsim.report.network import Streets, delay_chart, read_streets
-from trafficsim.report.page import account
+from trafficsim.report.page import run_summary
 
 pytestmark = [pytest.mark.sumo, pytest.mark.slow]
 
@@ -41,18 +41,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> RunData:
 
 
 @pytest.fixture(scope="module")
-def told(data: RunData) -> Account:
-    return account(data)
+def told(data: RunData) -> RunSummary:
+    return run_summary(data)
 
 
-def charts_of(told: Account) -> dict[str, Chart]:
+def charts_of(told: RunSummary) -> dict[str, Chart]:
     items = [item for section in told.part.sections for item in section.items]
     found = [told.part.picture, *items]
     return {one.slug: one for one in found if isinstance(one, Chart)}
 
 
 def test_the_first_screen_has_a_question_a_verdict_a_picture_and_four_figures(
-    told: Account, data: RunData
+    told: RunSummary, data: RunData
 ) -> None:
     assert told.part.question.startswith("12 drivers choose their routes through two")
     ended = data.result["gap_closed"]["ss"]
@@ -69,7 +69,7 @@ def test_the_first_screen_has_a_question_a_verdict_a_picture_and_four_figures(
     assert len(told.part.picture.panels) == 2
 
 
-def test_every_chart_says_what_to_see_in_title_words_and_table(told: Account) -> None:
+def test_every_chart_says_what_to_see_in_title_words_and_table(told: RunSummary) -> None:
     charts = charts_of(told)
     assert charts.keys() == {
         *("before-after", "flow", "cars-in-net", "speed"),
@@ -82,7 +82,7 @@ def test_every_chart_says_what_to_see_in_title_words_and_table(told: Account) ->
         assert all(len(row) == len(chart.table.columns) for row in chart.table.rows), slug
 
 
-def test_roads_are_drawn_as_the_trace_has_them(told: Account, data: RunData) -> None:
+def test_roads_are_drawn_as_the_trace_has_them(told: RunSummary, data: RunData) -> None:
     charts = charts_of(told)
     days = data.table("edge_day").set_index(["algorithm", "edge_id"])
     for row in charts["before-after"].table.rows:
@@ -101,7 +101,7 @@ def test_roads_are_drawn_as_the_trace_has_them(told: Account, data: RunData) -> 
             assert {"queue", "neck", "detour"} <= texts
 
 
-def test_losers_and_winners_add_up(told: Account, data: RunData) -> None:
+def test_losers_and_winners_add_up(told: RunSummary, data: RunData) -> None:
     chart = charts_of(told)["drivers-gain"]
     choosing, others, _ = chart.panels[0]["data"]
     assert (choosing["name"], len(choosing["x"])) == ("drivers who choose", 12)
@@ -122,7 +122,7 @@ def test_losers_and_winners_add_up(told: Account, data: RunData) -> None:
     assert float(gained or 0) == pytest.approx(float(before or 0) - float(after or 0))
 
 
-def test_shares_of_routes_are_blocks_of_whole_days(told: Account) -> None:
+def test_shares_of_routes_are_blocks_of_whole_days(told: RunSummary) -> None:
     chart = charts_of(told)["route-shares"]
     for panel in chart.panels:
         layers = [trace["y"] for trace in panel["data"]]
@@ -130,9 +130,9 @@ def test_shares_of_routes_are_blocks_of_whole_days(told: Account) -> None:
         assert panel["data"][0]["x"] == [-0.5, 0.5, 0.5, 1.5]
 
 
-def test_the_page_is_made_and_equal_runs_have_equal_pages(told: Account, data: RunData) -> None:
+def test_the_page_is_made_and_equal_runs_have_equal_pages(told: RunSummary, data: RunData) -> None:
     page = run_page(data, told)
-    assert page == run_page(data, account(data))
+    assert page == run_page(data, run_summary(data))
     assert told.part.verdict.split(":")[0].encode() in page
 
 
@@ -151,7 +151,7 @@ def test_where_nobody_has_a_choice_the_page_says_so(tmp_path: Path) -> None:
     (tmp_path / "one.trips.xml").write_text(demand_file(trips(4)))
     assert sstraffic_run("--net", str(net), "--out", str(tmp_path / "runs")) == 0
     data = RunData(only_run(tmp_path / "runs"))
-    told = account(data)
+    told = run_summary(data)
     assert "Fewer than two drivers have a choice" in told.part.verdict
     assert told.part.picture is not None
     assert len(told.part.picture.panels) == 1
@@ -161,7 +161,7 @@ def test_where_nobody_has_a_choice_the_page_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("level", ["kpi", "off"])
 def test_a_run_that_kept_little_tells_what_is_missing(level: str, tmp_path: Path) -> None:
     data = run_in(tmp_path, "--trace", level, count=6)
-    told = account(data)
+    told = run_summary(data)
     texts = {
         section.slug: [one.text for one in section.items if isinstance(one, Text)]
         for section in told.part.sections

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gridsim.config import resolve
-from gridsim.runs.tasks import build_training, play, set_stage
+from gridsim.stage import build_training, play, set_stage
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.scenario.short_runs import is_done, run_updates, write_trial
 

@@ -1,0 +1,113 @@
+"""What a grid run says beside its table: references, exchange, audit, the feeder, advice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gridsim.config import GridConfig
+from gridsim.powerflow.audit import audit_note, nothing_confirmed
+from gridsim.results.labels import LABELS
+from gridsim.results.scoring import Grid, GridScores
+from gridsim.results.trace import traced_bytes
+from ss_core.report.labels import title_of
+from ss_core.scenario.key_figures import Summary, mean_of
+from ss_core.scenario.protocol import Evaluation
+
+UNLOADED_PERCENT = 80.0  # a transformer below it constrains nobody
+FEW_HOUSEHOLDS = 15  # below it one job weighs too much to be foreseen
+
+
+def announce(config: GridConfig, grid: Grid) -> str:
+    """What will happen, and how much it will write."""
+    size = traced_bytes(config, grid) / 1e6
+    most = "at most" if config.budget_seconds is None else "about"  # updates are not known yet
+    return (
+        f"{config.households} households on {grid.feeder.name}, transformer "
+        f"{grid.feeder.transformer_sn_mva * 1000:.0f} kVA; trace {most} {size:.1f} MB"
+    )
+
+
+def title(evaluation: Evaluation) -> str:
+    """Title of the table."""
+    config: GridConfig = evaluation.config
+    return f"{config.households} households, means over {config.days} held-out days"
+
+
+def facts(evaluation: Evaluation) -> dict[str, Any]:
+    """What `result.json` holds beside tables: certificate, audit, and whether it failed."""
+    scores: GridScores = evaluation.scores.detail
+    audits = {name: {k: getattr(a, k) for k in a.__slots__} for name, a in scores.audits.items()}
+    found: dict[str, Any] = {"certificate": scores.certificate, "audit": audits}
+    if not any(one.steps_checked for one in scores.audits.values()):
+        why = nothing_confirmed(sum(one.steps_disputed for one in scores.audits.values()))
+        found["failed_check"] = (
+            f"{why}; voltages and loadings of this run are not checked: look for impedances near "
+            "0 and for overloads in the net"
+        )
+    return found
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """Sentences beside the table."""
+    config: GridConfig = evaluation.config
+    grid: Grid = evaluation.prepared.world
+    scores: GridScores = evaluation.scores.detail
+    figures, certificate = evaluation.summaries, scores.certificate
+    optimum, bound = certificate["optimum_cost_eur"], certificate["lower_bound_eur"]
+    unsolved = {
+        title_of(LABELS, name): round(mean_of(s, "unsolved_steps") * config.days)
+        for name, s in figures.items()
+        if mean_of(s, "unsolved_steps") > 0
+    }
+    listed = ", ".join(f"{count} of {name}" for name, count in unsolved.items())
+    where = f" ({listed}; their days are left out of grid figures)" if listed else ""
+    kinds = evaluation.scores.bytes_by_kind[evaluation.algorithm]
+    crossed = ", ".join(f"{kind} {count / 1e6:.2f} MB" for kind, count in sorted(kinds.items()))
+    solved = f"{sum(unsolved.values())} steps without a solution{where}"
+    said = [
+        "gap closed = (C_Nash - C) / (C_Nash - C_optimum), 95 % interval over days and plays",
+        f"optimum certified to {100 * (optimum - bound) / bound:.2f} %; Nash to "
+        f"{certificate['epsilon_ct']:.2f} ct per household and day",
+        f"others' cooperation helps whatever one does: {100 * certificate['premise_share']:.1f} % "
+        f"of {certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
+        f"{100 * certificate['tempted_share']:.0f} % of households",
+        f"exchanged between households: {crossed or 'nothing'}",
+        f"{audit_note(scores.audits.values())}; {solved}",
+        grid.attachment.sentence,
+        _transformer(config, grid),
+        "columns are means over held-out days of each day's peak, highest loading, hours over and "
+        "lowest voltage; losers: share of household-days that cost more than under Nash",
+        *_advice(config, grid, figures),
+    ]
+    if evaluation.scores.no_dilemma:
+        said.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
+    return said
+
+
+def _transformer(config: GridConfig, grid: Grid) -> str:
+    kva = 1000.0 * grid.feeder.transformer_sn_mva
+    if config.kva_per_household is None:
+        return f"transformer: {kva:.0f} kVA, the feeder's own; --kva-per-household sizes it"
+    return (
+        f"transformer: sized to {kva:.0f} kVA, {config.kva_per_household:g} per household "
+        "(--kva-per-household); the feeder's own loads only say where households are connected"
+    )
+
+
+def _advice(
+    config: GridConfig, grid: Grid, figures: Mapping[str, Mapping[str, Summary]]
+) -> list[str]:
+    """What a reader of the table should know about this scenario in particular."""
+    advice = []
+    loading = mean_of(figures["nash"], "trafo_loading_percent")
+    if loading < UNLOADED_PERCENT:
+        advice.append(
+            f"the transformer is no constraint here (Nash loads it to {loading:.0f} % at the peak "
+            "of a mean day): what is closed is a gap of the tariff, which is the same for any "
+            "transformer"
+        )
+    if config.households < FEW_HOUSEHOLDS:
+        advice.append(
+            f"with {config.households} households one job moves the whole feeder, and learners "
+            "that know past load curves only hardly get ahead of the equilibrium (docs/limits.md)"
+        )
+    return advice

@@ -1,1 +1,0 @@
-"""A grid run's sub-tasks and what they add up to."""

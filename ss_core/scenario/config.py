@@ -1,0 +1,128 @@
+"""`RunConfig`: the settings that runs of every world have, and how requests change a configuration.
+
+A world's configuration derives from it and adds its own fields and checks.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
+
+from ss_core.config import replace_paths
+from ss_core.errors import ConfigError
+from ss_core.learning.learner import LearnerConfig
+from ss_core.learning.presets import REGIMES, Regime, in_regime
+from ss_core.record.schema import TraceLevel
+
+Check = tuple[bool, str]  # whether a value fits, and what to say if not
+Config = TypeVar("Config", bound="RunConfig")
+
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+MAX_COUNT = 10**6
+COMMON_SHORTHANDS = {  # flags of every run, and the settings they stand for
+    "algorithm": "learner.algorithm",
+    "liars": "learner.exchange.liars",
+    "lie": "learner.exchange.lie",
+    "trust": "learner.trust",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Settings of a run in any world; the contents of input files apart, they decide its outcome.
+
+    Raises:
+        ValueError: a value does not fit; raised as a `ConfigError` by `ss_core.config`.
+    """
+
+    seed: int = 0
+    compare_selfish: bool = True  # also train independent learners, for the table's selfish row
+    evaluations: int = 10  # points of the learning curve on held-out days
+    commit_every: int = 10  # updates from checkpoint to checkpoint
+    trace: TraceLevel = "agent"
+    device: str = "cpu"
+    budget_seconds: float | None = None  # of training; None: `learner.num_updates`
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+
+    def __post_init__(self) -> None:
+        for fits, message in (*self._common_checks(), *self.checks()):
+            if not fits:
+                raise ValueError(message)
+
+    def checks(self) -> Iterator[Check]:
+        """Checks of a world's own fields."""
+        yield from ()
+
+    def _common_checks(self) -> Iterator[Check]:
+        yield self.seed >= 0, f"seed={self.seed}: 0 or more"
+        yield from count_checks(self, "evaluations", "commit_every")
+        seconds = self.budget_seconds
+        yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
+        known = DEVICE.fullmatch(self.device) is not None
+        yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
+
+    @property
+    def learners(self) -> list[str]:
+        """Algorithms to train: the one asked for, and independent learners to compare with."""
+        asked = self.learner.algorithm
+        rival = self.compare_selfish and asked != "independent"
+        return [asked, "independent"] if rival else [asked]
+
+
+def count_checks(config: object, *names: str) -> Iterator[Check]:
+    """Checks that fields hold whole numbers of things, at least one of each."""
+    for name in names:
+        value = getattr(config, name)
+        yield value >= 1, f"{name}={value}: at least 1"
+        yield value <= MAX_COUNT, f"{name}={value}: at most {MAX_COUNT}"
+
+
+def with_regime(config: Config, regime: object) -> Config:
+    """The configuration with its learner under the objective of a regime; None changes nothing.
+
+    Raises:
+        ConfigError: no regime of that name.
+    """
+    if regime is None:
+        return config
+    if regime not in REGIMES:
+        *others, last = REGIMES
+        raise ConfigError(f"regime={regime!r}: choose {', '.join(others)} or {last}")
+    return replace(config, learner=in_regime(config.learner, cast(Regime, regime)))
+
+
+def override(config: Config, overrides: Mapping[str, Any], shorthands: Mapping[str, str]) -> Config:
+    """The configuration with every override in place; a budget becomes updates or seconds.
+
+    Raises:
+        ConfigError: unknown keys, or values that do not fit; all listed.
+    """
+    values = dict(overrides)
+    budget, num_envs = values.pop("budget", None), values.get("learner.num_envs")
+    values |= budget_overrides(budget, num_envs, config.learner.num_envs)
+    return replace_paths(config, {shorthands.get(key, key): v for key, v in values.items()})
+
+
+def budget_overrides(
+    budget: Mapping[str, int | float] | None, num_envs: Any, default_num_envs: int
+) -> dict[str, Any]:
+    """Settings that a budget of seconds, updates or episodes stands for.
+
+    `num_envs` is what somebody set; a value that is none is refused later, not here.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    match budget:
+        case None:
+            return {}
+        case {"updates": amount}:
+            return {"learner.num_updates": int(amount)}
+        case {"episodes": amount}:
+            given = isinstance(num_envs, int) and num_envs > 0
+            each = num_envs if given else default_num_envs
+            return {"learner.num_updates": max(1, round(amount / each))}
+        case {"seconds": amount}:
+            return {"budget_seconds": float(amount)}
+    raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")

@@ -1,0 +1,185 @@
+"""What a world must bring so that a run of it trains, is scored, traced, reported and resumed.
+
+A world is a `Scenario`: a record of functions. `run` carries one out; `toy.py` in the tests is
+the smallest there is. A new world needs nothing else, and nothing here knows a domain.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ss_core.errors import ConfigError
+from ss_core.learning.learner import LearnerConfig
+from ss_core.processes.child_tasks import Report, Stop
+from ss_core.record.checkpoint import Checkpoint
+from ss_core.record.run_directory import RunDirectory
+from ss_core.record.trace_writer import TraceWriter
+from ss_core.report.labels import LEARNED, SELFISH, Labels
+from ss_core.scenario.config import RunConfig
+from ss_core.scenario.key_figures import Scores, Summary
+from ss_core.statistics import Interval
+from ss_core.training.loop import Training
+from ss_core.training.saved_learner import SavedLearner
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a sub-task leaves: tensors, and plain facts beside them."""
+
+    tensors: Mapping[str, Tensor]
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What one process trains and plays on; what `Scenario.open` opens and closes again."""
+
+    training: Callable[[LearnerConfig], AbstractContextManager[Training]]  # before its first update
+    evaluate: Callable[[Training], Mapping[str, float]]  # a point of the learning curve
+    play: Callable[[Training], Saved]  # held-out days, with policies as they are
+    saved_learner: Callable[[LearnerConfig], SavedLearner] | None = None  # for `ss watch`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a reference is computed, and from what."""
+
+    folder: Path  # its own
+    inputs: Path  # files that the run keeps
+    results: Mapping[str, Checkpoint]  # of the tasks named in `Reference.after`
+    processes: int  # how many it may use
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A sub-task that computes reference rows: an equilibrium, an optimum, a fixed program."""
+
+    name: str  # of its folder
+    compute: Callable[[Any, Place, Report, Stop], Saved | None]  # None: stopped before its end
+    after: tuple[str, ...] = ()  # tasks whose results it needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Inputs that are checked and kept: ready to train on."""
+
+    sentence: str  # what will be run, for the person who waits
+    world: Any = None  # what scores and tables need again: a feeder, a game
+    notes: tuple[str, ...] = ()
+    task: str = ""  # in the `run` table; empty: the scenario's name
+    trivial: "Callable[[RunDirectory], Scores] | None" = None  # nothing to learn: the rows at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the result's table: a rounded key figure; `scale` 100 makes percent."""
+
+    title: str
+    figure: str
+    digits: int = 1
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A run when every row is scored: what its tables, notes and traces are made from."""
+
+    scenario: "Scenario"
+    run: RunDirectory
+    config: Any  # the world's configuration
+    prepared: Prepared
+    scores: Scores
+    summaries: Mapping[str, Mapping[str, Summary]]  # by row
+    gaps: Mapping[str, Interval | None]  # by row; empty where a world has no gap
+
+    @property
+    def algorithm(self) -> str:
+        """The learned row that was asked for."""
+        return str(self.config.learner.algorithm)
+
+    @property
+    def num_days(self) -> int:
+        """Held-out days that every row is scored on."""
+        return len(next(iter(next(iter(self.scores.figures.values())).values())))
+
+
+def _nothing(*_: Any) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A world, as a record of functions; `config` is always the world's own configuration.
+
+    Raises:
+        ConfigError: the record breaks a rule of this contract; the message names the rule.
+    """
+
+    name: str  # names runs and `ss config show NAME`
+    target: str  # where this record stands, as module:NAME: child processes load it from there
+    config: type[RunConfig]
+    resolve: Callable[[str, Mapping[str, Any]], Any]  # preset, overrides → config
+    check: Callable[[Any], Any]  # refuse bad input within seconds, before anything is written
+    identity: Callable[[Any, Any], tuple[str, str]]  # config, checked → task and size
+    prepare: Callable[[Any, Any, Path, Callable[[str], None]], Prepared]  # keep inputs in a folder
+    open: Callable[[Any, Path, int], AbstractContextManager[Setting]]  # config, inputs, processes
+    references: Callable[[Any], Sequence[Reference]]
+    score: Callable[[Any, Prepared, Mapping[str, Checkpoint]], Scores]
+    rows: Sequence[str]  # in the order of the table; SELFISH and LEARNED stand for learned rows
+    labels: Labels  # of rows that no algorithm learns
+    title: Callable[[Evaluation], str]  # of the table
+    columns: Sequence[Column]
+    baseline: str  # the row that others are compared with
+    best: str | None = None  # the other end of the gap; None: there is no gap
+    agent: str = "agent"  # what a person calls one
+    scope: str = "held-out days"
+    units: Mapping[str, str] = field(default_factory=dict)  # by the ending of a figure's name
+    shorthands: Mapping[str, str] = field(default_factory=dict)  # flag → setting
+    about: Callable[[Any], Sequence[str]] = _nothing  # notes of a dry run
+    check_stored: Callable[[Any, Mapping[str, Any]], Any] = _nothing  # of a run to continue
+    notes: Callable[[Evaluation], Sequence[str]] = _nothing
+    facts: Callable[[Evaluation], Mapping[str, Any]] | None = None  # more of result.json
+    record: Callable[[TraceWriter, Evaluation], None] | None = None  # the world's own tables
+    earned: str = "reward per agent"  # what progress says beside the update
+    calibration_updates: int = 3  # timed to find out what a budget of seconds affords
+    bootstrap_stream: int = 7  # of random numbers below a seed
+
+    def __post_init__(self) -> None:
+        for holds, rule in (
+            (":" in self.target, f"target={self.target!r} names module:NAME"),
+            (issubclass(self.config, RunConfig), "config derives from RunConfig"),
+            (self.baseline in self.rows, f"baseline={self.baseline!r} is one of its rows"),
+            (
+                self.best is None or self.best in self.rows,
+                f"best={self.best!r} is one of its rows, or None",
+            ),
+            (
+                self.labels.keys() >= {*self.rows} - {SELFISH, LEARNED},
+                "labels name every row that no algorithm learns",
+            ),
+        ):
+            if not holds:
+                raise ConfigError(f"scenario {self.name!r} breaks the contract: {rule}")
+
+
+def load_scenario(target: str) -> Scenario:
+    """The scenario that `module:NAME` names.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    module, _, name = target.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"scenario {target}: cannot be loaded ({error})") from error
+    if not isinstance(found, Scenario):
+        raise ConfigError(f"scenario {target}: is {type(found).__name__}, not a Scenario")
+    return found

@@ -1,0 +1,153 @@
+"""What a run's parts add up to: rows scored on the same days, the trace, the table, the notes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ss_core.record.checkpoint import Checkpoint
+from ss_core.record.run_directory import RunDirectory
+from ss_core.record.trace_rows import write_kpis, write_run
+from ss_core.record.trace_writer import TraceWriter
+from ss_core.report.labels import title_of
+from ss_core.scenario.config import RunConfig
+from ss_core.scenario.key_figures import Scores, Summary, gap_summary, gaps_closed, summarise
+from ss_core.scenario.protocol import Column, Evaluation, Prepared, Result, Scenario
+from ss_core.statistics import Interval
+
+METHOD = "mean over {samples}, 95 % bootstrap interval; baseline: {baseline}"
+
+
+def conclude(
+    scenario: Scenario,
+    run: RunDirectory,
+    config: RunConfig,
+    prepared: Prepared,
+    results: Mapping[str, Checkpoint],
+) -> Result:
+    """Score every row, write the trace, and return the result."""
+    scores = (
+        scenario.score(config, prepared, results)
+        if prepared.trivial is None
+        else prepared.trivial(run)
+    )
+    evaluation = evaluated(scenario, run, config, prepared, scores)
+    _write_traces(evaluation)
+    result = {
+        "tables": {scenario.title(evaluation): table_of(scenario, evaluation)},
+        "notes": [*scenario.notes(evaluation), *prepared.notes],
+        "kpis": {
+            name: {k: s.mean for k, s in summary.items()}
+            for name, summary in evaluation.summaries.items()
+        },
+    }
+    if evaluation.gaps:
+        result["gap_closed"] = {
+            name: None if gap is None else [gap.estimate, gap.low, gap.high]
+            for name, gap in evaluation.gaps.items()
+        }
+    return result | dict(scenario.facts(evaluation) if scenario.facts else {})
+
+
+def evaluated(
+    scenario: Scenario,
+    run: RunDirectory,
+    config: RunConfig,
+    prepared: Prepared,
+    scores: Scores,
+) -> Evaluation:
+    """Scores with means, intervals and gaps."""
+    rng = np.random.default_rng([config.seed, scenario.bootstrap_stream])
+    gaps: Mapping[str, Interval | None] = {}
+    if scenario.best is not None:
+        gaps = gaps_closed(scores, scenario.baseline, scenario.best, rng)
+    summaries = {name: summarise(figures, rng) for name, figures in scores.figures.items()}
+    return Evaluation(
+        scenario=scenario,
+        run=run,
+        config=config,
+        prepared=prepared,
+        scores=scores,
+        summaries=summaries,
+        gaps=gaps,
+    )
+
+
+def table_of(scenario: Scenario, evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Rows of the table that a run ends with."""
+    return [_row(scenario, evaluation, name) for name in evaluation.scores.figures]
+
+
+def _row(scenario: Scenario, evaluation: Evaluation, name: str) -> dict[str, Any]:
+    summary, scores = evaluation.summaries[name], evaluation.scores
+    first, *others = scenario.columns
+    row: dict[str, Any] = {"policy": title_of(scenario.labels, name)}
+    row[first.title] = _rounded(summary, first)
+    if evaluation.gaps:
+        row["gap closed %"] = percent(evaluation.gaps[name])
+    row |= {column.title: _rounded(summary, column) for column in others}
+    row[f"kB exchanged/{scenario.agent}"] = _kilobytes(scores, name)
+    return row
+
+
+def _rounded(summary: Mapping[str, Summary], column: Column) -> float | str:
+    if column.figure not in summary or np.isnan(summary[column.figure].mean):
+        return ""
+    return round(column.scale * summary[column.figure].mean, column.digits)
+
+
+def percent(gap: Interval | None) -> str:
+    """A gap closed with its interval, in words."""
+    if gap is None:
+        return "no dilemma"
+    return f"{100 * gap.estimate:.0f} [{100 * gap.low:.0f}, {100 * gap.high:.0f}]"
+
+
+def _kilobytes(scores: Scores, name: str) -> float | str:
+    if name not in scores.bytes_by_kind:
+        return ""
+    sent = sum(scores.bytes_by_kind[name].values())
+    return round(sent / max(1, scores.num_agents) / 1000, 1)
+
+
+def _write_traces(evaluation: Evaluation) -> None:
+    scenario = evaluation.scenario
+    run, config, scores = evaluation.run, evaluation.config, evaluation.scores
+    constants = {"run_id": run.trace_run_id, "seed": config.seed}
+    writer = TraceWriter(run.path, level=config.trace, constants=constants)
+    writer.discard_after({})
+    if writer.writes("run"):
+        write_run(
+            writer,
+            task=evaluation.prepared.task or scenario.name,
+            algorithm=evaluation.algorithm,
+            num_agents=scores.num_agents,
+            num_updates=scores.num_updates.get(evaluation.algorithm, 0),
+            config_sha256=run.config_sha256,
+        )
+    if scenario.record is None:
+        for name in scores.figures:
+            write_key_figures(writer, evaluation, name)
+    else:
+        scenario.record(writer, evaluation)
+    writer.commit()
+
+
+def write_key_figures(writer: TraceWriter, evaluation: Evaluation, name: str) -> None:
+    """Rows of the `kpi` table of one row, against the baseline's figures."""
+    scenario = evaluation.scenario
+    if not writer.writes("kpi"):
+        return
+    figures, gap = dict(evaluation.summaries[name]), evaluation.gaps.get(name)
+    if gap is not None:
+        figures["gap_closed"] = gap_summary(gap, evaluation.num_days)
+    samples = scenario.scope.removeprefix("held-out ")
+    write_kpis(
+        writer,
+        name,
+        figures,
+        evaluation.summaries[scenario.baseline],
+        scope=scenario.scope,
+        method=METHOD.format(samples=samples, baseline=scenario.baseline),
+        units=scenario.units,
+    )

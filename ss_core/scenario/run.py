@@ -1,0 +1,117 @@
+"""One run of any world, from request to table: check, keep inputs, learn, refer, score, write."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ss_core.config import from_dict, to_dict
+from ss_core.errors import ConfigError
+from ss_core.processes import child_tasks
+from ss_core.processes.child_tasks import Progress, interruptible
+from ss_core.record.run_directory import RunDirectory
+from ss_core.scenario.config import RunConfig
+from ss_core.scenario.protocol import Result, Scenario, load_scenario
+from ss_core.scenario.request import (
+    DEFAULT_WORKERS,
+    check_device,
+    checked_workers,
+    dry_run_result,
+    finished_result,
+    open_run,
+    seal_run,
+    stored_config,
+)
+from ss_core.scenario.result import conclude
+from ss_core.scenario.tasks import INPUTS, results_of, staged_tasks
+
+
+def run_scenario(target: str, request: Mapping[str, Any], progress: Progress) -> Result:
+    """Carry out what a command line asked for; see `cli.settings.scenario_request` for its form.
+
+    Raises:
+        ConfigError, InputError: something asked for does not make sense; nothing was written.
+        SimulatorError: a simulator refuses its input, or dies again and again.
+        ResourceError: the disk is full or not writable; what was written stays usable.
+        RunLockedError: another process works on that run.
+        Interrupted: a signal came; the same command continues.
+    """
+    with interruptible():
+        return _run(load_scenario(target), request, progress)
+
+
+def _run(scenario: Scenario, request: Mapping[str, Any], progress: Progress) -> Result:
+    overrides = dict(request["overrides"])
+    workers = checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
+    config = _asked_config(scenario, request, overrides)
+    if request["dry_run"]:
+        given: Mapping[str, str] = request["origins"]
+        origins = {scenario.shorthands.get(key, key): who for key, who in given.items()}
+        return dry_run_result(config, origins, scenario.about(config))
+    finished = finished_result(request["resume"])
+    if finished is not None:
+        return finished
+    check_device(config.device)
+    checked = scenario.check(config)
+    task, size = scenario.identity(config, checked)
+    with open_run(
+        Path(request["out"]),
+        request["resume"],
+        task=task,
+        size=size,
+        seed=config.seed,
+        config=to_dict(config),
+    ) as run:
+        started = time.perf_counter()
+        result = _carry_out(scenario, run, config, checked, workers, progress)
+        run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
+    return result | {"run_dir": str(run.path)}
+
+
+def _asked_config(
+    scenario: Scenario, request: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> RunConfig:
+    """The configuration asked for, or that of the run that `--resume PATH` names.
+
+    Raises:
+        ConfigError: settings do not fit, or differ from those of the run to continue.
+    """
+    resume, fixed = request["resume"], request.get("arguments", {})
+    kept = stored_config(resume)
+    if kept is None:
+        return scenario.resolve(request["preset"], {**fixed, **overrides})
+    stored = from_dict(scenario.config, kept, where=str(Path(resume) / "manifest.json"))
+    scenario.check_stored(stored, request)
+    if overrides and scenario.resolve(request["preset"], {**fixed, **overrides}) != stored:
+        raise ConfigError(
+            f"--resume {resume}: that run has other settings than the ones given "
+            f"({', '.join(sorted(overrides))}), or its input files changed; leave them out, or "
+            "start a new run"
+        )
+    return stored
+
+
+def _carry_out(
+    scenario: Scenario,
+    run: RunDirectory,
+    config: RunConfig,
+    checked: Any,
+    workers: int,
+    progress: Progress,
+) -> Result:
+    run.log_event("start", {"workers": workers})
+
+    def tell(note: str) -> None:
+        progress("prepare", 0.5, 1, note)
+
+    prepared = scenario.prepare(config, checked, run.path / INPUTS, tell)
+    progress("prepare", 1, 1, prepared.sentence)
+    stages = [] if prepared.trivial else staged_tasks(scenario, config, run, workers)
+    for stage in stages:
+        child_tasks.run_tasks(stage, workers, progress)
+    progress("score", 0, 1, "key figures, traces")
+    names = [task.name for stage in stages for task in stage]
+    results = results_of(run.path / "tasks", names)
+    result = seal_run(run, conclude(scenario, run, config, prepared, results))
+    progress("score", 1, 1, "")
+    return result

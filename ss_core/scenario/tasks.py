@@ -1,0 +1,170 @@
+"""The sub-tasks of a run, each in a folder and a process of its own: learning, and references.
+
+Called by `ss_core.processes.child_tasks` with plain arguments. Each commits its own work and, run
+again, goes on where it was; a finished one returns at once.
+"""
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ss_core.config import from_dict, to_dict
+from ss_core.exchange.channel import exchange_facts
+from ss_core.processes.child_tasks import Report, Stop, Task
+from ss_core.record.checkpoint import Checkpoint, load_latest, prune_checkpoints, save_checkpoint
+from ss_core.record.run_directory import RunDirectory
+from ss_core.record.trace_writer import TraceWriter
+from ss_core.scenario.config import RunConfig
+from ss_core.scenario.protocol import Place, Scenario, Setting, load_scenario
+from ss_core.training.loop import Training, affordable_updates, train
+from ss_core.training.saved_learner import write_learner_file
+
+INPUTS = "inputs"  # folder of a run
+
+
+def staged_tasks(
+    scenario: Scenario, config: RunConfig, run: RunDirectory, workers: int
+) -> list[list[Task]]:
+    """Sub-tasks in stages: those of a stage may run side by side, stages follow one another."""
+    references = scenario.references(config)
+    first, *others = config.learners
+    stages = [[(first, ""), *[("", r.name) for r in references if not r.after]]]
+    stages[0] += [(name, "") for name in others]
+    later = [[("", r.name)] for r in references if r.after]
+    return [
+        [
+            _task(scenario, config, run, *names, processes=max(1, workers // len(stage)))
+            for names in stage
+        ]
+        for stage in [*stages, *later]
+    ]
+
+
+def _task(
+    scenario: Scenario,
+    config: RunConfig,
+    run: RunDirectory,
+    algorithm: str,
+    reference: str,
+    *,
+    processes: int,
+) -> Task:
+    folder = str(run.task_folder(algorithm or reference))
+    return Task(
+        name=algorithm or reference,
+        target=f"ss_core.scenario.tasks:{'learn' if algorithm else 'refer'}",
+        arguments={
+            "scenario": scenario.target,
+            "config": to_dict(config),
+            "run_id": run.trace_run_id,
+            "inputs": str(run.path / INPUTS),
+            "processes": processes,
+            "algorithm": algorithm,
+            "reference": reference,
+            "folder": folder,
+        },
+        folder=folder,
+        commits=bool(algorithm),
+    )
+
+
+def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
+    """Train one learner, then play the held-out days with it; result in `result/`."""
+    torch.set_num_threads(1)
+    folder = Path(arguments["folder"])
+    if load_latest(folder / "result") is not None:
+        prune_checkpoints(folder, keep=1)
+        return True
+    with contextlib.redirect_stdout(sys.stderr):  # other people's environments may print
+        scenario = load_scenario(arguments["scenario"])
+        config = from_dict(scenario.config, arguments["config"], where="run")
+        with scenario.open(config, Path(arguments["inputs"]), arguments["processes"]) as setting:
+            return _learn(scenario, config, setting, arguments, report, stop)
+
+
+def _learn(
+    scenario: Scenario,
+    config: RunConfig,
+    setting: Setting,
+    arguments: Mapping[str, Any],
+    report: Report,
+    stop: Stop,
+) -> bool:
+    folder = Path(arguments["folder"])
+    learner = replace(config.learner, algorithm=arguments["algorithm"])
+    if config.budget_seconds is not None:
+        trial, measured = setting.training(learner), scenario.calibration_updates
+        affordable = affordable_updates(folder, config.budget_seconds, trial, measured)
+        learner = replace(learner, num_updates=affordable)
+    if setting.saved_learner is not None:
+        write_learner_file(folder, setting.saved_learner(learner))
+    constants = {"run_id": arguments["run_id"], "algorithm": learner.algorithm, "seed": config.seed}
+    with setting.training(learner) as training:
+        finished = train(
+            training,
+            folder,
+            TraceWriter(folder, level=config.trace, constants=constants),
+            evaluate=setting.evaluate,
+            evaluate_every=max(1, learner.num_updates // config.evaluations),
+            commit_every=config.commit_every,
+            progress=_with_reward(training, scenario.earned, report),
+            stop_requested=stop,
+        )
+        if finished:
+            saved = setting.play(training)
+            facts = exchange_facts(training.channel, training.learner.spec.agent_names)
+            state = {"num_updates": training.update, **facts, **saved.state}
+            save_checkpoint(folder / "result", training.update, saved.tensors, state)
+            prune_checkpoints(folder, keep=1)  # models of credit are large
+    return finished
+
+
+def _with_reward(training: Training, earned: str, report: Report) -> Report:
+    """Progress whose note is how the last episodes went."""
+
+    def progress(done: int, total: int, note: str) -> None:
+        reward = training.metrics.get("episode_reward")
+        report(done, total, note if reward is None else f"{earned} {reward:.4g}, {note}")
+
+    return progress
+
+
+def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
+    """Compute one reference; result in `result/`."""
+    torch.set_num_threads(1)
+    folder = Path(arguments["folder"])
+    if load_latest(folder / "result") is not None:
+        return True
+    scenario = load_scenario(arguments["scenario"])
+    config = from_dict(scenario.config, arguments["config"], where="run")
+    named = {each.name: each for each in scenario.references(config)}
+    reference = named[arguments["reference"]]
+    place = Place(
+        folder=folder,
+        inputs=Path(arguments["inputs"]),
+        results=results_of(folder.parent, reference.after),
+        processes=arguments["processes"],
+    )
+    saved = reference.compute(config, place, report, stop)
+    if saved is None:
+        return False
+    save_checkpoint(folder / "result", 0, saved.tensors, saved.state)
+    return True
+
+
+def results_of(tasks: Path, names: Sequence[str]) -> dict[str, Checkpoint]:
+    """What finished sub-tasks left, by name; `tasks` is the folder above theirs.
+
+    Raises:
+        FileNotFoundError: one has not finished.
+    """
+    found = {name: load_latest(tasks / name / "result") for name in names}
+    for name, result in found.items():
+        if result is None:
+            raise FileNotFoundError(f"{tasks / name / 'result'}: the task has not finished")
+    return {name: result for name, result in found.items() if result is not None}
