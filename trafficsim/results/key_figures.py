@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from ss_core.statistics import bootstrap_interval, gini, mean
+from ss_core.statistics import SMALLEST_GAP, bootstrap_interval, gini, mean
 
 NOTICEABLE_S = 1.0  # a second is SUMO's step
 
