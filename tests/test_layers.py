@@ -29,7 +29,10 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
         *("network", "households", "game", "powerflow", "references"),
         *("config", "stage", "results", "scenario", "privacy", "report"),
     ),
-    "trafficsim": (*("nets", "demand", "sumo", "signals", "routing", "results", "runs", "report"),),
+    "trafficsim": (
+        *("nets", "demand", "sumo", "signals", "routing", "results", "runs"),
+        *("scenario", "short_run", "report"),
+    ),
     "paper_envs": (
         *(
             "predation",

@@ -74,7 +74,7 @@ class Prepared:
     world: Any = None  # what scores and tables need again: a feeder, a game
     notes: tuple[str, ...] = ()
     task: str = ""  # in the `run` table; empty: the scenario's name
-    trivial: "Callable[[RunDirectory], Scores] | None" = None  # nothing to learn: the rows at once
+    trivial: Callable[[], Scores] | None = None  # nothing to learn: the rows at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ def conclude(
     scores = (
         scenario.score(config, prepared, results)
         if prepared.trivial is None
-        else prepared.trivial(run)
+        else prepared.trivial()
     )
     evaluation = evaluated(scenario, run, config, prepared, scores)
     _write_traces(evaluation)
@@ -81,7 +81,8 @@ def table_of(scenario: Scenario, evaluation: Evaluation) -> list[dict[str, Any]]
 def _row(scenario: Scenario, evaluation: Evaluation, name: str) -> dict[str, Any]:
     summary, scores = evaluation.summaries[name], evaluation.scores
     first, *others = scenario.columns
-    row: dict[str, Any] = {"policy": title_of(scenario.labels, name)}
+    title = title_of(scenario.labels, name) + scores.suffixes.get(name, "")
+    row: dict[str, Any] = {"policy": title}
     row[first.title] = _rounded(summary, first)
     if evaluation.gaps:
         row["gap closed %"] = percent(evaluation.gaps[name])

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from trafficsim.demand.trips import VehicleType
-from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.duaiterate import Assignment, DuaConfig
 from trafficsim.routing.game import RoutingGame, expected_route_times_s
 from trafficsim.routing.searches import (
@@ -42,7 +42,7 @@ EQUILIBRIUM, TOLLS, SHORTEST, RANDOM_ROW, OPTIMUM, GIVEN, CROSS_CHECK = (
 
 
 def cross_check(
-    assigned: Assignment, game: RoutingGame, config: ScenarioConfig, simulators: int
+    assigned: Assignment, game: RoutingGame, config: RoutingConfig, simulators: int
 ) -> Profile:
     """What SUMO's own tool found, on the same quiet day, with the largest gain left there."""
     with Simulator(assigned.scene, simulators) as simulator:
@@ -57,7 +57,7 @@ def cross_check(
 
 
 def references(
-    game: RoutingGame, simulator: Simulator, config: ScenarioConfig, tick: Tick
+    game: RoutingGame, simulator: Simulator, config: RoutingConfig, tick: Tick
 ) -> dict[str, Profile]:
     """The rows that need no learning, on the net without driver noise."""
     play, choices, search = play_of(game, simulator), choices_of(game), config.search
@@ -114,7 +114,7 @@ def equilibrium(
 def optimum(
     game: RoutingGame,
     simulator: Simulator,
-    config: ScenarioConfig,
+    config: RoutingConfig,
     starts: Sequence[Int[ndarray, " N"]],
     tick: Tick,
 ) -> Profile:

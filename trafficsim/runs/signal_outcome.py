@@ -10,9 +10,9 @@ from numpy import ndarray
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_rows import write_kpis, write_run
 from ss_core.record.trace_writer import TraceWriter
+from ss_core.scenario.key_figures import Summary, summarise
 from ss_core.statistics import Interval, bootstrap_interval, mean
 from trafficsim.nets.named_nets import net_file, origin_notes
-from trafficsim.results.key_figures import Summary, summarise
 from trafficsim.runs.signal_tasks import PROGRAMS, Played, played_of
 from trafficsim.signals.config import SignalsConfig
 from trafficsim.signals.episode import Episode, table_of

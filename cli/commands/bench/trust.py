@@ -89,5 +89,5 @@ def _trial(condition: "Condition", seed: int, profile: str) -> "Trial":
         chosen = common | {"households": HOUSEHOLDS[profile]}
         return Trial(condition.slug, seed, "gridsim.privacy.short_run:trial", {"settings": chosen})
     return Trial(
-        condition.slug, seed, "trafficsim.runs.short_run:trial", {"net": NET, "settings": common}
+        condition.slug, seed, "trafficsim.short_run:trial", {"net": NET, "settings": common}
     )

@@ -15,7 +15,7 @@ from trafficsim.nets.named_nets import is_named_net, named_net, net_file, net_na
 from trafficsim.nets.network import examine
 from trafficsim.nets.read import read_records
 from trafficsim.nets.road_graph import build_road_graph
-from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.inputs import checked_net, given_demand
 
 SHIPPED = [
@@ -97,7 +97,7 @@ def test_a_shipped_net_is_used_with_its_trips_and_this_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = data_path("nets")
-    bare, whole = (ScenarioConfig(net=each) for each in ("grid.net.xml", f"{folder}/grid.net.xml"))
+    bare, whole = (RoutingConfig(net=each) for each in ("grid.net.xml", f"{folder}/grid.net.xml"))
     net = checked_net(bare)
     assert net.path == str(folder / "grid.net.xml")
     assert net.notes[-1] == (
@@ -116,7 +116,7 @@ def test_a_file_of_that_name_in_the_folder_wins(
     monkeypatch.chdir(tmp_path)
     here = tmp_path / "grid.net.xml"
     here.write_bytes((data_path("nets") / "two_route.net.xml").read_bytes())
-    net = checked_net(ScenarioConfig(net="grid.net.xml"))
+    net = checked_net(RoutingConfig(net="grid.net.xml"))
     assert net.path == str(here)
     assert not any("shipped" in note for note in net.notes)
 
@@ -127,4 +127,4 @@ def test_a_file_that_is_missing_is_answered_with_the_shipped_nets(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=f"^{name}: No such file.*{', '.join(SHIPPED)}$"):
-        checked_net(ScenarioConfig(net=name))
+        checked_net(RoutingConfig(net=name))

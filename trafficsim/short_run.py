@@ -11,8 +11,12 @@ from ss_core.resources import data_path
 from ss_core.scenario.short_runs import is_done, run_updates, write_trial
 from trafficsim.routing.config import resolve
 from trafficsim.routing.inputs import checked_net, game_of, given_demand, keep_inputs
-from trafficsim.routing.policies_on_the_road import drive
-from trafficsim.runs.tasks import at_work, held_out_seeds, scaled_to_game
+from trafficsim.routing.policies_on_the_road import (
+    drive,
+    held_out_seeds,
+    open_training,
+    scaled_to_game,
+)
 from trafficsim.sumo.simulation import Simulator
 
 
@@ -32,7 +36,7 @@ def trial(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     learner = scaled_to_game(config.learner, config, game)
     with (
         Simulator(game.scene, arguments.get("simulators", 1)) as simulator,
-        at_work(config, learner, game, simulator) as training,
+        open_training(config, learner, game, simulator) as training,
     ):
         if not run_updates(training, report, stop):
             return False
