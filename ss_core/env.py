@@ -4,6 +4,7 @@ Rules, references and physics live in the worlds; here are only the protocol and
 Axes: `E` environment, `N` agent, `M` neighbour slot, `A` action, `O` observation, `F` feature.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -134,6 +135,19 @@ class VectorEnv(Protocol):
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Advance every copy by one joint action."""
+        ...
+
+
+@runtime_checkable
+class StatefulEnv(Protocol):
+    """A `VectorEnv` that remembers something public from episode to episode."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from `state`."""
         ...
 
 
