@@ -24,12 +24,12 @@ from tests.support.grid_runs import run_here
 from tests.support.small_nets import NOISY
 from tests.support.traffic_runs import only_run, sstraffic_run, two_routes
 from trafficsim.demand.trips import Demand, Trip
+from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.routing.config import resolve
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.inputs import checked_net, game_of
 from trafficsim.routing.joint import JointEnv, day_file, drive_jointly, light_scene, recorded
 from trafficsim.signals.client import SignalClient
-from trafficsim.signals.nets import NETS, inside_sumo_rl
 from trafficsim.sumo.recording import as_arrays, from_arrays
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 

@@ -21,10 +21,10 @@ from ss_core.errors import InputError, SimulatorError
 from ss_core.record.manifest import verify_run
 from ss_core.resources import data_path
 from ss_core.testing import check_env
+from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.signals import client as signal_client
 from trafficsim.signals.client import SignalClient
 from trafficsim.signals.env import SignalEnv, parallel_env
-from trafficsim.signals.nets import NETS, inside_sumo_rl
 from trafficsim.signals.request import checked_scene
 from trafficsim.signals.scene import SignalScene
 from trafficsim.signals.vector_env import SignalVectorEnv
@@ -87,7 +87,7 @@ def total_rewards(env: SignalEnv, seed: int, killed_at: int = -1) -> list[list[f
 
 def test_sumo_rls_own_parallel_env_works_behind_the_shim() -> None:
     named = NETS["2x2grid"]
-    files = [str(inside_sumo_rl(name)) for name in (named.net, named.routes)]
+    files = [str(inside_sumo_rl(name)) for name in (named.net, named.demand[0])]
     done = subprocess.run(
         [sys.executable, "-c", SHIM, *files], cwd=ROOT, capture_output=True, text=True, check=False
     )
