@@ -99,15 +99,15 @@ cli.add_command(
 def nets(as_json: bool) -> None:
     """List the networks that are shipped, and those that come with sumo-rl, with their licences."""
     from cli.render import print_records
-    from trafficsim.nets.named_nets import named_net, net_names, shipped_nets
+    from trafficsim.nets.catalogue import NETS, SHIPPED, shipped_nets
 
     records = [
-        {"net": str(path), "licence": "Apache-2.0", "note": "see data/nets/README.md"}
+        {"net": str(path), "licence": SHIPPED, "note": "see data/nets/README.md"}
         for path in shipped_nets()
     ]
-    for name in net_names():
-        found = named_net(name)
-        records.append({"net": name, "licence": found.licence, "note": found.note})
+    records += [
+        {"net": name, "licence": net.licence, "note": net.note} for name, net in NETS.items()
+    ]
     print_records("ss.nets/1", "nets", records, as_json=as_json)
 
 
@@ -118,7 +118,7 @@ def nets(as_json: bool) -> None:
 def check_net(file: Path, as_json: bool) -> None:
     """Check the SUMO network FILE (.net.xml) without SUMO; all problems at once; exit 3 if any."""
     from cli.render import print_json, print_table
-    from trafficsim.nets.named_nets import net_file, origin_notes
+    from trafficsim.nets.catalogue import net_file, origin_notes
     from trafficsim.nets.network import preflight
 
     found = net_file(str(file))

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ss_core.algorithms import ALGORITHMS
-from ss_core.env import CounterfactualEnv, VectorEnv
+from ss_core.env import CounterfactualEnv, StatefulEnv, VectorEnv
 from ss_core.errors import SimulatorError
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.ledger import LedgerRow
@@ -31,19 +30,6 @@ from ss_core.training.incidents import record_refusals, record_skipped, record_t
 
 MOST_UNSOUND = 10  # updates in a row of which nothing can be learnt
 STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
-
-
-@runtime_checkable
-class StatefulEnv(Protocol):
-    """A `VectorEnv` that remembers something public from episode to episode."""
-
-    def state(self) -> dict[str, Tensor]:
-        """What it remembers."""
-        ...
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from `state`."""
-        ...
 
 
 @dataclass(slots=True)

@@ -15,13 +15,19 @@ from ss_core.record.atomic import atomic_write, json_bytes, sha256_of
 from trafficsim.demand.generate import generate_demand
 from trafficsim.demand.read import read_demand
 from trafficsim.demand.trips import Demand, demand_file
-from trafficsim.nets.named_nets import is_named_net, named_net, net_file, origin_notes
+from trafficsim.nets.catalogue import (
+    inside_sumo_rl,
+    is_named_net,
+    net_file,
+    net_named,
+    origin_notes,
+)
 from trafficsim.nets.network import examine
 from trafficsim.nets.read import read_records
 from trafficsim.nets.road_graph import RoadGraph, build_road_graph
 from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.game import RoutingGame, build_game
-from trafficsim.signals.nets import check_lights, inside_sumo_rl
+from trafficsim.signals.checks import check_lights
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 
 DRAW, ADOPT = 0, 1  # streams of random numbers below a seed
@@ -48,7 +54,7 @@ def net_path(config: RoutingConfig) -> Path:
         raise ConfigError("net: name a SUMO network, as in --net data/nets/grid.net.xml")
     path = Path(config.net)
     if not path.exists() and (is_named_net(config.net) or not path.suffix):
-        return named_net(config.net).net
+        return inside_sumo_rl(net_named(config.net).net)
     return net_file(config.net)
 
 

@@ -25,12 +25,13 @@ from gridsim.households.households import (
 from gridsim.households.profiles import load_profiles
 from gridsim.households.schedules import candidate_schedules
 from ss_core.algorithms import ALGORITHMS
-from ss_core.env import CounterfactualEnv, Step, VectorEnv
+from ss_core.env import CounterfactualEnv, StatefulEnv, Step, VectorEnv
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
-from ss_core.training.loop import StatefulEnv, Training
+from ss_core.testing import check_env
+from ss_core.training.loop import Training
 
 N, A, HOURS = 6, 8, 24
 REFUSED = ("ps", "imr")  # no copies of others' policies; no action is told to be cooperative
@@ -301,6 +302,11 @@ def test_steps_are_refused_before_the_first_reset_and_after_the_last_hour(world:
     play(env, 0)
     with pytest.raises(RuntimeError, match="reset"):
         env.step(zeros)
+
+
+def test_it_passes_the_examiner(world: World) -> None:
+    check_env(SchedulingEnv(world, 2))
+    check_env(SchedulingEnv(world, 1, days=some_days(world, 2, 9)))
 
 
 def test_it_keeps_the_protocols(world: World) -> None:

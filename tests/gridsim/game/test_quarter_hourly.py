@@ -31,6 +31,7 @@ from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.testing import check_env
 from ss_core.training.loop import Training
 
 LEVEL_KW = 11.0 / 3.0
@@ -46,6 +47,10 @@ def world() -> World:
         tariff=build_tariff(TariffConfig()),
         num_actions=8,
     )
+
+
+def test_it_passes_the_examiner(world: World) -> None:
+    check_env(QuarterHourlyEnv(world, 2))
 
 
 def days_with(world: World, jobs: Sequence[Mapping[str, float]]) -> Days:

@@ -13,6 +13,7 @@ from ss_core.env import EnvSpec, Step
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig, build_learner
 from ss_core.record.checkpoint import save_checkpoint
+from ss_core.testing import check_env
 
 SPREAD = "mpe2.simple_spread_v3:parallel_env"
 
@@ -33,15 +34,12 @@ class UnequalEpisodes:
 
     def reset(self, seed: int) -> Step:
         self._t = torch.zeros_like(self._t)
-        return self._step(torch.zeros_like(self._t, dtype=torch.bool))
+        return Step.first(torch.zeros(len(self._t), 2, 1))
 
     def step(self, actions: Tensor) -> Step:
         self._t = self._t + 1
         over = self._t == torch.arange(len(self._t)) + 1
         self._t = torch.where(over, 0, self._t)
-        return self._step(over)
-
-    def _step(self, over: Tensor) -> Step:
         seen = torch.zeros(len(over), 2, 1)
         return Step(
             observations=seen,
@@ -50,6 +48,10 @@ class UnequalEpisodes:
             truncated=torch.zeros_like(over),
             next_observations=seen,
         )
+
+
+def test_copies_that_end_at_different_times_pass_the_examiner() -> None:
+    check_env(UnequalEpisodes(3))
 
 
 def test_the_first_episode_of_each_copy_counts_to_its_end() -> None:

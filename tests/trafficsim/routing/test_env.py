@@ -1,6 +1,7 @@
 """The routing game as an environment: contract, who hears from whom, and what stays private."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +13,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ss_core.algorithms import ALGORITHMS
-from ss_core.env import Step, VectorEnv
+from ss_core.env import StatefulEnv, Step, VectorEnv
 from ss_core.exchange.channel import Channel
 from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.policies.actors import ActorBank
-from ss_core.training.loop import StatefulEnv
+from ss_core.testing import check_env
 from tests.ss_core.exchange.test_privacy import ReplayingChannel, agents_that_differ
 from tests.support.closed_form import ClosedForm
 from tests.support.small_nets import QUIET, small_game, trips
 from trafficsim.demand.trips import Trip
 from trafficsim.routing.config import tuned_learner
+from trafficsim.routing.en_route import EnRouteEnv
 from trafficsim.routing.env import (
     RoutingEnv,
     departure_bases,
@@ -32,7 +34,7 @@ from trafficsim.routing.env import (
     time_unit_s,
 )
 from trafficsim.routing.game import RoutingGame
-from trafficsim.sumo.simulation import Outcome, travel_times_s
+from trafficsim.sumo.simulation import Outcome, Simulator, travel_times_s
 
 N, E, CHANGED = 6, 3, 1  # drivers, copies, the driver with a secret
 DEMAND = trips(N)
@@ -63,6 +65,19 @@ def some_actions(seed: int = 0) -> Tensor:
 
 
 # contract
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_it_passes_the_examiner(described: bool, game: RoutingGame, simulator: ClosedForm) -> None:
+    check_env(env_of(game, simulator, described=described))
+
+
+@pytest.mark.sumo
+def test_decisions_en_route_pass_the_examiner(game: RoutingGame) -> None:
+    with Simulator(game.scene, 2) as simulator:
+        env = EnRouteEnv(game, simulator, 2, num_neighbours=2, slice_s=20.0)
+        with closing(env):
+            check_env(env)
 
 
 @pytest.mark.parametrize("described", [True, False])
