@@ -16,7 +16,7 @@ Strata = Sequence[Float[np.ndarray, " _"]]  # one sample per task; lengths may d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A statistic of the sample and its percentile bootstrap interval."""
+    """A statistic of the sample and its interval: by the bootstrap here, or as its maker says."""
 
     estimate: float
     low: float
