@@ -38,8 +38,8 @@ TINY = (
 )
 WAITING = """
 import sys
-from trafficsim.signal_client import SignalClient
-from trafficsim.signal_scene import SignalScene
+from trafficsim.signals.client import SignalClient
+from trafficsim.signals.scene import SignalScene
 
 scene = SignalScene(net=sys.argv[1], routes=sys.argv[2], seconds=100)
 for program in ("agents", "fixed"):
