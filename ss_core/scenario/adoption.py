@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.special import stdtrit
 
 from ss_core.statistics import Interval
 
@@ -66,6 +65,8 @@ def adoption(
             `MOST_PAIRS`, or looks and a level that define no test.
     """
     _check(uncoordinated, coordinated, looks, level)
+    from scipy.special import stdtrit  # slow to import, and seldom needed
+
     gains = uncoordinated - coordinated
     pairs, mean = len(gains), float(gains.mean())
     confidence = 1.0 - level / looks
