@@ -2,13 +2,14 @@
 
 import os
 import socket
+from collections import Counter
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
 
-from tests.support.fault_counts import table
+from tests.support import fault_counts
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic on a GPU, too
 torch.set_num_threads(1)
@@ -34,8 +35,27 @@ socket.socket.connect = _connect_here  # type: ignore[method-assign]
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How often each fault was tried, where faults were."""
-    lines = list(table())
+    lines = list(fault_counts.table())
     if lines:
         terminalreporter.section("faults tried")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its counts to the process that prints them."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["faults"] = fault_counts.counts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    """Counts of a worker; one that died has none."""
+    fault_counts.add(getattr(node, "workeroutput", {}).get("faults", {}))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with most slow tests first, so that no worker is left with one of them at the end."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])

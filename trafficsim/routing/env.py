@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ss_core.env import EnvSpec, Step
 from trafficsim.routing.game import RoutingGame, expected_route_times_s
-from trafficsim.sumo.simulation import Outcome, Simulator, travel_times_s
+from trafficsim.sumo.backend import TrafficBackend
+from trafficsim.sumo.simulation import Outcome, travel_times_s
 
 NUM_BASES = 6  # functions of the time of departure
 TOLD = 2  # floats: zone pair and time of departure, so that neighbours know what one chooses among
@@ -46,7 +47,7 @@ class RoutingEnv:
     def __init__(
         self,
         game: RoutingGame,
-        simulator: Simulator,
+        simulator: TrafficBackend,
         num_envs: int,
         *,
         num_neighbours: int,

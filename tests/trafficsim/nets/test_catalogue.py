@@ -70,7 +70,7 @@ def test_a_name_is_good_with_and_without_its_collection() -> None:
     assert net_named("cologne1") == net_named("resco:cologne1")
     net = inside_sumo_rl(net_named("cologne1").net)
     for name in ("cologne1", "resco:cologne1"):
-        assert checked_net(ScenarioConfig(net=name)).path == str(net.resolve())
+        assert checked_net(RoutingConfig(net=name)).path == str(net.resolve())
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
