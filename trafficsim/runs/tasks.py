@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Int
 from numpy import ndarray
 
+from ss_core.algorithms.build import build_learner
 from ss_core.config import from_dict
 from ss_core.exchange.channel import Channel, exchange_facts
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.record.checkpoint import (
     Checkpoint,
