@@ -1,5 +1,6 @@
 """What a training run of one task tells its readers, from its Parquet tables alone."""
 
+from ss_core.algorithms.names import ALGORITHM_LABELS
 from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.assemble import Account
 from ss_core.report.charts import Bar, bar_chart
@@ -7,16 +8,7 @@ from ss_core.report.labels import Cast, cast_name, cast_role
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Table, Text
 
-CAST: Cast = {
-    "untrained": ("untrained", "uncontrolled"),
-    "independent": ("independent PPO", "selfish"),
-    "ss": ("SS", "ours"),
-    "centralised": ("CL (rewards shared)", "best"),
-    "vps": ("VPS (value parameters shared)", "planner"),
-    "vs": ("VS (values shared)", "planner"),
-    "ps": ("PS (policies shared)", "planner"),
-    "imr": ("IMR (other rewards)", "equilibrium"),
-}
+CAST: Cast = {"untrained": ("untrained", "uncontrolled"), **ALGORITHM_LABELS}
 
 
 def account(data: RunData) -> Account:
