@@ -18,8 +18,9 @@ from gridsim.game.tariff import build_tariff
 from gridsim.households.forecast import LoadHistory
 from gridsim.households.households import Days, draw_days, draw_population
 from gridsim.households.profiles import load_profiles
+from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training

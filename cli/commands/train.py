@@ -35,10 +35,10 @@ OPTIONS_OF_THE_RUN = (
 @click.argument("env", metavar="TASK|MODULE:FUNCTION")
 @click.option(
     "--algorithm",
-    metavar="NAME",
+    metavar="NAME|MODULE:ALGORITHM",
     envvar="SS_ALGORITHM",
     show_default="ss",
-    help="Who learns from what: see `ss algorithms`.",
+    help="Who learns from what: see `ss algorithms`; or a record of your own.",
 )
 @click.option(
     "--agents",

@@ -16,11 +16,12 @@ import torch
 from jaxtyping import Float, Int
 
 from paper_envs.training.config import TrainingConfig, build_env
+from ss_core.algorithms.build import build_learner
 from ss_core.config import from_dict
 from ss_core.env import VectorEnv
 from ss_core.errors import InputError
 from ss_core.exchange.channel import Channel, exchange_facts
-from ss_core.learning.learner import Learner, build_learner
+from ss_core.learning.learner import Learner
 from ss_core.learning.rollout import collect_rollout
 from ss_core.policies.actors import ActorBank
 from ss_core.processes.child_tasks import Report, Stop
@@ -97,7 +98,7 @@ def _learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     )
     constants = {
         "run_id": arguments["run_id"],
-        "algorithm": config.learner.algorithm,
+        "algorithm": training.learner.facts.name,
         "seed": config.seed,
     }
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from paper_envs.training.config import TrainingConfig
 from paper_envs.training.learn import Episodes, episodes_of
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.record.checkpoint import load_latest
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.schema import TraceLevel
@@ -33,9 +34,10 @@ def conclude(config: TrainingConfig, folder: Path) -> dict[str, Any]:
         "after": _interval(after.averaged, config.seed),
     }
     count = len(after.steps)
+    algorithm = algorithm_named(config.learner.algorithm).name
     return {
         "env": config.env,
-        "algorithm": config.learner.algorithm,
+        "algorithm": algorithm,
         "num_agents": config.num_agents,
         "horizon": config.horizon,
         "seed": config.seed,
@@ -50,7 +52,7 @@ def conclude(config: TrainingConfig, folder: Path) -> dict[str, Any]:
         "tables": {
             f"{count} held-out episodes (means; 95 % bootstrap intervals)": [
                 _row("untrained", before, averaged["before"]),
-                _row(f"{config.learner.algorithm}, trained", after, averaged["after"]),
+                _row(f"{algorithm}, trained", after, averaged["after"]),
             ],
             "told to other agents while training": _exchanged(
                 config, result.state["bytes_by_kind"], result.update

@@ -104,11 +104,12 @@ def _slug(env: str) -> str:
 
 def _carry_out(run: "RunDirectory", config: "TrainingConfig", progress: Progress) -> Result:
     from paper_envs.training.result import conclude, record_kpis
+    from ss_core.algorithms.registry import algorithm_named
     from ss_core.config import to_dict
     from ss_core.processes.child_tasks import Task, run_tasks
     from ss_core.scenario.request import seal_run
 
-    name = config.learner.algorithm
+    name = algorithm_named(config.learner.algorithm).name
     folder = run.task_folder(name)
     arguments = {
         "config": to_dict(config),

@@ -48,6 +48,12 @@ class RunData:
         return self.block["config"]
 
     @cached_property
+    def algorithm(self) -> str:
+        """The learned row that was asked for."""
+        rows = self.table("run", ["algorithm"])
+        return str(rows["algorithm"].iloc[0] if len(rows) else self.config["learner"]["algorithm"])
+
+    @cached_property
     def environment(self) -> dict[str, Any]:
         """Where it ran; empty where that is not known."""
         return self._json("environment.json")

@@ -102,7 +102,7 @@ class Evaluation:
     @property
     def algorithm(self) -> str:
         """The learned row that was asked for."""
-        return str(self.config.learner.algorithm)
+        return next(iter(self.config.learners))
 
     @property
     def num_days(self) -> int:

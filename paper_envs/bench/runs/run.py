@@ -18,10 +18,11 @@ import torch
 from paper_envs.bench.results.curves import read_curve, told_by
 from paper_envs.bench.results.results import Cell, RunResult, write_result
 from paper_envs.tasks import make_env
+from ss_core.algorithms.build import build_learner
 from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.env import VectorEnv
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.record.atomic import atomic_write, json_bytes

@@ -9,9 +9,10 @@ from paper_envs.presets import learner_config
 from paper_envs.training.config import TrainingConfig, build_env, resolve
 from paper_envs.training.learn import Episodes, play_episodes
 from paper_envs.training.result import conclude
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec, Step
 from ss_core.errors import ConfigError
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.record.checkpoint import save_checkpoint
 from ss_core.testing import check_env
 
