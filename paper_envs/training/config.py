@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -12,19 +12,24 @@ from paper_envs.tasks import make_env, task_named
 from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
 from ss_core.algorithms.algorithm import Algorithm
 from ss_core.algorithms.registry import algorithm_named
-from ss_core.config import replace_paths
 from ss_core.env import VectorEnv
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.presets import TRUST_SHORTHANDS, in_regime, paper_learner
-from ss_core.record.schema import TraceLevel
+from ss_core.learning.presets import in_regime, paper_learner
+from ss_core.scenario.config import (
+    COMMON_SHORTHANDS,
+    MAX_COUNT,
+    Check,
+    RunConfig,
+    override,
+    with_regime,
+)
 
 DEFAULT_UPDATES = 200
-MAX_COUNT = 10**6
 FLAGS = {  # settings that follow from the request, and how to ask for others
-    "env": "name the environment as the command's argument",
     "env_sha256": "follows from the environment's code",
     "num_agents": "use --agents, or --env-arg where the environment is your own",
+    "horizon_origin": "follows from --horizon",
     "options": "use --env-arg",
     "learner.algorithm": "use --algorithm",
 }
@@ -33,34 +38,32 @@ FLAGS_OF_TASKS = {  # arguments that every task's class takes
     "num_envs": "--episodes-per-update",
     "device": "--device",
 }
-SHORTHANDS = {
+SHORTHANDS = COMMON_SHORTHANDS | {
     "updates": "learner.num_updates",
     "episodes_per_update": "learner.num_envs",
-    **TRUST_SHORTHANDS,
+    "env_args": "options",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(RunConfig):
     """One run of `ss train`."""
 
     env: str  # name of a task, or module:function
     num_agents: int
     horizon: int  # steps per episode
-    learner: LearnerConfig
+    horizon_origin: str = ""  # of a module:function: how it was found, in words
     options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the environment
     env_sha256: str = ""  # of the user's module: other code is another run
-    seed: int = 0
     evaluation_episodes: int = 128  # before and after, at seeds that are never trained on
-    evaluations: int = 10  # in between, of one episode per copy
-    commit_every: int = 20  # updates
-    trace: TraceLevel = "agent"
-    device: str = "cpu"
+    compare_selfish: bool = False
+    commit_every: int = 20
 
-    def __post_init__(self) -> None:
+    def checks(self) -> Iterator[Check]:
+        """Checks of counts: those of every run in the words of this one."""
         for name in ("horizon", "evaluation_episodes", "evaluations", "commit_every"):
-            if not 1 <= getattr(self, name) <= MAX_COUNT:
-                raise ValueError(f"{name}={getattr(self, name)}: between 1 and {MAX_COUNT}")
+            value = getattr(self, name)
+            yield 1 <= value <= MAX_COUNT, f"{name}={value}: between 1 and {MAX_COUNT}"
 
     @property
     def is_user_env(self) -> bool:
@@ -81,34 +84,30 @@ class _Asked:
     horizon: int | None
 
 
-def resolve(
-    env: str, arguments: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> tuple[TrainingConfig, str]:
-    """The settings of a run, and a sentence about its environment.
+def resolve(preset: str, overrides: Mapping[str, Any]) -> TrainingConfig:
+    """The settings of a run in the environment `env` of the overrides.
 
     Raises:
         ConfigError, InputError: an unknown name or key, a value that does not fit, an environment
             that does not hold together.
     """
     values = dict(overrides)
+    env, arguments = str(values.pop("env", "")), values.pop("env_args", {})
+    if not isinstance(arguments, Mapping):
+        raise ConfigError(f"env_args={arguments!r}: use --env-arg KEY=VALUE")
     _refuse_fixed(values)
     target = str(values.pop("algorithm", "ss"))
     asked = _Asked(
         env=env,
         arguments=arguments,
-        preset=_known_preset(values.pop("preset", "tuned")),
+        preset=_known_preset(preset),
         target=target,
         algorithm=_known_algorithm(target),
         agents=_count(values, "agents"),
         horizon=_count(values, "horizon"),
     )
-    config, about = _of_user(asked) if ":" in env else _of_task(asked)
-    return replace_paths(config, {full_name(k): v for k, v in values.items()}), about
-
-
-def full_name(key: str) -> str:
-    """The dotted name of a setting that has a flag of its own."""
-    return SHORTHANDS.get(key, key)
+    config = _of_user(asked) if ":" in env else _of_task(asked)
+    return override(with_regime(config, values.pop("regime", None)), values, SHORTHANDS)
 
 
 def _refuse_fixed(values: Mapping[str, Any]) -> None:
@@ -117,6 +116,8 @@ def _refuse_fixed(values: Mapping[str, Any]) -> None:
         flag = FLAGS.get(key, FLAGS.get(section))
         if flag is not None:
             raise ConfigError(f"--set {key}: {flag}")
+    if "updates" in values and "budget" in values:
+        raise ConfigError("--updates and --budget: both say how long to train; give one")
 
 
 def _count(values: dict[str, Any], name: str) -> int | None:
@@ -146,7 +147,7 @@ def _refuse_without_cooperation(asked: _Asked) -> None:
         )
 
 
-def _of_task(asked: _Asked) -> tuple[TrainingConfig, str]:
+def _of_task(asked: _Asked) -> TrainingConfig:
     task = task_named(asked.env)
     if asked.horizon is not None:
         raise ConfigError(
@@ -171,10 +172,10 @@ def _of_task(asked: _Asked) -> tuple[TrainingConfig, str]:
         build_env(config, 1)
     except TypeError as error:
         raise ConfigError(f"--env-arg: {task.name} does not take it ({error})") from error
-    return config, f"{task.title}: {count} agents, {task.horizon} steps"
+    return config
 
 
-def _of_user(asked: _Asked) -> tuple[TrainingConfig, str]:
+def _of_user(asked: _Asked) -> TrainingConfig:
     env = asked.env
     if asked.agents is not None:
         raise ConfigError(
@@ -185,17 +186,14 @@ def _of_user(asked: _Asked) -> tuple[TrainingConfig, str]:
     with contextlib.redirect_stdout(sys.stderr):  # other people's code may print
         seen = probe_user_env(load_user_env(env, asked.arguments), horizon=asked.horizon)
         sha256 = source_sha256(env)
-    config = TrainingConfig(
+    return TrainingConfig(
         env=env,
         env_sha256=sha256,
         num_agents=seen.num_agents,
         horizon=seen.horizon,
+        horizon_origin=seen.horizon_origin,
         learner=user_learner(asked.preset, asked.target),
         options=dict(asked.arguments),
-    )
-    return config, (
-        f"{env}: {seen.num_agents} agents, {seen.num_actions} actions, observations of "
-        f"{seen.observation_size} numbers, {seen.horizon} steps ({seen.horizon_origin})"
     )
 
 

@@ -48,7 +48,7 @@ class RunConfig:
     learner: LearnerConfig = field(default_factory=LearnerConfig)
 
     def __post_init__(self) -> None:
-        for fits, message in (*self._common_checks(), *self.checks()):
+        for fits, message in (*self.checks(), *self._common_checks()):
             if not fits:
                 raise ValueError(message)
 

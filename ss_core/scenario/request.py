@@ -236,9 +236,16 @@ def check_device(device: str) -> None:
 def settings_table(config: Mapping[str, Any], origins: Mapping[str, str]) -> list[dict[str, Any]]:
     """Every setting with who gave it, for `--dry-run`."""
     return [
-        {"setting": key, "value": value, "from": origins.get(key, "preset or default")}
+        {"setting": key, "value": value, "from": _origin(key, origins)}
         for key, value in _flat(config)
     ]
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    """Who gave a setting, or the table that it stands in."""
+    while key and key not in origins:
+        key = key.rpartition(".")[0]
+    return origins.get(key, "preset or default")
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

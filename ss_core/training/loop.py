@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ss_core.algorithms.build import build_learner
 from ss_core.algorithms.registry import algorithm_named
 from ss_core.env import CounterfactualEnv, StatefulEnv, VectorEnv
 from ss_core.errors import SimulatorError
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.ledger import LedgerRow
-from ss_core.learning.learner import Learner, learner_tensors, restore_learner
+from ss_core.learning.learner import Learner, LearnerConfig, learner_tensors, restore_learner
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import load_latest, prune_checkpoints, save_checkpoint
@@ -45,6 +46,14 @@ class Training:
     rollout: Rollout | None = None  # of the last update; not in checkpoints
     unsound: str = ""  # what was no number in the last update, of which nothing was learnt
     unsound_in_row: int = 0
+
+    @classmethod
+    def begin(
+        cls, config: LearnerConfig, env: VectorEnv, seed: int, device: torch.device | str = "cpu"
+    ) -> "Training":
+        """A learner before its first update, with a channel of its own."""
+        channel = Channel(config.exchange, env.spec.num_agents, seed)
+        return cls(build_learner(config, env.spec, seed, device), env, channel, seed)
 
     def advance(self) -> None:
         """One update: an episode per environment copy, then the algorithm."""
