@@ -17,6 +17,7 @@ from typing import Any
 from ss_core.config import config_hash, toml_bytes
 from ss_core.errors import ConfigError, CorruptError, Interrupted, ResourceError
 from ss_core.record.atomic import atomic_write, disk_message, json_bytes, make_folder, sha256_of
+from ss_core.record.layout import TASKS
 from ss_core.record.locks import acquire_lock, is_locked
 from ss_core.record.manifest import VOLATILE, Status, read_manifest, sealed_files, verify_run
 from ss_core.record.provenance import environment_facts
@@ -164,7 +165,7 @@ class RunDirectory:
         """`tasks/<name>/`: the checkpoints, metrics and traces of one sub-task."""
         if not TASK_NAME.fullmatch(name):
             raise ConfigError(f"task name {name!r} must match {TASK_NAME.pattern}")
-        folder = self.path / "tasks" / name
+        folder = self.path / TASKS / name
         try:
             make_folder(folder)
         except OSError as error:
