@@ -17,7 +17,6 @@ from ss_core.statistics import bootstrap_interval, gini, mean
 LOWEST_VM_PU = 0.9  # EN 50160: nominal voltage ± 10 %
 HIGHEST_VM_PU = 1.1
 LOW_VM_PU = 0.95  # a usual planning mark
-SMALLEST_GAP = 0.03  # of the optimum's cost; below it there is nothing to divide by
 NOTICEABLE_EUR = 1e-6
 
 DayFigures = dict[str, Float[np.ndarray, " day"]]
@@ -90,18 +89,6 @@ def equity_kpis(
         "share_of_losers": (saving_eur < -NOTICEABLE_EUR).mean(axis=1),
         "gini_of_savings": np.array([gini(day) for day in np.maximum(saving_eur, 0.0)]),
     }
-
-
-def gap_closed(
-    cost_eur: Float[np.ndarray, " day"],
-    nash_cost_eur: Float[np.ndarray, " day"],
-    optimum_cost_eur: Float[np.ndarray, " day"],
-) -> Float[np.ndarray, " day"]:
-    """(C_NE - C) / (C_NE - C_OPT) of each day; NaN where the gap is below 3 % of the optimum."""
-    gap_eur = nash_cost_eur - optimum_cost_eur
-    wide = gap_eur >= SMALLEST_GAP * optimum_cost_eur
-    nothing = np.full(gap_eur.shape, np.nan)
-    return np.divide(nash_cost_eur - cost_eur, gap_eur, out=nothing, where=wide)
 
 
 def summarise(figures: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, Summary]:

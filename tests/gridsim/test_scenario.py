@@ -18,8 +18,8 @@ from gridsim.scenario import _checked_feeder
 from ss_core.config import from_dict
 from ss_core.errors import Interrupted
 from ss_core.exchange.noise import epsilon_of
-from ss_core.record.manifest import verify_run
-from ss_core.record.run_directory import RunDirectory, read_manifest
+from ss_core.record.manifest import read_manifest, verify_run
+from ss_core.record.run_directory import RunDirectory
 from ss_core.record.schema import TABLES
 from ss_core.resources import data_path
 from tests.support.grid_runs import only_run, run_here, ssgrid_run

@@ -199,7 +199,7 @@ def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     game = load_game(config, Path(arguments["inputs"]))
     quiet = quiet_scene(game.scene)
     with Simulator(quiet, arguments["simulators"]) as simulator:
-        tick = _ticker(report, 4)
+        tick = _ticker(report)
         found = references(game, simulator, config, tick)
     assigned: Assignment | None = None
     if config.cross_check:
@@ -220,12 +220,12 @@ def optimise(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     known = [profile_actions(result_of(Path(path))) for path in arguments["starts"]]
     starts = [actions for rows in known for actions in rows]
     with Simulator(quiet_scene(game.scene), arguments["simulators"]) as simulator:
-        best = optimum(game, simulator, config, starts, _ticker(report, 1))
+        best = optimum(game, simulator, config, starts, _ticker(report))
     _save_profiles({OPTIMUM: best}, config, game, arguments["simulators"], folder)
     return True
 
 
-def _ticker(report: Report, total: int) -> Tick:
+def _ticker(report: Report) -> Tick:
     """Steps of unknown number as a progress that slows down towards the end."""
     done = 0
 
@@ -234,7 +234,6 @@ def _ticker(report: Report, total: int) -> Tick:
         done += 1
         report(round(1000 * done / (done + 10)), 1000, note)
 
-    assert total
     return tick
 
 

@@ -8,7 +8,6 @@ from gridsim.game.tariff import TariffConfig, build_tariff
 from gridsim.households.households import STEPS_PER_DAY
 from gridsim.results.key_figures import (
     equity_kpis,
-    gap_closed,
     grid_kpis,
     load_kpis,
     money_kpis,
@@ -77,13 +76,6 @@ def test_savings_of_one_household_alone_are_as_unequal_as_can_be() -> None:
     assert figures["share_of_losers"] == pytest.approx([0.25])
     assert figures["gini_of_savings"] == pytest.approx([0.75])
     assert equity_kpis(nash - 1.0, nash)["gini_of_savings"] == pytest.approx([0.0], abs=1e-12)
-
-
-def test_gap_closed_runs_from_nash_to_optimum_and_is_void_without_a_dilemma() -> None:
-    nash, best = np.array([12.0, 12.0, 10.2]), np.array([10.0, 10.0, 10.0])
-    closed = gap_closed(np.array([12.0, 10.5, 10.1]), nash, best)
-    assert closed[:2] == pytest.approx([0.0, 0.75])
-    assert np.isnan(closed[2])
 
 
 def test_a_summary_counts_days_without_value_and_does_not_average_them() -> None:

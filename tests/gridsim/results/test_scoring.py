@@ -25,8 +25,7 @@ from gridsim.scenario import _checked_feeder
 from ss_core.config import from_dict
 from ss_core.record.checkpoint import result_of
 from ss_core.record.layout import table_parts
-from ss_core.record.manifest import verify_run
-from ss_core.record.run_directory import read_manifest
+from ss_core.record.manifest import read_manifest, verify_run
 from ss_core.record.schema import LEVELS, TABLES, arrow_schema
 from ss_core.record.trace_rows import unit_of
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
