@@ -259,6 +259,9 @@ def test_the_command_leaves_a_whole_run(tmp_path: Path, capsys: pytest.CaptureFi
     assert list(result["kpis"]) == ["fixed", "actuated", "independent", "ss"]
     assert result["bytes_by_kind"]["independent"] == {}
     assert result["bytes_by_kind"]["ss"]["suggestion"] > 0
+    ((title, rows),) = result["tables"].items()
+    assert title == "4 traffic lights, means over 2 held-out episodes"
+    assert [*rows[0]][:2] == ["policy", "travel time s"]
     folder = Path(result["run_dir"])
     assert verify_run(folder) == []
     tables = {path.name for path in folder.rglob("traces/*")}
