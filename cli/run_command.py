@@ -45,10 +45,11 @@ def run_command(
 ) -> click.Command:
     """The command `name` that carries out a run of `world`.
 
-    `own_options` come first in `--help`; each is a click option of a setting, whose name it bears.
-    `arguments` are parameters that are no settings: they go into the request under their names.
+    `own_options` come first in `--help`; each is a click option of a setting, whose name it bears,
+    or a parameter that `arguments` names: one that is no setting, as what stands after the command,
+    and goes into the request under its name.
     """
-    own = _names(own_options)
+    own = tuple(name for name in _names(own_options) if name not in arguments)
 
     @click.pass_context
     def run(ctx: click.Context, /, **options: Any) -> None:
@@ -98,7 +99,7 @@ def _carry_out(
     request = scenario_request(ctx, options, names)
     request["arguments"] = {name: options[name] for name in arguments}
     with Progress(quiet=options["quiet"]) as progress:
-        progress("prepare", 0, 1, WORLDS[world].stages)
+        progress("prepare", 0, 1, WORLDS[world].stages.format_map(request["arguments"]))
         from ss_core.scenario.run import run_scenario
 
         result = run_scenario(WORLDS[world].scenario, request, progress)

@@ -14,7 +14,7 @@ class World:
     summary: str  # module:function that tells a run's page about it
     command: str  # module:NAME of the click group that holds its command
     words: tuple[str, ...]  # of that group: what starts a run
-    stages: str  # what a run goes through, said before anything is loaded
+    stages: str  # what a run goes through, said before anything is loaded; {name} of an argument
 
 
 WORLDS = {
@@ -50,7 +50,7 @@ WORLDS = {
             summary="paper_envs.training.page:run_summary",
             command="cli.ss:cli",
             words=("train",),
-            stages="the environment; then learning, comparison",
+            stages="{env}: looking at it; then learning, comparison",
         ),
     )
 }

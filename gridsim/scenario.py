@@ -1,6 +1,5 @@
 """The grid as a world: households on a feeder, from a configuration to scores and tables."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -60,12 +59,11 @@ def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], 
                 f"{config.feeder_name}: differs from the net this run began with ({kept}); "
                 "put that one back, or start anew with --resume never"
             )
-    # pandapower takes seconds to import; do so while the children work
-    threading.Thread(target=_import_audit, daemon=True).start()
-    return Prepared(sentence=announce(config, grid), world=grid)
+    return Prepared(sentence=announce(config, grid), world=grid, meanwhile=_import_audit)
 
 
 def _import_audit() -> None:
+    # pandapower takes seconds to import
     with suppress(Exception):  # what fails here fails again where it is needed, and is told there
         import gridsim.powerflow.audit  # noqa: F401
 

@@ -18,8 +18,7 @@ from gridsim.game.tariff import build_tariff
 from gridsim.households.forecast import LoadHistory
 from gridsim.households.households import Days, draw_days, draw_population
 from gridsim.households.profiles import load_profiles
-from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training
@@ -66,9 +65,7 @@ def _days(config: GridConfig, world: World, count: int, stream: int) -> Days:
 def build_training(config: GridConfig, learner: LearnerConfig, stage: Stage) -> Training:
     """A learner before its first update."""
     env = build_env(config, stage.world, learner.num_envs)
-    built = build_learner(learner, env.spec, config.seed, config.device)
-    channel = Channel(learner.exchange, env.spec.num_agents, config.seed)
-    return Training(built, env, channel, config.seed)
+    return Training.begin(learner, env, config.seed, config.device)
 
 
 def build_env(

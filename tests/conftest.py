@@ -3,6 +3,7 @@
 import os
 import socket
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +19,6 @@ torch.use_deterministic_algorithms(True)
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
 
-
 _connect = socket.socket.connect
 
 
@@ -30,7 +30,11 @@ def _connect_here(self: socket.socket, address: Any) -> None:
     _connect(self, address)
 
 
-socket.socket.connect = _connect_here  # type: ignore[method-assign]
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", _connect_here)
+        yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

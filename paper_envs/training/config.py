@@ -1,9 +1,8 @@
 """One run of `ss train`: its settings, and how they follow from what somebody asked for."""
 
 import contextlib
-import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -11,20 +10,26 @@ from paper_envs.preset_names import PresetName
 from paper_envs.presets import env_options, learner_config
 from paper_envs.tasks import make_env, task_named
 from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
-from ss_core.algorithms import ALGORITHMS
-from ss_core.config import replace_paths
+from ss_core.algorithms.algorithm import Algorithm
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.env import VectorEnv
 from ss_core.errors import ConfigError
-from ss_core.learning.learner import AlgorithmName, LearnerConfig
-from ss_core.learning.presets import TRUST_SHORTHANDS, in_regime, paper_learner
-from ss_core.record.schema import TraceLevel
+from ss_core.learning.learner import LearnerConfig
+from ss_core.learning.presets import in_regime, paper_learner
+from ss_core.scenario.config import (
+    COMMON_SHORTHANDS,
+    MAX_COUNT,
+    Check,
+    RunConfig,
+    override,
+    with_regime,
+)
 
 DEFAULT_UPDATES = 200
-MAX_COUNT = 10**6
 FLAGS = {  # settings that follow from the request, and how to ask for others
-    "env": "name the environment as the command's argument",
     "env_sha256": "follows from the environment's code",
     "num_agents": "use --agents, or --env-arg where the environment is your own",
+    "horizon_origin": "follows from --horizon",
     "options": "use --env-arg",
     "learner.algorithm": "use --algorithm",
 }
@@ -33,34 +38,32 @@ FLAGS_OF_TASKS = {  # arguments that every task's class takes
     "num_envs": "--episodes-per-update",
     "device": "--device",
 }
-SHORTHANDS = {
+SHORTHANDS = COMMON_SHORTHANDS | {
     "updates": "learner.num_updates",
     "episodes_per_update": "learner.num_envs",
-    **TRUST_SHORTHANDS,
+    "env_args": "options",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
+class TrainingConfig(RunConfig):
     """One run of `ss train`."""
 
     env: str  # name of a task, or module:function
     num_agents: int
     horizon: int  # steps per episode
-    learner: LearnerConfig
+    horizon_origin: str = ""  # of a module:function: how it was found, in words
     options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the environment
     env_sha256: str = ""  # of the user's module: other code is another run
-    seed: int = 0
     evaluation_episodes: int = 128  # before and after, at seeds that are never trained on
-    evaluations: int = 10  # in between, of one episode per copy
-    commit_every: int = 20  # updates
-    trace: TraceLevel = "agent"
-    device: str = "cpu"
+    compare_selfish: bool = False
+    commit_every: int = 20
 
-    def __post_init__(self) -> None:
+    def checks(self) -> Iterator[Check]:
+        """Checks of counts: those of every run in the words of this one."""
         for name in ("horizon", "evaluation_episodes", "evaluations", "commit_every"):
-            if not 1 <= getattr(self, name) <= MAX_COUNT:
-                raise ValueError(f"{name}={getattr(self, name)}: between 1 and {MAX_COUNT}")
+            value = getattr(self, name)
+            yield 1 <= value <= MAX_COUNT, f"{name}={value}: between 1 and {MAX_COUNT}"
 
     @property
     def is_user_env(self) -> bool:
@@ -75,37 +78,36 @@ class _Asked:
     env: str
     arguments: Mapping[str, Any]  # --env-arg
     preset: PresetName
-    algorithm: AlgorithmName
+    target: str  # of the algorithm: its name, or module:ALGORITHM
+    algorithm: Algorithm
     agents: int | None
     horizon: int | None
 
 
-def resolve(
-    env: str, arguments: Mapping[str, Any], overrides: Mapping[str, Any]
-) -> tuple[TrainingConfig, str]:
-    """The settings of a run, and a sentence about its environment.
+def resolve(preset: str, overrides: Mapping[str, Any]) -> TrainingConfig:
+    """The settings of a run in the environment `env` of the overrides.
 
     Raises:
         ConfigError, InputError: an unknown name or key, a value that does not fit, an environment
             that does not hold together.
     """
     values = dict(overrides)
+    env, arguments = str(values.pop("env", "")), values.pop("env_args", {})
+    if not isinstance(arguments, Mapping):
+        raise ConfigError(f"env_args={arguments!r}: use --env-arg KEY=VALUE")
     _refuse_fixed(values)
+    target = str(values.pop("algorithm", "ss"))
     asked = _Asked(
         env=env,
         arguments=arguments,
-        preset=_known_preset(values.pop("preset", "tuned")),
-        algorithm=_known_algorithm(values.pop("algorithm", "ss")),
+        preset=_known_preset(preset),
+        target=target,
+        algorithm=_known_algorithm(target),
         agents=_count(values, "agents"),
         horizon=_count(values, "horizon"),
     )
-    config, about = _of_user(asked) if ":" in env else _of_task(asked)
-    return replace_paths(config, {full_name(k): v for k, v in values.items()}), about
-
-
-def full_name(key: str) -> str:
-    """The dotted name of a setting that has a flag of its own."""
-    return SHORTHANDS.get(key, key)
+    config = _of_user(asked) if ":" in env else _of_task(asked)
+    return override(with_regime(config, values.pop("regime", None)), values, SHORTHANDS)
 
 
 def _refuse_fixed(values: Mapping[str, Any]) -> None:
@@ -114,6 +116,8 @@ def _refuse_fixed(values: Mapping[str, Any]) -> None:
         flag = FLAGS.get(key, FLAGS.get(section))
         if flag is not None:
             raise ConfigError(f"--set {key}: {flag}")
+    if "updates" in values and "budget" in values:
+        raise ConfigError("--updates and --budget: both say how long to train; give one")
 
 
 def _count(values: dict[str, Any], name: str) -> int | None:
@@ -130,29 +134,27 @@ def _known_preset(name: object) -> PresetName:
     return cast(PresetName, name)
 
 
-def _known_algorithm(name: object) -> AlgorithmName:
-    if str(name) not in ALGORITHMS:
-        near = difflib.get_close_matches(str(name), ALGORITHMS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"no algorithm {name!r}: {hint}Known: {', '.join(ALGORITHMS)}")
-    return cast(AlgorithmName, name)
+def _known_algorithm(target: str) -> Algorithm:
+    with contextlib.redirect_stdout(sys.stderr):  # other people's code may print
+        return algorithm_named(target)
 
 
-def _refuse_imr(asked: _Asked) -> None:
-    if asked.algorithm == "imr":
+def _refuse_without_cooperation(asked: _Asked) -> None:
+    if "cooperative_actions" in asked.algorithm.needs:
         raise ConfigError(
-            f"--algorithm imr: {asked.env} does not tell which action is cooperative; use another"
+            f"--algorithm {asked.target}: {asked.env} does not tell which action is cooperative; "
+            "use another"
         )
 
 
-def _of_task(asked: _Asked) -> tuple[TrainingConfig, str]:
+def _of_task(asked: _Asked) -> TrainingConfig:
     task = task_named(asked.env)
     if asked.horizon is not None:
         raise ConfigError(
             f"--horizon {asked.horizon}: {task.name} always takes {task.horizon} steps"
         )
     if not task.has_cooperation:
-        _refuse_imr(asked)
+        _refuse_without_cooperation(asked)
     for name in asked.arguments:
         if name in FLAGS_OF_TASKS:
             raise ConfigError(f"--env-arg {name}: use {FLAGS_OF_TASKS[name]} with {task.name}")
@@ -162,7 +164,7 @@ def _of_task(asked: _Asked) -> tuple[TrainingConfig, str]:
         num_agents=count,
         horizon=task.horizon,
         learner=learner_config(
-            task.name, count, asked.preset, asked.algorithm, num_updates=DEFAULT_UPDATES
+            task.name, count, asked.preset, asked.target, num_updates=DEFAULT_UPDATES
         ),
         options={**env_options(task.name, asked.preset), **asked.arguments},
     )
@@ -170,35 +172,32 @@ def _of_task(asked: _Asked) -> tuple[TrainingConfig, str]:
         build_env(config, 1)
     except TypeError as error:
         raise ConfigError(f"--env-arg: {task.name} does not take it ({error})") from error
-    return config, f"{task.title}: {count} agents, {task.horizon} steps"
+    return config
 
 
-def _of_user(asked: _Asked) -> tuple[TrainingConfig, str]:
+def _of_user(asked: _Asked) -> TrainingConfig:
     env = asked.env
     if asked.agents is not None:
         raise ConfigError(
             f"--agents {asked.agents}: only the function knows how many agents {env} has; "
             "hand its own argument on, as in --env-arg N=5"
         )
-    _refuse_imr(asked)
+    _refuse_without_cooperation(asked)
     with contextlib.redirect_stdout(sys.stderr):  # other people's code may print
         seen = probe_user_env(load_user_env(env, asked.arguments), horizon=asked.horizon)
         sha256 = source_sha256(env)
-    config = TrainingConfig(
+    return TrainingConfig(
         env=env,
         env_sha256=sha256,
         num_agents=seen.num_agents,
         horizon=seen.horizon,
-        learner=user_learner(asked.preset, asked.algorithm),
+        horizon_origin=seen.horizon_origin,
+        learner=user_learner(asked.preset, asked.target),
         options=dict(asked.arguments),
     )
-    return config, (
-        f"{env}: {seen.num_agents} agents, {seen.num_actions} actions, observations of "
-        f"{seen.observation_size} numbers, {seen.horizon} steps ({seen.horizon_origin})"
-    )
 
 
-def user_learner(preset: PresetName, algorithm: AlgorithmName) -> LearnerConfig:
+def user_learner(preset: PresetName, algorithm: str) -> LearnerConfig:
     """Hyper-parameters for an environment that nobody tuned anything for."""
     if preset == "paper":
         return replace(paper_learner(), algorithm=algorithm, num_updates=DEFAULT_UPDATES)

@@ -1,14 +1,12 @@
 """What a training run of one task tells its readers, from its Parquet tables alone."""
 
+from paper_envs.training.labels import LABELS, ROWS, UNTRAINED
 from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.assemble import RunSummary
 from ss_core.report.charts import Bar, bar_chart
-from ss_core.report.labels import LEARNED, Label, Labels, role_of, title_of
+from ss_core.report.labels import role_of, title_of
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Table, Text
-
-ROWS = ("untrained", LEARNED)
-LABELS: Labels = {"untrained": Label("untrained", "uncontrolled")}
 
 
 def run_summary(data: RunData) -> RunSummary:
@@ -19,8 +17,7 @@ def run_summary(data: RunData) -> RunSummary:
     """
     rows = data.table("kpi", ["algorithm", "kpi", "value", "ci_low", "ci_high", "n"])
     rows = rows[rows["kpi"] == "averaged_return"]
-    trained = [str(name) for name in rows["algorithm"] if name != "untrained"]
-    algorithm = trained[0] if trained else _asked(data)
+    algorithm = _asked(data)
     agents = data.table("run", ["n_agent", "n_update"])
     count = f"{int(agents['n_agent'].iloc[0])} agents" if len(agents) else "agents"
     part = Part(
@@ -60,7 +57,7 @@ def _row(rows: Frame, algorithm: str) -> tuple[float, float, float] | None:
 
 
 def _verdict(rows: Frame, algorithm: str) -> str:
-    before, after = _row(rows, "untrained"), _row(rows, algorithm)
+    before, after = _row(rows, UNTRAINED), _row(rows, algorithm)
     if after is None:
         return "This run has no scores yet: run the same command again to let it finish."
     said = (
@@ -105,7 +102,7 @@ def _before_after(rows: Frame) -> Chart:
 
 
 def _figures(data: RunData, rows: Frame, algorithm: str, agents: Frame) -> tuple[KeyFigure, ...]:
-    before, after = _row(rows, "untrained"), _row(rows, algorithm)
+    before, after = _row(rows, UNTRAINED), _row(rows, algorithm)
     sent = data.table("message", ["n_bytes"])["n_bytes"].sum() / 1e6
     updates = str(int(agents["n_update"].iloc[0])) if len(agents) else "–"
     return (

@@ -1,109 +1,87 @@
 """What `ss train` tells: returns before and after, with intervals, and what was exchanged."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
 from paper_envs.training.config import TrainingConfig
-from paper_envs.training.learn import Episodes, episodes_of
-from ss_core.record.checkpoint import load_latest
-from ss_core.record.run_directory import RunDirectory
-from ss_core.record.schema import TraceLevel
-from ss_core.record.trace_rows import write_run
+from paper_envs.training.episodes import Episodes, episodes_of
+from paper_envs.training.labels import UNTRAINED
+from ss_core.record.checkpoint import Checkpoint
 from ss_core.record.trace_writer import TraceWriter
-from ss_core.statistics import Interval, bootstrap_interval, mean
+from ss_core.scenario.key_figures import DayFigures, Scores, Summary
+from ss_core.scenario.protocol import Evaluation, Prepared, Rows
+from ss_core.scenario.result import write_key_figures
 
-BOOTSTRAP_STREAM = 7  # below a run's seed
+MEASURE = "averaged_return"  # of the paper; the other figures say the same in other units
 
 
-def conclude(config: TrainingConfig, folder: Path) -> dict[str, Any]:
-    """The result of a run as plain data.
+def score(config: TrainingConfig, _: Prepared, results: Mapping[str, Checkpoint]) -> Scores:
+    """Returns of held-out episodes, before training and after it."""
+    asked = results[next(iter(config.learners))]
+    played = {UNTRAINED: episodes_of(asked, "before")}
+    played |= {name: episodes_of(results[name], "after") for name in config.learners}
+    return Scores(
+        figures={name: _figures(each) for name, each in played.items()},
+        num_agents=config.num_agents,
+        num_updates={name: results[name].state["num_updates"] for name in config.learners},
+        bytes_by_kind={name: results[name].state["bytes_by_kind"] for name in config.learners},
+        detail=played,
+    )
 
-    Raises:
-        FileNotFoundError: the task has not finished.
-    """
-    result = load_latest(folder / "result")
-    if result is None:
-        raise FileNotFoundError(f"{folder / 'result'}: the task has not finished")
-    before, after = (episodes_of(result, when) for when in ("before", "after"))
-    averaged = {
-        "before": _interval(before.averaged, config.seed),
-        "after": _interval(after.averaged, config.seed),
+
+def _figures(played: Episodes) -> DayFigures:
+    return {
+        MEASURE: played.averaged,
+        "episode_return_per_agent": played.returns.mean(axis=1),
+        "steps": played.steps.astype(float),
     }
-    count = len(after.steps)
+
+
+def title(evaluation: Evaluation) -> str:
+    """Title of the table."""
+    return f"{evaluation.num_days} held-out episodes (means; 95 % bootstrap intervals)"
+
+
+def tables(evaluation: Evaluation) -> dict[str, Rows]:
+    """What was exchanged, by kind."""
+    scores, algorithm = evaluation.scores, evaluation.algorithm
+    per = scores.num_agents * scores.num_updates[algorithm]
+    sent = [
+        {"kind": kind, "MB": count / 1e6, "kB_per_agent_and_update": count / 1e3 / per}
+        for kind, count in sorted(scores.bytes_by_kind[algorithm].items())
+        if count
+    ]
+    return {"sent to other agents while training": sent}
+
+
+def facts(evaluation: Evaluation) -> dict[str, Any]:
+    """What `result.json` holds beside tables: what was trained, and all returns."""
+    config: TrainingConfig = evaluation.config
+    scores, algorithm = evaluation.scores, evaluation.algorithm
+    played: Mapping[str, Episodes] = scores.detail
+    before, after = _before_after(evaluation)
     return {
         "env": config.env,
-        "algorithm": config.learner.algorithm,
+        "algorithm": algorithm,
         "num_agents": config.num_agents,
         "horizon": config.horizon,
         "seed": config.seed,
-        "num_updates": result.update,
+        "num_updates": scores.num_updates[algorithm],
         "episodes_per_update": config.learner.num_envs,
-        "improved": averaged["after"].low > averaged["before"].high,
+        "improved": after.ci_low > before.ci_high,
         "evaluation": {
-            "before": _figures(before, averaged["before"]),
-            "after": _figures(after, averaged["after"]),
+            "before": _returns(played[UNTRAINED], before),
+            "after": _returns(played[algorithm], after),
         },
-        "bytes_by_kind": dict(result.state["bytes_by_kind"]),
-        "tables": {
-            f"{count} held-out episodes (means; 95 % bootstrap intervals)": [
-                _row("untrained", before, averaged["before"]),
-                _row(f"{config.learner.algorithm}, trained", after, averaged["after"]),
-            ],
-            "told to other agents while training": _exchanged(
-                config, result.state["bytes_by_kind"], result.update
-            ),
-        },
-        "notes": [_verdict(averaged["before"], averaged["after"])],
+        "bytes_by_kind": dict(scores.bytes_by_kind[algorithm]),
     }
 
 
-def record_kpis(result: dict[str, Any], run: RunDirectory, trace: TraceLevel) -> None:
-    """The run, and its averaged returns as key figures."""
-    constants = {"run_id": run.trace_run_id, "seed": run.config["seed"]}
-    writer = TraceWriter(run.path, level=trace, constants=constants)
-    before, after = (result["evaluation"][when] for when in ("before", "after"))
-    if not writer.writes("kpi"):
-        return
-    write_run(
-        writer,
-        task=result["env"],
-        algorithm=result["algorithm"],
-        num_agents=result["num_agents"],
-        num_updates=result["num_updates"],
-        config_sha256=run.config_sha256,
-    )
-    for policy, figures in (("untrained", before), (result["algorithm"], after)):
-        writer.write(
-            "kpi",
-            {
-                "algorithm": policy,
-                "kpi": "averaged_return",
-                "scope": "held-out episodes",
-                "value": figures["averaged_return"],
-                "unit": "1",
-                "baseline_value": before["averaged_return"],
-                "ci_low": figures["averaged_return_low"],
-                "ci_high": figures["averaged_return_high"],
-                "n": len(figures["averaged_returns"]),
-                "method": "mean; percentile bootstrap over episodes, 95 %",
-            },
-        )
-    writer.commit()
-
-
-def _interval(values: Float[np.ndarray, " sample"], seed: int) -> Interval:
-    rng = np.random.default_rng([seed, BOOTSTRAP_STREAM])
-    return bootstrap_interval(values.astype(float), mean, rng=rng)
-
-
-def _figures(played: Episodes, averaged: Interval) -> dict[str, Any]:
+def _returns(played: Episodes, averaged: Summary) -> dict[str, Any]:
     return {
-        "averaged_return": averaged.estimate,
-        "averaged_return_low": averaged.low,
-        "averaged_return_high": averaged.high,
+        "averaged_return": averaged.mean,
+        "averaged_return_low": averaged.ci_low,
+        "averaged_return_high": averaged.ci_high,
         "averaged_returns": played.averaged.tolist(),  # of each episode
         "episode_return_per_agent": float(played.returns.mean()),
         "agent_returns": played.returns.mean(axis=0).tolist(),  # of an episode
@@ -111,37 +89,28 @@ def _figures(played: Episodes, averaged: Interval) -> dict[str, Any]:
     }
 
 
-def _row(policy: str, played: Episodes, averaged: Interval) -> dict[str, Any]:
-    return {
-        "policies": policy,
-        "averaged_return": averaged.estimate,
-        "low": averaged.low,
-        "high": averaged.high,
-        "episode_return_per_agent": float(played.returns.mean()),
-        "steps": float(played.steps.mean()),
-    }
+def _before_after(evaluation: Evaluation) -> tuple[Summary, Summary]:
+    figures = evaluation.summaries
+    return figures[UNTRAINED][MEASURE], figures[evaluation.algorithm][MEASURE]
 
 
-def _exchanged(
-    config: TrainingConfig, bytes_by_kind: dict[str, int], num_updates: int
-) -> list[dict[str, Any]]:
-    per = config.num_agents * num_updates
+def notes(evaluation: Evaluation) -> list[str]:
+    """Whether training helped, and what to try if not."""
+    before, after = _before_after(evaluation)
+    if after.ci_low > before.ci_high:
+        return ["averaged return per agent and step: better after training, intervals apart"]
+    if after.ci_high < before.ci_low:
+        return [
+            "averaged return per agent and step: WORSE after training, intervals apart; try "
+            "--updates, another --algorithm, or a lower --set learner.actor_lr"
+        ]
     return [
-        {"kind": kind, "MB": count / 1e6, "kB_per_agent_and_update": count / 1e3 / per}
-        for kind, count in sorted(bytes_by_kind.items())
-        if count
+        "averaged return per agent and step: no clear change, intervals overlap; try more "
+        "--updates or --set evaluation_episodes"
     ]
 
 
-def _verdict(before: Interval, after: Interval) -> str:
-    if after.low > before.high:
-        return "averaged return per agent and step: better after training, intervals apart"
-    if after.high < before.low:
-        return (
-            "averaged return per agent and step: WORSE after training, intervals apart; try "
-            "--updates, another --algorithm, or a lower --set learner.actor_lr"
-        )
-    return (
-        "averaged return per agent and step: no clear change, intervals overlap; try more "
-        "--updates or --set evaluation_episodes"
-    )
+def record(writer: TraceWriter, evaluation: Evaluation) -> None:
+    """The averaged return of every row, as key figure."""
+    for name in evaluation.scores.figures:
+        write_key_figures(writer, evaluation, name, only=(MEASURE,))

@@ -1,125 +1,188 @@
-"""`ss train`, from request to table: resolve, probe, train in a child process, compare, write.
+"""`ss train` as a world: a task of the paper, or any PettingZoo environment, from config to scores.
 
-Heavy imports happen inside functions, so that a run's first line appears at once.
+What other people's environments print goes to stderr.
 """
 
+import contextlib
 import re
-import time
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ss_core.errors import ConfigError
+import numpy as np
+import torch
+from jaxtyping import Float
 
-if TYPE_CHECKING:
-    from paper_envs.training.config import TrainingConfig
-    from ss_core.record.run_directory import RunDirectory
+from paper_envs.tasks import task_named
+from paper_envs.training.config import SHORTHANDS, TrainingConfig, build_env, resolve
+from paper_envs.training.episodes import Episodes, play_episodes
+from paper_envs.training.labels import LABELS, ROWS, UNTRAINED
+from paper_envs.training.result import MEASURE, facts, notes, record, score, tables, title
+from ss_core.adapters.user_envs import source_sha256
+from ss_core.algorithms.build import build_learner
+from ss_core.env import EnvSpec, VectorEnv
+from ss_core.errors import ConfigError, InputError
+from ss_core.learning.learner import Learner, LearnerConfig
+from ss_core.scenario.protocol import Column, Prepared, Saved, Scenario, Setting
+from ss_core.training.loop import Training
+from ss_core.training.saved_learner import SavedLearner
 
-Progress = Callable[[str, float, float, str], None]
-Result = dict[str, Any]
+EVALUATION_COPIES = 32
 
 
-def train_from_cli(request: Mapping[str, Any], progress: Progress) -> Result:
-    """Train what a command line asked for; `cli.commands.train.build_request` has its form.
+def check(config: TrainingConfig) -> EnvSpec:
+    """What the environment offers its agents.
 
     Raises:
-        ConfigError, InputError: something asked for does not make sense; nothing was written.
-        ResourceError: the disk is full or not writable; what was written stays usable.
-        RunLockedError: another process works on that run.
-        Interrupted: a signal came; the same command continues.
+        InputError, ConfigError: the environment cannot be made.
     """
-    from ss_core.processes.child_tasks import interruptible
-
-    progress("prepare", 0, 1, f"{request['env']}: looking at it; then learning, comparison")
-    with interruptible():
-        return _train(request, progress)
+    with contextlib.redirect_stdout(sys.stderr):
+        return _env(config, 1).spec
 
 
-def _train(request: Mapping[str, Any], progress: Progress) -> Result:
-    from paper_envs.training.config import TrainingConfig, full_name, resolve
-    from ss_core.config import from_dict, to_dict
-    from ss_core.scenario.request import (
-        check_device,
-        finished_result,
-        open_run,
-        settings_table,
-        stored_config,
+def about(config: TrainingConfig, spec: EnvSpec) -> str:
+    """The environment in one sentence."""
+    if not config.is_user_env:
+        task = task_named(config.env)
+        return f"{task.title}: {config.num_agents} agents, {config.horizon} steps"
+    return (
+        f"{config.env}: {config.num_agents} agents, {spec.num_actions} actions, observations of "
+        f"{spec.observation_size} numbers, {config.horizon} steps ({config.horizon_origin})"
     )
 
-    resume = request["resume"]
-    stored = stored_config(resume)
-    asked, about = resolve(request["env"], request["env_args"], request["overrides"])
-    config = asked
-    if stored is not None:
-        config = from_dict(TrainingConfig, stored, where=str(Path(resume) / "manifest.json"))
-        _check_same(asked, config, request)
-        if (finished := finished_result(resume)) is not None:
-            return finished
-    if request["dry_run"]:
-        origins = {full_name(key): who for key, who in request["origins"].items()}
-        settings = settings_table(to_dict(config), origins)
-        return {"tables": {"settings": settings}, "notes": [about], "run_dir": ""}
-    check_device(config.device)
-    progress("prepare", 1, 1, about)
-    size = f"n{config.num_agents}"
-    with open_run(
-        Path(request["out"]),
-        resume,
-        task=_slug(config.env),
-        size=size,
-        seed=config.seed,
-        config=to_dict(config),
-    ) as run:
-        started = time.perf_counter()
-        result = _carry_out(run, config, progress)
-        run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
-    return result | {"run_dir": str(run.path)}
+
+def identity(config: TrainingConfig, _: EnvSpec) -> tuple[str, str]:
+    """Names for files: `mpe2.simple_spread_v3:parallel_env` is `simple_spread_v3`."""
+    last = config.env.partition(":")[0].rpartition(".")[2]
+    return re.sub(r"[^a-z0-9_-]+", "-", last.lower()), f"n{config.num_agents}"
 
 
-def _check_same(
-    asked: "TrainingConfig", stored: "TrainingConfig", request: Mapping[str, Any]
-) -> None:
-    """A run is not continued in another environment, or with other settings than it began with."""
-    resume = request["resume"]
-    if asked.env != stored.env:
-        raise ConfigError(f"--resume {resume}: that run is of {stored.env}, not of {asked.env}")
-    if asked.env_sha256 != stored.env_sha256:
+def check_stored(stored: TrainingConfig, request: Mapping[str, Any]) -> None:
+    """A run is not continued in another environment, or in one whose code has changed.
+
+    Raises:
+        ConfigError: it would be.
+    """
+    resume, asked = request["resume"], request["arguments"]["env"]
+    env = asked if ":" in asked else task_named(asked).name
+    if env != stored.env:
+        raise ConfigError(f"--resume {resume}: that run is of {stored.env}, not of {env}")
+    with contextlib.redirect_stdout(sys.stderr):
+        changed = stored.is_user_env and source_sha256(env) != stored.env_sha256
+    if changed:
         raise ConfigError(
-            f"--resume {resume}: the code of {asked.env} has changed since that run began; "
+            f"--resume {resume}: the code of {env} has changed since that run began; "
             "start anew with --resume never"
         )
-    if (request["overrides"] or request["env_args"]) and asked != stored:
-        given = ", ".join(sorted([*request["overrides"], *request["env_args"]]))
-        raise ConfigError(
-            f"--resume {resume}: that run has other settings than the ones given ({given}); "
-            "leave them out, or start a new run"
-        )
 
 
-def _slug(env: str) -> str:
-    """A name for files: `mpe2.simple_spread_v3:parallel_env` is `simple_spread_v3`."""
-    last = env.partition(":")[0].rpartition(".")[2]
-    return re.sub(r"[^a-z0-9_-]+", "-", last.lower())
+def prepare(
+    config: TrainingConfig, spec: EnvSpec, inputs: Path, tell: Callable[[str], None]
+) -> Prepared:
+    """Nothing is kept: the configuration says it all."""
+    del inputs, tell
+    return Prepared(sentence=about(config, spec), task=config.env)
 
 
-def _carry_out(run: "RunDirectory", config: "TrainingConfig", progress: Progress) -> Result:
-    from paper_envs.training.result import conclude, record_kpis
-    from ss_core.config import to_dict
-    from ss_core.processes.child_tasks import Task, run_tasks
-    from ss_core.scenario.request import seal_run
+@contextmanager
+def open_setting(config: TrainingConfig, inputs: Path, processes: int) -> Iterator[Setting]:
+    """The environment, for training and for held-out episodes."""
+    del inputs, processes
 
-    name = config.learner.algorithm
-    folder = run.task_folder(name)
-    arguments = {
-        "config": to_dict(config),
-        "run_id": run.trace_run_id,
-        "folder": str(folder),
-    }
-    run.log_event("start")
-    task = Task(
-        name=name, target="paper_envs.training.learn:learn", arguments=arguments, folder=str(folder)
+    def training(learner: LearnerConfig) -> nullcontext[Training]:
+        env = _env(config, learner.num_envs)
+        return nullcontext(Training.begin(learner, env, config.seed, config.device))
+
+    def evaluate(now: Training) -> dict[str, float]:
+        played = _held_out(now.learner, now.env, config, now.learner.config.num_envs)
+        return {"held_out_averaged_return": float(played.averaged.mean())}
+
+    yield Setting(
+        training=training,
+        evaluate=evaluate,
+        play=lambda trained: _before_and_after(trained, config),
+        saved_learner=lambda learner: _described(config, learner),
+        welfare=lambda trained: _welfare(trained, config),
     )
-    run_tasks([task], 1, progress)
-    result = conclude(config, folder)
-    record_kpis(result, run, config.trace)
-    return seal_run(run, result)
+
+
+def _env(config: TrainingConfig, num_envs: int) -> VectorEnv:
+    env = build_env(config, num_envs)
+    if env.spec.num_agents != config.num_agents:
+        raise InputError(
+            f"{config.env}: has {env.spec.num_agents} agents now, {config.num_agents} a moment "
+            "ago; every call of the function must return the same environment"
+        )
+    return env
+
+
+def _described(config: TrainingConfig, learner: LearnerConfig) -> SavedLearner:
+    return SavedLearner(
+        task=config.env,
+        num_agents=config.num_agents,
+        config=learner,
+        seed=config.seed,
+        options=config.options,
+    )
+
+
+def _held_out(learner: Learner, env: VectorEnv, config: TrainingConfig, episodes: int) -> Episodes:
+    return play_episodes(env, learner.actors, episodes=episodes, seed=config.seed)
+
+
+def _before_and_after(training: Training, config: TrainingConfig) -> Saved:
+    """The same held-out episodes, played by fresh policies and by trained ones."""
+    env, learner, count = training.env, training.learner.config, config.evaluation_episodes
+    if not config.is_user_env:  # copies cost nothing
+        env = build_env(config, max(learner.num_envs, min(count, EVALUATION_COPIES)))
+    untrained = build_learner(learner, env.spec, config.seed, config.device)
+    played = {
+        "before": _held_out(untrained, env, config, count),
+        "after": _held_out(training.learner, env, config, count),
+    }
+    tensors = {f"{when}/returns": torch.from_numpy(each.returns) for when, each in played.items()}
+    tensors |= {f"{when}/steps": torch.from_numpy(each.steps) for when, each in played.items()}
+    return Saved(tensors)
+
+
+def _welfare(training: Training, config: TrainingConfig) -> Float[np.ndarray, " N"]:
+    """Mean reward of a step."""
+    played = _held_out(training.learner, training.env, config, config.evaluation_episodes)
+    return (played.returns / played.steps[:, None]).mean(axis=0)
+
+
+SCENARIO = Scenario(
+    name="train",
+    target="paper_envs.training.scenario:SCENARIO",
+    config=TrainingConfig,
+    shorthands=SHORTHANDS,
+    resolve=resolve,
+    check=check,
+    check_stored=check_stored,
+    about=lambda config: [about(config, check(config))],
+    identity=identity,
+    prepare=prepare,
+    open=open_setting,
+    references=lambda _: [],
+    score=score,
+    rows=ROWS,
+    labels=LABELS,
+    baseline=UNTRAINED,
+    scope="held-out episodes",
+    title=title,
+    columns=(
+        Column(title=MEASURE, figure=MEASURE, digits=None),
+        Column(title="low", figure=MEASURE, digits=None, value="ci_low"),
+        Column(title="high", figure=MEASURE, digits=None, value="ci_high"),
+        Column(title="episode_return_per_agent", figure="episode_return_per_agent", digits=None),
+        Column(title="steps", figure="steps", digits=None),
+    ),
+    tables=tables,
+    notes=notes,
+    facts=facts,
+    record=record,
+    earned="return per agent",
+    paired_intervals=True,
+)

@@ -8,10 +8,10 @@ import torch
 
 from paper_envs.presets import env_options, learner_config
 from paper_envs.tasks import make_env
-from paper_envs.training.learn import play_episodes
+from paper_envs.training.episodes import play_episodes
+from ss_core.algorithms.build import build_learner
 from ss_core.config import replace_paths
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import build_learner
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.scenario.short_runs import is_done, run_updates, write_trial
 from ss_core.training.loop import Training

@@ -9,8 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+from jaxtyping import Float
 from torch import Tensor
 
 from ss_core.errors import ConfigError
@@ -27,6 +29,7 @@ from ss_core.training.loop import Training
 from ss_core.training.saved_learner import SavedLearner
 
 Result = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]  # of a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Setting:
     evaluate: Callable[[Training], Mapping[str, float]]  # a point of the learning curve
     play: Callable[[Training], Saved]  # held-out days, with policies as they are
     saved_learner: Callable[[LearnerConfig], SavedLearner] | None = None  # for `ss watch`
+    welfare: Callable[[Training], Float[np.ndarray, " N"]] | None = None
+    # of each agent on held-out days, more is better: for benchmarks of short runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     task: str = ""  # in the `run` table; empty: the scenario's name
     trivial: Callable[[], Scores] | None = None  # nothing to learn: the rows at once
+    meanwhile: Callable[[], object] | None = None  # slow imports, done while sub-tasks work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +89,9 @@ class Column:
 
     title: str
     figure: str
-    digits: int = 1
+    digits: int | None = 1  # None: as it is
     scale: float = 1.0
+    value: Literal["mean", "ci_low", "ci_high"] = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +109,7 @@ class Evaluation:
     @property
     def algorithm(self) -> str:
         """The learned row that was asked for."""
-        return str(self.config.learner.algorithm)
+        return next(iter(self.config.learners))
 
     @property
     def num_days(self) -> int:
@@ -145,11 +152,13 @@ class Scenario:
     about: Callable[[Any], Sequence[str]] = _nothing  # notes of a dry run
     check_stored: Callable[[Any, Mapping[str, Any]], Any] = _nothing  # of a run to continue
     notes: Callable[[Evaluation], Sequence[str]] = _nothing
+    tables: Callable[[Evaluation], Mapping[str, Rows]] | None = None  # further ones, by title
     facts: Callable[[Evaluation], Mapping[str, Any]] | None = None  # more of result.json
     record: Callable[[TraceWriter, Evaluation], None] | None = None  # the world's own tables
     earned: str = "reward per agent"  # what progress says beside the update
     calibration_updates: int = 3  # timed to find out what a budget of seconds affords
     bootstrap_stream: int = 7  # of random numbers below a seed
+    paired_intervals: bool = False  # the same draws of days for every row
 
     def __post_init__(self) -> None:
         for holds, rule in (

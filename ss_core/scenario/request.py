@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.errors import ConfigError, CorruptError, ResourceError
 from ss_core.record.atomic import atomic_write, json_bytes
-from ss_core.record.run_directory import RunDirectory, find_resumable, read_manifest, run_id
+from ss_core.record.manifest import read_manifest
+from ss_core.record.run_directory import RunDirectory, find_resumable, run_id
 
 Config = TypeVar("Config")
 
@@ -236,9 +237,16 @@ def check_device(device: str) -> None:
 def settings_table(config: Mapping[str, Any], origins: Mapping[str, str]) -> list[dict[str, Any]]:
     """Every setting with who gave it, for `--dry-run`."""
     return [
-        {"setting": key, "value": value, "from": origins.get(key, "preset or default")}
+        {"setting": key, "value": value, "from": _origin(key, origins)}
         for key, value in _flat(config)
     ]
+
+
+def _origin(key: str, origins: Mapping[str, str]) -> str:
+    """Who gave a setting, or the table that it stands in."""
+    while key and key not in origins:
+        key = key.rpartition(".")[0]
+    return origins.get(key, "preset or default")
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -1,10 +1,11 @@
 """What a run's parts add up to: rows scored on the same days, the trace, the table, the notes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_rows import write_kpis, write_run
@@ -34,7 +35,10 @@ def conclude(
     evaluation = evaluated(scenario, run, config, prepared, scores)
     _write_traces(evaluation)
     result = {
-        "tables": {scenario.title(evaluation): table_of(scenario, evaluation)},
+        "tables": {
+            scenario.title(evaluation): table_of(scenario, evaluation),
+            **(scenario.tables(evaluation) if scenario.tables else {}),
+        },
         "notes": [*scenario.notes(evaluation), *prepared.notes],
         "kpis": {
             name: {k: s.mean for k, s in summary.items()}
@@ -57,11 +61,18 @@ def evaluated(
     scores: Scores,
 ) -> Evaluation:
     """Scores with means, intervals and gaps."""
-    rng = np.random.default_rng([config.seed, scenario.bootstrap_stream])
+
+    def draws() -> np.random.Generator:
+        return np.random.default_rng([config.seed, scenario.bootstrap_stream])
+
+    rng = draws()
     gaps: Mapping[str, Interval | None] = {}
     if scenario.best is not None:
         gaps = gaps_closed(scores, scenario.baseline, scenario.best, rng)
-    summaries = {name: summarise(figures, rng) for name, figures in scores.figures.items()}
+    summaries = {
+        name: summarise(figures, draws() if scenario.paired_intervals else rng)
+        for name, figures in scores.figures.items()
+    }
     return Evaluation(
         scenario=scenario,
         run=run,
@@ -81,7 +92,7 @@ def table_of(scenario: Scenario, evaluation: Evaluation) -> list[dict[str, Any]]
 def _row(scenario: Scenario, evaluation: Evaluation, name: str) -> dict[str, Any]:
     summary, scores = evaluation.summaries[name], evaluation.scores
     first, *others = scenario.columns
-    title = title_of(scenario.labels, name) + scores.suffixes.get(name, "")
+    title = _title(evaluation, name) + scores.suffixes.get(name, "")
     row: dict[str, Any] = {"policy": title}
     row[first.title] = _rounded(summary, first)
     if evaluation.gaps:
@@ -91,10 +102,18 @@ def _row(scenario: Scenario, evaluation: Evaluation, name: str) -> dict[str, Any
     return row
 
 
+def _title(evaluation: Evaluation, name: str) -> str:
+    """What people call a row; somebody's own algorithm says so itself."""
+    own = evaluation.config.learners.get(name)
+    labels = evaluation.scenario.labels
+    return title_of(labels, name) if own is None or name in labels else algorithm_named(own).title
+
+
 def _rounded(summary: Mapping[str, Summary], column: Column) -> float | str:
     if column.figure not in summary or np.isnan(summary[column.figure].mean):
         return ""
-    return round(column.scale * summary[column.figure].mean, column.digits)
+    value = column.scale * getattr(summary[column.figure], column.value)
+    return value if column.digits is None else round(value, column.digits)
 
 
 def percent(gap: Interval | None) -> str:
@@ -134,12 +153,15 @@ def _write_traces(evaluation: Evaluation) -> None:
     writer.commit()
 
 
-def write_key_figures(writer: TraceWriter, evaluation: Evaluation, name: str) -> None:
-    """Rows of the `kpi` table of one row, against the baseline's figures."""
+def write_key_figures(
+    writer: TraceWriter, evaluation: Evaluation, name: str, only: Collection[str] | None = None
+) -> None:
+    """Rows of the `kpi` table of one row, against the baseline's figures; all, or `only` some."""
     scenario = evaluation.scenario
     if not writer.writes("kpi"):
         return
-    figures, gap = dict(evaluation.summaries[name]), evaluation.gaps.get(name)
+    known, gap = evaluation.summaries[name], evaluation.gaps.get(name)
+    figures = {key: value for key, value in known.items() if only is None or key in only}
     if gap is not None:
         figures["gap_closed"] = gap_summary(gap, evaluation.num_days)
     samples = scenario.scope.removeprefix("held-out ")

@@ -1,5 +1,6 @@
 """One run of any world, from request to table: check, keep inputs, learn, refer, score, write."""
 
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,6 +78,9 @@ def _asked_config(
         ConfigError: settings do not fit, or differ from those of the run to continue.
     """
     resume, fixed = request["resume"], request.get("arguments", {})
+    given_twice = sorted(fixed.keys() & overrides.keys())
+    if given_twice:
+        raise ConfigError(f"--set {given_twice[0]}: it is an argument of the command")
     kept = stored_config(resume)
     if kept is None:
         return scenario.resolve(request["preset"], {**fixed, **overrides})
@@ -106,6 +110,8 @@ def _carry_out(
 
     prepared = scenario.prepare(config, checked, run.path / INPUTS, tell)
     progress("prepare", 1, 1, prepared.sentence)
+    if prepared.meanwhile is not None:
+        threading.Thread(target=prepared.meanwhile, daemon=True).start()
     stages = [] if prepared.trivial else staged_tasks(scenario, config, run, workers)
     for stage in stages:
         child_tasks.run_tasks(stage, workers, progress)

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.env import CounterfactualEnv, StatefulEnv, VectorEnv
 from ss_core.errors import SimulatorError
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.ledger import LedgerRow
-from ss_core.learning.learner import JUDGES_ALTERNATIVES, Learner, learner_tensors, restore_learner
+from ss_core.learning.learner import Learner, LearnerConfig, learner_tensors, restore_learner
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import load_latest, prune_checkpoints, save_checkpoint
@@ -46,9 +47,16 @@ class Training:
     unsound: str = ""  # what was no number in the last update, of which nothing was learnt
     unsound_in_row: int = 0
 
+    @classmethod
+    def begin(
+        cls, config: LearnerConfig, env: VectorEnv, seed: int, device: torch.device | str = "cpu"
+    ) -> "Training":
+        """A learner before its first update, with a channel of its own."""
+        channel = Channel(config.exchange, env.spec.num_agents, seed)
+        return cls(build_learner(config, env.spec, seed, device), env, channel, seed)
+
     def advance(self) -> None:
         """One update: an episode per environment copy, then the algorithm."""
-        config = self.learner.config
         seed = int(np.random.SeedSequence([self.seed, self.update]).generate_state(1)[0])
         rollout = collect_rollout(
             self.env,
@@ -62,7 +70,7 @@ class Training:
             self._skip()
         else:
             self.unsound_in_row = 0
-            learn = ALGORITHMS[config.algorithm]
+            learn = algorithm_named(self.learner.config.algorithm).learn
             self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
             self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
         self.rollout = rollout
@@ -80,8 +88,8 @@ class Training:
             )
 
     def _judges_alternatives(self) -> bool:
-        config = self.learner.config
-        knows_how = config.counterfactuals and config.algorithm in JUDGES_ALTERNATIVES
+        learner = self.learner
+        knows_how = learner.config.counterfactuals and learner.facts.judges_counterfactuals
         return knows_how and isinstance(self.env, CounterfactualEnv)
 
 

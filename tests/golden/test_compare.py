@@ -3,7 +3,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.golden.compare import NAMES, differences, numbers_of_run, translated
+from tests.golden.compare import (
+    NAMES,
+    NEW,
+    differences,
+    numbers_of_run,
+    translated,
+    without_new,
+)
+from tests.golden.runs import GOLDEN
 
 
 def test_equal_numbers_differ_nowhere_and_a_last_bit_is_seen() -> None:
@@ -30,6 +38,19 @@ def test_names_translate_whole_paths_parts_of_paths_and_texts() -> None:
 def test_the_table_of_names_is_a_flat_table_of_texts() -> None:
     names = json.loads(NAMES.read_text())
     assert all(isinstance(part, str) for pair in names.items() for part in pair)
+
+
+def test_numbers_that_are_new_by_intent_are_left_out_and_others_are_named() -> None:
+    empty, filled = np.array([None, None]), np.array([1.0, 2.0])
+    base = {"a": filled, "b": empty}
+    head = {"a": -filled, "b": filled, "c": filled, "d": filled}
+    assert differences(*without_new(base, head, ["a", "b", "c"])) == ["d: new", "a: 1.0 → -1.0"]
+
+
+def test_new_numbers_are_listed_by_golden_run() -> None:
+    added = json.loads(NEW.read_text())
+    assert added.keys() <= GOLDEN.keys()
+    assert all(isinstance(path, str) for paths in added.values() for path in paths)
 
 
 def test_numbers_of_a_run_are_those_of_its_result_tables_and_checkpoints(tmp_path: Path) -> None:

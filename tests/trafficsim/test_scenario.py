@@ -16,8 +16,8 @@ from cli.app import run as run_cli
 from cli.commands import traffic as sstraffic
 from ss_core.config import from_dict
 from ss_core.errors import Interrupted
-from ss_core.record.manifest import verify_run
-from ss_core.record.run_directory import RunDirectory, read_manifest
+from ss_core.record.manifest import read_manifest, verify_run
+from ss_core.record.run_directory import RunDirectory
 from ss_core.record.schema import TABLES
 from tests.support.grid_runs import run_here
 from tests.support.small_nets import NOISY, ONE_ROUTE, QUIET, trips, write_net

@@ -66,7 +66,7 @@ def setback(
     rows: Mapping[str, Row], config: RoutingConfig, gaps: Mapping[str, Interval | None]
 ) -> list[str]:
     """Says so where the learned row is slower than the equilibrium, beyond its interval."""
-    name = config.learner.algorithm
+    name = next(iter(config.learners))
     gap = gaps.get(name)
     if gap is None or gap.high >= 0.0:
         return []
@@ -87,7 +87,7 @@ def found_and_sent(rows: Mapping[str, Row], config: RoutingConfig) -> list[str]:
         f"user equilibrium: {facts['method']}{by}; one of possibly several, found with drivers "
         "that do not dawdle; held-out days have the same trips and other random numbers of SUMO"
     ]
-    asked = rows.get(config.learner.algorithm)
+    asked = rows.get(next(iter(config.learners)))
     if asked is not None:
         kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
         among = "between lights, and between drivers," if asked.first_day else "between drivers"

@@ -44,7 +44,7 @@ def scored(config: RoutingConfig, game: RoutingGame, rows: Mapping[str, Row]) ->
     """Scores of these rows."""
     selfish, best = rows[EQUILIBRIUM], rows[OPTIMUM]
     recordings = _record(rows, config, game)
-    asked = rows.get(config.learner.algorithm)
+    asked = rows.get(next(iter(config.learners)))
     lights = list(asked.facts.get("lights", ())) if asked is not None else []
     learned = {name: row for name, row in rows.items() if row.probabilities is not None}
     return Scores(

@@ -54,7 +54,7 @@ def record(writer: TraceWriter, evaluation: Evaluation) -> None:
 
 def _replayed(config: RoutingConfig) -> list[str]:
     """Rows that are left for SUMO itself, which cannot repeat decisions on the way."""
-    learned = [] if config.en_route else [config.learner.algorithm]
+    learned = [] if config.en_route else [next(iter(config.learners))]
     return [*learned, EQUILIBRIUM, OPTIMUM]
 
 

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import collect_rollout
 from ss_core.training.loop import Training
 from trafficsim.routing.config import RoutingConfig

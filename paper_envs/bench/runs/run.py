@@ -20,8 +20,7 @@ from paper_envs.bench.results.results import Cell, RunResult, write_result
 from paper_envs.tasks import make_env
 from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.env import VectorEnv
-from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.record.atomic import atomic_write, json_bytes
@@ -88,9 +87,7 @@ def _env(order: RunOrder, num_envs: int) -> VectorEnv:
 
 def _training(order: RunOrder) -> Training:
     env = _env(order, order.learner.num_envs)
-    learner = build_learner(order.learner, env.spec, order.seed, order.device)
-    channel = Channel(order.learner.exchange, env.spec.num_agents, order.seed)
-    return Training(learner, env, channel, order.seed)
+    return Training.begin(order.learner, env, order.seed, order.device)
 
 
 def _train(training: Training, order: RunOrder, folder: Path, report: Report, stop: Stop) -> bool:

@@ -213,6 +213,8 @@ def test_a_game_that_does_not_hold_together_is_one_line_and_exit_3(
         (["navigation", "--env-arg", "encoding=", "--dry-run"], "choose 'places' or 'relative'"),
         (["navigation", "--set", "learner.gama=1"], "did you mean 'gamma'"),
         (["navigation", "--set", "num_agents=4"], "--set num_agents: use --agents"),
+        (["navigation", "--set", "env=predation"], "--set env: it is an argument of the command"),
+        (["navigation", "--updates", "3", "--budget", "3"], "--updates and --budget"),
         (["navigation", "--set", "learner.algorithm=vs"], "use --algorithm"),
         (["navigation", "--set", 'agents="two"'], "agents='two': an integer from 1"),
         (["navigation", "--set", "evaluations=0"], "evaluations=0: between 1 and"),
@@ -312,6 +314,22 @@ def test_an_interrupted_run_continues_and_ends_with_the_same_bytes(tmp_path: Pat
     assert "this run was complete already" in again.stdout
     other = train("predation", "--resume", str(cut), folder=tmp_path, expected=3)
     assert "that run is of navigation, not of predation" in other.stderr
+
+
+@pytest.mark.slow
+def test_selfish_learners_are_a_row_of_their_own_and_arguments_of_a_game_are_settings(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "game.py").write_text(GAME)
+    rival = ("--set", "compare_selfish=true", "--workers", "1", "--json")
+    result = json.loads(train("game:make", *SMALL, *rival, folder=tmp_path).stdout)
+    assert [*result["kpis"]] == ["untrained", "ss", "independent"]
+    assert result["algorithm"] == "ss"
+    kpis = pq.read_table(tmp_path / result["run_dir"] / "traces" / "kpi").to_pylist()
+    assert [row["algorithm"] for row in kpis] == ["untrained", "ss", "independent"]
+    other = ("--resume", result["run_dir"], "--env-arg", "fault=")
+    refused = train("game:make", *other, folder=tmp_path, expected=3)
+    assert "that run has other settings than the ones given (env_args)" in refused.stderr
 
 
 @pytest.mark.slow

@@ -25,11 +25,12 @@ from gridsim.households.households import (
 from gridsim.households.profiles import load_profiles
 from gridsim.households.schedules import candidate_schedules
 from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.env import CounterfactualEnv, StatefulEnv, Step, VectorEnv
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import all_to_all
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.testing import check_env
 from ss_core.training.loop import Training
 
@@ -318,7 +319,7 @@ def test_it_keeps_the_protocols(world: World) -> None:
 @pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name not in REFUSED])
 @pytest.mark.parametrize("counterfactuals", [True, False])
 def test_every_algorithm_it_can_hold_learns_from_it(
-    world: World, algorithm: AlgorithmName, counterfactuals: bool
+    world: World, algorithm: str, counterfactuals: bool
 ) -> None:
     config = LearnerConfig(
         algorithm=algorithm,

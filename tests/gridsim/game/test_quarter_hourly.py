@@ -27,10 +27,11 @@ from gridsim.households.households import (
 from gridsim.households.profiles import load_profiles
 from gridsim.households.workload import choices, lay_out
 from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.testing import check_env
 from ss_core.training.loop import Training
 
@@ -396,7 +397,7 @@ def train(env: QuarterHourlyEnv, config: LearnerConfig) -> Training:
     ],
 )
 def test_every_algorithm_it_can_hold_learns_from_it(
-    world: World, algorithm: AlgorithmName, architecture: str
+    world: World, algorithm: str, architecture: str
 ) -> None:
     config = LearnerConfig(
         algorithm=algorithm,

@@ -1,5 +1,7 @@
 """Settings of a training run, and how episodes are played and counted."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,17 @@ from torch import Tensor
 
 from paper_envs.presets import learner_config
 from paper_envs.training.config import TrainingConfig, build_env, resolve
-from paper_envs.training.learn import Episodes, play_episodes
-from paper_envs.training.result import conclude
+from paper_envs.training.episodes import Episodes, play_episodes
+from paper_envs.training.scenario import SCENARIO, about, check
+from ss_core.algorithms.build import build_learner
+from ss_core.config import to_dict
 from ss_core.env import EnvSpec, Step
 from ss_core.errors import ConfigError
-from ss_core.learning.learner import LearnerConfig, build_learner
-from ss_core.record.checkpoint import save_checkpoint
-from ss_core.testing import check_env
+from ss_core.learning.learner import LearnerConfig
+from ss_core.record.checkpoint import Checkpoint, load_latest, save_checkpoint
+from ss_core.record.run_directory import RunDirectory
+from ss_core.scenario.protocol import Prepared
+from ss_core.scenario.result import conclude
 
 SPREAD = "mpe2.simple_spread_v3:parallel_env"
 
@@ -34,12 +40,15 @@ class UnequalEpisodes:
 
     def reset(self, seed: int) -> Step:
         self._t = torch.zeros_like(self._t)
-        return Step.first(torch.zeros(len(self._t), 2, 1))
+        return self._step(torch.zeros_like(self._t, dtype=torch.bool))
 
     def step(self, actions: Tensor) -> Step:
         self._t = self._t + 1
         over = self._t == torch.arange(len(self._t)) + 1
         self._t = torch.where(over, 0, self._t)
+        return self._step(over)
+
+    def _step(self, over: Tensor) -> Step:
         seen = torch.zeros(len(over), 2, 1)
         return Step(
             observations=seen,
@@ -48,10 +57,6 @@ class UnequalEpisodes:
             truncated=torch.zeros_like(over),
             next_observations=seen,
         )
-
-
-def test_copies_that_end_at_different_times_pass_the_examiner() -> None:
-    check_env(UnequalEpisodes(3))
 
 
 def test_the_first_episode_of_each_copy_counts_to_its_end() -> None:
@@ -69,7 +74,7 @@ def test_the_averaged_return_is_per_agent_and_step() -> None:
 
 
 def test_the_same_seed_plays_the_same_episodes_and_another_does_not() -> None:
-    config, _ = resolve("navigation", {}, {})
+    config = resolve("tuned", {"env": "navigation"})
     env = build_env(config, 4)
     learner = build_learner(config.learner, env.spec, 0)
     first, again, other = (
@@ -80,31 +85,50 @@ def test_the_same_seed_plays_the_same_episodes_and_another_does_not() -> None:
 
 
 def test_a_task_is_learnt_with_the_settings_of_the_benchmark() -> None:
-    config, about = resolve("predation", {}, {"algorithm": "vs", "updates": 9, "preset": "paper"})
+    config = resolve("paper", {"env": "predation", "algorithm": "vs", "updates": 9})
     expected = learner_config("predation", 8, "paper", "vs", num_updates=9)
     assert config.learner == expected
     assert (config.num_agents, config.horizon, config.options) == (8, 30, {"encoding": "state"})
-    assert about == "Cooperative Predation: 8 agents, 30 steps"
+    assert about(config, check(config)) == "Cooperative Predation: 8 agents, 30 steps"
 
 
 def test_an_environment_of_ones_own_has_its_size_and_general_settings() -> None:
-    config, about = resolve(SPREAD, {"N": 4}, {"episodes_per_update": 3})
+    config = resolve("tuned", {"env": SPREAD, "env_args": {"N": 4}, "episodes_per_update": 3})
     assert (config.num_agents, config.horizon, config.options) == (4, 25, {"N": 4})
     assert (config.learner.num_envs, config.learner.num_updates) == (3, 200)
     assert len(config.env_sha256) == 64
-    assert "4 agents, 5 actions, observations of 24 numbers, 25 steps" in about
-    literal, _ = resolve(SPREAD, {}, {"preset": "paper", "horizon": 5})
+    sentence = about(config, check(config))
+    assert "4 agents, 5 actions, observations of 24 numbers, 25 steps" in sentence
+    assert "the length of every random episode" in sentence
+    literal = resolve("paper", {"env": SPREAD, "horizon": 5})
     assert (literal.learner.num_envs, literal.learner.architecture) == (1, "independent")
     assert literal.horizon == 5
 
 
-@pytest.mark.parametrize("values", [{"preset": "best"}, {"algorithm": 3}, {"agents": True}])
-def test_values_of_the_wrong_kind_are_named(values: dict) -> None:
-    with pytest.raises(ConfigError, match=next(iter(values))):
-        resolve("navigation", {}, values)
+@pytest.mark.parametrize(
+    ("preset", "values", "named"),
+    [
+        ("best", {}, "preset"),
+        ("tuned", {"algorithm": 3}, "algorithm"),
+        ("tuned", {"agents": True}, "agents"),
+        ("tuned", {"env_args": 3}, "env_args"),
+        ("tuned", {"updates": 3, "budget": {"updates": 3}}, "--updates and --budget"),
+        ("tuned", {"regime": "best"}, "regime"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_named(preset: str, values: dict, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        resolve(preset, {"env": "navigation", **values})
 
 
-def saved(folder: object, before: list[float], after: list[float]) -> None:
+def test_a_budget_of_seconds_and_a_selfish_rival_are_settings_as_in_every_world() -> None:
+    asked = {"env": "predation", "budget": {"seconds": 9.0}, "compare_selfish": True}
+    config = resolve("tuned", asked)
+    assert (config.budget_seconds, config.learners) == (9.0, ["ss", "independent"])
+    assert resolve("tuned", {"env": "predation"}).learners == ["ss"]
+
+
+def saved(folder: Path, before: list[float], after: list[float]) -> Checkpoint:
     tensors = {
         f"{when}/{what}": torch.tensor(values)
         for when, returns in (("before", before), ("after", after))
@@ -114,7 +138,10 @@ def saved(folder: object, before: list[float], after: list[float]) -> None:
         )
     }
     state = {"num_updates": 5, "bytes_by_kind": {"suggestion": 4000, "own_policy": 0}}
-    save_checkpoint(folder / "result", 5, tensors, state)  # type: ignore[operator]
+    save_checkpoint(folder, 5, tensors, state)
+    result = load_latest(folder)
+    assert result is not None
+    return result
 
 
 @pytest.mark.parametrize(
@@ -126,16 +153,21 @@ def saved(folder: object, before: list[float], after: list[float]) -> None:
     ],
 )
 def test_the_verdict_follows_from_the_intervals(
-    after: list[float], improved: bool, verdict: str, tmp_path: object
+    after: list[float], improved: bool, verdict: str, tmp_path: Path
 ) -> None:
-    saved(tmp_path, [1.0, 1.5, 2.0], after)
-    config = TrainingConfig(env="navigation", num_agents=2, horizon=10, learner=LearnerConfig())
-    result = conclude(config, tmp_path)  # type: ignore[arg-type]
+    results = {"ss": saved(tmp_path / "ss", [1.0, 1.5, 2.0], after)}
+    config = TrainingConfig(env="navigation", num_agents=2, horizon=10)
+    place = {"task": "navigation", "size": "n2", "seed": 0, "config": to_dict(config)}
+    with RunDirectory.create(tmp_path / "run", **place) as run:
+        result = conclude(SCENARIO, run, config, Prepared(sentence=""), results)
     assert result["improved"] is improved
     assert verdict in result["notes"][0]
     figures = result["evaluation"]["before"]
     assert figures["averaged_return"] == pytest.approx(0.15)  # 4.5 / 3 episodes / 10 steps
     assert figures["averaged_return_low"] == pytest.approx(0.1)
     assert figures["episode_return_per_agent"] == pytest.approx(1.5)
-    (row,) = result["tables"]["told to other agents while training"]
+    rows = result["tables"]["3 held-out episodes (means; 95 % bootstrap intervals)"]
+    assert rows[0]["low"] == figures["averaged_return_low"]
+    assert (rows[0]["steps"], rows[1]["kB exchanged/agent"]) == (10.0, 2.0)
+    (row,) = result["tables"]["sent to other agents while training"]
     assert row == {"kind": "suggestion", "MB": 0.004, "kB_per_agent_and_update": 0.4}

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.env import StatefulEnv, Step, VectorEnv
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.policies.actors import ActorBank
 from ss_core.testing import check_env
@@ -68,7 +69,9 @@ def some_actions(seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("described", [True, False])
-def test_it_passes_the_examiner(described: bool, game: RoutingGame, simulator: ClosedForm) -> None:
+def test_it_passes_the_examiner(
+    described: bool, game: RoutingGame, simulator: FreeFlowBackend
+) -> None:
     check_env(env_of(game, simulator, described=described))
 
 
@@ -302,7 +305,7 @@ def learnt(
         player = Secretive(env_of(game, simulator)) if changed else env
         rollout = played(player, learner.actors)
         for update in (first, first + 1):
-            ALGORITHMS[config.algorithm](learner, rollout, env, channel, update)
+            ALGORITHMS[config.algorithm].learn(learner, rollout, env, channel, update)
     named = learner_tensors(learner)
     return {k: w.clone() for k, w in named.items() if k != "generator"}, channel.delivered
 
@@ -346,7 +349,7 @@ def test_the_ledger_counts_what_drivers_tell(game: RoutingGame, simulator: FreeF
     learner = build_learner(SECRET, env.spec, 0, "cpu")
     channel = Channel(SECRET.exchange, N, 0)
     rollout = played(env, learner.actors)
-    ALGORITHMS["ss"](learner, rollout, env, channel, 0)
+    ALGORITHMS["ss"].learn(learner, rollout, env, channel, 0)
     sent = channel.ledger.bytes_by_kind()
     assert {"announcement", "own_policy", "suggestion"} <= sent.keys()
     assert all(count > 0 for count in sent.values())

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ss_core.algorithms.build import build_learner
 from ss_core.env import Step, VectorEnv
-from ss_core.learning.learner import build_learner
 from ss_core.record.manifest import verify_run
 from ss_core.resources import data_path
 from ss_core.testing import check_env

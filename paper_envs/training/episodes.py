@@ -1,0 +1,63 @@
+"""Held-out episodes, played to their end by fixed policies: what is measured, nothing is learnt."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from ss_core.env import VectorEnv
+from ss_core.learning.rollout import collect_rollout
+from ss_core.policies.actors import ActorBank
+from ss_core.record.checkpoint import Checkpoint
+
+HELD_OUT = 2**31  # stream of evaluation seeds below a run's seed; updates count from 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episodes:
+    """Episodes played to their end by fixed policies."""
+
+    returns: Float[np.ndarray, "episode N"]  # sum of each agent's rewards
+    steps: Int[np.ndarray, " episode"]
+
+    @property
+    def averaged(self) -> Float[np.ndarray, " episode"]:
+        """Averaged return, the paper's measure: collective return / (N · steps)."""
+        return self.returns.mean(axis=1) / self.steps
+
+
+def play_episodes(env: VectorEnv, actors: ActorBank, *, episodes: int, seed: int) -> Episodes:
+    """Play held-out episodes with the stochastic policies; nothing is exchanged or learnt.
+
+    Each copy's first episode counts, to its end or to the horizon; as many rounds as needed.
+    """
+    device = next(iter(actors.params.values())).device
+    generator = torch.Generator(device).manual_seed(seed * 1009 + 1)
+    returns: list[np.ndarray] = []
+    steps: list[np.ndarray] = []
+    for part in range(-(-episodes // env.spec.num_envs)):
+        stream = np.random.SeedSequence([seed, HELD_OUT, part + 1])
+        rollout = collect_rollout(
+            env,
+            actors,
+            seed=int(stream.generate_state(1)[0]),
+            generator=generator,
+            with_successors=False,
+        )
+        ends = (rollout.terminated | rollout.truncated).int()
+        first = (ends.cumsum(dim=0) - ends) == 0  # up to and with the step that ended it
+        played = rollout.rewards.double() * first.unsqueeze(-1)
+        returns.append(played.sum(dim=0).numpy(force=True))
+        steps.append(first.sum(dim=0).numpy(force=True))
+    return Episodes(
+        returns=np.concatenate(returns)[:episodes], steps=np.concatenate(steps)[:episodes]
+    )
+
+
+def episodes_of(result: Checkpoint, when: str) -> Episodes:
+    """What was played `before` or `after` training."""
+    return Episodes(
+        returns=result.tensors[f"{when}/returns"].numpy(),
+        steps=result.tensors[f"{when}/steps"].numpy(),
+    )
