@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.exchange.ledger import Ledger
-from ss_core.exchange.lies import Lie, copies, draw_liars, stamps, told_instead
+from ss_core.exchange.lies import Lie, copies, draw_liars, sent_instead, stamps
 from ss_core.exchange.neighbourhood import (
     Neighbourhood,
     all_to_all,
@@ -23,6 +23,7 @@ from ss_core.exchange.neighbourhood import (
     random_regular,
 )
 from ss_core.exchange.noise import epsilon_of, noised
+from ss_core.objective.closed_form import ILLEGAL_LOG_PROB
 
 SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
 
@@ -131,7 +132,7 @@ class Channel:
         """
         self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)
 
-    def share_with_suggesters(
+    def share(
         self,
         kind: MessageKind,
         payload: Float[Tensor, "B N *K"],
@@ -149,7 +150,7 @@ class Channel:
         told = payload[:, where.receivers.reshape(-1)].unflatten(1, tuple(where.receivers.shape))
         return told.detach()
 
-    def send_suggestions(
+    def send(
         self,
         kind: MessageKind,
         payload: Float[Tensor, "B N M *K"],
@@ -164,6 +165,25 @@ class Channel:
         received = payload[:, where.senders, where.slots].detach()
         taken = valid[:, where.senders, where.slots] & where.received
         return received, taken if self.liars is None else self._screened(taken, where, update)
+
+    def send_suggestions(
+        self,
+        suggestions: Float[Tensor, "B N M A"],
+        own: Float[Tensor, "B N A"],
+        where: Neighbourhood,
+        valid: Bool[Tensor, "B N M"],
+        update: int,
+    ) -> tuple[Float[Tensor, "B N K A"], Bool[Tensor, "B N K"]]:
+        """Send log π^ij; what each j received, and which of it is a valid suggestion.
+
+        In the place of what is none, j has its `own` policy, which asks for nothing.
+        """
+        sent = self.released(suggestions, suggestions > ILLEGAL_LOG_PROB, valid, update)
+        received, arrived = self.send("suggestion", sent, where, valid, update)
+        taken = self.refuse_malformed(received, arrived, own > ILLEGAL_LOG_PROB, where, update)
+        if taken is arrived:
+            return received, arrived
+        return torch.where(taken.unsqueeze(-1), received, own.unsqueeze(2)), taken
 
     def _screened(
         self, taken: Bool[Tensor, "B N K"], where: Neighbourhood, update: int
@@ -244,7 +264,7 @@ class Channel:
             "releases": most,
         }
 
-    def as_told(
+    def as_sent(
         self,
         suggested: Float[Tensor, "B N M A"],
         shared: Float[Tensor, "B N M A"],
@@ -254,7 +274,7 @@ class Channel:
         """What agents say, given what each would suggest if it told the truth."""
         if self.liars is None:
             return suggested
-        return told_instead(self.liars.to(shared.device), suggested, shared, where, update)
+        return sent_instead(self.liars.to(shared.device), suggested, shared, where, update)
 
     def mix(
         self,

@@ -67,7 +67,7 @@ def draw_liars(kind: Lie, share: float, num_agents: int, seed: int) -> Liars | N
     return Liars(kind, among, seed)
 
 
-def told_instead(
+def sent_instead(
     liars: Liars,
     suggested: Float[Tensor, "B N M A"],
     shared: Float[Tensor, "B N M A"],
@@ -93,7 +93,7 @@ def told_instead(
     return torch.where(lies.unsqueeze(-1), said, suggested)
 
 
-def heed(liars: Liars, where: Neighbourhood) -> Bool[Tensor, "N K"]:
+def weight_with(liars: Liars, where: Neighbourhood) -> Bool[Tensor, "N K"]:
     """Whether j heeds what it hears in slot k: liars heed nobody, colluding ones each other."""
     heeds = ~liars.among[:, None].expand(where.senders.shape)
     if liars.kind == "collude":

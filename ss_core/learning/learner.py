@@ -17,7 +17,7 @@ from ss_core.objective.advantages import KappaKind
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import ActorBank, Architecture
 from ss_core.policies.critics import CriticBank
-from ss_core.policies.optimiser import AdamState
+from ss_core.policies.optimiser import AdamState, ascend
 
 MAX_WIDTH = 100_000  # units of a layer
 RANGES = {
@@ -127,19 +127,19 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """The last exchange of an update, for the trace."""
+class LastRound:
+    """What agents sent each other last in an update, for the trace."""
 
     rows: Int[Tensor, "B N"]  # time * environments + environment, of each agent's decisions
-    where: Neighbourhood
+    links: Neighbourhood
     valid: Bool[Tensor, "B N M"]
-    suggested: Float[Tensor, "B N M A"]  # log π^ij
-    shared: Float[Tensor, "B N M A"]  # log π^jj
+    suggestions: Float[Tensor, "B N M A"]  # log π^ij
+    policies: Float[Tensor, "B N M A"]  # log π^jj
 
     @property
     def receivers(self) -> Int[Tensor, "N M"]:
         """Whom each agent made suggestions for."""
-        return self.where.receivers
+        return self.links.receivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Learner:
     credit: CreditModel | None = None  # where `credit` asks for it
     trust: Trust | None = None  # where `trust` asks for it
     skipped: Tensor | None = None  # [N] steps not taken since last asked; not in checkpoints
-    last_talk: Talk | None = None  # not in checkpoints
+    last_round: LastRound | None = None  # not in checkpoints
 
     @property
     def no_neighbours(self) -> Int[Tensor, "N 0"]:
@@ -176,6 +176,12 @@ class Learner:
         return torch.zeros(
             (self.spec.num_agents, 0), dtype=torch.long, device=self.generator.device
         )
+
+    def ascend(self, gain: Float[Tensor, " N"], update: int) -> None:
+        """One step of every agent's policies on its own gain."""
+        rates, most = self.learning_rates(update), self.config.max_grad_norm
+        params, adam = self.actors.params, self.actor_adam
+        self.note_skipped(ascend(params, gain, adam, lr=rates, max_grad_norm=most))
 
     def note_skipped(self, agents: Bool[Tensor, " N"] | None) -> None:
         """Remember for whom a step could not be taken."""

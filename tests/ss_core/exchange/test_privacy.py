@@ -42,7 +42,7 @@ class ReplayingChannel(Channel):
         self.delivered: list[Tensor] = []
         self.replayed: list[Tensor] | None = None
 
-    def share_with_suggesters(
+    def share(
         self,
         kind: str,
         payload: Tensor,
@@ -50,10 +50,10 @@ class ReplayingChannel(Channel):
         valid: Tensor,
         update: int,
     ) -> Tensor:
-        told = super().share_with_suggesters(kind, payload, where, valid, update)  # type: ignore[arg-type]
+        told = super().share(kind, payload, where, valid, update)  # type: ignore[arg-type]
         return self._deliver(told, where.receivers == CHANGED)
 
-    def send_suggestions(
+    def send(
         self,
         kind: str,
         payload: Tensor,
@@ -61,7 +61,7 @@ class ReplayingChannel(Channel):
         valid: Tensor,
         update: int,
     ) -> tuple[Tensor, Tensor]:
-        received, arrived = super().send_suggestions(kind, payload, where, valid, update)  # type: ignore[arg-type]
+        received, arrived = super().send(kind, payload, where, valid, update)  # type: ignore[arg-type]
         return self._deliver(received, where.senders == CHANGED), arrived
 
     def mix(

@@ -14,10 +14,12 @@ from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood, all_to_all, from_graph
 from ss_core.exchange.trust import Trust, demands, no_trust_yet, remember, weights
-from ss_core.learning.action_advantages import judge_samples
-from ss_core.learning.communication import converse, exchange, views
+from ss_core.learning.action_advantages import from_samples
+from ss_core.learning.communication import open_round
 from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.presets import in_regime
+from ss_core.learning.sequential import exchange
+from ss_core.objective.objective import follow_penalty
 from ss_core.training.incidents import DISCOUNTED
 from ss_core.training.loop import Training
 from tests.support.small_learners import random_decisions, sizes, small_learner, trained_to_the_end
@@ -56,13 +58,15 @@ def test_a_weight_scales_what_a_sender_has_to_say_in_the_objective() -> None:
     decisions = random_decisions(learner.spec, learner.actors)
     channel = Channel(CONFIG.exchange, 4, seed=0)
     where = channel.neighbourhood(0)
-    judgement = judge_samples(torch.zeros((6, 1, 4)), decisions, where, 3)
-    talk = converse(learner, decisions, channel, where, 0)
-    heard = exchange(learner, decisions, talk, judgement)
+    advantages = from_samples(torch.zeros((6, 1, 4)), decisions, where, 3)
+    opened = open_round(learner, decisions, channel, where, 0)
+    messages = exchange(learner, decisions, advantages, opened)
+    own = advantages.own_view(decisions, messages.own, "behaviour")
+    knobs = replace(CONFIG.objective, indicators=False)
     weight = torch.rand((4, 3), generator=torch.Generator().manual_seed(0))
-    for heeded, factor in ((None, torch.ones(4, 3)), (weight, weight)):
-        _, received = views(heard, replace(talk, heeded=heeded), judgement, heard.shared)
-        assert torch.equal(received.valid, factor.expand(6, 4, 3))
+    plain = follow_penalty(own, messages.view(None), knobs)
+    assert torch.equal(messages.view(weight).valid, messages.view(None).valid)
+    torch.testing.assert_close(follow_penalty(own, messages.view(weight), knobs), plain * weight)
 
 
 def test_nobody_is_discounted_who_asks_for_nothing_or_was_never_heard() -> None:
