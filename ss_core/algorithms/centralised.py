@@ -35,30 +35,30 @@ def learn(
 
 
 def _summed_rewards(rollout: Rollout, channel: Channel, update: int) -> Float[Tensor, "T E N"]:
-    where = all_to_all(rollout.rewards.shape[-1]).to(rollout.rewards.device)
+    links = all_to_all(rollout.rewards.shape[-1]).to(rollout.rewards.device)
     payload = flatten(rollout.rewards).unsqueeze(-1)
-    valid = where.at_every_row(len(payload))
-    told = channel.share("reward", payload, where, valid, update)
-    team = payload.squeeze(-1) + told.sum(dim=(2, 3))
+    valid = links.at_every_row(len(payload))
+    sent = channel.share("reward", payload, links, valid, update)
+    team = payload.squeeze(-1) + sent.sum(dim=(2, 3))
     return team.unflatten(0, rollout.rewards.shape[:2])
 
 
 def _show_observations(rollout: Rollout, channel: Channel, update: int) -> None:
     """The one critic looks at what everybody sees: count that it went from each to all others."""
     size, count = rollout.observations.shape[-1], rollout.rewards.shape[:2].numel()
-    where = all_to_all(rollout.rewards.shape[-1]).to(rollout.rewards.device)
-    channel.announce("observation", size, where, where.at_every_row(count), update)
+    links = all_to_all(rollout.rewards.shape[-1]).to(rollout.rewards.device)
+    channel.announce("observation", size, links, links.at_every_row(count), update)
 
 
 def _summed_alternatives(
     learner: Learner, env: CounterfactualEnv, decisions: Decisions, channel: Channel, update: int
 ) -> Counterfactuals:
     """Every agent tells every other what that one's alternatives would have brought it."""
-    where = all_to_all(learner.spec.num_agents).to(decisions.rows.device)
-    table = env.counterfactual_rewards(where.receivers)
-    valid = decisions.valid[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-    told = at_peer_rows(flatten(table.peers), decisions.rows, where.receivers)
-    received, received_valid = channel.send("reward", told, where, valid, update)
+    links = all_to_all(learner.spec.num_agents).to(decisions.rows.device)
+    table = env.counterfactual_rewards(links.receivers)
+    valid = decisions.valid[:, links.receivers.reshape(-1)].unflatten(1, links.receivers.shape)
+    sent = at_peer_rows(flatten(table.peers), decisions.rows, links.receivers)
+    received, received_valid = channel.send("reward", sent, links, valid, update)
     others = (received * received_valid.unsqueeze(-1)).sum(dim=2)
     own = flatten(table.own).clone()
     agent = torch.arange(own.shape[1], device=own.device)[None, :].expand_as(decisions.rows)

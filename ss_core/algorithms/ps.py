@@ -34,8 +34,8 @@ def learn(
     scaled = flatten(scaled_advantages(learner, advantages, steps))
     metrics = _improve_estimates(learner, steps, scaled, update)
     metrics["critic_loss"] = update_critics(learner, rollout, targets, update)
-    where = links_at(channel, rollout, update)
-    average_parameters(learner.actors.params, channel, "policy_parameters", where, update)
+    links = links_at(channel, rollout, update)
+    average_parameters(learner.actors.params, channel, "policy_parameters", links, update)
     return metrics
 
 

@@ -30,7 +30,7 @@ def learn(
     learner: Learner, rollout: Rollout, env: VectorEnv, channel: Channel, update: int
 ) -> dict[str, float]:
     """One update; in a gap of the exchange (every k-th) nothing is averaged."""
-    where = links_at(channel, rollout, update)
+    links = links_at(channel, rollout, update)
     advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
     losses: dict[str, float] = {}
     model = learner.models.get("reward_model")
@@ -40,9 +40,9 @@ def learn(
             team = model.bank.values(seen).unflatten(0, rollout.rewards.shape[:2])
         advantages, _ = sampled_advantages(learner, rollout, team)
         losses["reward_loss"] = regress(learner, model, seen, flatten(rollout.rewards), update)
-        average_parameters(model.bank.params, channel, "reward_parameters", where, update)
+        average_parameters(model.bank.params, channel, "reward_parameters", links, update)
     metrics = learn_alone(learner, rollout, advantages, targets, update)
-    average_parameters(learner.critics.params, channel, "critic_parameters", where, update)
+    average_parameters(learner.critics.params, channel, "critic_parameters", links, update)
     return metrics | losses
 
 

@@ -22,24 +22,24 @@ def learn(
 ) -> dict[str, float]:
     """One update; in a gap of the exchange the agents learn from their own advantages."""
     advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
-    where = links_at(channel, rollout, update)
-    if where is not None:
-        advantages = shared_advantages(advantages, channel, where, update)
+    links = links_at(channel, rollout, update)
+    if links is not None:
+        advantages = shared_advantages(advantages, channel, links, update)
     return learn_alone(learner, rollout, advantages, targets, update)
 
 
 def shared_advantages(
     advantages: Float[Tensor, "T E N"],
     channel: Channel,
-    where: Neighbourhood,
+    links: Neighbourhood,
     update: int,
 ) -> Float[Tensor, "T E N"]:
     """Mean of Â_j over j ∈ N_i ∪ {i}, as far as they meet at that step."""
     own = flatten(advantages)
-    heard = where.at_every_row(len(own))
-    told = channel.share("advantage", own.unsqueeze(-1), where, heard, update)
-    total = own + (told.squeeze(-1) * heard).sum(dim=2)
-    return (total / (1 + heard.sum(dim=2))).unflatten(0, advantages.shape[:2])
+    linked = links.at_every_row(len(own))
+    received = channel.share("advantage", own.unsqueeze(-1), links, linked, update)
+    total = own + (received.squeeze(-1) * linked).sum(dim=2)
+    return (total / (1 + linked.sum(dim=2))).unflatten(0, advantages.shape[:2])
 
 
 ALGORITHM = Algorithm(

@@ -133,7 +133,7 @@ def weigh(learner: Learner, messages: Messages, opened: CommunicationRound) -> C
 
 
 def agreement(messages: Messages, decisions: Decisions) -> dict[str, float]:
-    """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over the pairs that talked, at the actions taken."""
+    """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over linked pairs, at the actions taken."""
     pairs = messages.valid
     if not bool(pairs.any()):
         return {}

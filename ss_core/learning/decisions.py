@@ -3,7 +3,7 @@
 A rollout is dense in time. Where agents decide seldom (most rows have one legal action),
 `gather_decisions` keeps only real decisions: row b of agent n is then n's b-th decision, and rows
 of different agents no longer share a time. It serves architectures whose suggestions need nothing
-of the sender's own state (`CandidateBank`).
+of the sender's own state (`FeatureActor`).
 """
 
 from dataclasses import dataclass
@@ -74,12 +74,12 @@ def decisions_of(rollout: Rollout, spec: EnvSpec) -> Decisions:
     return gather_decisions(rollout) if spec.candidate_size else all_decisions(rollout)
 
 
-def pairs_at(decisions: Decisions, where: Neighbourhood) -> Bool[Tensor, "B N M"]:
-    """Whether agent i and its m-th neighbour j may talk about j's b-th decision."""
-    valid = at_neighbours(decisions.valid, where.receivers) & where.linked
-    if where.present is None:
+def pairs_at(decisions: Decisions, links: Neighbourhood) -> Bool[Tensor, "B N M"]:
+    """Whether agent i and its m-th neighbour j are linked at j's b-th decision."""
+    valid = at_neighbours(decisions.valid, links.receivers) & links.linked
+    if links.present is None:
         return valid
-    return valid & at_peer_rows(where.present, decisions.rows, where.receivers)
+    return valid & at_peer_rows(links.present, decisions.rows, links.receivers)
 
 
 def at_rows(x: Tensor, rows: Int[Tensor, "B N"]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Algorithm 1 in its literal order: within a pass one agent after the other, each heard at once.
+"""Algorithm 1 in its literal order: within a pass one agent after the other, each received at once.
 
 Only the agent that steps needs gradients. What the others sent stands; after its step its own rows
 are evaluated anew and sent, unless everybody is about to send.

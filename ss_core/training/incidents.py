@@ -15,7 +15,7 @@ REASONS = {
     "stale": "of an exchange long past",
     "flood": "more than one about the same decision",
 }
-DISCOUNTED_BELOW = 0.5  # mean weight with those who hear it
+DISCOUNTED_BELOW = 0.5  # mean weight with those who receive from it
 
 
 def record_refusals(writer: TraceWriter, found: Sequence[Refusal], names: Sequence[str]) -> None:
@@ -44,7 +44,7 @@ def record_skipped(writer: TraceWriter, update: int, learner: Learner) -> None:
 
 
 def record_trust(writer: TraceWriter, update: int, learner: Learner) -> None:
-    """Whom receivers heed, and an incident for every sender that most of them discount."""
+    """Weights of senders, and an incident for every sender that most receivers discount."""
     last = learner.last_round
     if learner.trust is None or last is None:
         return
@@ -64,9 +64,9 @@ def record_trust(writer: TraceWriter, update: int, learner: Learner) -> None:
             },
         )
     for agent, name in enumerate(names):
-        heard = weight[receiver, slot][sender == agent]
-        if len(heard) and float(heard.mean()) < DISCOUNTED_BELOW:
-            detail = f"mean weight {float(heard.mean()):.2g} with {len(heard)} receivers"
+        received = weight[receiver, slot][sender == agent]
+        if len(received) and float(received.mean()) < DISCOUNTED_BELOW:
+            detail = f"mean weight {float(received.mean()):.2g} with {len(received)} receivers"
             taken = "its suggestions are heeded the less"
             _record(writer, update, DISCOUNTED, name, taken, detail)
 

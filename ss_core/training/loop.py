@@ -260,7 +260,7 @@ def record_messages(writer: TraceWriter, rows: list[LedgerRow], names: tuple[str
 
 
 def record_links(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
-    """Rows of the `link` table: who may talk to whom, whenever that was drawn anew."""
+    """Rows of the `link` table: who may send to whom, whenever that was drawn anew."""
     sent, exchange = training.learner.last_round, training.channel.config
     anew = exchange.protocol == "graph" or (exchange.protocol == "random" and exchange.redraw)
     drawn = training.update == 1 or anew
