@@ -138,15 +138,15 @@ def write_trial(
 
 def _heeded(training: Training, liars: np.ndarray) -> dict[str, float | None]:
     """Mean weight that honest receivers give liars, and honest senders."""
-    learner, talk = training.learner, training.learner.last_talk
-    if learner.trust is None or talk is None:
+    learner, last = training.learner, training.learner.last_round
+    if learner.trust is None or last is None:
         return {}
-    weight = weights(learner.trust, talk.where, learner.config.trust_tolerance)
+    weight = weights(learner.trust, last.links, learner.config.trust_tolerance)
     lying = torch.from_numpy(liars).to(weight.device)
-    told = talk.where.received & ~lying[:, None]
+    told = last.links.received & ~lying[:, None]
     groups = {
-        "weight_of_liars": told & lying[talk.where.senders],
-        "weight_of_honest": told & ~lying[talk.where.senders],
+        "weight_of_liars": told & lying[last.links.senders],
+        "weight_of_honest": told & ~lying[last.links.senders],
     }
     return {k: float(weight[m].mean()) if bool(m.any()) else None for k, m in groups.items()}
 

@@ -106,7 +106,7 @@ def _train(training: Training, spec: RunSpec, folder: Path, report: Report, stop
         training,
         folder,
         TraceWriter(folder, level="kpi", constants=constants),
-        evaluate=lambda now: told_by(_rollout_of(now), now.learner.last_talk),
+        evaluate=lambda now: told_by(_rollout_of(now), now.learner.last_round),
         evaluate_every=1,
         commit_every=max(1, -(-total // COMMITS)),
         progress=progress,

@@ -24,7 +24,7 @@ from paper_envs.bench.runs.run import RunSpec, evaluation_seed, train_run
 from ss_core.config import to_dict
 from ss_core.errors import CorruptError
 from ss_core.exchange.neighbourhood import all_to_all
-from ss_core.learning.learner import Talk
+from ss_core.learning.learner import LastRound
 from ss_core.learning.rollout import Rollout
 from ss_core.record.checkpoint import load_latest
 from ss_core.training.saved_learner import read_learner_file
@@ -91,17 +91,18 @@ def test_suggested_cooperation_is_what_suggestions_give_to_the_cooperative_actio
     actions = torch.tensor([[[0, 1], [1, 1]]])
     cooperative = torch.tensor([[[True, False], [False, True]]])
     # so the cooperative actions are [[0, 0], [0, 1]]
-    talk = Talk(
+    probs = [[[[0.9, 0.1]], [[0.3, 0.7]]], [[[0.2, 0.8]], [[0.5, 0.5]]]]
+    sent = LastRound(
         rows=torch.tensor([[0, 0], [1, 1]]),
-        where=all_to_all(2),
+        links=all_to_all(2),
         valid=torch.tensor([[[True], [True]], [[True], [False]]]),
-        suggested=torch.tensor([[[[0.9, 0.1]], [[0.3, 0.7]]], [[[0.2, 0.8]], [[0.5, 0.5]]]]).log(),
-        shared=torch.zeros(2, 2, 1, 2),
+        suggestions=torch.tensor(probs).log(),
+        policies=torch.zeros(2, 2, 1, 2),
     )
     # sender 0 to receiver 1: 0.9 then 0.8; sender 1 to receiver 0: 0.3 then silence
-    told = suggested_cooperation(rollout_of(actions, cooperative), talk)
+    told = suggested_cooperation(rollout_of(actions, cooperative), sent)
     assert told == {"suggested_cooperation": pytest.approx((0.9 + 0.8 + 0.3) / 3)}
-    silent = replace(talk, valid=torch.zeros_like(talk.valid))
+    silent = replace(sent, valid=torch.zeros_like(sent.valid))
     assert suggested_cooperation(rollout_of(actions, cooperative), silent) == {}
 
 
