@@ -17,7 +17,7 @@ from gridsim.results.notes import announce, facts, notes, title
 from gridsim.results.scoring import Grid, score
 from gridsim.results.tables import UNITS
 from gridsim.results.trace import record
-from gridsim.stage import Stage, build_training, past_days, play, set_stage
+from gridsim.stage import Stage, build_training, daily_welfare, past_days, play, set_stage
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop
@@ -86,6 +86,7 @@ def open_setting(config: GridConfig, inputs: Path, processes: int) -> Iterator[S
         training=training,
         evaluate=evaluate,
         play=lambda trained: _play_held_out(trained, stage, config),
+        welfare=lambda trained: daily_welfare(trained, stage, config),
     )
 
 

@@ -24,6 +24,7 @@ from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training
 
 POPULATION, HELD_OUT, PAST = 0, 2, 3  # streams of random numbers below a seed
+WELFARE_PLAYS = 2  # of every held-out day
 PAST_DAYS = 8  # from which the forecasting planner knows what is to come
 
 Play = Mapping[str, np.ndarray]
@@ -102,6 +103,15 @@ def play(training: Training, stage: Stage, config: GridConfig, *, sample: int) -
         return Played(stepwise_schedule(name, stage.held_out, env.ev_level, env.start_step), {})
     probability = _probabilities(rollout, stage.held_out)
     return Played(env.schedule(name), {"chosen": env.chosen.copy(), "probability": probability})
+
+
+def daily_welfare(
+    training: Training, stage: Stage, config: GridConfig
+) -> Float[np.ndarray, " household"]:
+    """-J_i of a held-out day in EUR, as learned policies play it."""
+    played = [play(training, stage, config, sample=s) for s in range(WELFARE_PLAYS)]
+    costs = [each.schedule.costs(stage.world.tariff).cost_eur.mean(axis=0) for each in played]
+    return -np.mean(costs, axis=0)
 
 
 def _probabilities(rollout: Rollout, days: Days) -> Float[np.ndarray, " job"]:

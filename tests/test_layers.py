@@ -32,7 +32,7 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
     ),
     "trafficsim": (
         *("nets", "demand", "sumo", "signals", "routing", "results"),
-        *("scenario", "short_run", "report"),
+        *("scenario", "report"),
     ),
     "paper_envs": (
         *(

@@ -1,6 +1,6 @@
 """What neighbours learn about households, method by method, and what noise costs.
 
-The conditions and tables of `ss bench privacy`; one training is `leakage.trial`.
+The conditions and tables of `ss bench privacy`; one training is `leakage.listened_run`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ import numpy as np
 
 from gridsim.privacy.leakage import read_leak
 from ss_core.experiments.attacks import ATTACKS, prepare, score
-from ss_core.scenario.short_runs import Results, Trial
+from ss_core.scenario.short_runs import Results, ShortRun
 from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
 
-TARGET = "gridsim.privacy.leakage:trial"
+TARGET = "gridsim.privacy.leakage:listened_run"
 SECRETS = {"comfort_weight": False, "has_ev": True, "daily_cost_eur": False}  # yes or no
 NOISE = {  # multipliers z
     "smoke": (1.0,),
@@ -52,10 +52,10 @@ METHODS = (
 )
 
 
-def trials_of(profile: str) -> dict[str, list[Trial]]:
+def short_runs_of(profile: str) -> dict[str, list[ShortRun]]:
     """The trainings of every method: shadow runs, then those listened to."""
     return {
-        method.name: [_trial(method, seed, profile) for seed in _seeds(profile)]
+        method.name: [_short_run(method, seed, profile) for seed in _seeds(profile)]
         for method in _methods(profile)
     }
 
@@ -74,7 +74,7 @@ def _seeds(profile: str) -> list[int]:
     return [*shadows, *range(FIRST_VICTIM, FIRST_VICTIM + VICTIMS[profile])]
 
 
-def _trial(method: Method, seed: int, profile: str) -> Trial:
+def _short_run(method: Method, seed: int, profile: str) -> ShortRun:
     settings = {
         "households": HOUSEHOLDS[profile],
         "seed": seed,
@@ -85,15 +85,18 @@ def _trial(method: Method, seed: int, profile: str) -> Trial:
         **dict(method.settings),
     }
     name = method.name.replace(" ", "-").replace("=", "")
-    return Trial(name, seed, TARGET, {"preset": method.preset, "settings": settings})
+    return ShortRun(name, seed, TARGET, {"preset": method.preset, "settings": settings})
 
 
 def conclude(found: Results, folder: Path, profile: str) -> dict[str, Any]:
     """The tables: what is learnt, what it costs, what noise does."""
-    shadows, trials = SHADOWS[profile], trials_of(profile)
-    leaks = {name: [read_leak(t.folder(folder)) for t in each] for name, each in trials.items()}
+    shadows, short_runs = SHADOWS[profile], short_runs_of(profile)
+    leaks = {
+        name: [read_leak(one.folder(folder)) for one in each] for name, each in short_runs.items()
+    }
     results = {
-        name: [found[t.name, t.seed] for t in each][shadows:] for name, each in trials.items()
+        name: [found[one.name, one.seed] for one in each][shadows:]
+        for name, each in short_runs.items()
     }
     selfish = [each["welfare"] for each in results["selfish"]]
     rows = [

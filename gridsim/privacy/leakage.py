@@ -20,13 +20,12 @@ from torch import Tensor
 from gridsim.config import GridConfig, resolve
 from gridsim.game.env import NUM_PUBLIC, SchedulingEnv
 from gridsim.households.households import JobKind
-from gridsim.privacy.short_run import PLAYS
-from gridsim.stage import Stage, build_training, play, set_stage
+from gridsim.stage import Stage, build_training, daily_welfare, set_stage
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.decisions import Decisions, decisions_of
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.record.atomic import atomic_write
-from ss_core.scenario.short_runs import is_done, write_trial
+from ss_core.scenario.short_runs import is_done, write_short_run
 from ss_core.training.loop import Training
 
 LEAK_FILE = "leak.safetensors"
@@ -46,7 +45,7 @@ class _Ear:
         self.told[kind] = told
 
 
-def trial(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
+def listened_run(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     """Train, listen to the last updates, play the held-out days."""
     torch.set_num_threads(1)
     folder = Path(arguments["folder"])
@@ -73,10 +72,8 @@ def trial(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
             costs.append(env.outcome().cost_eur.mean(axis=0))
             loads.append(env.load_kw.mean(axis=(0, 1)).reshape(24, -1).mean(axis=1))
     _leave(folder, config, stage, heard, np.mean(costs, axis=0), np.mean(loads, axis=0))
-    played = [play(training, stage, config, sample=s) for s in range(PLAYS)]
-    daily = [each.schedule.costs(stage.world.tariff).cost_eur.mean(axis=0) for each in played]
-    privacy = training.channel.privacy() or {}
-    write_trial(folder, training, -np.mean(daily, axis=0), privacy=privacy)
+    welfare = daily_welfare(training, stage, config)
+    write_short_run(folder, training, welfare, privacy=training.channel.privacy() or {})
     return True
 
 
@@ -227,6 +224,6 @@ def _projected(rows: Mapping[str, Tensor]) -> Float[ndarray, "N F"]:
 
 
 def read_leak(folder: Path) -> dict[str, ndarray]:
-    """What `trial` left: `heard/<source>`, `public`, `secret/<name>`; a row per household."""
+    """What `listened_run` left: `heard/<source>`, `public`, `secret/<name>`; household by row."""
     tensors = safetensors.torch.load((folder / LEAK_FILE).read_bytes())
     return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -1,7 +1,7 @@
 """`ss bench trust`: what lies cost, and what trust saves, by world, lie and share of liars.
 
 A condition is trained with several seeds; all conditions of a seed meet the same agents and days,
-so differences are taken seed by seed. The worlds bring the trials, by name.
+so differences are taken seed by seed. The worlds bring the short runs, by name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

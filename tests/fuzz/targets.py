@@ -30,7 +30,7 @@ from ss_core.record.atomic import json_bytes
 from ss_core.record.checkpoint import load_latest
 from ss_core.record.manifest import read_manifest
 from ss_core.record.trace_writer import TraceWriter, trace_resources
-from ss_core.scenario.short_runs import read_trial
+from ss_core.scenario.short_runs import read_short_run
 from trafficsim.demand.read import read_demand
 from trafficsim.nets.network import examine
 from trafficsim.nets.read import read_records
@@ -162,13 +162,13 @@ def _forged(files: dict[str, bytes], name: str, data: bytes) -> dict[str, bytes]
 
 
 def manifest(data: bytes) -> None:
-    """A manifest, and the result of a trial."""
+    """A manifest, and the result of a short run."""
     written("run/manifest.json", data)
     with contextlib.suppress(SuggestionSharingError):
         read_manifest(FOLDER / "run")
     written("trial/trial.json", data)
     with contextlib.suppress(SuggestionSharingError):
-        read_trial(FOLDER / "trial")
+        read_short_run(FOLDER / "trial")
 
 
 def trace(data: bytes) -> None:

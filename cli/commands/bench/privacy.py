@@ -23,12 +23,12 @@ def privacy(profile: str, workers: int, out: Path | None, as_json: bool, quiet: 
     cost of households in other runs. Then the same with noise on what suggestion sharing tells.
     """
     from cli.render import Progress, print_result
-    from gridsim.privacy.benchmark import conclude, trials_of
+    from gridsim.privacy.benchmark import conclude, short_runs_of
     from ss_core.scenario.short_runs import run_bench
 
     folder = out or Path("bench") / f"privacy-{profile}"
-    trials = trials_of(profile)
-    in_turn = [trial for each in zip(*trials.values(), strict=True) for trial in each]
+    by_method = short_runs_of(profile).values()
+    in_turn = [one for of_a_seed in zip(*by_method, strict=True) for one in of_a_seed]
     with Progress(quiet=quiet) as progress:
         result = run_bench(
             in_turn,

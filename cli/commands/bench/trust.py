@@ -7,14 +7,15 @@ import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option
 from cli.options import bench_options
+from cli.worlds import WORLDS
 
 if TYPE_CHECKING:
     from ss_core.experiments.trust import Condition
-    from ss_core.scenario.short_runs import Trial
+    from ss_core.scenario.short_runs import ShortRun
 
-WORLDS = ("predation", "grid", "traffic")
+GAMES = ("predation", "grid", "traffic")  # in which lies are tried
 UNITS = {"predation": "reward/step", "grid": "EUR/household and day", "traffic": "s/driver"}
-UPDATES = {  # of a trial, by profile
+UPDATES = {  # of a short run, by profile
     "smoke": {"predation": 4, "grid": 2, "traffic": 2},
     "quick": {"predation": 300, "grid": 100, "traffic": 50},
     "full": {"predation": 300, "grid": 200, "traffic": 80},
@@ -34,7 +35,7 @@ NET = "grid.net.xml"  # of those shipped
 @click.option(
     "--env",
     "worlds",
-    type=click.Choice(WORLDS),
+    type=click.Choice(GAMES),
     multiple=True,
     help="Only this world; may be repeated.",
 )
@@ -60,12 +61,12 @@ def trust(
     from ss_core.scenario.short_runs import run_bench
 
     folder = out or Path("bench") / f"trust-{profile}"
-    wanted = conditions(profile, worlds or WORLDS)  # type: ignore[arg-type]
+    wanted = conditions(profile, worlds or GAMES)  # type: ignore[arg-type]
     used = SEEDS[: seeds or NUM_SEEDS[profile]]
-    trials = [_trial(each, seed, profile) for seed in used for each in wanted]
+    short_runs = [_short_run(each, seed, profile) for seed in used for each in wanted]
     with Progress(quiet=quiet) as progress:
         result = run_bench(
-            trials,
+            short_runs,
             folder,
             workers,
             progress,
@@ -75,19 +76,17 @@ def trust(
     print_result(result, as_json=as_json)
 
 
-def _trial(condition: "Condition", seed: int, profile: str) -> "Trial":
-    from ss_core.scenario.short_runs import Trial
+def _short_run(condition: "Condition", seed: int, profile: str) -> "ShortRun":
+    from ss_core.scenario.short_runs import ANY_WORLD, ShortRun
 
-    updates, settings = UPDATES[profile][condition.world], condition.settings
-    named = {f"learner.{key}": value for key, value in settings.items()}
+    named = {f"learner.{key}": value for key, value in condition.settings.items()}
+    updates = UPDATES[profile][condition.world]
+    settings = named | {"seed": seed, "learner.num_updates": updates}
     if condition.world == "predation":
-        arguments = {"task": "predation", "agents": 8, "updates": updates, "settings": settings}
-        arguments |= {"seed": seed}
-        return Trial(condition.slug, seed, "paper_envs.training.short_run:trial", arguments)
-    common = named | {"seed": seed, "learner.num_updates": updates, "days": 16}
-    if condition.world == "grid":
-        chosen = common | {"households": HOUSEHOLDS[profile]}
-        return Trial(condition.slug, seed, "gridsim.privacy.short_run:trial", {"settings": chosen})
-    return Trial(
-        condition.slug, seed, "trafficsim.short_run:trial", {"net": NET, "settings": common}
-    )
+        world, chosen = "train", settings | {"env": "predation", "agents": 8}
+    elif condition.world == "grid":
+        world, chosen = "grid", settings | {"days": 16, "households": HOUSEHOLDS[profile]}
+    else:
+        world, chosen = "traffic", settings | {"days": 16, "net": NET}
+    arguments = {"scenario": WORLDS[world].scenario, "settings": chosen}
+    return ShortRun(condition.slug, seed, ANY_WORLD, arguments)
