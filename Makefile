@@ -1,6 +1,7 @@
 # One front door: `make run`, `make test`. Everything is installed into .venv from constraints.txt.
 PYTHON ?= python3
 HOUSEHOLDS ?= 50
+TEST_PROCESSES ?= 2
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 STAMP := .venv/.installed
@@ -27,8 +28,9 @@ run: setup  ## plan a day for 50 households on a low-voltage feeder and print th
 bench: setup  ## the paper's experiments and a verdict on its claims, half an hour on two quiet cores
 	$(BIN)/ss bench paper --profile quick
 
-test: setup  ## every test that needs no GPU
-	$(RUN) pytest -q -m "not gpu"
+test: export OMP_NUM_THREADS = 1
+test: setup  ## every test that needs no GPU, on TEST_PROCESSES (2)
+	$(RUN) pytest -q -m "not gpu" -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-fast: setup  ## the same without SUMO and without the tests marked slow
 	$(RUN) pytest -q -m "not slow and not sumo and not gpu"

@@ -5,9 +5,10 @@ from dataclasses import replace
 from benchmarks.timing import Spent, in_turn
 from paper_envs.tasks import make_env, task_named
 from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec, VectorEnv
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.policies.actors import Architecture
 
@@ -19,7 +20,7 @@ ALL: tuple[Architecture, ...] = ("tilted", "multihead", "independent")
 COPIES: tuple[Architecture, ...] = ("multihead", "independent")  # that hold others' policies
 
 
-def common_config(algorithm: AlgorithmName, architecture: Architecture) -> LearnerConfig:
+def common_config(algorithm: str, architecture: Architecture) -> LearnerConfig:
     """What all have in common: networks, passes, no clipping of gradients."""
     return LearnerConfig(
         algorithm=algorithm,
@@ -57,7 +58,7 @@ class Contender:
     def learn(self) -> None:
         """One update on what was collected: everything but the collecting."""
         assert self.rollout is not None
-        learn = ALGORITHMS[self.config.algorithm]
+        learn = ALGORITHMS[self.config.algorithm].learn
         learn(self.learner, self.rollout, self.env, self.channel, self.updates)
         self.channel.ledger.take_rows()
         self.updates += 1
@@ -68,8 +69,8 @@ def contenders(task: str, num_agents: int, num_envs: int) -> list[Contender]:
     env = make_env(task, num_envs, num_agents=num_agents)
     literal = {"agent_order": "sequential", "old_policy": "literal"}
     configs = []
-    for algorithm in ALGORITHMS:
-        if algorithm == "imr" and not task_named(task).has_cooperation:
+    for algorithm, record in ALGORITHMS.items():
+        if "cooperative_actions" in record.needs and not task_named(task).has_cooperation:
             continue
         for architecture in {"ss": ALL, "ps": COPIES}.get(algorithm, ALONE):
             config = common_config(algorithm, architecture)

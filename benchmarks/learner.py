@@ -25,11 +25,12 @@ from torch import Tensor, nn
 
 from benchmarks.algorithms import EPOCHS, by_algorithm
 from benchmarks.timing import least_cpu_s
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.action_advantages import Judgement, judge_samples
-from ss_core.learning.learner import Learner, LearnerConfig, build_learner
+from ss_core.learning.learner import Learner, LearnerConfig
 from ss_core.learning.rollout import Decisions
 from ss_core.learning.update import update_actors
 from ss_core.policies.actors import Architecture

@@ -66,7 +66,12 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
 
     from trafficsim.routing.config import resolve
     from trafficsim.routing.inputs import checked_net, game_of, given_demand
-    from trafficsim.runs.tasks import at_work, drive, held_out_seeds, scaled_to_game
+    from trafficsim.routing.policies_on_the_road import (
+        drive,
+        held_out_seeds,
+        open_training,
+        scaled_to_game,
+    )
     from trafficsim.sumo.simulation import Simulator
 
     torch.set_num_threads(1)
@@ -82,7 +87,7 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
     with Simulator(game.scene) as simulator:
         learner = scaled_to_game(config.learner, config, game)
         total = learner.num_updates
-        with at_work(config, learner, game, simulator) as training:
+        with open_training(config, learner, game, simulator) as training:
             while training.update < total:
                 training.advance()
                 training.channel.ledger.take_rows()

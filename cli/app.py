@@ -10,14 +10,13 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from ss_core.errors import ResourceError, SuggestionSharingError, is_want_of_room
+from ss_core.record.provenance import DISTRIBUTION, installed_version
 
-DISTRIBUTION = "suggestion-sharing"
 SHOWN_PACKAGES = ("torch", "numpy", "pandapower", "pyarrow", "eclipse-sumo")
 EXIT_INTERNAL = 1
 EXIT_INTERRUPTED = 130
@@ -80,10 +79,10 @@ def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) ->
 def _print_versions(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    click.echo(f"{ctx.find_root().info_name} {installed_version(DISTRIBUTION)}")
+    click.echo(f"{ctx.find_root().info_name} {shown_version(DISTRIBUTION)}")
     click.echo(f"python {platform.python_version()}")
     for package in SHOWN_PACKAGES:
-        click.echo(f"{package} {installed_version(package)}")
+        click.echo(f"{package} {shown_version(package)}")
     ctx.exit()
 
 
@@ -110,12 +109,9 @@ def version_option(command: Function) -> Function:
     )(command)
 
 
-def installed_version(distribution: str) -> str:
-    """Version of an installed distribution, found without importing it."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"
+def shown_version(distribution: str) -> str:
+    """Version of an installed distribution in words."""
+    return installed_version(distribution) or "not installed"
 
 
 def run(command: click.Command, name: str, args: Sequence[str] | None = None) -> int:

@@ -112,7 +112,8 @@ def remove_runs(folders: tuple[Path, ...], yes: bool) -> None:
     import shutil
 
     from ss_core.errors import RunLockedError
-    from ss_core.record.run_directory import is_locked, read_manifest
+    from ss_core.record.locks import is_locked
+    from ss_core.record.manifest import read_manifest
 
     for folder in folders:
         if folder.is_symlink():
@@ -128,7 +129,8 @@ def remove_runs(folders: tuple[Path, ...], yes: bool) -> None:
 
 def _describe(folder: Path) -> dict[str, Any]:
     from ss_core.errors import CorruptError
-    from ss_core.record.run_directory import is_locked, read_manifest
+    from ss_core.record.locks import is_locked
+    from ss_core.record.manifest import read_manifest
 
     try:
         block = read_manifest(folder)["ss"]

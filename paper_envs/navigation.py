@@ -111,20 +111,18 @@ class NavigationEnv:
         """Draw places and landmarks anew; the same seed gives the same episodes."""
         self._generator.manual_seed(seed)
         self._restart()
-        seen = observed(self.places, self.landmarks, self._encoding)
-        return self._step(seen, torch.zeros(seen.shape[:2], device=seen.device), seen, ended=False)
+        return Step.first(self._seen(), neighbours=self._near())
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Move every agent."""
         self.places = moved(self.places, actions)
         rewards = payoffs(self.places, self.landmarks)
         self._t += 1
-        ended = self._t == HORIZON
-        seen = after = observed(self.places, self.landmarks, self._encoding)
-        if ended:
-            self._restart()
-            seen = observed(self.places, self.landmarks, self._encoding)
-        return self._step(seen, rewards, after, ended=ended)
+        after = self._seen()
+        if self._t < HORIZON:
+            return Step.next(after, rewards, neighbours=self._near())
+        self._restart()
+        return Step.last(self._seen(), rewards, next_observations=after, neighbours=self._near())
 
     def _restart(self) -> None:
         self.places, self.landmarks = self._draw(), self._draw()
@@ -137,20 +135,8 @@ class NavigationEnv:
         cells = drawn.argsort(dim=1)[:, : self.spec.num_agents]
         return torch.stack([cells // SIZE, cells % SIZE], dim=2)
 
-    def _step(
-        self,
-        seen: Float[Tensor, "E N O"],
-        rewards: Float[Tensor, "E N"],
-        after: Float[Tensor, "E N O"],
-        *,
-        ended: bool,
-    ) -> Step:
-        over = torch.full((rewards.shape[0],), ended, device=rewards.device)
-        return Step(
-            observations=seen,
-            rewards=rewards,
-            terminated=over,
-            truncated=torch.zeros_like(over),
-            next_observations=after,
-            neighbours=self._chain.expand(rewards.shape[0], -1, -1).clone(),
-        )
+    def _seen(self) -> Float[Tensor, "E N O"]:
+        return observed(self.places, self.landmarks, self._encoding)
+
+    def _near(self) -> Bool[Tensor, "E N N"]:
+        return self._chain.expand(self.spec.num_envs, -1, -1).clone()

@@ -105,20 +105,23 @@ class PredationEnv:
         self._generator.manual_seed(seed)
         self._restart()
         seen, near = self._seen()
-        none = torch.zeros_like(self.positions, dtype=torch.bool)
-        return self._step(seen, near, torch.zeros_like(self.positions), none, seen, ended=False)
+        nobody = torch.zeros_like(self.positions, dtype=torch.bool)
+        return Step.first(seen, neighbours=near, cooperative=nobody)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Move every predator."""
         cooperates = approaches(self.positions, self.prey, actions)
         self.positions = moved(self.positions, actions)
+        rewards = payoffs(cooperates)
         self._t += 1
-        ended = self._t == HORIZON
-        seen, near = after, _ = self._seen()
-        if ended:
-            self._restart()
-            seen, near = self._seen()
-        return self._step(seen, near, payoffs(cooperates), cooperates, after, ended=ended)
+        after, near = self._seen()
+        if self._t < HORIZON:
+            return Step.next(after, rewards, neighbours=near, cooperative=cooperates)
+        self._restart()
+        seen, near = self._seen()
+        return Step.last(
+            seen, rewards, next_observations=after, neighbours=near, cooperative=cooperates
+        )
 
     def _restart(self) -> None:
         e, n = self.positions.shape
@@ -129,24 +132,3 @@ class PredationEnv:
     def _seen(self) -> tuple[Float[Tensor, "E N O"], Bool[Tensor, "E N N"]]:
         seen = observed(self.positions, self.prey, self._encoding)
         return seen, within_radius(self.positions)
-
-    def _step(
-        self,
-        seen: Float[Tensor, "E N O"],
-        near: Bool[Tensor, "E N N"],
-        rewards: Float[Tensor, "E N"],
-        cooperates: Bool[Tensor, "E N"],
-        after: Float[Tensor, "E N O"],
-        *,
-        ended: bool,
-    ) -> Step:
-        over = torch.full((rewards.shape[0],), ended, device=rewards.device)
-        return Step(
-            observations=seen,
-            rewards=rewards,
-            terminated=over,
-            truncated=torch.zeros_like(over),
-            next_observations=after,
-            neighbours=near,
-            cooperative=cooperates,
-        )

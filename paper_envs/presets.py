@@ -13,7 +13,7 @@ from types import MappingProxyType
 from paper_envs.preset_names import PresetName
 from paper_envs.tasks import task_named
 from ss_core.errors import ConfigError
-from ss_core.learning.learner import AlgorithmName, LearnerConfig
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import REGIMES, paper_learner
 
 Change = Callable[[LearnerConfig], LearnerConfig]
@@ -23,7 +23,7 @@ def learner_config(
     task: str,
     num_agents: int,
     preset: PresetName,
-    algorithm: AlgorithmName,
+    algorithm: str,
     variant: str = "",
     *,
     num_updates: int,
@@ -77,7 +77,7 @@ def _published(task: str) -> LearnerConfig:
     )
 
 
-def _tuned(task: str, algorithm: AlgorithmName) -> LearnerConfig:
+def _tuned(task: str, algorithm: str) -> LearnerConfig:
     """Ours; chosen on seeds 0 to 4, and what is not about suggestions is alike for everybody."""
     common = LearnerConfig(
         architecture="multihead" if algorithm == "ps" else "tilted",

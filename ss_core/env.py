@@ -4,9 +4,11 @@ Rules, references and physics live in the worlds; here are only the protocol and
 Axes: `E` environment, `N` agent, `M` neighbour slot, `A` action, `O` observation, `F` feature.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -30,7 +32,11 @@ class EnvSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What every agent sees after `reset` or `step`; all tensors are fresh, never written again."""
+    """What every agent sees after `reset` or `step`; all tensors are fresh, never written again.
+
+    `Step.first` opens an episode, `Step.next` goes on, `Step.last` ends it in all copies at once;
+    where copies end at different times, the two flags per copy are given to `Step` itself.
+    """
 
     observations: Float[Tensor, "E N O"]
     rewards: Float[Tensor, "E N"]  # of the step just taken; zeros after reset
@@ -40,6 +46,78 @@ class Step:
     action_mask: Bool[Tensor, "E N A"] | None = None  # True = legal
     neighbours: Bool[Tensor, "E N N"] | None = None  # (sender, receiver): who may talk to whom now
     cooperative: Bool[Tensor, "E N"] | None = None  # who acted so in the step just taken, if told
+
+    @classmethod
+    def first(
+        cls,
+        observations: Float[Tensor, "E N O"],
+        *,
+        action_mask: Bool[Tensor, "E N A"] | None = None,
+        neighbours: Bool[Tensor, "E N N"] | None = None,
+        cooperative: Bool[Tensor, "E N"] | None = None,
+    ) -> "Step":
+        """After `reset`: nothing was earned and nothing has ended."""
+        return cls.next(
+            observations,
+            observations.new_zeros(observations.shape[:2]),
+            action_mask=action_mask,
+            neighbours=neighbours,
+            cooperative=cooperative,
+        )
+
+    @classmethod
+    def next(
+        cls,
+        observations: Float[Tensor, "E N O"],
+        rewards: Float[Tensor, "E N"],
+        *,
+        action_mask: Bool[Tensor, "E N A"] | None = None,
+        neighbours: Bool[Tensor, "E N N"] | None = None,
+        cooperative: Bool[Tensor, "E N"] | None = None,
+    ) -> "Step":
+        """Within an episode: what is seen now is the successor."""
+        going_on = _flags(rewards, False)
+        return cls(
+            observations=observations,
+            rewards=rewards,
+            terminated=going_on,
+            truncated=going_on.clone(),
+            next_observations=observations,
+            action_mask=action_mask,
+            neighbours=neighbours,
+            cooperative=cooperative,
+        )
+
+    @classmethod
+    def last(
+        cls,
+        observations: Float[Tensor, "E N O"],
+        rewards: Float[Tensor, "E N"],
+        *,
+        next_observations: Float[Tensor, "E N O"],
+        truncated: bool = False,
+        action_mask: Bool[Tensor, "E N A"] | None = None,
+        neighbours: Bool[Tensor, "E N N"] | None = None,
+        cooperative: Bool[Tensor, "E N"] | None = None,
+    ) -> "Step":
+        """The end in every copy: `next_observations` is its last state, `observations` a new start.
+
+        A true end, after which nothing of value follows; or, if `truncated`, a time limit.
+        """
+        return cls(
+            observations=observations,
+            rewards=rewards,
+            terminated=_flags(rewards, not truncated),
+            truncated=_flags(rewards, truncated),
+            next_observations=next_observations,
+            action_mask=action_mask,
+            neighbours=neighbours,
+            cooperative=cooperative,
+        )
+
+
+def _flags(rewards: Float[Tensor, "E N"], value: bool) -> Bool[Tensor, " E"]:
+    return torch.full((len(rewards),), value, device=rewards.device)
 
 
 @runtime_checkable
@@ -57,6 +135,19 @@ class VectorEnv(Protocol):
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Advance every copy by one joint action."""
+        ...
+
+
+@runtime_checkable
+class StatefulEnv(Protocol):
+    """A `VectorEnv` that remembers something public from episode to episode."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What it remembers."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from `state`."""
         ...
 
 

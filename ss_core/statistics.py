@@ -18,7 +18,7 @@ SMALLEST_GAP = 0.03  # of the better cost; a smaller gap is no dilemma: nothing 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A statistic of the sample and its percentile bootstrap interval."""
+    """A statistic of the sample and its interval: by the bootstrap here, or as its maker says."""
 
     estimate: float
     low: float

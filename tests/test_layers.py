@@ -20,7 +20,8 @@ LAYERS = {
 }
 ROOMS = {  # of each package, from the ground up: a room imports only itself and those before it
     "ss_core": (
-        *("errors", "resources", "statistics", "config", "env"),
+        *("errors", "resources", "statistics", "config", "env", "testing"),
+        *("adapters.user_code", "algorithms.names"),
         *("objective", "policies", "exchange", "learning", "algorithms"),
         *("record", "processes", "training", "adapters", "analysis", "report"),
         *("scenario", "experiments"),
@@ -29,7 +30,10 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
         *("network", "households", "game", "powerflow", "references"),
         *("config", "stage", "results", "scenario", "privacy", "report"),
     ),
-    "trafficsim": (*("nets", "demand", "sumo", "signals", "routing", "results", "runs", "report"),),
+    "trafficsim": (
+        *("nets", "demand", "sumo", "signals", "routing", "results", "runs"),
+        *("scenario", "report"),
+    ),
     "paper_envs": (
         *(
             "predation",

@@ -42,8 +42,8 @@ from tests.support.printed_commands import (
 )
 from tests.support.small_nets import TWO_ROUTE, trips, write_net
 from tests.support.traffic_runs import QUICK as SMALL_TRAFFIC
-from trafficsim import yardsticks
 from trafficsim.demand.trips import demand_file
+from trafficsim.routing import reference_tasks
 
 BIN = Path(sys.executable).parent
 CLIS: dict[str, click.Command] = {"ss": ss.cli, "ssgrid": ssgrid.cli, "sstraffic": sstraffic.cli}
@@ -256,7 +256,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, ..
         for name in [name for name in os.environ if name.startswith("SS_")]:
             patch.delenv(name)
         patch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
-        patch.setattr(yardsticks, "DUA", replace(yardsticks.DUA, iterations=3))
+        patch.setattr(reference_tasks, "DUA", replace(reference_tasks.DUA, iterations=3))
         patch.chdir(folder)
         (folder / "data").symlink_to(ROOT / "data")
         shutil.copy(ROOT / "data" / "feeders" / "kerber_dorfnetz.json", "my_feeder.json")

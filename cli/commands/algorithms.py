@@ -1,20 +1,8 @@
 """`ss algorithms`: who learns from what."""
 
-from typing import Any
-
 import click
 
 from cli.app import debug_option
-
-REFERENCES = {
-    "ss": "Jin, Wei and Montana (2025)",
-    "independent": "Schulman et al. (2017), by every agent for itself",
-    "centralised": "Schulman et al. (2017), on the sum of rewards",
-    "vps": "Zhang et al. (2018)",
-    "vs": "Du et al. (2022)",
-    "ps": "Zhang and Zavlanos (2019)",
-    "imr": "Tennant et al. (2023)",
-}
 
 
 @click.command("algorithms")
@@ -23,20 +11,16 @@ REFERENCES = {
 def algorithms(as_json: bool) -> None:
     """List the algorithms that `ss train` and `ss bench` know, and what crosses between agents."""
     from cli.render import print_records
-    from ss_core.algorithms import ALGORITHMS
+    from ss_core.algorithms.names import ALGORITHM_FACTS
 
-    records = [_described(name) for name in ALGORITHMS]
+    records = [
+        {
+            "algorithm": name,
+            "what_it_is": facts.description,
+            "between_agents": facts.crosses,
+            "reference": facts.reference or None,
+            "code": f"ss_core/algorithms/{name}.py",
+        }
+        for name, facts in ALGORITHM_FACTS.items()
+    ]
     print_records("ss.algorithms/1", "algorithms", records, as_json=as_json)
-
-
-def _described(name: Any) -> dict[str, str | None]:
-    from ss_core.algorithms import ALGORITHMS, DESCRIPTIONS
-
-    what, _, crosses = DESCRIPTIONS[name].partition(": ")
-    return {
-        "algorithm": name,
-        "what_it_is": what,
-        "between_agents": crosses,
-        "reference": REFERENCES.get(name),
-        "code": ALGORITHMS[name].__module__.replace(".", "/") + ".py",
-    }

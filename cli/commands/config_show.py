@@ -19,10 +19,9 @@ def config() -> None:
 @config.command("show", context_settings={"ignore_unknown_options": True})
 @click.argument("world", type=click.Choice(sorted(COMMANDS)))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
-@click.option("--origins", is_flag=True, help="Name the origin of each (always done).")
 @debug_option
 @click.pass_context
-def show(ctx: click.Context, world: str, options: tuple[str, ...], origins: bool) -> None:
+def show(ctx: click.Context, world: str, options: tuple[str, ...]) -> None:
     """Print every setting of a WORLD and where its value comes from.
 
     OPTIONS are those of its command, as in: ss config show grid --households 20 --preset paper.
@@ -30,7 +29,6 @@ def show(ctx: click.Context, world: str, options: tuple[str, ...], origins: bool
     """
     import importlib
 
-    del origins  # they are always shown
     target, words = COMMANDS[world]
     module, _, name = target.partition(":")
     command = getattr(importlib.import_module(module), name)

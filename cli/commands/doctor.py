@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 import click
 
-from cli.app import DISTRIBUTION, SHOWN_PACKAGES, debug_option, installed_version
+from cli.app import SHOWN_PACKAGES, debug_option, shown_version
 from ss_core.errors import CheckFailedError
+from ss_core.record.provenance import DISTRIBUTION
 
 DISK_FREE_MIN_GB = 1.0
 VOLTAGE_TOLERANCE_PU = 1e-6
@@ -56,7 +57,7 @@ def doctor(as_json: bool) -> None:
 
 def _versions() -> Finding:
     packages = ", ".join(
-        f"{name} {installed_version(name)}" for name in (DISTRIBUTION, *SHOWN_PACKAGES)
+        f"{name} {shown_version(name)}" for name in (DISTRIBUTION, *SHOWN_PACKAGES)
     )
     return Finding("versions", "ok", f"python {platform.python_version()}, {packages}")
 
@@ -151,7 +152,7 @@ def _sumo() -> Finding:
     words = done.stderr.strip().splitlines()
     if done.returncode or done.stdout.strip().splitlines()[-1:] != ["10.0"]:
         return Finding("SUMO", "bad", words[-1] if words else f"ended with {done.returncode}")
-    return Finding("SUMO", "ok", f"{installed_version('libsumo')}, ten seconds on {net.name}")
+    return Finding("SUMO", "ok", f"{shown_version('libsumo')}, ten seconds on {net.name}")
 
 
 def _analysis() -> Finding:

@@ -52,7 +52,7 @@ OPTIONS_OF_THE_RUN = (
     "--scenario",
     metavar="NAME",
     envvar="SS_SCENARIO",
-    help="A net inside sumo-rl instead: 2x2grid, 4x4grid, cologne8 …; any other name lists them.",
+    help="A net of sumo-rl instead: 2x2grid, 4x4grid, cologne8 … (see `sstraffic nets`).",
 )
 @click.option(
     "--seconds",

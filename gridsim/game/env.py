@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gridsim.game.costs import Costs, costs
@@ -136,7 +136,8 @@ class SchedulingEnv:
             chosen=np.zeros(jobs.num_jobs, dtype=np.int64),
             hour=0,
         )
-        return self._observe(rewards=None)
+        observations, mask = self._observe()
+        return Step.first(observations, action_mask=mask)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Commit the chosen schedules of the jobs that arrived this hour."""
@@ -149,12 +150,15 @@ class SchedulingEnv:
         episode.chosen[job] = choice
         episode.load_kw[day, household] += episode.candidates.load_kw[job, choice]
         episode.hour += 1
+        observations, mask = self._observe()
         if episode.hour < HOURS:
-            return self._observe(rewards=None)
+            nothing = torch.zeros(observations.shape[:2])
+            return Step.next(observations, nothing, action_mask=mask)
         if self._days is None:
             curves = episode.load_kw.mean(axis=1)
             self.history = remember(self.history, curves, episode.regressors, self._decay)
-        return self._observe(rewards=torch.from_numpy(-self.outcome().cost_eur).float())
+        rewards = torch.from_numpy(-self.outcome().cost_eur).float()
+        return Step.last(observations, rewards, next_observations=observations, action_mask=mask)
 
     def outcome(self) -> Costs:
         """What the days cost with the schedules committed so far."""
@@ -229,14 +233,14 @@ class SchedulingEnv:
             raise RuntimeError("call reset before anything else")
         return self._episode
 
-    def _observe(self, rewards: Tensor | None) -> Step:
+    def _observe(self) -> tuple[Float[Tensor, "E N O"], Bool[Tensor, "E N A"]]:
+        """What is seen of the hour to come, and what may be chosen; at the end nothing."""
         episode, spec = self._playing(), self._spec
         shape = (spec.num_envs, spec.num_agents, spec.num_actions)
         rows = np.zeros((*shape, NUM_PUBLIC + NUM_PRIVATE), dtype=np.float32)
         mask = np.zeros(shape, dtype=bool)
         mask[..., 0] = True
-        ended = rewards is not None
-        if not ended:
+        if episode.hour < HOURS:
             day, household = np.nonzero(episode.job_at[:, :, episode.hour] >= 0)
             job = episode.job_at[day, household, episode.hour]
             today = episode.load_kw.mean(axis=1)
@@ -246,16 +250,7 @@ class SchedulingEnv:
                 episode.candidates.load_kw[job], expected[day], self.world.tariff
             )
             mask[day, household] = episode.candidates.legal[job]
-        observations = torch.from_numpy(rows).flatten(2)
-        end = torch.full((spec.num_envs,), ended)
-        return Step(
-            observations=observations,
-            rewards=torch.zeros(shape[:2]) if rewards is None else rewards,
-            terminated=end,
-            truncated=torch.zeros_like(end),
-            next_observations=observations,
-            action_mask=torch.from_numpy(mask),
-        )
+        return torch.from_numpy(rows).flatten(2), torch.from_numpy(mask)
 
 
 _PRICE_EUR, _LOAD_KW_KWH, _EXCESS_KW_KWH, _DELAY_EUR, _HOUR_KWH = 1.0, 10.0, 3.0, 0.3, 3.0  # scales

@@ -129,7 +129,8 @@ class QuarterHourlyEnv:
             ev_level=np.zeros(days.base_kw.shape, dtype=np.int8),
             start_step=np.full(days.jobs.num_jobs, -1),
         )
-        return self._observe(rewards=torch.zeros(days.base_kw.shape[:2]))
+        observations, mask = self._observe()
+        return Step.first(observations, action_mask=mask)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Charge and start as told; what would break a deadline becomes the nearest legal action.
@@ -144,10 +145,14 @@ class QuarterHourlyEnv:
         _charge_and_start(episode, chosen // 2, chosen % 2 == 1)
         cost_eur = _cost_of_step(episode, self.world)
         episode.step += 1
-        if episode.step == STEPS_PER_DAY and self._days is None:
+        rewards = torch.from_numpy(-cost_eur).float()
+        observations, mask = self._observe()
+        if episode.step < STEPS_PER_DAY:
+            return Step.next(observations, rewards, action_mask=mask)
+        if self._days is None:
             curves = self.load_kw.mean(axis=1)
             self.history = remember(self.history, curves, episode.regressors, self._decay)
-        return self._observe(rewards=torch.from_numpy(-cost_eur).float())
+        return Step.last(observations, rewards, next_observations=observations, action_mask=mask)
 
     def outcome(self) -> Costs:
         """What the days cost with the load committed so far."""
@@ -185,13 +190,14 @@ class QuarterHourlyEnv:
             raise RuntimeError("call reset before anything else")
         return self._episode
 
-    def _observe(self, rewards: Float[Tensor, "E N"]) -> Step:
+    def _observe(self) -> tuple[Float[Tensor, "E N O"], Bool[Tensor, "E N A"]]:
+        """What is seen of the step to come, and what may be done; at the end nothing."""
         episode, spec = self._playing(), self._spec
-        over = episode.step == STEPS_PER_DAY
-        seen = np.zeros((*rewards.shape, spec.observation_size), dtype=np.float32)
-        legal = np.zeros((*rewards.shape, NUM_ACTIONS), dtype=np.bool_)
+        shape = (spec.num_envs, spec.num_agents)
+        seen = np.zeros((*shape, spec.observation_size), dtype=np.float32)
+        legal = np.zeros((*shape, NUM_ACTIONS), dtype=np.bool_)
         legal[..., 0] = True
-        if not over:
+        if episode.step < STEPS_PER_DAY:
             hour, since = divmod(episode.step, STEPS_PER_HOUR)
             if since == 0:
                 today = self.load_kw.mean(axis=1)
@@ -201,16 +207,7 @@ class QuarterHourlyEnv:
             public = _public_features(episode, self.world)
             seen[..., : public.shape[-1]] = public[:, None]
             seen[..., public.shape[-1] :] = _own_features(episode, may)
-        observations = torch.from_numpy(seen)
-        end = torch.full((spec.num_envs,), over)
-        return Step(
-            observations=observations,
-            rewards=rewards,
-            terminated=end,
-            truncated=torch.zeros_like(end),
-            next_observations=observations,
-            action_mask=torch.from_numpy(legal),
-        )
+        return torch.from_numpy(seen), torch.from_numpy(legal)
 
 
 def _charge_and_start(

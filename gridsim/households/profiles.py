@@ -25,7 +25,6 @@ STEP_H = 0.25
 YEAR = 2021
 CARNOT_SHARE = 0.45  # real heat pumps reach about this share of the Carnot coefficient
 COP_LIMITS = (1.5, 6.0)
-SESSION_FLOOR_KW = 0.05  # below this a charger idles
 ELECTRICITY_NAMES = ("single_under30", "couple_fulltime", "couple_over65", "family")
 BUILDING_NAMES = (
     "old_single_family",
@@ -50,17 +49,6 @@ class Profiles:
     temperature_c: Float[np.ndarray, "day step"]  # outdoors
     month: Int[np.ndarray, " day"]  # 1..12
     weekday: Int[np.ndarray, " day"]  # 0 = Monday
-
-
-@dataclass(frozen=True, slots=True)
-class Sessions:
-    """Charging sessions of a year of traces, in order of car and time."""
-
-    car: Int[np.ndarray, " session"]
-    day: Int[np.ndarray, " session"]  # of the start
-    start_step: Int[np.ndarray, " session"]  # within that day
-    energy_kwh: Float[np.ndarray, " session"]
-    peak_kw: Float[np.ndarray, " session"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +132,6 @@ def heat_pump_cop(
     return np.clip(CARNOT_SHARE * (flow_temperature_c + 273.15) / lift_k, *COP_LIMITS)
 
 
-def charging_sessions(ev_kw: Float[np.ndarray, "car day step"]) -> Sessions:
-    """Contiguous stretches above 0.05 kW; a stretch across midnight is one session."""
-    num_cars, _, steps_per_day = ev_kw.shape
-    flat = ev_kw.reshape(num_cars, -1)
-    charging = np.pad(flat > SESSION_FLOOR_KW, [[0, 0], [1, 1]]).astype(np.int8)
-    edges = np.diff(charging, axis=1)
-    car, first = np.nonzero(edges == 1)
-    _, end = np.nonzero(edges == -1)
-    pieces = [flat[c, a:b] for c, a, b in zip(car, first, end, strict=True)]
-    return Sessions(
-        car=car,
-        day=first // steps_per_day,
-        start_step=first % steps_per_day,
-        energy_kwh=np.array([piece.sum() * STEP_H for piece in pieces], dtype=np.float64),
-        peak_kw=np.array([piece.max() for piece in pieces], dtype=np.float64),
-    )
-
-
 def load_appliances(path: Path | None = None) -> tuple[Appliance, ...]:
     """The shiftable appliances of `data/appliances.toml`, in file order.
 
@@ -192,19 +162,6 @@ def load_tariff_shape(name: str, folder: Path | None = None) -> TariffShape:
         raise InputError(
             f"{path}: needs price_eur_per_kwh (24 numbers) and source; {error!r}"
         ) from error
-
-
-def rescale_tariff(
-    tariff: TariffShape, *, mean_eur_per_kwh: float, spread_eur_per_kwh: float
-) -> TariffShape:
-    """The same shape with another mean and another spread (max - min) over the day."""
-    price = np.asarray(tariff.price_eur_per_kwh)
-    width = price.max() - price.min()
-    unit = (price - price.mean()) / width if width > 0 else np.zeros_like(price)
-    scaled = mean_eur_per_kwh + spread_eur_per_kwh * unit
-    return TariffShape(
-        name=tariff.name, price_eur_per_kwh=tuple(scaled.tolist()), source=tariff.source
-    )
 
 
 def _read_columns(path: Path) -> dict[str, Float[np.ndarray, "day step"]]:

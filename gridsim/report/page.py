@@ -27,7 +27,7 @@ def run_summary(data: RunData) -> RunSummary:
     Raises:
         CorruptError: a table cannot be read.
     """
-    algorithm = str(data.config["learner"]["algorithm"])
+    algorithm = data.algorithm
     kpis = Kpis(data, HELD_OUT)
     demand = _demand(data)
     part = Part(

@@ -171,7 +171,7 @@ def _decisions(result: Checkpoint) -> dict[str, np.ndarray]:
 
 
 def _audits(rows: Mapping[str, Scored], grid: Grid, config: GridConfig) -> dict[str, Audit]:
-    checked = [*AUDITED, config.learner.algorithm]
+    checked = [*AUDITED, next(iter(config.learners))]
     audits = {}
     for name in checked:
         flow, p_mw, q_mvar = power_flow_of(grid, rows[name].schedule.load_kw)

@@ -21,13 +21,12 @@ from gridsim.results.tables import (
     write_feeder_steps,
     write_household_steps,
 )
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.record.trace_writer import TraceWriter, predicted_bytes
 from ss_core.scenario.protocol import Evaluation
 from ss_core.scenario.result import write_key_figures
 
 TRACED = ("asap", "nash", "optimum")  # references traced step by step, as is what was learned
-# messages over a link at an update, at most; parameters cross it both ways
-MESSAGES = {"independent": 0, "vps": 4, "vs": 1, "ps": 2, "ss": 3, "centralised": 2}
 JOBS_A_DAY = 8  # jobs of a household, at most
 METRICS = 20  # numbers of a learner per update, at most
 
@@ -54,7 +53,7 @@ def record(writer: TraceWriter, evaluation: Evaluation) -> None:
     _write_incidents(writer, scores.rows, config)
     write_checks(writer, scores.audits, scores.certificate)
     if config.trace != "off":
-        shown = {name: scores.rows[name] for name in (config.learner.algorithm, "nash")}
+        shown = {name: scores.rows[name] for name in (evaluation.algorithm, "nash")}
         write_replay(evaluation.run.path / "replay", config.feeder_name, grid, shown)
 
 
@@ -112,8 +111,9 @@ def _learning_rows(config: GridConfig) -> dict[str, int]:
     others, exchange = config.households - 1, config.learner.exchange
     random = exchange.protocol == "random" and config.learner.algorithm != "centralised"
     m = min(exchange.num_neighbours, others) if random else others
-    kinds = MESSAGES[config.learner.algorithm]
-    talks = config.learner.algorithm == "ss"
+    algorithm = algorithm_named(config.learner.algorithm)
+    kinds = algorithm.messages_per_link
+    talks = algorithm.suggests
     draws = config.learner.num_updates if random and exchange.redraw else 1
     return {
         "link": talks * config.households * m * draws,

@@ -106,17 +106,17 @@ def verdict(result: Result) -> None:
 
 
 def _run(request: Request, show: Show) -> Result:
-    from paper_envs.bench.runs.folder import BenchFolder, Conditions, fresh_folder, package_version
+    from paper_envs.bench.runs.folder import BenchFolder, Conditions, fresh_folder
     from paper_envs.bench.runs.preflight import check_writable
     from paper_envs.bench.runs.run_specs import orders_of
+    from ss_core.record.provenance import installed_version
     from ss_core.scenario.request import check_device, check_disk
 
     plan = _plan(request)
     out = fresh_folder(request.folder) if request.fresh else request.folder
     orders = orders_of(plan, out, device=request.device)
-    conditions = Conditions(
-        profile=request.profile, device=request.device, package=package_version()
-    )
+    package = installed_version() or "not installed"
+    conditions = Conditions(profile=request.profile, device=request.device, package=package)
     reference = _preflight(request, conditions, orders, out)
     if request.dry_run:
         return _dry_run(plan, orders, request, out)

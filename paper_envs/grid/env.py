@@ -57,11 +57,8 @@ class GridEnv:
         self.state = blank_state(self.game.grid_map, seed=seed, **sizes)
         self.game.restart(self.state)
         self._t = 0
-        shape = self.state.cells.shape
-        observations = self._observations()
-        return self._step(
-            np.zeros(shape, np.float32), np.zeros(shape, bool), observations, observations, False
-        )
+        nobody = np.zeros(self.state.cells.shape, bool)
+        return Step.first(self._observations(), cooperative=self._tensor(nobody))
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Advance every copy by one joint action; the last step of an episode is terminal."""
@@ -75,14 +72,15 @@ class GridEnv:
         rewards = np.empty(chosen.shape, np.float32)
         cooperative = np.empty(chosen.shape, bool)
         self.game.advance(self.state, meant, rewards, cooperative)
+        earned, helped = self._tensor(rewards), self._tensor(cooperative)
         self._t = (self._t + 1) % self.game.horizon
-        ended = self._t == 0
         successors = self._observations()
-        observations = successors
-        if ended:
-            self.game.restart(self.state)
-            observations = self._observations()
-        return self._step(rewards, cooperative, observations, successors, ended)
+        if self._t > 0:
+            return Step.next(successors, earned, cooperative=helped)
+        self.game.restart(self.state)
+        return Step.last(
+            self._observations(), earned, next_observations=successors, cooperative=helped
+        )
 
     def board(self, e: int = 0) -> Board:
         """A snapshot of copy e for renderers."""
@@ -95,23 +93,6 @@ class GridEnv:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(self._device)
-
-    def _step(
-        self,
-        rewards: np.ndarray,
-        cooperative: np.ndarray,
-        observations: Tensor,
-        successors: Tensor,
-        ended: bool,
-    ) -> Step:
-        return Step(
-            observations=observations,
-            rewards=self._tensor(rewards),
-            terminated=self._tensor(np.full(len(rewards), ended)),
-            truncated=self._tensor(np.zeros(len(rewards), bool)),
-            next_observations=successors,
-            cooperative=self._tensor(cooperative),
-        )
 
 
 class CleanupEnv(GridEnv):

@@ -1,7 +1,6 @@
 """One run of `ss train`: its settings, and how they follow from what somebody asked for."""
 
 import contextlib
-import difflib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,10 +10,11 @@ from paper_envs.preset_names import PresetName
 from paper_envs.presets import env_options, learner_config
 from paper_envs.tasks import make_env, task_named
 from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
-from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.algorithm import Algorithm
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.env import VectorEnv
 from ss_core.errors import ConfigError
-from ss_core.learning.learner import AlgorithmName, LearnerConfig
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import in_regime, paper_learner
 from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
@@ -78,7 +78,8 @@ class _Asked:
     env: str
     arguments: Mapping[str, Any]  # --env-arg
     preset: PresetName
-    algorithm: AlgorithmName
+    target: str  # of the algorithm: its name, or module:ALGORITHM
+    algorithm: Algorithm
     agents: int | None
     horizon: int | None
 
@@ -95,11 +96,13 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> TrainingConfig:
     if not isinstance(arguments, Mapping):
         raise ConfigError(f"env_args={arguments!r}: use --env-arg KEY=VALUE")
     _refuse_fixed(values)
+    target = str(values.pop("algorithm", "ss"))
     asked = _Asked(
         env=env,
         arguments=arguments,
         preset=_known_preset(preset),
-        algorithm=_known_algorithm(values.pop("algorithm", "ss")),
+        target=target,
+        algorithm=_known_algorithm(target),
         agents=_count(values, "agents"),
         horizon=_count(values, "horizon"),
     )
@@ -131,18 +134,16 @@ def _known_preset(name: object) -> PresetName:
     return cast(PresetName, name)
 
 
-def _known_algorithm(name: object) -> AlgorithmName:
-    if str(name) not in ALGORITHMS:
-        near = difflib.get_close_matches(str(name), ALGORITHMS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"no algorithm {name!r}: {hint}Known: {', '.join(ALGORITHMS)}")
-    return cast(AlgorithmName, name)
+def _known_algorithm(target: str) -> Algorithm:
+    with contextlib.redirect_stdout(sys.stderr):  # other people's code may print
+        return algorithm_named(target)
 
 
-def _refuse_imr(asked: _Asked) -> None:
-    if asked.algorithm == "imr":
+def _refuse_without_cooperation(asked: _Asked) -> None:
+    if "cooperative_actions" in asked.algorithm.needs:
         raise ConfigError(
-            f"--algorithm imr: {asked.env} does not tell which action is cooperative; use another"
+            f"--algorithm {asked.target}: {asked.env} does not tell which action is cooperative; "
+            "use another"
         )
 
 
@@ -153,7 +154,7 @@ def _of_task(asked: _Asked) -> TrainingConfig:
             f"--horizon {asked.horizon}: {task.name} always takes {task.horizon} steps"
         )
     if not task.has_cooperation:
-        _refuse_imr(asked)
+        _refuse_without_cooperation(asked)
     for name in asked.arguments:
         if name in FLAGS_OF_TASKS:
             raise ConfigError(f"--env-arg {name}: use {FLAGS_OF_TASKS[name]} with {task.name}")
@@ -163,7 +164,7 @@ def _of_task(asked: _Asked) -> TrainingConfig:
         num_agents=count,
         horizon=task.horizon,
         learner=learner_config(
-            task.name, count, asked.preset, asked.algorithm, num_updates=DEFAULT_UPDATES
+            task.name, count, asked.preset, asked.target, num_updates=DEFAULT_UPDATES
         ),
         options={**env_options(task.name, asked.preset), **asked.arguments},
     )
@@ -181,7 +182,7 @@ def _of_user(asked: _Asked) -> TrainingConfig:
             f"--agents {asked.agents}: only the function knows how many agents {env} has; "
             "hand its own argument on, as in --env-arg N=5"
         )
-    _refuse_imr(asked)
+    _refuse_without_cooperation(asked)
     with contextlib.redirect_stdout(sys.stderr):  # other people's code may print
         seen = probe_user_env(load_user_env(env, asked.arguments), horizon=asked.horizon)
         sha256 = source_sha256(env)
@@ -191,12 +192,12 @@ def _of_user(asked: _Asked) -> TrainingConfig:
         num_agents=seen.num_agents,
         horizon=seen.horizon,
         horizon_origin=seen.horizon_origin,
-        learner=user_learner(asked.preset, asked.algorithm),
+        learner=user_learner(asked.preset, asked.target),
         options=dict(asked.arguments),
     )
 
 
-def user_learner(preset: PresetName, algorithm: AlgorithmName) -> LearnerConfig:
+def user_learner(preset: PresetName, algorithm: str) -> LearnerConfig:
     """Hyper-parameters for an environment that nobody tuned anything for."""
     if preset == "paper":
         return replace(paper_learner(), algorithm=algorithm, num_updates=DEFAULT_UPDATES)

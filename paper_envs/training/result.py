@@ -17,7 +17,7 @@ MEASURE = "averaged_return"  # of the paper; the other figures say the same in o
 
 def score(config: TrainingConfig, _: Prepared, results: Mapping[str, Checkpoint]) -> Scores:
     """Returns of held-out episodes, before training and after it."""
-    asked = results[config.learner.algorithm]
+    asked = results[next(iter(config.learners))]
     played = {UNTRAINED: episodes_of(asked, "before")}
     played |= {name: episodes_of(results[name], "after") for name in config.learners}
     return Scores(

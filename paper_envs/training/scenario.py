@@ -21,9 +21,10 @@ from paper_envs.training.episodes import Episodes, play_episodes
 from paper_envs.training.labels import LABELS, ROWS, UNTRAINED
 from paper_envs.training.result import MEASURE, facts, notes, record, score, tables, title
 from ss_core.adapters.user_envs import source_sha256
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec, VectorEnv
 from ss_core.errors import ConfigError, InputError
-from ss_core.learning.learner import Learner, LearnerConfig, build_learner
+from ss_core.learning.learner import Learner, LearnerConfig
 from ss_core.scenario.protocol import Column, Prepared, Saved, Scenario, Setting
 from ss_core.training.loop import Training
 from ss_core.training.saved_learner import SavedLearner

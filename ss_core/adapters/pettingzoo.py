@@ -64,7 +64,10 @@ class VectorFromParallel:
             copy.seed_and_restart(np.random.default_rng(stream))
             for copy, stream in zip(self._copies, streams, strict=True)
         ]
-        return _stack(starts, starts, self._device)
+        return Step.first(
+            _stacked([copy.observations for copy in starts], self._device),
+            action_mask=_stacked([copy.action_mask for copy in starts], self._device),
+        )
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Advance every copy; an ended one restarts with a seed drawn from its own stream."""
@@ -75,7 +78,7 @@ class VectorFromParallel:
             copy.restart() if outcome.terminated or outcome.truncated else outcome
             for copy, outcome in zip(self._copies, outcomes, strict=True)
         ]
-        return _stack(outcomes, shown, self._device)
+        return _step_of(outcomes, shown, self._device)
 
     def close(self) -> None:
         """Close every copy."""
@@ -173,17 +176,17 @@ class ParallelFromVector(ParallelEnv):
         return {agent: {MASK_KEY: legal[n].copy()} for n, agent in enumerate(self.possible_agents)}
 
 
-def _stack(outcomes: list[Packed], shown: list[Packed], device: torch.device | str) -> Step:
+def _step_of(outcomes: list[Packed], shown: list[Packed], device: torch.device | str) -> Step:
     """`outcomes`: what the step brought; `shown`: what is seen now, after any restart."""
-
-    def gather(parts: list[ndarray]) -> Tensor:
-        return torch.from_numpy(np.stack(parts)).to(device)
-
     return Step(
-        observations=gather([copy.observations for copy in shown]),
-        rewards=gather([copy.rewards for copy in outcomes]),
+        observations=_stacked([copy.observations for copy in shown], device),
+        rewards=_stacked([copy.rewards for copy in outcomes], device),
         terminated=torch.tensor([copy.terminated for copy in outcomes], device=device),
         truncated=torch.tensor([copy.truncated for copy in outcomes], device=device),
-        next_observations=gather([copy.observations for copy in outcomes]),
-        action_mask=gather([copy.action_mask for copy in shown]),
+        next_observations=_stacked([copy.observations for copy in outcomes], device),
+        action_mask=_stacked([copy.action_mask for copy in shown], device),
     )
+
+
+def _stacked(parts: list[ndarray], device: torch.device | str) -> Tensor:
+    return torch.from_numpy(np.stack(parts)).to(device)

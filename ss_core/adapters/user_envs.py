@@ -1,20 +1,13 @@
 """Environments by name: `module:function`, the user's own code, as a `VectorEnv`.
 
 The function returns a PettingZoo `ParallelEnv` with discrete actions; keyword arguments may be
-given. The module is found as `python -m` finds it: the current folder comes first. What it prints
-is the caller's to redirect.
+given. What the code prints is the caller's to redirect.
 """
 
-import difflib
-import importlib
 import inspect
-import os
-import pkgutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,6 +17,7 @@ from pettingzoo import AECEnv, ParallelEnv
 
 from ss_core.adapters.parallel_copy import RunningCopy
 from ss_core.adapters.pettingzoo import VectorFromParallel
+from ss_core.adapters.user_code import error_words, user_module, user_object
 from ss_core.errors import InputError
 from ss_core.record.atomic import sha256_of
 
@@ -57,7 +51,7 @@ def load_user_env(target: str, arguments: Mapping[str, Any]) -> MakeEnv:
         try:
             env = function(**arguments)
         except Exception as error:  # other people's code may raise anything
-            raise InputError(f"{target}: calling it raised {_words(error)}") from error
+            raise InputError(f"{target}: calling it raised {error_words(error)}") from error
         if isinstance(env, AECEnv):
             raise InputError(
                 f"{target}: returned {env}, which takes turns (AECEnv); name the function that "
@@ -119,7 +113,7 @@ def probe_user_env(make: MakeEnv, *, horizon: int | None = None) -> Probe:
 
 def source_sha256(target: str) -> str:
     """Checksum of the file that the module of `target` stands in; empty where there is none."""
-    path = inspect.getsourcefile(_module(target))
+    path = inspect.getsourcefile(user_module(target, kind="function", example=EXAMPLE))
     return sha256_of(Path(path)) if path is not None and Path(path).is_file() else ""
 
 
@@ -148,41 +142,9 @@ def _horizon_of(lengths: list[int]) -> tuple[int, str]:
 
 
 def _function(target: str) -> Callable[..., Any]:
-    module, name = _module(target), target.partition(":")[2]
-    function = getattr(module, name, None)
-    if not callable(function):
-        near = difflib.get_close_matches(name, [n for n in dir(module) if n[0] != "_"], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"{target}: module {module.__name__} has no function {name!r}{hint}")
-    return function
-
-
-def _module(target: str) -> ModuleType:
-    name, colon, function = target.partition(":")
-    if not colon or not function.isidentifier() or not name.replace(".", "").isidentifier():
-        raise InputError(f"{target}: expected MODULE:FUNCTION, as in {EXAMPLE}")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise InputError(f"{target}: {error}; {_remedy(name, error.name or name)}") from error
-    except Exception as error:  # other people's code may raise anything
-        raise InputError(f"{target}: importing {name} raised {_words(error)}") from error
-
-
-def _remedy(name: str, missing: str) -> str:
-    """What helps where importing module `name` found `missing` missing."""
-    package, _, last = missing.rpartition(".")
-    if not f"{name}.".startswith(f"{missing}."):
-        return f"{name} needs it: install it"
-    if not package:
-        return f"install it, or run this where {missing}.py lies"
-    paths = getattr(importlib.import_module(package), "__path__", [])
-    inside = [found.name for found in pkgutil.iter_modules(paths)]
-    near = difflib.get_close_matches(last, inside, n=1)
-    return f"did you mean {package}.{near[0]}?" if near else f"{package} is there, but not that"
-
-
-def _words(error: Exception) -> str:
-    return f"{' '.join(f'{type(error).__name__}: {error}'.split())}; --debug shows where"
+    found = user_object(target, kind="function", example=EXAMPLE)
+    if not callable(found):
+        module, _, name = target.partition(":")
+        kind = type(found).__name__
+        raise InputError(f"{target}: module {module} has no function {name!r}, which is a {kind}")
+    return found

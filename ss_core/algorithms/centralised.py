@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ss_core.algorithms.algorithm import Algorithm
 from ss_core.env import CounterfactualEnv, Counterfactuals, VectorEnv
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.neighbourhood import all_to_all
@@ -67,3 +68,19 @@ def _summed_alternatives(
     return Counterfactuals(
         own=own.unflatten(0, table.own.shape[:2]), peers=table.peers[:, :, :, :0]
     )
+
+
+ALGORITHM = Algorithm(
+    name="centralised",
+    title="centralised, learned",
+    short_title="CL",
+    role="ours",
+    description="centralised learning on the sum of rewards",
+    crosses="every reward crosses",
+    reference="Schulman et al. (2017), on the sum of rewards",
+    rank=3,
+    exchanges=("reward", "observation"),
+    judges_counterfactuals=True,
+    single_critic=True,
+    learn=learn,
+)

@@ -5,6 +5,7 @@ step at which it acted cooperatively. Nothing is exchanged; metrics and evaluati
 rewards of the world alone.
 """
 
+from ss_core.algorithms.algorithm import Algorithm
 from ss_core.env import VectorEnv
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel
@@ -30,3 +31,17 @@ def learn(
     bonus = learner.config.imr_bonus * rollout.cooperative.to(rollout.rewards.dtype)
     advantages, targets = sampled_advantages(learner, rollout, rollout.rewards + bonus)
     return learn_alone(learner, rollout, advantages, targets, channel.closed(), update)
+
+
+ALGORITHM = Algorithm(
+    name="imr",
+    title="IMR, learned",
+    short_title="IMR",
+    role="ours",
+    description="intrinsic moral rewards",
+    crosses="a bonus for own cooperation, nothing crosses",
+    reference="Tennant et al. (2023)",
+    rank=7,
+    needs=("cooperative_actions",),
+    learn=learn,
+)

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ss_core.algorithms.algorithm import Algorithm
 from ss_core.env import VectorEnv
 from ss_core.exchange.channel import Channel
-from ss_core.exchange.consensus import average_parameters
+from ss_core.exchange.consensus import average_parameters, make_alike
 from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.action_advantages import sampled_advantages, scaled_advantages
 from ss_core.learning.learner import Learner
@@ -102,3 +103,24 @@ def joint_surrogate(
     ratio = log_ratio.clamp_max(MAX_LOG_RATIO).exp()
     clipped = ratio.clamp(1.0 - clip_eps, 1.0 + clip_eps)
     return torch.minimum(ratio * advantages, clipped * advantages)
+
+
+def prepare(learner: Learner, generator: torch.Generator) -> None:
+    """All agents hold the same copies at first."""
+    make_alike(learner.actors.params)
+
+
+ALGORITHM = Algorithm(
+    name="ps",
+    title="PS, learned",
+    short_title="PS",
+    role="ours",
+    description="policy sharing",
+    crosses="copies of all policies are averaged among neighbours",
+    reference="Zhang and Zavlanos (2019)",
+    rank=6,
+    exchanges=("policy_parameters",),
+    needs=("own_copies",),
+    learn=learn,
+    prepare=prepare,
+)

@@ -7,17 +7,22 @@ not. Advantages are those of the own rewards under that common critic (their Alg
 (their Algorithm 2).
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ss_core.algorithms.algorithm import Algorithm
 from ss_core.env import VectorEnv
 from ss_core.exchange.channel import Channel
-from ss_core.exchange.consensus import average_parameters
+from ss_core.exchange.consensus import average_parameters, make_alike
 from ss_core.learning.action_advantages import sampled_advantages
-from ss_core.learning.learner import Learner
+from ss_core.learning.learner import Learner, Trained
 from ss_core.learning.rollout import Rollout, critic_inputs, flatten
 from ss_core.learning.update import learn_alone, partners, regress
+from ss_core.policies.critics import build_critics
+from ss_core.policies.optimiser import init_adam
 
 
 def learn(
@@ -27,15 +32,14 @@ def learn(
     where = partners(channel, rollout, update)
     advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
     losses: dict[str, float] = {}
-    if learner.reward_model is not None and learner.reward_adam is not None:
-        seen, model = reward_inputs(learner, rollout), learner.reward_model
+    model = learner.models.get("reward_model")
+    if model is not None:
+        seen = reward_inputs(learner, rollout)
         with torch.no_grad():
-            team = model.values(seen).unflatten(0, rollout.rewards.shape[:2])
+            team = model.bank.values(seen).unflatten(0, rollout.rewards.shape[:2])
         advantages, _ = sampled_advantages(learner, rollout, team)
-        rewards = flatten(rollout.rewards)
-        loss = regress(learner, model, learner.reward_adam, seen, rewards, update)
-        losses["reward_loss"] = loss
-        average_parameters(model.params, channel, "reward_parameters", where, update)
+        losses["reward_loss"] = regress(learner, model, seen, flatten(rollout.rewards), update)
+        average_parameters(model.bank.params, channel, "reward_parameters", where, update)
     metrics = learn_alone(learner, rollout, advantages, targets, channel, update)
     average_parameters(learner.critics.params, channel, "critic_parameters", where, update)
     return metrics | losses
@@ -50,3 +54,35 @@ def reward_inputs(learner: Learner, rollout: Rollout) -> Float[Tensor, "B N I"]:
     taken = torch.nn.functional.one_hot(flatten(rollout.actions), spec.num_actions)
     joint = taken.flatten(1)[:, None].expand(-1, spec.num_agents, -1)
     return torch.cat([flatten(seen), joint.to(seen.dtype)], dim=-1)
+
+
+def prepare(learner: Learner, generator: torch.Generator) -> None:
+    """All critics start alike; with `vps_reward_model` also models R̄_i(s, a) of the team's reward.
+
+    Those see what critics see, and everybody's actions as one-hots.
+    """
+    config, spec = learner.config, learner.spec
+    make_alike(learner.critics.params)
+    if config.vps_reward_model:
+        actions = spec.num_agents * spec.num_actions
+        seen = replace(spec, observation_size=spec.observation_size + actions)
+        sees_time, hidden = config.critic_sees_time, config.critic_hidden
+        bank = build_critics(seen, hidden, generator, centralised=False, sees_time=sees_time)
+        make_alike(bank.params)
+        learner.models["reward_model"] = Trained(bank, init_adam(bank.params, spec.num_agents))
+
+
+ALGORITHM = Algorithm(
+    name="vps",
+    title="VPS, learned",
+    short_title="VPS",
+    role="ours",
+    description="sharing of value parameters",
+    crosses="critics are averaged among neighbours",
+    reference="Zhang et al. (2018)",
+    rank=4,
+    exchanges=("critic_parameters", "reward_parameters"),
+    common_view=True,
+    learn=learn,
+    prepare=prepare,
+)

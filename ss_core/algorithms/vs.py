@@ -7,6 +7,7 @@ rewards and tells its neighbours, as one number per step, how much better than t
 from jaxtyping import Float
 from torch import Tensor
 
+from ss_core.algorithms.algorithm import Algorithm
 from ss_core.env import VectorEnv
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.neighbourhood import Neighbourhood
@@ -39,3 +40,17 @@ def shared_advantages(
     told = channel.share_with_suggesters("advantage", own.unsqueeze(-1), where, heard, update)
     total = own + (told.squeeze(-1) * heard).sum(dim=2)
     return (total / (1 + heard.sum(dim=2))).unflatten(0, advantages.shape[:2])
+
+
+ALGORITHM = Algorithm(
+    name="vs",
+    title="VS, learned",
+    short_title="VS",
+    role="ours",
+    description="value sharing",
+    crosses="neighbours' advantages are averaged",
+    reference="Du et al. (2022)",
+    rank=5,
+    exchanges=("advantage",),
+    learn=learn,
+)

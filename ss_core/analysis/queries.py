@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ss_core.errors import CorruptError, InputError
+from ss_core.record.layout import table_parts
 from ss_core.record.manifest import read_manifest
 from ss_core.record.parquet import check_claims, reading
 from ss_core.record.schema import TABLES
@@ -42,14 +43,7 @@ def part_files(run: Path) -> dict[str, list[Path]]:
     if benchmark and not (run / "manifest.json").exists():
         return {path.stem: [path] for path in benchmark}
     read_manifest(run)
-    found: dict[str, list[Path]] = {}
-    for name in TABLES:
-        below = "metrics" if name == "metric" else f"traces/{name}"
-        pattern = f"{below}/part-*.parquet"
-        parts = sorted([*run.glob(pattern), *run.glob(f"tasks/*/{pattern}")])
-        if parts:
-            found[name] = parts
-    return found
+    return {name: parts for name in TABLES if (parts := table_parts(run, name))}
 
 
 def list_views(run: Path) -> list[View]:

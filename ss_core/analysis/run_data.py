@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ss_core.errors import InputError
+from ss_core.record.layout import table_parts
 from ss_core.record.manifest import read_manifest
 from ss_core.record.parquet import read_checked, reading
 from ss_core.record.schema import TABLES, arrow_schema, table_named
@@ -46,6 +47,12 @@ class RunData:
     def config(self) -> dict[str, Any]:
         """The resolved settings."""
         return self.block["config"]
+
+    @cached_property
+    def algorithm(self) -> str:
+        """The learned row that was asked for."""
+        rows = self.table("run", ["algorithm"])
+        return str(rows["algorithm"].iloc[0] if len(rows) else self.config["learner"]["algorithm"])
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -117,11 +124,7 @@ class RunData:
         return pa.concat_tables(found) if found else empty
 
     def _parts(self, table: str) -> list[Path]:
-        if table not in TABLES:
-            return []
-        below = "metrics" if table == "metric" else f"traces/{table}"
-        pattern = f"{below}/part-*.parquet"
-        return sorted([*self.folder.glob(pattern), *self.folder.glob(f"tasks/*/{pattern}")])
+        return table_parts(self.folder, table) if table in TABLES else []
 
     def _json(self, name: str) -> dict[str, Any]:
         path = self.folder / name

@@ -1,6 +1,6 @@
 """The exchange door: everything that passes from agent to agent passes here, and is counted.
 
-`Channel` decides who talks to whom (`Protocol` config), re-indexes sender-major tensors to
+`Channel` decides who talks to whom (`ExchangeConfig.protocol`), re-indexes sender-major tensors to
 receiver-major ones, and keeps the ledger. What the ledger says was exchanged is what was exchanged.
 """
 

@@ -18,8 +18,6 @@ import math
 
 import torch
 from jaxtyping import Bool, Float
-from scipy.optimize import brentq
-from scipy.special import log_ndtr
 from torch import Tensor
 
 from ss_core.objective.closed_form import NOT_ALLOWED
@@ -55,6 +53,8 @@ def noised(
 
 def delta_of(epsilon: float, mu: float) -> float:
     """δ(ε) of a μ-Gaussian mechanism."""
+    from scipy.special import log_ndtr  # slow to import, and seldom needed
+
     first = math.exp(log_ndtr(-epsilon / mu + mu / 2))
     second = math.exp(min(0.0, epsilon + log_ndtr(-epsilon / mu - mu / 2)))
     return max(0.0, first - second)
@@ -76,5 +76,7 @@ def epsilon_of(releases: int, multiplier: float, delta: float) -> float:
     if delta_of(0.0, mu) <= delta:
         return 0.0
     high = mu * mu / 2 + mu * math.sqrt(2 * math.log(1 / delta)) + 1.0  # by the tail bound
+    from scipy.optimize import brentq  # likewise
+
     found = brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0.0, high, xtol=1e-9)
     return float(found)  # type: ignore[arg-type]

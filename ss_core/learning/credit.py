@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ss_core.env import Counterfactuals, EnvSpec
+from ss_core.errors import ConfigError
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.rollout import Rollout, flatten
 
@@ -26,10 +27,19 @@ class CreditModel:
     moment: Float[Tensor, "N D"]  # Σ w x y
 
 
-def init_credit(
+def build_credit(
     spec: EnvSpec, device: torch.device | str = "cpu", *, of_neighbours: bool = True
 ) -> CreditModel:
-    """Nothing known yet; who never meets anybody needs no room `of_neighbours`."""
+    """Nothing known yet; who never meets anybody needs no room `of_neighbours`.
+
+    Raises:
+        ConfigError: the world does not describe actions by features.
+    """
+    if not spec.candidate_size:
+        raise ConfigError(
+            "learner.credit='model' needs a world that describes actions by features; "
+            "use credit='samples' here"
+        )
     n, d = spec.num_agents, own_size(spec) + of_neighbours * spec.public_size
     return CreditModel(torch.zeros((n, d, d), device=device), torch.zeros((n, d), device=device))
 

@@ -1,28 +1,23 @@
 """What a learner is made of: its configuration, networks, optimiser states and running scales."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ss_core.algorithms.names import ALGORITHM_FACTS, AlgorithmFacts, name_problem
 from ss_core.env import EnvSpec
-from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
-from ss_core.exchange.consensus import make_alike
 from ss_core.exchange.neighbourhood import Neighbourhood
-from ss_core.exchange.trust import Trust, no_trust_yet
-from ss_core.learning.credit import CreditModel, init_credit
+from ss_core.exchange.trust import Trust
+from ss_core.learning.credit import CreditModel
 from ss_core.objective.advantages import KappaKind
 from ss_core.objective.objective import ObjectiveWeights
-from ss_core.policies.actors import (
-    ActorBank,
-    Architecture,
-    build_actors,
-)
-from ss_core.policies.critics import CriticBank, build_critics
-from ss_core.policies.optimiser import AdamState, init_adam
+from ss_core.policies.actors import ActorBank, Architecture
+from ss_core.policies.critics import CriticBank
+from ss_core.policies.optimiser import AdamState
 
 MAX_WIDTH = 100_000  # units of a layer
 RANGES = {
@@ -36,10 +31,6 @@ RANGES = {
     "trust_fade": (0, 1),
 }
 
-AlgorithmName = Literal["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
-LIED_TO: frozenset[AlgorithmName] = frozenset({"ss", "independent"})  # who may be beside liars
-JUDGES_ALTERNATIVES: frozenset[AlgorithmName] = frozenset({"ss", "independent", "centralised"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerConfig:
@@ -48,7 +39,7 @@ class LearnerConfig:
     The defaults are the `paper` preset (Tables 1 and 2, Cooperative Predation); see `presets.py`.
     """
 
-    algorithm: AlgorithmName = "ss"
+    algorithm: str = "ss"  # one of `ALGORITHM_FACTS`, or somebody's own as module:ALGORITHM
     architecture: Architecture = "independent"
     hidden: tuple[int, ...] = (128, 64)
     suggestion_hidden: tuple[int, ...] | None = None  # of `shared`; None: as `hidden`
@@ -94,22 +85,33 @@ class LearnerConfig:
                 raise ValueError(f"{name}={value}: between {low} and {high}")
         if self.architecture in ("multihead", "tilted") and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")
-        self._check_suggestions()
-        if self.exchange.liars and self.algorithm not in LIED_TO:
+        problem = name_problem(self.algorithm)
+        if problem:
+            raise ValueError(problem)
+        if self.algorithm in ALGORITHM_FACTS:  # somebody's own is looked at when it is loaded
+            self.check_algorithm(ALGORITHM_FACTS[self.algorithm])
+
+    def check_algorithm(self, facts: AlgorithmFacts) -> None:
+        """Whether the settings fit the algorithm.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if facts.suggests and self.suggestions == "best":
+            self._check_closed_form()
+        if self.exchange.liars and not facts.beside_liars:
             raise ValueError(
                 f"exchange.liars={self.exchange.liars}: liars lie in suggestions, of which "
                 f"algorithm={self.algorithm!r} sends none; use algorithm='ss'"
             )
-        if self.algorithm == "ps" and self.architecture in ("shared", "tilted"):
+        if "own_copies" in facts.needs and self.architecture in ("shared", "tilted"):
             raise ValueError(
                 f"architecture={self.architecture!r} has no copies of others' policies, which "
-                "algorithm='ps' shares; use 'independent' or 'multihead'"
+                f"algorithm={self.algorithm!r} shares; use 'independent' or 'multihead'"
             )
 
-    def _check_suggestions(self) -> None:
+    def _check_closed_form(self) -> None:
         """The closed form is of one objective, and of advantages of all alternatives."""
-        if self.suggestions == "networks" or self.algorithm != "ss":
-            return
         known = self.counterfactuals or self.credit == "model"
         weights = self.objective
         form = (weights.surrogate, weights.anchor, weights.indicators) == ("additive", "l2", False)
@@ -140,11 +142,20 @@ class Talk:
         return self.where.receivers
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Networks of an algorithm's own, one per agent, and the optimiser's state."""
+
+    bank: CriticBank
+    adam: AdamState
+
+
 @dataclass(slots=True)
 class Learner:
     """Everything that training changes; a checkpoint holds all of it."""
 
     config: LearnerConfig
+    facts: AlgorithmFacts  # of its algorithm
     spec: EnvSpec
     actors: ActorBank
     critics: CriticBank
@@ -153,10 +164,7 @@ class Learner:
     kappa: Float[Tensor, " N"]
     advantage_std: Float[Tensor, " N"]  # running maximum
     generator: torch.Generator  # samples actions
-    reward_model: CriticBank | None = None  # R̄_i(s, a), where `vps_reward_model` asks for it
-    reward_adam: AdamState | None = None
-    own_model: CriticBank | None = None  # Â_i(s, a_i), where `suggestion_baseline` asks for it
-    own_adam: AdamState | None = None
+    models: dict[str, Trained] = field(default_factory=dict)  # further ones of the algorithm
     credit: CreditModel | None = None  # where `credit` asks for it
     trust: Trust | None = None  # where `trust` asks for it
     skipped: Tensor | None = None  # [N] steps not taken since last asked; not in checkpoints
@@ -176,8 +184,8 @@ class Learner:
 
     @property
     def one_view(self) -> bool:
-        """Whether critics look at one common state: VPS averages functions of the same input."""
-        return self.config.algorithm == "vps" and self.spec.full_view
+        """Whether critics look at one common state."""
+        return self.facts.common_view and self.spec.full_view
 
     def learning_rates(self, update: int) -> dict[str, float]:
         """Rate of every actor parameter at this update."""
@@ -195,102 +203,6 @@ def lr_decay(config: LearnerConfig, update: int) -> float:
     return 1.0 + (config.final_lr_fraction - 1.0) * min(1.0, progress)
 
 
-def build_learner(
-    config: LearnerConfig, spec: EnvSpec, seed: int, device: torch.device | str = "cpu"
-) -> Learner:
-    """A fresh learner; the same seed gives the same networks and the same exploration."""
-    init = torch.Generator(device).manual_seed(seed)
-    actors = build_actors(
-        config.architecture,
-        spec,
-        config.hidden,
-        init,
-        suggestion_hidden=config.suggestion_hidden,
-        zero_logits=config.zero_logits,
-    )
-    n = spec.num_agents
-    central = config.algorithm == "centralised"
-    critics = build_critics(
-        spec,
-        config.critic_hidden,
-        init,
-        centralised=central,
-        sees_time=config.critic_sees_time,
-        gamma=config.gamma,
-    )
-    if config.algorithm == "ps":
-        make_alike(actors.params)
-    if config.algorithm == "vps":
-        make_alike(critics.params)
-    reward_model = build_reward_model(config, spec, init)
-    own_model = build_own_model(config, spec, init)
-    return Learner(
-        config=config,
-        spec=spec,
-        actors=actors,
-        critics=critics,
-        actor_adam=init_adam(actors.params, n),
-        critic_adam=init_adam(critics.params, 1 if central else n),
-        kappa=torch.zeros(n, device=device),
-        advantage_std=torch.zeros(n, device=device),
-        generator=torch.Generator(device).manual_seed(seed + 1_000_003),
-        reward_model=reward_model,
-        reward_adam=None if reward_model is None else init_adam(reward_model.params, n),
-        own_model=own_model,
-        own_adam=None if own_model is None else init_adam(own_model.params, n),
-        credit=build_credit(config, spec, device),
-        trust=no_trust_yet(n, device) if config.trust and config.algorithm == "ss" else None,
-    )
-
-
-def build_credit(
-    config: LearnerConfig, spec: EnvSpec, device: torch.device | str
-) -> CreditModel | None:
-    """A private model of credit, where it is asked for.
-
-    Raises:
-        ConfigError: the world does not describe actions by features.
-    """
-    if config.credit == "samples" or config.algorithm not in ("ss", "independent"):
-        return None
-    if not spec.candidate_size:
-        raise ConfigError(
-            "learner.credit='model' needs a world that describes actions by features; "
-            "use credit='samples' here"
-        )
-    return init_credit(spec, device, of_neighbours=config.algorithm == "ss")
-
-
-def build_reward_model(
-    config: LearnerConfig, spec: EnvSpec, generator: torch.Generator
-) -> CriticBank | None:
-    """One network per agent that sees what its critic sees, and everybody's actions as one-hots."""
-    if config.algorithm != "vps" or not config.vps_reward_model:
-        return None
-    seen = replace(
-        spec, observation_size=spec.observation_size + spec.num_agents * spec.num_actions
-    )
-    model = build_critics(
-        seen,
-        config.critic_hidden,
-        generator,
-        centralised=False,
-        sees_time=config.critic_sees_time,
-    )
-    make_alike(model.params)
-    return model
-
-
-def build_own_model(
-    config: LearnerConfig, spec: EnvSpec, generator: torch.Generator
-) -> CriticBank | None:
-    """One network per agent that sees its observation and its own action as a one-hot."""
-    if config.algorithm != "ss" or not config.suggestion_baseline:
-        return None
-    seen = replace(spec, observation_size=spec.observation_size + spec.num_actions)
-    return build_critics(seen, config.critic_hidden, generator, centralised=False)
-
-
 def learner_tensors(learner: Learner) -> dict[str, Tensor]:
     """All tensors of a learner by name, for a checkpoint; nothing is copied."""
     named: dict[str, Tensor] = {}
@@ -298,10 +210,7 @@ def learner_tensors(learner: Learner) -> dict[str, Tensor]:
         ("actor", learner.actors.params, learner.actor_adam),
         ("critic", learner.critics.params, learner.critic_adam),
     ]
-    if learner.reward_model is not None and learner.reward_adam is not None:
-        banks.append(("reward_model", learner.reward_model.params, learner.reward_adam))
-    if learner.own_model is not None and learner.own_adam is not None:
-        banks.append(("own_model", learner.own_model.params, learner.own_adam))
+    banks += [(name, each.bank.params, each.adam) for name, each in learner.models.items()]
     for bank, params, adam in banks:
         named |= {f"{bank}/{k}": w.detach() for k, w in params.items()}
         named |= {f"{bank}_adam_m/{k}": w for k, w in adam.exp_avg.items()}

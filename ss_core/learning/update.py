@@ -32,13 +32,12 @@ from ss_core.learning.communication import (
     weighed,
 )
 from ss_core.learning.credit import estimated_alternatives
-from ss_core.learning.learner import Learner, lr_decay
+from ss_core.learning.learner import Learner, Trained, lr_decay
 from ss_core.learning.rollout import Decisions, Rollout, critic_inputs, decisions_of, flatten
 from ss_core.learning.sequential import learn_in_turn
 from ss_core.objective.advantages import kappa
 from ss_core.objective.objective import ObjectiveWeights, objective, objective_terms
-from ss_core.policies.critics import CriticBank
-from ss_core.policies.optimiser import AdamState, adam_step
+from ss_core.policies.optimiser import adam_step
 
 
 def update_actors(
@@ -142,23 +141,22 @@ def _metrics(
 
 def regress(
     learner: Learner,
-    critics: CriticBank,
-    adam: AdamState,
+    model: Trained,
     inputs: Float[Tensor, "B N I"],
     targets: Float[Tensor, "B C"],
     update: int,
 ) -> float:
     """K steps on Eq. 18, E[(V_i(s_t) - Σ γˡ r_i,t+l)²]; returns the last loss."""
-    params = critics.params
+    params = model.bank.params
     rate = lr_decay(learner.config, update) * learner.config.critic_lr
     loss = inputs.new_zeros(())
     for _ in range(learner.config.num_epochs):
-        loss = (critics.values(inputs) - targets).square().mean(dim=0).sum()
+        loss = (model.bank.values(inputs) - targets).square().mean(dim=0).sum()
         grads = torch.autograd.grad(loss, list(params.values()))
         adam_step(
             params,
             dict(zip(params, grads, strict=True)),
-            adam,
+            model.adam,
             lr=dict.fromkeys(params, rate),
             max_grad_norm=learner.config.max_grad_norm,
         )
@@ -173,9 +171,8 @@ def update_critics(
         rollout, sees_time=learner.config.critic_sees_time, one_view=learner.one_view
     )
     wanted = targets[..., :1] if learner.critics.centralised else targets
-    return regress(
-        learner, learner.critics, learner.critic_adam, flatten(seen), flatten(wanted), update
-    )
+    critics = Trained(learner.critics, learner.critic_adam)
+    return regress(learner, critics, flatten(seen), flatten(wanted), update)
 
 
 def learn_from_samples(
@@ -230,14 +227,14 @@ def less_own_action(
     The expectation is a private regression that learns after it was asked. A baseline that does not
     depend on a neighbour's action leaves the expected gradient of a suggestion as it is.
     """
-    model, adam = learner.own_model, learner.own_adam
-    if model is None or adam is None:
+    model = learner.models.get("own_model")
+    if model is None:
         return advantages
     taken = torch.nn.functional.one_hot(rollout.actions, learner.spec.num_actions)
     seen = flatten(torch.cat([rollout.observations, taken.to(advantages.dtype)], dim=-1))
     with torch.no_grad():
-        expected = model.values(seen).unflatten(0, advantages.shape[:2])
-    regress(learner, model, adam, seen, flatten(advantages), update)
+        expected = model.bank.values(seen).unflatten(0, advantages.shape[:2])
+    regress(learner, model, seen, flatten(advantages), update)
     return advantages - expected
 
 

@@ -16,9 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from ss_core.errors import CorruptError
@@ -145,50 +143,6 @@ def prune_checkpoints(folder: Path, *, keep: int = 2) -> None:
     committed = [update for update in _updates(folder) if update <= newest]
     for update in set(_updates(folder)) - set(committed[-max(keep, 1) :]):
         shutil.rmtree(folder / "checkpoints" / f"{update:06d}", ignore_errors=True)
-
-
-def torch_rng_state(generator: torch.Generator) -> Tensor:
-    """State of a torch generator; goes among a checkpoint's tensors."""
-    return generator.get_state()
-
-
-def set_torch_rng_state(generator: torch.Generator, state: Tensor) -> None:
-    """Continue a torch generator from `state`; do it last when resuming."""
-    try:
-        generator.set_state(state.cpu())
-    except (RuntimeError, TypeError) as error:
-        raise CorruptError(f"checkpoint: not the state of a torch generator ({error})") from error
-
-
-def numpy_rng_state(generator: np.random.Generator) -> dict[str, Any]:
-    """State of a NumPy generator as JSON; integers stand as text, since many exceed 53 bits."""
-    return _encode(generator.bit_generator.state)
-
-
-def set_numpy_rng_state(generator: np.random.Generator, state: Mapping[str, Any]) -> None:
-    """Continue a NumPy generator from `state`; do it last when resuming."""
-    try:
-        generator.bit_generator.state = _decode(dict(state))
-    except (ValueError, TypeError, KeyError) as error:
-        raise CorruptError(f"checkpoint: not the state of a NumPy generator ({error})") from error
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _encode(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray):
-        return {"dtype": value.dtype.name, "values": [str(entry) for entry in value.tolist()]}
-    return f"{int(value)}" if isinstance(value, (int, np.integer)) else value
-
-
-def _decode(value: Any) -> Any:
-    if isinstance(value, dict) and value.keys() == {"dtype", "values"}:
-        if value["dtype"] not in ("uint32", "uint64"):
-            raise ValueError(f"unexpected dtype {value['dtype']!r}")
-        return np.array([int(entry) for entry in value["values"]], dtype=value["dtype"])
-    if isinstance(value, dict):
-        return {key: _decode(entry) for key, entry in value.items()}
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 def _updates(folder: Path) -> list[int]:

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+DISTRIBUTION = "suggestion-sharing"
 PACKAGES = (
-    "suggestion-sharing",
+    DISTRIBUTION,
     "torch",
     "numpy",
     "pyarrow",
@@ -19,14 +20,16 @@ PACKAGES = (
 )
 
 
+def installed_version(distribution: str = DISTRIBUTION) -> str | None:
+    """Version of an installed distribution, this one by default, found without importing it."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def environment_facts() -> dict[str, Any]:
     """Command, versions and machine of this process."""
-    packages: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            packages[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            packages[name] = None
     prefixes = ("SS_", "OMP_", "MKL_", "OPENBLAS_", "NUMBA_", "PYTHONHASHSEED")
     return {
         "command": _command(),
@@ -34,7 +37,7 @@ def environment_facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpu_count": os.cpu_count(),
-        "packages": packages,
+        "packages": {name: installed_version(name) for name in PACKAGES},
         "variables": {
             key: os.environ[key] for key in sorted(os.environ) if key.startswith(prefixes)
         },

@@ -17,27 +17,11 @@ from typing import Any
 from ss_core.config import config_hash, toml_bytes
 from ss_core.errors import ConfigError, CorruptError, Interrupted, ResourceError
 from ss_core.record.atomic import atomic_write, disk_message, json_bytes, make_folder, sha256_of
+from ss_core.record.layout import TASKS
 from ss_core.record.locks import acquire_lock, is_locked
-from ss_core.record.manifest import VOLATILE, Status, read_manifest, sealed_files, verify_run
+from ss_core.record.manifest import Status, read_manifest, sealed_files
 from ss_core.record.provenance import environment_facts
 from ss_core.record.schema import TRACE_SCHEMA
-
-__all__ = [
-    "VOLATILE",
-    "RunDirectory",
-    "Status",
-    "atomic_write",
-    "find_resumable",
-    "is_locked",
-    "json_bytes",
-    "read_events",
-    "read_manifest",
-    "run_id",
-    "sealed_files",
-    "sha256_of",
-    "trace_run_id",
-    "verify_run",
-]
 
 PACKAGE_SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
@@ -164,7 +148,7 @@ class RunDirectory:
         """`tasks/<name>/`: the checkpoints, metrics and traces of one sub-task."""
         if not TASK_NAME.fullmatch(name):
             raise ConfigError(f"task name {name!r} must match {TASK_NAME.pattern}")
-        folder = self.path / "tasks" / name
+        folder = self.path / TASKS / name
         try:
             make_folder(folder)
         except OSError as error:

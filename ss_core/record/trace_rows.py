@@ -1,11 +1,11 @@
 """Rows that every world writes alike: the run itself, and its key figures."""
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 import numpy as np
 
+from ss_core.record.provenance import installed_version
 from ss_core.record.schema import TRACE_SCHEMA
 from ss_core.record.trace_writer import TraceWriter
 
@@ -33,10 +33,6 @@ def write_run(
     config_sha256: str,
 ) -> None:
     """The `run` table."""
-    try:
-        code = version("suggestion-sharing")
-    except PackageNotFoundError:
-        code = "unknown"
     writer.write(
         "run",
         {
@@ -45,7 +41,7 @@ def write_run(
             "n_agent": [num_agents],
             "n_update": num_updates,
             "config_sha256": config_sha256,
-            "code_version": code,
+            "code_version": installed_version() or "unknown",
             "trace_schema": TRACE_SCHEMA,
         },
     )

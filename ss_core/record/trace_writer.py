@@ -13,6 +13,7 @@ import numpy as np
 
 from ss_core.errors import CorruptError
 from ss_core.record.atomic import atomic_write, sha256_of
+from ss_core.record.layout import PART_NAME, PARTS, table_folder, table_parts
 from ss_core.record.parquet import reading
 from ss_core.record.schema import (
     LEVELS,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 ROW_GROUP_SIZE = 122_880  # DuckDB's own, a multiple of its vector of 2,048
 ZSTD_LEVEL = 3
-PART_NAME = "part-{:06d}.parquet"
 FIELD_TYPES = {"string": "string", "bool": "boolean", "int32": "integer", "int64": "integer"}
 KINDS = {
     "string": "U",
@@ -106,7 +106,7 @@ class TraceWriter:
         for name in sorted(self._buffers):
             part = self._parts.get(name, 0)
             data = _parquet_bytes(TABLES[name], pa.concat_tables(self._buffers[name]))
-            atomic_write(_table_folder(self.folder, name) / PART_NAME.format(part), data)
+            atomic_write(table_folder(self.folder, name) / PART_NAME.format(part), data)
             del self._buffers[name]
             self._parts[name] = part + 1
 
@@ -119,9 +119,9 @@ class TraceWriter:
         self._buffers.clear()
         self._parts = {table_named(name).name: count for name, count in parts.items() if count}
         for name in TABLES:
-            folder, count = _table_folder(self.folder, name), self._parts.get(name, 0)
+            folder, count = table_folder(self.folder, name), self._parts.get(name, 0)
             wanted = {PART_NAME.format(part) for part in range(count)}
-            present = {path.name for path in folder.glob("part-*.parquet")}
+            present = {path.name for path in folder.glob(PARTS)}
             if wanted - present:
                 missing = folder / min(wanted - present)
                 raise CorruptError(
@@ -152,8 +152,7 @@ def trace_resources(run: Path) -> list[dict[str, Any]]:
     """
     resources: list[dict[str, Any]] = []
     for table in TABLES.values():
-        pattern = _table_folder(Path(), table.name) / "part-*.parquet"
-        paths = sorted([*run.glob(str(pattern)), *run.glob(f"tasks/*/{pattern}")])
+        paths = table_parts(run, table.name)
         if paths:
             resources.append(
                 {
@@ -187,10 +186,6 @@ def _resource_field(column: Column) -> dict[str, str]:
         "description": column.description,
         "visibility": column.visibility,
     }
-
-
-def _table_folder(folder: Path, table: str) -> Path:
-    return folder / "metrics" if table == "metric" else folder / "traces" / table
 
 
 def _arrow_table(

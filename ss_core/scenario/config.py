@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
@@ -18,6 +19,7 @@ from ss_core.record.schema import TraceLevel
 Check = tuple[bool, str]  # whether a value fits, and what to say if not
 Config = TypeVar("Config", bound="RunConfig")
 
+SELFISH = "independent"
 DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 MAX_COUNT = 10**6
 COMMON_SHORTHANDS = {  # flags of every run, and the settings they stand for
@@ -63,11 +65,15 @@ class RunConfig:
         yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
 
     @property
-    def learners(self) -> list[str]:
-        """Algorithms to train: the one asked for, and independent learners to compare with."""
-        asked = self.learner.algorithm
-        rival = self.compare_selfish and asked != "independent"
-        return [asked, "independent"] if rival else [asked]
+    def learners(self) -> dict[str, str]:
+        """Learned rows and their algorithms: the one asked for, independent ones to compare with.
+
+        Raises:
+            ConfigError, InputError: the algorithm asked for is somebody's own and cannot be loaded.
+        """
+        asked = {algorithm_named(self.learner.algorithm).name: self.learner.algorithm}
+        rival = {SELFISH: SELFISH} if self.compare_selfish else {}
+        return asked | rival
 
 
 def count_checks(config: object, *names: str) -> Iterator[Check]:

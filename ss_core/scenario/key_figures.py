@@ -34,6 +34,7 @@ class Scores:
     bytes_by_kind: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by learner
     num_agents: int = 0
     num_updates: Mapping[str, int] = field(default_factory=dict)  # by learner
+    suffixes: Mapping[str, str] = field(default_factory=dict)  # added to titles, by row
     detail: Any = None  # what the world's own tables and notes are made from
 
 

@@ -79,7 +79,7 @@ class Prepared:
     world: Any = None  # what scores and tables need again: a feeder, a game
     notes: tuple[str, ...] = ()
     task: str = ""  # in the `run` table; empty: the scenario's name
-    trivial: "Callable[[RunDirectory], Scores] | None" = None  # nothing to learn: the rows at once
+    trivial: Callable[[], Scores] | None = None  # nothing to learn: the rows at once
     meanwhile: Callable[[], object] | None = None  # slow imports, done while sub-tasks work
 
 
@@ -109,7 +109,7 @@ class Evaluation:
     @property
     def algorithm(self) -> str:
         """The learned row that was asked for."""
-        return str(self.config.learner.algorithm)
+        return next(iter(self.config.learners))
 
     @property
     def num_days(self) -> int:

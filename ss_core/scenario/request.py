@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.errors import ConfigError, CorruptError, ResourceError
 from ss_core.record.atomic import atomic_write, json_bytes
-from ss_core.record.run_directory import RunDirectory, find_resumable, read_manifest, run_id
+from ss_core.record.manifest import read_manifest
+from ss_core.record.run_directory import RunDirectory, find_resumable, run_id
 
 Config = TypeVar("Config")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ss_core.algorithms.registry import algorithm_named
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_rows import write_kpis, write_run
@@ -29,7 +30,7 @@ def conclude(
     scores = (
         scenario.score(config, prepared, results)
         if prepared.trivial is None
-        else prepared.trivial(run)
+        else prepared.trivial()
     )
     evaluation = evaluated(scenario, run, config, prepared, scores)
     _write_traces(evaluation)
@@ -91,13 +92,21 @@ def table_of(scenario: Scenario, evaluation: Evaluation) -> list[dict[str, Any]]
 def _row(scenario: Scenario, evaluation: Evaluation, name: str) -> dict[str, Any]:
     summary, scores = evaluation.summaries[name], evaluation.scores
     first, *others = scenario.columns
-    row: dict[str, Any] = {"policy": title_of(scenario.labels, name)}
+    title = _title(evaluation, name) + scores.suffixes.get(name, "")
+    row: dict[str, Any] = {"policy": title}
     row[first.title] = _rounded(summary, first)
     if evaluation.gaps:
         row["gap closed %"] = percent(evaluation.gaps[name])
     row |= {column.title: _rounded(summary, column) for column in others}
     row[f"kB exchanged/{scenario.agent}"] = _kilobytes(scores, name)
     return row
+
+
+def _title(evaluation: Evaluation, name: str) -> str:
+    """What people call a row; somebody's own algorithm says so itself."""
+    own = evaluation.config.learners.get(name)
+    labels = evaluation.scenario.labels
+    return title_of(labels, name) if own is None or name in labels else algorithm_named(own).title
 
 
 def _rounded(summary: Mapping[str, Summary], column: Column) -> float | str:

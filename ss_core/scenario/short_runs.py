@@ -173,9 +173,6 @@ def write_short_run(
     atomic_write(folder / RESULT_FILE, json_bytes(result))
 
 
-write_trial = write_short_run  # as the traffic world still calls it
-
-
 def _weights_of_senders(training: Training, liars: np.ndarray) -> dict[str, float | None]:
     """Mean weight that honest receivers give liars, and honest senders."""
     learner, talk = training.learner, training.learner.last_talk

@@ -96,14 +96,15 @@ def _learn(
     stop: Stop,
 ) -> bool:
     folder = Path(arguments["folder"])
-    learner = replace(config.learner, algorithm=arguments["algorithm"])
+    row = arguments["algorithm"]
+    learner = replace(config.learner, algorithm=config.learners[row])
     if config.budget_seconds is not None:
         trial, measured = setting.training(learner), scenario.calibration_updates
         affordable = affordable_updates(folder, config.budget_seconds, trial, measured)
         learner = replace(learner, num_updates=affordable)
     if setting.saved_learner is not None:
         write_learner_file(folder, setting.saved_learner(learner))
-    constants = {"run_id": arguments["run_id"], "algorithm": learner.algorithm, "seed": config.seed}
+    constants = {"run_id": arguments["run_id"], "algorithm": row, "seed": config.seed}
     with setting.training(learner) as training:
         finished = train(
             training,

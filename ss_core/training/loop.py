@@ -11,25 +11,18 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ss_core.algorithms import ALGORITHMS
-from ss_core.env import CounterfactualEnv, VectorEnv
+from ss_core.algorithms.build import build_learner
+from ss_core.algorithms.registry import algorithm_named
+from ss_core.env import CounterfactualEnv, StatefulEnv, VectorEnv
 from ss_core.errors import SimulatorError
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.ledger import LedgerRow
-from ss_core.learning.learner import (
-    JUDGES_ALTERNATIVES,
-    Learner,
-    LearnerConfig,
-    build_learner,
-    learner_tensors,
-    restore_learner,
-)
+from ss_core.learning.learner import Learner, LearnerConfig, learner_tensors, restore_learner
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import load_latest, prune_checkpoints, save_checkpoint
@@ -38,19 +31,6 @@ from ss_core.training.incidents import record_refusals, record_skipped, record_t
 
 MOST_UNSOUND = 10  # updates in a row of which nothing can be learnt
 STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
-
-
-@runtime_checkable
-class StatefulEnv(Protocol):
-    """A `VectorEnv` that remembers something public from episode to episode."""
-
-    def state(self) -> dict[str, Tensor]:
-        """What it remembers."""
-        ...
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from `state`."""
-        ...
 
 
 @dataclass(slots=True)
@@ -77,7 +57,6 @@ class Training:
 
     def advance(self) -> None:
         """One update: an episode per environment copy, then the algorithm."""
-        config = self.learner.config
         seed = int(np.random.SeedSequence([self.seed, self.update]).generate_state(1)[0])
         rollout = collect_rollout(
             self.env,
@@ -91,7 +70,7 @@ class Training:
             self._skip()
         else:
             self.unsound_in_row = 0
-            learn = ALGORITHMS[config.algorithm]
+            learn = algorithm_named(self.learner.config.algorithm).learn
             self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
             self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
         self.rollout = rollout
@@ -109,8 +88,8 @@ class Training:
             )
 
     def _judges_alternatives(self) -> bool:
-        config = self.learner.config
-        knows_how = config.counterfactuals and config.algorithm in JUDGES_ALTERNATIVES
+        learner = self.learner
+        knows_how = learner.config.counterfactuals and learner.facts.judges_counterfactuals
         return knows_how and isinstance(self.env, CounterfactualEnv)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 
+from ss_core.algorithms.build import build_learner
 from ss_core.config import from_dict, to_dict
 from ss_core.env import EnvSpec
 from ss_core.errors import CorruptError, InputError
-from ss_core.learning.learner import Learner, LearnerConfig, build_learner, restore_learner
+from ss_core.learning.learner import Learner, LearnerConfig, restore_learner
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import load_latest
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from ss_core.errors import ResourceError
-from ss_core.record.run_directory import read_manifest, verify_run
+from ss_core.record.manifest import read_manifest, verify_run
 from tests.ss_core.record.test_run_directory import (  # noqa: F401
     WORKER,
     bytes_of,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ss_core.record.run_directory import read_manifest, sealed_files, verify_run
+from ss_core.record.manifest import read_manifest, sealed_files, verify_run
 from tests.gridsim import test_kill as grid
 from tests.ss_core.record.test_run_directory import WORKER, bytes_of, quick_folder  # noqa: F401
 from tests.support.fault_counts import counted, times

@@ -21,7 +21,7 @@ from gridsim.network.feeder import load_compiled
 from gridsim.powerflow.solve import solve_power_flow
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import all_to_all
-from ss_core.record.run_directory import read_manifest
+from ss_core.record.manifest import read_manifest
 from ss_core.resources import data_path
 from ss_core.scenario import request as run_request
 from tests.support.fault_counts import counted, times

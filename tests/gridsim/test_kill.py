@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ss_core.record.manifest import VOLATILE, verify_run
-from ss_core.record.run_directory import read_manifest
+from ss_core.record.manifest import VOLATILE, read_manifest, verify_run
 from tests.support.fault_counts import counted
 
 UPDATES = 80

@@ -18,8 +18,8 @@ from gridsim.scenario import check
 from ss_core.config import from_dict
 from ss_core.errors import Interrupted
 from ss_core.exchange.noise import epsilon_of
-from ss_core.record.manifest import verify_run
-from ss_core.record.run_directory import RunDirectory, read_manifest
+from ss_core.record.manifest import read_manifest, verify_run
+from ss_core.record.run_directory import RunDirectory
 from ss_core.record.schema import TABLES
 from ss_core.report.labels import title_of
 from ss_core.resources import data_path

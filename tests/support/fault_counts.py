@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 SOAK = bool(os.environ.get("SS_SOAK"))
 FAULTS = {
@@ -38,6 +38,17 @@ def counted(fault: str, times: int = 1) -> None:
     """Add what a test tried."""
     assert fault in FAULTS, fault
     _counts[fault] = _counts.get(fault, 0) + times
+
+
+def counts() -> dict[str, int]:
+    """What this process tried so far."""
+    return dict(_counts)
+
+
+def add(counts_of_another: Mapping[str, int]) -> None:
+    """What another process of the same session tried."""
+    for fault, tried in counts_of_another.items():
+        counted(fault, tried)
 
 
 def times(quick: int, long: int) -> int:

@@ -1,8 +1,11 @@
 """Small runs of the real command line inside this process, for tests. Not collected by pytest."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from cli.app import run
 from cli.commands import grid as ssgrid
@@ -26,6 +29,14 @@ def run_here(tasks: Sequence[Task], workers: int, progress: Progress) -> None:
             lambda done, total, note, who=task.name: progress(who, done, total, note),
             lambda: False,
         )
+
+
+@contextmanager
+def tasks_here() -> Iterator[None]:
+    """Runs whose tasks stay in this process, since another takes longer to start than they do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
+        yield
 
 
 def ssgrid_run(*options: str, quick: bool = True) -> int:

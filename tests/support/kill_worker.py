@@ -5,6 +5,7 @@ so long after its first commit, then lets it finish. Everything slow is imported
 fork.
 """
 
+import json
 import os
 import signal
 import sys
@@ -20,14 +21,11 @@ import torch
 
 from ss_core.record.checkpoint import (
     load_latest,
-    numpy_rng_state,
     prune_checkpoints,
     save_checkpoint,
-    set_numpy_rng_state,
-    set_torch_rng_state,
-    torch_rng_state,
 )
-from ss_core.record.run_directory import RunDirectory, find_resumable, read_manifest
+from ss_core.record.manifest import read_manifest
+from ss_core.record.run_directory import RunDirectory, find_resumable
 from ss_core.record.trace_writer import TraceWriter, trace_resources
 
 CONFIG = {"learner": {"rho": 0.5}, "updates": 24, "name": None}
@@ -64,8 +62,8 @@ def train_task(run: RunDirectory, task: str, updates: int) -> None:
     if checkpoint:
         prune_checkpoints(folder)
         weights, start = checkpoint.tensors["weights"], checkpoint.update
-        set_torch_rng_state(torch_rng, checkpoint.tensors["rng"])
-        set_numpy_rng_state(numpy_rng, checkpoint.state["numpy"])
+        torch_rng.set_state(checkpoint.tensors["rng"])
+        numpy_rng.bit_generator.state = json.loads(checkpoint.state["numpy"])
     run.log_event("task", {"task": task, "start": start})
     for update in range(start, updates):
         weights = 0.9 * weights + torch.randn(64, generator=torch_rng)
@@ -73,8 +71,8 @@ def train_task(run: RunDirectory, task: str, updates: int) -> None:
         writer.write("metric", {"update": update, "name": "loss", "value": value, "unit": "1"})
         if (update + 1) % 2 == 0:
             writer.commit()
-            tensors = {"weights": weights, "rng": torch_rng_state(torch_rng)}
-            state = {"numpy": numpy_rng_state(numpy_rng)}
+            tensors = {"weights": weights, "rng": torch_rng.get_state()}
+            state = {"numpy": json.dumps(numpy_rng.bit_generator.state)}
             save_checkpoint(folder, update + 1, tensors, state, parts=writer.parts)
 
 

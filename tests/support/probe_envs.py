@@ -26,17 +26,23 @@ def _spec(
     )
 
 
-def _single_agent_step(
-    observations: Tensor, rewards: Tensor, successors: Tensor, *, terminated: bool, truncated: bool
+def _first(observations: Tensor) -> Step:
+    """Of one agent; arguments have the axis `E` alone, here and in the two below."""
+    return Step.first(observations.clone().reshape(-1, 1, 1))
+
+
+def _next(observations: Tensor, rewards: Tensor) -> Step:
+    return Step.next(observations.clone().reshape(-1, 1, 1), rewards.clone().reshape(-1, 1))
+
+
+def _last(
+    observations: Tensor, rewards: Tensor, successors: Tensor, *, truncated: bool = False
 ) -> Step:
-    """A `Step` of one agent whose copies all end together; arguments have the axis `E` alone."""
-    num_envs = len(rewards)
-    return Step(
-        observations=observations.clone().reshape(num_envs, 1, 1),
-        rewards=rewards.clone().reshape(num_envs, 1),
-        terminated=torch.full((num_envs,), terminated),
-        truncated=torch.full((num_envs,), truncated),
-        next_observations=successors.clone().reshape(num_envs, 1, 1),
+    return Step.last(
+        observations.clone().reshape(-1, 1, 1),
+        rewards.clone().reshape(-1, 1),
+        next_observations=successors.clone().reshape(-1, 1, 1),
+        truncated=truncated,
     )
 
 
@@ -49,14 +55,11 @@ class ConstantReward:
 
     def reset(self, seed: int) -> Step:
         """Nothing is random."""
-        zeros = torch.zeros_like(self._ones)
-        return _single_agent_step(self._ones, zeros, self._ones, terminated=False, truncated=False)
+        return _first(self._ones)
 
     def step(self, actions: Tensor) -> Step:
         """Actions are ignored."""
-        return _single_agent_step(
-            self._ones, self._ones, self._ones, terminated=True, truncated=False
-        )
+        return _last(self._ones, self._ones, self._ones)
 
 
 class EndlessReward:
@@ -70,15 +73,14 @@ class EndlessReward:
     def reset(self, seed: int) -> Step:
         """Nothing is random."""
         self._t = 0
-        zeros = torch.zeros_like(self._ones)
-        return _single_agent_step(self._ones, zeros, self._ones, terminated=False, truncated=False)
+        return _first(self._ones)
 
     def step(self, actions: Tensor) -> Step:
         """Actions are ignored."""
         self._t = (self._t + 1) % self.spec.horizon
-        return _single_agent_step(
-            self._ones, self._ones, self._ones, terminated=False, truncated=self._t == 0
-        )
+        if self._t > 0:
+            return _next(self._ones, self._ones)
+        return _last(self._ones, self._ones, self._ones, truncated=True)
 
 
 class FiniteReward:
@@ -95,15 +97,14 @@ class FiniteReward:
     def reset(self, seed: int) -> Step:
         """Nothing is random."""
         self._t = 0
-        zeros = torch.zeros_like(self._ones)
-        return _single_agent_step(self._ones, zeros, self._ones, terminated=False, truncated=False)
+        return _first(self._ones)
 
     def step(self, actions: Tensor) -> Step:
         """Actions are ignored."""
         self._t = (self._t + 1) % self.spec.horizon
-        return _single_agent_step(
-            self._ones, self._ones, self._ones, terminated=self._t == 0, truncated=False
-        )
+        if self._t > 0:
+            return _next(self._ones, self._ones)
+        return _last(self._ones, self._ones, self._ones)
 
 
 class SignReward:
@@ -118,14 +119,13 @@ class SignReward:
         """Draw the first signs."""
         self._generator.manual_seed(seed)
         self._sign = _random_signs(self.spec.num_envs, self._generator)
-        zeros = torch.zeros_like(self._sign)
-        return _single_agent_step(self._sign, zeros, self._sign, terminated=False, truncated=False)
+        return _first(self._sign)
 
     def step(self, actions: Tensor) -> Step:
         """Actions are ignored."""
         shown = self._sign
         self._sign = _random_signs(self.spec.num_envs, self._generator)
-        return _single_agent_step(self._sign, shown, shown, terminated=True, truncated=False)
+        return _last(self._sign, shown, shown)
 
 
 class DelayedReward:
@@ -139,21 +139,15 @@ class DelayedReward:
     def reset(self, seed: int) -> Step:
         """Nothing is random."""
         self._t = 0
-        return _single_agent_step(
-            self._zeros, self._zeros, self._zeros, terminated=False, truncated=False
-        )
+        return _first(self._zeros)
 
     def step(self, actions: Tensor) -> Step:
         """Actions are ignored."""
         self._t += 1
         if self._t == 1:
-            return _single_agent_step(
-                self._ones, self._zeros, self._ones, terminated=False, truncated=False
-            )
+            return _next(self._ones, self._zeros)
         self._t = 0
-        return _single_agent_step(
-            self._zeros, self._ones, self._ones, terminated=True, truncated=False
-        )
+        return _last(self._zeros, self._ones, self._ones)
 
 
 class RightAction:
@@ -171,15 +165,14 @@ class RightAction:
         """Draw the first signs."""
         self._generator.manual_seed(seed)
         self._sign = _random_signs(self.spec.num_envs, self._generator)
-        zeros = torch.zeros_like(self._sign)
-        return _single_agent_step(self._sign, zeros, self._sign, terminated=False, truncated=False)
+        return _first(self._sign)
 
     def step(self, actions: Tensor) -> Step:
         """Reward the sign-matching action."""
         shown = self._sign
         rewards = shown * (2.0 * actions[:, 0] - 1.0)
         self._sign = _random_signs(self.spec.num_envs, self._generator)
-        return _single_agent_step(self._sign, rewards, shown, terminated=True, truncated=False)
+        return _last(self._sign, rewards, shown)
 
 
 class HelpingGame:
@@ -207,29 +200,31 @@ class HelpingGame:
     def reset(self, seed: int) -> Step:
         """Nothing is random."""
         self._t = 0
-        return self._pack(torch.zeros(self.spec.num_envs, self.spec.num_agents))
+        return Step.first(self._seen(), neighbours=self._near())
 
     def step(self, actions: Tensor) -> Step:
         """Each agent pays for its own help and gains from the others'."""
         self._t = (self._t + 1) % self.spec.horizon
         helps = actions.to(torch.float32)
         rewards = helps @ self.gains - HELP_COST * helps
-        return self._pack(rewards, ended=self._t == 0, cooperative=actions == 1)
-
-    def _pack(
-        self, rewards: Tensor, *, ended: bool = False, cooperative: Tensor | None = None
-    ) -> Step:
-        num_envs, num_agents = rewards.shape
-        shared = self._neighbours
-        return Step(
-            observations=torch.ones(num_envs, num_agents, 1),
-            rewards=rewards,
-            terminated=torch.full((num_envs,), ended),
-            truncated=torch.zeros(num_envs, dtype=torch.bool),
-            next_observations=torch.ones(num_envs, num_agents, 1),
-            neighbours=None if shared is None else shared.repeat(num_envs, 1, 1),
-            cooperative=cooperative,
+        if self._t > 0:
+            return Step.next(
+                self._seen(), rewards, neighbours=self._near(), cooperative=actions == 1
+            )
+        return Step.last(
+            self._seen(),
+            rewards,
+            next_observations=self._seen(),
+            neighbours=self._near(),
+            cooperative=actions == 1,
         )
+
+    def _seen(self) -> Tensor:
+        return torch.ones(self.spec.num_envs, self.spec.num_agents, 1)
+
+    def _near(self) -> Tensor | None:
+        shared = self._neighbours
+        return None if shared is None else shared.repeat(self.spec.num_envs, 1, 1)
 
 
 class LaterHelp:
@@ -247,35 +242,22 @@ class LaterHelp:
         """Nothing is random."""
         self._helped = None
         start = torch.zeros(self.spec.num_envs, 2)
-        return self._pack(start, self._seen(start, time=0.0), self._seen(start, time=0.0))
+        return Step.first(self._seen(start, time=0.0))
 
     def step(self, actions: Tensor) -> Step:
         """First everybody chooses and pays, then everybody gains."""
         start = torch.zeros(self.spec.num_envs, 2)
         if self._helped is None:
             self._helped = actions.to(torch.float32)
-            seen = self._seen(self._helped, time=1.0)
-            return self._pack(-HELP_COST * self._helped, seen, seen)
+            return Step.next(self._seen(self._helped, time=1.0), -HELP_COST * self._helped)
         helped, self._helped = self._helped, None
         gained = HELP_GAIN * helped.flip(1)
         fresh = self._seen(start, time=0.0)
-        return self._pack(gained, fresh, self._seen(helped, time=1.0), ended=True)
+        return Step.last(fresh, gained, next_observations=self._seen(helped, time=1.0))
 
     def _seen(self, helped: Tensor, *, time: float) -> Tensor:
         seen = torch.cat([torch.full((len(helped), 1), time), helped], dim=1)
         return seen[:, None].repeat(1, 2, 1)
-
-    def _pack(
-        self, rewards: Tensor, shown: Tensor, successors: Tensor, *, ended: bool = False
-    ) -> Step:
-        num_envs = self.spec.num_envs
-        return Step(
-            observations=shown,
-            rewards=rewards,
-            terminated=torch.full((num_envs,), ended),
-            truncated=torch.zeros(num_envs, dtype=torch.bool),
-            next_observations=successors,
-        )
 
 
 class CounterfactualHelpingGame:

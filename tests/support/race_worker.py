@@ -9,7 +9,8 @@ import filelock  # noqa: F401
 import tomli_w  # noqa: F401
 
 from ss_core.errors import ConfigError, RunLockedError
-from ss_core.record.run_directory import RunDirectory, verify_run
+from ss_core.record.manifest import verify_run
+from ss_core.record.run_directory import RunDirectory
 
 RACERS = 8
 HELD, LOCKED, PRESENT = 10, 8, 3

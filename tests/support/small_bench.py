@@ -11,7 +11,6 @@ from paper_envs.bench.results.results import Cell, PresetName
 from paper_envs.bench.runs.run import RunOrder, train_run
 from paper_envs.presets import env_options, learner_config
 from ss_core.config import to_dict
-from ss_core.learning.learner import AlgorithmName
 from ss_core.processes.child_tasks import Report, Stop, Task
 
 SMALL = Cell(task="predation", num_agents=2, preset="tuned", algorithm="ss")
@@ -27,7 +26,7 @@ def small_order(
     num_envs: int = 2,
     **changes: Any,
 ) -> RunOrder:
-    algorithm: AlgorithmName = cell.algorithm  # type: ignore[assignment]
+    algorithm: str = cell.algorithm  # type: ignore[assignment]
     preset: PresetName = cell.preset
     learner = learner_config(
         cell.task, cell.num_agents, preset, algorithm, cell.variant, num_updates=updates

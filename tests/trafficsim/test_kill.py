@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ss_core.record.run_directory import read_manifest
+from ss_core.record.manifest import read_manifest
 from tests.gridsim.test_kill import assert_same, checkpoints, files_of, run_folder
 from tests.support.fault_counts import counted
 from tests.support.small_nets import NOISY

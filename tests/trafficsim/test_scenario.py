@@ -16,16 +16,16 @@ from cli.app import run as run_cli
 from cli.commands import traffic as sstraffic
 from ss_core.config import from_dict
 from ss_core.errors import Interrupted
-from ss_core.record.manifest import verify_run
-from ss_core.record.run_directory import RunDirectory, read_manifest
+from ss_core.record.manifest import read_manifest, verify_run
+from ss_core.record.run_directory import RunDirectory
 from ss_core.record.schema import TABLES
 from tests.support.grid_runs import run_here
 from tests.support.small_nets import NOISY, ONE_ROUTE, QUIET, trips, write_net
 from tests.support.traffic_runs import only_run, sstraffic_run, two_routes
 from trafficsim.demand.trips import demand_file
-from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.inputs import load_game
-from trafficsim.runs.tasks import held_out_seeds
+from trafficsim.routing.policies_on_the_road import held_out_seeds
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 
 pytestmark = [pytest.mark.sumo, pytest.mark.slow]
@@ -120,7 +120,7 @@ def test_duckdb_reads_the_traces_and_finds_their_units(capsys: Streams) -> None:
 @pytest.mark.parametrize("kind", [QUIET, NOISY], ids=["quiet", "noisy"])
 def test_every_day_of_the_trace_can_be_driven_again(kind: Any, capsys: Streams) -> None:
     _, run = result_of("--net", two_routes(Path(), kind=kind), capsys=capsys)
-    config = from_dict(ScenarioConfig, read_manifest(run)["ss"]["config"], where="test")
+    config = from_dict(RoutingConfig, read_manifest(run)["ss"]["config"], where="test")
     game = load_game(config, run / "inputs")
     trip = rows_of(run, "trip")
     taken = {

@@ -75,7 +75,7 @@ def _examine(records: NetRecords, place: str) -> NetReport:
     roads = [edge for edge in records.edges if edge.is_road]
     car_edges = [edge for edge in roads if any(lane.permits(CAR) for lane in edge.lanes)]
     arcs = car_arcs(car_edges, records.connections)
-    share = _largest_part(len(car_edges), arcs)
+    share = largest_part(len(car_edges), arcs)
     return NetReport(
         junctions=sum(junction.kind != "internal" for junction in records.junctions),
         edges=len(roads),
@@ -117,11 +117,6 @@ def _notes(car_edge_count: int, share: float) -> Iterator[str]:
         )
 
 
-def strongly_connected_share(edges: list[Edge], connections: list[Connection]) -> float:
-    """Share of `edges` in the largest set in which cars get from every edge to every other."""
-    return _largest_part(len(edges), car_arcs(edges, connections))
-
-
 def car_arcs(edges: list[Edge], connections: list[Connection]) -> Int[ndarray, "arc 2"]:
     """Positions in `edges` between which a connection leads that cars may use, one a connection."""
     position = {edge.edge_id: at for at, edge in enumerate(edges)}
@@ -140,7 +135,8 @@ def _permits_car(edge: Edge, lane: int | None) -> bool:
     return lane is not None and lane < len(edge.lanes) and edge.lanes[lane].permits(CAR)
 
 
-def _largest_part(size: int, arcs: Int[ndarray, "arc 2"]) -> float:
+def largest_part(size: int, arcs: Int[ndarray, "arc 2"]) -> float:
+    """Share of `size` places in the largest set in which each is reached from every other."""
     if not size:
         return 0.0
     graph = coo_array((np.ones(len(arcs)), (arcs[:, 0], arcs[:, 1])), shape=(size, size))

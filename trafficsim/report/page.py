@@ -23,7 +23,7 @@ def run_summary(data: RunData) -> RunSummary:
     Raises:
         CorruptError: a table cannot be read.
     """
-    algorithm = str(data.config["learner"]["algorithm"])
+    algorithm = data.algorithm
     kpis = Kpis(data, HELD_OUT)
     drivers = data.table("agent", ["kind"], {"kind": "vehicle"})
     net = str(data.block["size"])

@@ -28,7 +28,7 @@ def run_summary(data: RunData) -> RunSummary:
     Raises:
         CorruptError: a table cannot be read.
     """
-    algorithm = str(data.config["learner"]["algorithm"])
+    algorithm = data.algorithm
     kpis = Kpis(data, "held-out episodes")
     lights = data.table("agent", ["kind"], {"kind": "junction"})
     part = Part(

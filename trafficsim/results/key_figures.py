@@ -1,30 +1,16 @@
 """Key figures of days on the road, as pure functions of arrays: time, who gains, who loses.
 
-One number per day under the name analysts use; `summarise` adds means and intervals over days.
+One number per day under the name analysts use.
 """
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from ss_core.statistics import SMALLEST_GAP, bootstrap_interval, gini, mean
+from ss_core.scenario.key_figures import DayFigures
+from ss_core.statistics import SMALLEST_GAP, gini
 
 NOTICEABLE_S = 1.0  # a second is SUMO's step
-
-DayFigures = dict[str, Float[ndarray, " day"]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """Mean over days and its 95 % bootstrap interval."""
-
-    mean: float
-    ci_low: float
-    ci_high: float
-    num_days: int
 
 
 def time_kpis(
@@ -73,17 +59,3 @@ def no_dilemma(
     gap_s = equilibrium_s.mean(axis=1) - optimum_s.mean(axis=1)
     error_s = gap_s.std(ddof=1) / np.sqrt(len(gap_s)) if len(gap_s) > 1 else 0.0
     return bool(gap_s.mean() < SMALLEST_GAP * equilibrium_s.mean() or gap_s.mean() < 2.0 * error_s)
-
-
-def summarise(figures: Mapping[str, ndarray], rng: np.random.Generator) -> dict[str, Summary]:
-    """Mean and interval over days of every figure."""
-    found = {}
-    for name, values in figures.items():
-        interval = bootstrap_interval(np.asarray(values, dtype=float), mean, rng=rng)
-        found[name] = Summary(
-            mean=interval.estimate,
-            ci_low=interval.low,
-            ci_high=interval.high,
-            num_days=len(values),
-        )
-    return found

@@ -1,23 +1,52 @@
 """What a routing run says beside its table: verdict, references, exchange, incidents."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from ss_core.scenario.protocol import Evaluation
 from ss_core.statistics import Interval
 from trafficsim.results.rows import Row
-from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.references import EQUILIBRIUM, OPTIMUM
 
 LIGHTS_NOTES = (
-    "rows with lights learnt: drivers and traffic lights learnt together, times are of their joint "
-    "simulation; all other rows: drivers under the net's own light programs, so a learned row can "
-    "be better than the optimum of drivers alone",
-    "rows with lights learnt: no CO2, no edges, and no bytes for each driver",
+    "rows with lights learned: drivers and traffic lights learned together, times are of their "
+    "joint simulation; all other rows: drivers under the net's own light programs, so a learned "
+    "row can be better than the optimum of drivers alone",
+    "rows with lights learned: no CO2, no edges, and no bytes for each driver",
 )
 
 
 def price_of_anarchy(rows: Mapping[str, Row]) -> float:
     """Total time at the equilibrium over that of the best found, at least 1 by its definition."""
     return float(rows[EQUILIBRIUM].times_s.sum() / rows[OPTIMUM].times_s.sum())
+
+
+def title(evaluation: Evaluation) -> str:
+    """Title of the table."""
+    game, config = evaluation.prepared.world, evaluation.config
+    background = len(game.od) - game.num_drivers
+    others = f" and {background} others" if background else ""
+    return f"{game.num_drivers} drivers{others}, means over {config.days} held-out days"
+
+
+def facts(evaluation: Evaluation) -> dict[str, Any]:
+    """What `result.json` holds beside tables."""
+    rows = evaluation.scores.detail.rows
+    return {
+        "price_of_anarchy": price_of_anarchy(rows),
+        "references": {name: dict(row.facts) for name, row in rows.items() if row.facts},
+    }
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """Sentences beside the table."""
+    rows, config = evaluation.scores.detail.rows, evaluation.config
+    return [
+        *verdict(rows, evaluation.scores.no_dilemma),
+        *setback(rows, config, evaluation.gaps),
+        *found_and_sent(rows, config),
+    ]
 
 
 def verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
@@ -34,10 +63,10 @@ def verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
 
 
 def setback(
-    rows: Mapping[str, Row], config: ScenarioConfig, gaps: Mapping[str, Interval | None]
+    rows: Mapping[str, Row], config: RoutingConfig, gaps: Mapping[str, Interval | None]
 ) -> list[str]:
     """Says so where the learned row is slower than the equilibrium, beyond its interval."""
-    name = config.learner.algorithm
+    name = next(iter(config.learners))
     gap = gaps.get(name)
     if gap is None or gap.high >= 0.0:
         return []
@@ -48,27 +77,27 @@ def setback(
     ]
 
 
-def remarks(rows: Mapping[str, Row], config: ScenarioConfig) -> list[str]:
+def found_and_sent(rows: Mapping[str, Row], config: RoutingConfig) -> list[str]:
     """How the equilibrium was found, what was exchanged, what went wrong."""
     facts = rows[EQUILIBRIUM].facts
     epsilon = facts.get("epsilon_s")
     by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
     by += ", by link times" if by and "averages" in facts["method"] else ""
-    notes = [
+    said = [
         f"user equilibrium: {facts['method']}{by}; one of possibly several, found with drivers "
         "that do not dawdle; held-out days have the same trips and other random numbers of SUMO"
     ]
-    asked = rows.get(config.learner.algorithm)
+    asked = rows.get(next(iter(config.learners)))
     if asked is not None:
         kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
         among = "between lights, and between drivers," if asked.first_day else "between drivers"
-        notes.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
-        notes += LIGHTS_NOTES if asked.first_day else ()
+        said.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
+        said += LIGHTS_NOTES if asked.first_day else ()
     model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
     counts = zip(*(row.incidents for row in rows.values()), strict=True)
     teleports, collisions, unfinished = map(sum, counts)
-    notes.append(
+    said.append(
         f"{model}: {teleports} teleports, {collisions} vehicles in collisions, {unfinished} "
         f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"
     )
-    return notes
+    return said

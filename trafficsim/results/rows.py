@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from ss_core.record.checkpoint import Checkpoint, result_of
-from ss_core.record.run_directory import RunDirectory
-from trafficsim.routing.config import ScenarioConfig
+from ss_core.record.checkpoint import Checkpoint
+from ss_core.report.labels import in_order, title_of
+from trafficsim.results.labels import LABELS, ROWS
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.references import OPTIMUM
 from trafficsim.sumo.recording import Recording, from_arrays
 from trafficsim.sumo.simulation import Order
@@ -29,13 +30,6 @@ class Row:
     incidents: tuple[int, int, int] = (0, 0, 0)  # teleports, collisions, unfinished: all days
     first_day: Recording | None = None  # where lights learn, too: not to be had by simulating again
     orders: Sequence[Order] = ()  # of the first day, where drivers decide on the way
-
-
-def learners(config: ScenarioConfig) -> list[str]:
-    """The learned rows: the algorithm asked for, and selfish learners to compare with."""
-    asked = config.learner.algorithm
-    rival = config.compare_selfish and asked != "independent"
-    return [asked, "independent"] if rival else [asked]
 
 
 def learned_row(name: str, result: Checkpoint) -> Row:
@@ -77,14 +71,14 @@ def profile_rows(result: Checkpoint) -> list[Row]:
     return rows
 
 
-def collect(run: RunDirectory, config: ScenarioConfig) -> dict[str, Row]:
+def collect(results: Mapping[str, Checkpoint], config: RoutingConfig) -> dict[str, Row]:
     """All rows, in the order of the table; the optimum is the best of what was found."""
-    rows = [learned_row(name, result_of(run.task_folder(name))) for name in learners(config)]
+    rows = [learned_row(name, results[name]) for name in config.learners]
     for task in ("references", "optimum"):
-        rows += profile_rows(result_of(run.task_folder(task)))
+        rows += profile_rows(results[task])
     by_name = {row.name: row for row in rows}
     by_name[OPTIMUM] = best_found([row for row in rows if row.first_day is None])
-    return {name: by_name[name] for name in SHOWN if name in by_name}
+    return {name: by_name[name] for name in in_order(ROWS, by_name)}
 
 
 def best_found(rows: Sequence[Row]) -> Row:
@@ -96,5 +90,5 @@ def best_found(rows: Sequence[Row]) -> Row:
     best = min(rows, key=lambda row: (row.times_s.sum(), row.name != OPTIMUM))
     if best.name == OPTIMUM:
         return best
-    facts = {"method": f"best found: the days of {SHOWN[best.name]!r}"}
+    facts = {"method": f"best found: the days of {title_of(LABELS, best.name)!r}"}
     return replace(best, name=OPTIMUM, facts=facts, probabilities=None, bytes_by_kind={})

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from ss_core.record import trace_rows
 from ss_core.record.trace_writer import TraceWriter
-from trafficsim.results.key_figures import Summary
+from ss_core.scenario.key_figures import Summary
 from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.recording import Recording
 

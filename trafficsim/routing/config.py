@@ -1,39 +1,33 @@
 """The scenario's configuration: one frozen dataclass, its presets, and how requests change it."""
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.presets import (
-    TRUST_SHORTHANDS,
-    Regime,
-    in_regime,
-    paper_learner,
-    refuse_idle_neighbours,
-)
+from ss_core.learning.presets import paper_learner, refuse_idle_neighbours
 from ss_core.objective.objective import ObjectiveWeights
-from ss_core.record.schema import TraceLevel
-from ss_core.scenario.request import budget_overrides
+from ss_core.scenario.config import (
+    COMMON_SHORTHANDS,
+    Check,
+    RunConfig,
+    count_checks,
+    override,
+    with_regime,
+)
 from trafficsim.demand.candidate_routes import CandidateConfig
 from trafficsim.demand.generate import GeneratorConfig
 from trafficsim.routing.searches import SearchConfig
 from trafficsim.sumo.simulation import SumoConfig
 
-Check = tuple[bool, str]  # whether a value fits, and what to say if not
-COUNTS = ("days", "evaluations", "commit_every", "evaluation_days")
-DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 PRESETS = ("tuned", "paper")
 LIGHTS_LONGEST_S = 600.0  # `sumo.longest_s` where lights learn, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScenarioConfig:
+class RoutingConfig(RunConfig):
     """Everything a run's outcome depends on, the contents of its input files apart."""
 
     net: str = ""  # a .net.xml file, or the name of a net that comes with sumo-rl
@@ -46,15 +40,8 @@ class ScenarioConfig:
     decide_every_s: float = 30.0  # so often, under `en_route`
     signals: bool = False  # the net's traffic lights learn, too
     days: int = 16  # held-out days every policy is scored on
-    seed: int = 0
-    compare_selfish: bool = True  # also train independent learners, for the table's selfish row
     cross_check: bool = False  # also run SUMO's own duaIterate
-    evaluations: int = 10  # points of the learning curve
-    evaluation_days: int = 8  # of each
-    commit_every: int = 10  # updates from checkpoint to checkpoint
-    trace: TraceLevel = "agent"
-    device: str = "cpu"
-    budget_seconds: float | None = None  # of training; None: `learner.num_updates`
+    evaluation_days: int = 8  # of each point of the learning curve
     neighbours: int = 8  # m: whom a driver suggests to
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -62,26 +49,13 @@ class ScenarioConfig:
     search: SearchConfig = field(default_factory=SearchConfig)
     learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
 
-    def __post_init__(self) -> None:
-        for fits, message in (*self._counts(), *self._ranges(), *self._combinations()):
-            if not fits:
-                raise ValueError(message)
-
-    def _counts(self) -> Iterator[Check]:
-        for name in COUNTS:
-            value = getattr(self, name)
-            yield value >= 1, f"{name}={value}: at least 1"
-        yield self.seed >= 0, f"seed={self.seed}: 0 or more"
-        yield self.neighbours >= 1, f"neighbours={self.neighbours}: at least 1"
-
-    def _ranges(self) -> Iterator[Check]:
+    def checks(self) -> Iterator[Check]:
+        """Checks of the routing game's own fields."""
+        yield from count_checks(self, "days", "evaluation_days", "neighbours")
         yield 0.0 < self.share <= 1.0, f"share={self.share}: above 0, at most 1"
-        seconds = self.budget_seconds
-        yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
         every = self.decide_every_s
         yield 1.0 <= every <= 3600.0, f"decide_every_s={every}: between 1 and 3600"
-        known = DEVICE.fullmatch(self.device) is not None
-        yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
+        yield from self._combinations()
 
     def _combinations(self) -> Iterator[Check]:
         given = [name for name in ("trips", "routes", "od") if getattr(self, name)]
@@ -155,26 +129,21 @@ def en_route_learner() -> LearnerConfig:
     )
 
 
-def preset_config(preset: str) -> ScenarioConfig:
+def preset_config(preset: str) -> RoutingConfig:
     """The named starting point.
 
     Raises:
         ConfigError: no preset of that name.
     """
     if preset == "tuned":
-        return ScenarioConfig()
+        return RoutingConfig()
     if preset == "paper":
         learner = replace(paper_learner(), gamma=1.0)
-        return ScenarioConfig(learner=learner)
+        return RoutingConfig(learner=learner)
     raise ConfigError(f"preset={preset!r}: choose {' or '.join(PRESETS)}")
 
 
-SHORTHANDS = {
-    "algorithm": "learner.algorithm",
-    "drivers": "generator.drivers",
-    "meso": "sumo.meso",
-    **TRUST_SHORTHANDS,
-}
+SHORTHANDS = COMMON_SHORTHANDS | {"drivers": "generator.drivers", "meso": "sumo.meso"}
 INSTEAD_OF_NUM_NEIGHBOURS = (
     "give --neighbours (the setting neighbours), which counts under protocol=graph"
 )
@@ -187,7 +156,7 @@ WITH_OWN_NETWORKS = {  # nor do such networks see alternatives by features
 }
 
 
-def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
+def resolve(preset: str, overrides: Mapping[str, Any]) -> RoutingConfig:
     """Preset, then the regime if one is named, then every override.
 
     Raises:
@@ -198,26 +167,19 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> ScenarioConfig:
     if values.get("signals"):
         config = _with_signals(config, preset)
     regime = values.pop("regime", None)
-    if regime is not None:
-        if regime not in ("paper", "gradient", "norm"):
-            raise ConfigError(f"regime={regime!r}: choose paper, gradient or norm")
-        chosen: Regime = regime
-        learner = config.learner  # suggestions have no closed form under the other objectives
-        known = learner if chosen == "gradient" else replace(learner, suggestions="networks")
-        config = replace(config, learner=in_regime(known, chosen))
+    if regime not in (None, "gradient"):  # other objectives have no closed form of suggestions
+        config = replace(config, learner=replace(config.learner, suggestions="networks"))
+    config = with_regime(config, regime)
     if values.get("en_route") and preset == "tuned":
         config = replace(config, en_route=True, learner=en_route_learner())
-    values |= budget_overrides(
-        values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
-    )
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
         values = WITH_OWN_NETWORKS | values
-    config = replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
+    config = override(config, values, SHORTHANDS)
     refuse_idle_neighbours(config.learner.exchange, values, INSTEAD_OF_NUM_NEIGHBOURS)
     return config
 
 
-def _with_signals(config: ScenarioConfig, preset: str) -> ScenarioConfig:
+def _with_signals(config: RoutingConfig, preset: str) -> RoutingConfig:
     """The starting point where lights learn, too: they decide to the end of the day.
 
     So it ends soon after the last departure, for references as for learned rows.

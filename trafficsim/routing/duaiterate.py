@@ -20,8 +20,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.errors import InputError, SimulatorError
+from trafficsim.nets.catalogue import INSTALL
 from trafficsim.routing.game import RoutingGame
-from trafficsim.sumo.process import INSTALL, child_command
+from trafficsim.sumo.process import child_command
 from trafficsim.sumo.simulation import Scene, types_xml
 
 LOOKED_BACK = 10  # iterations whose means say how calm it has become

@@ -89,7 +89,8 @@ class EnRouteEnv:
         self.first_orders = []
         routes = self.game.routes_of(self.last_actions)
         self._snapshots = self._days.begin(list(routes), self._fixed_seeds or drawn)
-        return self._observe(rewards=None)
+        seen, legal = self._observe()
+        return Step.first(seen, action_mask=legal, neighbours=self._neighbours)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Send those who decide on their way, and simulate a slice; the last one to the end."""
@@ -110,7 +111,7 @@ class EnRouteEnv:
         until_s = scene.cap_s if ended else scene.begin_s + self._time * self._slice_s
         self.first_orders.append((until_s, orders[0]))
         self._snapshots = self._days.advance(until_s, orders)
-        return self._observe(rewards=self._rewards() if ended else None, ended=ended)
+        return self._ended() if ended else self._going_on()
 
     def close(self) -> None:
         """End the SUMO processes."""
@@ -124,6 +125,22 @@ class EnRouteEnv:
         """Continue from the speeds of a checkpoint."""
         self.speeds = state["speeds"].numpy().copy()
 
+    def _going_on(self) -> Step:
+        seen, legal = self._observe()
+        nothing = torch.zeros(seen.shape[:2])
+        return Step.next(seen, nothing, action_mask=legal, neighbours=self._neighbours)
+
+    def _ended(self) -> Step:
+        rewards = self._rewards()
+        seen, legal = self._observe()
+        return Step.last(
+            seen,
+            rewards,
+            next_observations=seen,
+            action_mask=legal,
+            neighbours=self._neighbours,
+        )
+
     def _rewards(self) -> Tensor:
         self.last_outcomes = [each.outcome for each in self._snapshots]
         times = [travel_times_s(self.game.scene, each) for each in self.last_outcomes]
@@ -133,8 +150,10 @@ class EnRouteEnv:
         rewards = -self.last_times_s[:, self.game.drivers] / time_unit_s(self.game)
         return torch.from_numpy(rewards).float()
 
-    def _observe(self, rewards: Tensor | None, *, ended: bool = False) -> Step:
+    def _observe(self) -> tuple[Float[Tensor, "E N O"], Bool[Tensor, "E N K"]]:
+        """What is seen of the slice to come, and which alternatives are open in it."""
         game, spec = self.game, self.spec
+        ended = self._time == spec.horizon
         shape = (spec.num_envs, spec.num_agents)
         legal = self._legal() if not ended else np.zeros((*shape, spec.num_actions), dtype=bool)
         legal[..., 0] |= ~legal.any(axis=-1)
@@ -146,16 +165,7 @@ class EnRouteEnv:
         if not ended:
             to_go = self._to_go_s() / mean_free_flow_s(game)
             seen[..., 2 + len(game.od_pairs) :] = to_go * (legal & several)
-        observations = torch.from_numpy(seen)
-        return Step(
-            observations=observations,
-            rewards=torch.zeros(shape) if rewards is None else rewards,
-            terminated=torch.full((spec.num_envs,), ended),
-            truncated=torch.zeros(spec.num_envs, dtype=torch.bool),
-            next_observations=observations,
-            action_mask=torch.from_numpy(legal),
-            neighbours=self._neighbours,
-        )
+        return torch.from_numpy(seen), torch.from_numpy(legal)
 
     def _depart_slice(self) -> Int[ndarray, " N"]:
         """The slice in which each driver leaves."""

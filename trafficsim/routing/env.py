@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ss_core.env import EnvSpec, Step
 from trafficsim.routing.game import RoutingGame, expected_route_times_s
-from trafficsim.sumo.simulation import Outcome, Simulator, travel_times_s
+from trafficsim.sumo.backend import TrafficBackend
+from trafficsim.sumo.simulation import Outcome, travel_times_s
 
 NUM_BASES = 6  # functions of the time of departure
 TOLD = 2  # floats: zone pair and time of departure, so that neighbours know what one chooses among
@@ -46,7 +47,7 @@ class RoutingEnv:
     def __init__(
         self,
         game: RoutingGame,
-        simulator: Simulator,
+        simulator: TrafficBackend,
         num_envs: int,
         *,
         num_neighbours: int,
@@ -102,7 +103,7 @@ class RoutingEnv:
         self._seeds = self._fixed_seeds or drawn_seeds
         drawn = draw_neighbours(self._shares, self._num_neighbours, rng)
         self._neighbours = torch.from_numpy(drawn).expand(self.spec.num_envs, -1, -1)
-        return self._observe(rewards=None)
+        return Step.first(self._seen(), action_mask=self._legal(), neighbours=self._neighbours)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
         """Simulate the days with these choices."""
@@ -114,7 +115,14 @@ class RoutingEnv:
         if self._remembers:
             self.speeds = remember(self.speeds, outcomes)
         rewards = -self.last_times_s[:, self.game.drivers] / self.time_unit_s
-        return self._observe(rewards=torch.from_numpy(rewards).float())
+        seen = self._seen()
+        return Step.last(
+            seen,
+            torch.from_numpy(rewards).float(),
+            next_observations=seen,
+            action_mask=self._legal(),
+            neighbours=self._neighbours,
+        )
 
     def close(self) -> None:
         """Nothing of its own to end: the simulator belongs to whoever made it."""
@@ -127,22 +135,13 @@ class RoutingEnv:
         """Continue from the speeds of a checkpoint."""
         self.speeds = state["speeds"].numpy().copy()
 
-    def _observe(self, rewards: Tensor | None) -> Step:
-        game, spec = self.game, self.spec
-        fixed, speeds = self._fixed, self.speeds
-        seen = plain_observations(game, speeds) if fixed is None else self._described(fixed)
-        observations = torch.from_numpy(seen).expand(spec.num_envs, -1, -1)
-        ended = torch.full((spec.num_envs,), rewards is not None)
-        shape = (spec.num_envs, spec.num_agents)
-        return Step(
-            observations=observations,
-            rewards=torch.zeros(shape) if rewards is None else rewards,
-            terminated=ended,
-            truncated=torch.zeros_like(ended),
-            next_observations=observations,
-            action_mask=torch.from_numpy(game.legal).expand(spec.num_envs, -1, -1),
-            neighbours=self._neighbours,
-        )
+    def _seen(self) -> Float[Tensor, "E N O"]:
+        game, fixed = self.game, self._fixed
+        seen = plain_observations(game, self.speeds) if fixed is None else self._described(fixed)
+        return torch.from_numpy(seen).expand(self.spec.num_envs, -1, -1)
+
+    def _legal(self) -> Bool[Tensor, "E N A"]:
+        return torch.from_numpy(self.game.legal).expand(self.spec.num_envs, -1, -1)
 
     def _described(self, fixed: Float[ndarray, "N K feature"]) -> Float[ndarray, "N O"]:
         game, spec = self.game, self.spec

@@ -15,13 +15,19 @@ from ss_core.record.atomic import atomic_write, json_bytes, sha256_of
 from trafficsim.demand.generate import generate_demand
 from trafficsim.demand.read import read_demand
 from trafficsim.demand.trips import Demand, demand_file
-from trafficsim.nets.named_nets import is_named_net, named_net, net_file, origin_notes
+from trafficsim.nets.catalogue import (
+    inside_sumo_rl,
+    is_named_net,
+    net_file,
+    net_named,
+    origin_notes,
+)
 from trafficsim.nets.network import examine
 from trafficsim.nets.read import read_records
 from trafficsim.nets.road_graph import RoadGraph, build_road_graph
-from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.game import RoutingGame, build_game
-from trafficsim.signals.nets import check_lights, inside_sumo_rl
+from trafficsim.signals.checks import check_lights
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 
 DRAW, ADOPT = 0, 1  # streams of random numbers below a seed
@@ -38,7 +44,7 @@ class Net:
     notes: tuple[str, ...]
 
 
-def net_path(config: ScenarioConfig) -> Path:
+def net_path(config: RoutingConfig) -> Path:
     """The file that `net` names.
 
     Raises:
@@ -48,11 +54,11 @@ def net_path(config: ScenarioConfig) -> Path:
         raise ConfigError("net: name a SUMO network, as in --net data/nets/grid.net.xml")
     path = Path(config.net)
     if not path.exists() and (is_named_net(config.net) or not path.suffix):
-        return named_net(config.net).net
+        return inside_sumo_rl(net_named(config.net).net)
     return net_file(config.net)
 
 
-def checked_net(config: ScenarioConfig) -> Net:
+def checked_net(config: RoutingConfig) -> Net:
     """Read and check the net.
 
     Raises:
@@ -74,7 +80,7 @@ def checked_net(config: ScenarioConfig) -> Net:
     return Net(str(path.resolve()), build_road_graph(records), notes)
 
 
-def given_demand(config: ScenarioConfig, net: Net) -> Demand | None:
+def given_demand(config: RoutingConfig, net: Net) -> Demand | None:
     """The demand of a file: one that was named, or the trips beside the net; None: draw it.
 
     Raises:
@@ -89,13 +95,13 @@ def given_demand(config: ScenarioConfig, net: Net) -> Demand | None:
     return _read(beside, "trips", config, net) if beside.is_file() else None
 
 
-def _read(path: Path, kind: str, config: ScenarioConfig, net: Net) -> Demand:
+def _read(path: Path, kind: str, config: RoutingConfig, net: Net) -> Demand:
     rng = np.random.default_rng([config.seed, DRAW])
     taz = (Path(config.taz),) if config.taz else ()
     return read_demand(path, kind=kind, edges=net.graph.position, taz=taz, rng=rng)  # type: ignore[arg-type]
 
 
-def drawn_demand(config: ScenarioConfig, net: Net, tell: Callable[[str], None]) -> Demand:
+def drawn_demand(config: RoutingConfig, net: Net, tell: Callable[[str], None]) -> Demand:
     """Demand drawn for a bare net; SUMO is asked how much is enough."""
 
     def congestion(demand: Demand) -> float:
@@ -114,7 +120,7 @@ def drawn_demand(config: ScenarioConfig, net: Net, tell: Callable[[str], None]) 
 
 
 def keep_inputs(
-    config: ScenarioConfig,
+    config: RoutingConfig,
     net: Net,
     given: Demand | None,
     folder: Path,
@@ -148,23 +154,23 @@ def keep_inputs(
     return replace(stored, source=known["demand"])
 
 
-def stored_demand(config: ScenarioConfig, net: Net, folder: Path) -> Demand:
+def stored_demand(config: RoutingConfig, net: Net, folder: Path) -> Demand:
     """The demand a run keeps."""
     return _read(folder / DEMAND_FILE, "routes", config, net)
 
 
-def load_game(config: ScenarioConfig, folder: Path) -> RoutingGame:
+def load_game(config: RoutingConfig, folder: Path) -> RoutingGame:
     """The game of a run, from its stored inputs: a function of configuration and files."""
     net = checked_net(config)
     return _game(config, net, stored_demand(config, net, folder))
 
 
-def game_of(config: ScenarioConfig, net: Net, demand: Demand) -> RoutingGame:
+def game_of(config: RoutingConfig, net: Net, demand: Demand) -> RoutingGame:
     """The game of a checked net and a demand."""
     return _game(config, net, demand)
 
 
-def _game(config: ScenarioConfig, net: Net, demand: Demand) -> RoutingGame:
+def _game(config: RoutingConfig, net: Net, demand: Demand) -> RoutingGame:
     return build_game(
         net.path,
         net.graph,

@@ -118,7 +118,7 @@ class JointEnv:
         if self._time == 0:
             rows = self._depart(actions[:, : self.game.num_drivers].numpy(force=True))
             self._time = 1
-            return self._step_of(self._seen(rows), self._no_rewards())
+            return self._going_on(self._seen(rows), self._no_rewards())
         switched = actions[:, self.game.num_drivers :].tolist()
         for client, row in zip(self._clients, switched, strict=True):
             client.announce(row)
@@ -129,7 +129,7 @@ class JointEnv:
         rewards[:, self.game.num_drivers :] = torch.tensor(earned, dtype=torch.float32)
         seen = self._seen([answer["observations"] for answer in answers])
         if self._time < self.spec.horizon:
-            return self._step_of(seen, rewards)
+            return self._going_on(seen, rewards)
         rewards[:, : self.game.num_drivers] = self._measure()
         return self._ended(seen, rewards)
 
@@ -148,7 +148,7 @@ class JointEnv:
         pairs[:n, :n] = draw_neighbours(self._shares, self._num_neighbours, self._rng)
         pairs[n:, n:] = self._near
         self._neighbours = torch.from_numpy(pairs).expand(self.spec.num_envs, -1, -1)
-        return self._step_of(self._seen(None), self._no_rewards())
+        return Step.first(self._seen(None), action_mask=self._legal(), neighbours=self._neighbours)
 
     def _depart(self, chosen: Int[ndarray, "E N"]) -> list[list[list[float]]]:
         """What lights see once every vehicle has been given its route."""
@@ -182,27 +182,19 @@ class JointEnv:
                 seen[day, light, 1 : 1 + len(row)] = torch.tensor(row)
         return seen
 
-    def _step_of(self, seen: Float[Tensor, "E N O"], rewards: Float[Tensor, "E N"]) -> Step:
+    def _legal(self) -> Bool[Tensor, "E N A"]:
+        return self._masks[min(self._time, 1)].expand(self.spec.num_envs, -1, -1)
+
+    def _going_on(self, seen: Float[Tensor, "E N O"], rewards: Float[Tensor, "E N"]) -> Step:
         """A step within the day."""
-        going_on = torch.zeros(self.spec.num_envs, dtype=torch.bool)
-        return Step(
-            observations=seen,
-            rewards=rewards,
-            terminated=going_on,
-            truncated=going_on.clone(),
-            next_observations=seen,
-            action_mask=self._masks[min(self._time, 1)].expand(self.spec.num_envs, -1, -1),
-            neighbours=self._neighbours,
-        )
+        return Step.next(seen, rewards, action_mask=self._legal(), neighbours=self._neighbours)
 
     def _ended(self, seen: Float[Tensor, "E N O"], rewards: Float[Tensor, "E N"]) -> Step:
         """The last step of the day, and what is seen before the next."""
         start = self._begin()
-        return Step(
-            observations=start.observations,
-            rewards=rewards,
-            terminated=torch.ones(self.spec.num_envs, dtype=torch.bool),
-            truncated=start.truncated,
+        return Step.last(
+            start.observations,
+            rewards,
             next_observations=seen,
             action_mask=start.action_mask,
             neighbours=start.neighbours,

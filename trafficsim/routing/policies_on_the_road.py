@@ -1,10 +1,8 @@
-"""Policies at the wheel: which environment a run has, and days driven in it.
+"""Policies on the road: which environment a run has, learners in it, and days driven by them."""
 
-Nothing is learnt here.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,13 +12,15 @@ from numpy import ndarray
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import collect_rollout
 from ss_core.training.loop import Training
-from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.en_route import EnRouteEnv
 from trafficsim.routing.env import RoutingEnv
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.joint import JointEnv, drive_jointly
 from trafficsim.sumo.recording import Recording
 from trafficsim.sumo.simulation import Order, Outcome, Simulator
+
+HELD_OUT, CURVE = 2, 6  # streams of random numbers below a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Driven:
 
 
 def build_env(
-    config: ScenarioConfig,
+    config: RoutingConfig,
     learner: LearnerConfig,
     game: RoutingGame,
     simulator: Simulator,
@@ -67,7 +67,7 @@ def build_env(
 
 def drive(
     training: Training,
-    config: ScenarioConfig,
+    config: RoutingConfig,
     simulator: Simulator,
     seeds: Sequence[int],
     stream: int,
@@ -79,7 +79,7 @@ def drive(
 
 def drive_recorded(
     training: Training,
-    config: ScenarioConfig,
+    config: RoutingConfig,
     simulator: Simulator,
     seeds: Sequence[int],
     stream: int,
@@ -119,3 +119,54 @@ def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[t
     if isinstance(env, JointEnv):
         return chances[: env.game.num_drivers, : env.game.num_options]
     return chances
+
+
+def held_out_seeds(config: RoutingConfig) -> list[int]:
+    """SUMO's seeds of the days that every row is scored on."""
+    rng = np.random.default_rng([config.seed, HELD_OUT])
+    return rng.integers(2**31 - 1, size=config.days).tolist()
+
+
+def scaled_to_game(
+    learner: LearnerConfig, config: RoutingConfig, game: RoutingGame
+) -> LearnerConfig:
+    """ρ' times (drivers that share a road with one) / (neighbours it hears from).
+
+    m neighbours stand for all whom one's choice touches; others have no part in the game.
+    """
+    if not learner.scale_rho_follow:
+        return learner
+    sharers = float(game.shares().sum(axis=1).mean())
+    heard = max(1.0, min(float(config.neighbours), sharers))
+    weights = replace(learner.objective, rho_follow=learner.objective.rho_follow * sharers / heard)
+    return replace(learner, objective=weights, scale_rho_follow=False)
+
+
+@contextmanager
+def open_training(
+    config: RoutingConfig, learner: LearnerConfig, game: RoutingGame, simulator: Simulator
+) -> Iterator[Training]:
+    """A learner before its first update; what its environment started ends with the block."""
+    env = build_env(config, learner, game, simulator, learner.num_envs)
+    try:
+        yield Training.begin(learner, env, config.seed, config.device)
+    finally:
+        env.close()
+
+
+def incidents_of(outcomes: Sequence[Outcome], days: int) -> Int[ndarray, " 3"]:
+    """Teleports, vehicles in collisions and unfinished trips, summed over all days.
+
+    One outcome stands for all days where nothing differs between them.
+    """
+    rows = [
+        (int(each.teleports.sum()), each.collisions, int((~each.finished).sum()))
+        for each in outcomes
+    ]
+    return np.array(rows).sum(axis=0) * (days // len(outcomes))
+
+
+def curve_seeds(config: RoutingConfig) -> list[int]:
+    """SUMO's seeds of the days that points of the learning curve are measured on."""
+    rng = np.random.default_rng([config.seed, CURVE])
+    return rng.integers(2**31 - 1, size=config.evaluation_days).tolist()

@@ -1,4 +1,4 @@
-"""The reference rows of a run: what selfish drivers, a regulator and a planner reach, on SUMO.
+"""The reference rows of a run: what selfish drivers, a regulator and a planner reach.
 
 Hands the searches of `references` a simulated day to play on; running them as sub-tasks and scoring
 what they find is for `tasks`.
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from trafficsim.demand.trips import VehicleType
-from trafficsim.routing.config import ScenarioConfig
+from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.duaiterate import Assignment, DuaConfig
 from trafficsim.routing.game import RoutingGame, expected_route_times_s
 from trafficsim.routing.searches import (
@@ -26,6 +26,7 @@ from trafficsim.routing.searches import (
     local_search,
     successive_averages,
 )
+from trafficsim.sumo.backend import TrafficBackend
 from trafficsim.sumo.simulation import Outcome, Scene, Simulator, travel_times_s
 
 SEARCH, RANDOM = 4, 5  # streams of random numbers below a seed, as in `tasks.py`
@@ -42,7 +43,7 @@ EQUILIBRIUM, TOLLS, SHORTEST, RANDOM_ROW, OPTIMUM, GIVEN, CROSS_CHECK = (
 
 
 def cross_check(
-    assigned: Assignment, game: RoutingGame, config: ScenarioConfig, simulators: int
+    assigned: Assignment, game: RoutingGame, config: RoutingConfig, simulators: int
 ) -> Profile:
     """What SUMO's own tool found, on the same quiet day, with the largest gain left there."""
     with Simulator(assigned.scene, simulators) as simulator:
@@ -57,7 +58,7 @@ def cross_check(
 
 
 def references(
-    game: RoutingGame, simulator: Simulator, config: ScenarioConfig, tick: Tick
+    game: RoutingGame, simulator: TrafficBackend, config: RoutingConfig, tick: Tick
 ) -> dict[str, Profile]:
     """The rows that need no learning, on the net without driver noise."""
     play, choices, search = play_of(game, simulator), choices_of(game), config.search
@@ -83,7 +84,7 @@ def references(
 
 def equilibrium(
     game: RoutingGame,
-    simulator: Simulator,
+    simulator: TrafficBackend,
     start: Int[ndarray, " N"],
     search: SearchConfig,
     rng: np.random.Generator,
@@ -113,8 +114,8 @@ def equilibrium(
 
 def optimum(
     game: RoutingGame,
-    simulator: Simulator,
-    config: ScenarioConfig,
+    simulator: TrafficBackend,
+    config: RoutingConfig,
     starts: Sequence[Int[ndarray, " N"]],
     tick: Tick,
 ) -> Profile:
@@ -127,7 +128,7 @@ def optimum(
     return local_search(play, choices, profiles, simulations=budget, rng=rng, tick=tick)
 
 
-def play_of(game: RoutingGame, simulator: Simulator) -> Callable[..., list[ndarray]]:
+def play_of(game: RoutingGame, simulator: TrafficBackend) -> Callable[..., list[ndarray]]:
     """The simulation as `references` wants it; without driver noise the seed does not matter."""
 
     def play(rows: Sequence[Int[ndarray, " N"]]) -> list[Float[ndarray, " vehicle"]]:

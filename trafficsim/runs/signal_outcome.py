@@ -1,6 +1,7 @@
 """What a run of traffic lights adds up to: rows scored on the same episodes, traces, the table."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,12 @@ from numpy import ndarray
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_rows import write_kpis, write_run
 from ss_core.record.trace_writer import TraceWriter
+from ss_core.scenario.key_figures import Summary, summarise
 from ss_core.statistics import Interval, bootstrap_interval, mean
-from trafficsim.nets.named_nets import net_file, origin_notes
-from trafficsim.results.key_figures import Summary, summarise
+from trafficsim.nets.catalogue import origin_notes
 from trafficsim.runs.signal_tasks import PROGRAMS, Played, played_of
 from trafficsim.signals.config import SignalsConfig
 from trafficsim.signals.episode import Episode, table_of
-from trafficsim.signals.nets import net_named
 from trafficsim.signals.request import located_scene
 
 SHOWN = {  # rows of the table, in order, and what people call them
@@ -125,10 +125,8 @@ def demand_notes(config: SignalsConfig) -> list[str]:
 
 def licence_notes(config: SignalsConfig) -> list[str]:
     """Where the net comes from, if it is not the user's."""
-    if not config.scenario:
-        return origin_notes(config.scene.net, net_file(config.scene.net))
-    licence = net_named(config.scenario).licence
-    return [f"net {config.scenario}: loaded from the installed sumo-rl, never copied; {licence}"]
+    located = located_scene(config.scenario, config.scene)
+    return origin_notes(config.scenario or config.scene.net, Path(located.net))
 
 
 def _write_traces(

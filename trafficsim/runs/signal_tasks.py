@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ss_core.algorithms.build import build_learner
 from ss_core.config import from_dict
 from ss_core.errors import InputError, SimulatorError
 from ss_core.exchange.channel import Channel, exchange_facts
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.record.atomic import atomic_write
 from ss_core.record.checkpoint import load_latest, save_checkpoint

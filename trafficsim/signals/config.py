@@ -17,8 +17,8 @@ from ss_core.objective.objective import ObjectiveWeights
 from ss_core.record.atomic import sha256_of
 from ss_core.record.schema import TraceLevel
 from ss_core.scenario.request import budget_overrides
+from trafficsim.nets.catalogue import net_named
 from trafficsim.signals.demand import drawn_demand
-from trafficsim.signals.nets import net_named
 from trafficsim.signals.request import checked_scene
 from trafficsim.signals.scene import SignalScene
 

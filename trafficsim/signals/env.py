@@ -12,8 +12,8 @@ from numpy import ndarray
 from pettingzoo import ParallelEnv
 
 from ss_core.errors import ConfigError, InputError
+from trafficsim.nets.catalogue import net_named
 from trafficsim.signals.client import SignalClient
-from trafficsim.signals.nets import net_named
 from trafficsim.signals.request import checked_scene
 from trafficsim.signals.scene import Reward, SignalScene
 

@@ -4,14 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ss_core.errors import ConfigError
-from trafficsim.nets.named_nets import net_file
-from trafficsim.signals.nets import (
-    check_demand,
-    check_lights,
-    demand_beside,
-    inside_sumo_rl,
-    net_named,
-)
+from trafficsim.nets.catalogue import inside_sumo_rl, net_file, net_named
+from trafficsim.signals.checks import check_demand, check_lights, demand_beside
 from trafficsim.signals.scene import SignalScene
 from trafficsim.sumo.process import check_installed
 
@@ -20,14 +14,14 @@ def located_scene(scenario: str, scene: SignalScene) -> SignalScene:
     """The scene with the paths of its files on this machine; no `routes`: demand is to be drawn.
 
     Raises:
-        ConfigError: both or none of a name and a net, or an unknown name.
-        InputError: sumo-rl or the net is missing.
+        ConfigError: both or none of a name and a net.
+        InputError: an unknown name; or sumo-rl or the net is missing.
     """
     if scenario and scene.net:
         raise ConfigError(f"scenario={scenario!r} and net={scene.net!r}: give one of them")
     if scenario:
         named = net_named(scenario)
-        routes = scene.routes or str(inside_sumo_rl(named.routes))
+        routes = scene.routes or str(inside_sumo_rl(named.demand[0]))
         return replace(scene, net=str(inside_sumo_rl(named.net)), routes=routes)
     if not scene.net:
         raise ConfigError(

@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
+from trafficsim.nets.catalogue import INSTALL
 
-INSTALL = 'pip install "suggestion-sharing[traffic]"'
 START = (  # finds what this process finds, not what happens to lie where it is started
     "import runpy, sys; sys.path[:] = {paths!r}; "
     "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"

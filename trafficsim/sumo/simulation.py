@@ -288,7 +288,7 @@ class Simulator:
         }
 
     def outcome_of(self, answer: dict[str, Any]) -> Outcome:
-        """What an answer of `sumo_server` says."""
+        """What an answer of `sumo.server` says."""
         arrival_s = np.array(answer["arrival_s"], dtype=float)
         speeds = np.array(answer["speeds"], dtype=float).reshape(-1, len(self.scene.watched))
         return Outcome(

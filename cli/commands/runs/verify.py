@@ -16,7 +16,7 @@ from ss_core.errors import CheckFailedError
 def verify(run: Path, as_json: bool) -> None:
     """Recompute every checksum of the run directory RUN; exit 7 if anything differs."""
     from cli.render import print_json
-    from ss_core.record.run_directory import verify_run
+    from ss_core.record.manifest import verify_run
 
     problems = verify_run(run)
     if as_json:

@@ -7,6 +7,7 @@ data give equal bytes.
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from jaxtyping import Float
 
 from paper_envs.bench.claims.evidence import shown
 from paper_envs.bench.results.comparisons import (
+    ALGORITHM_TITLES,
     Metric,
     Runs,
     Suite,
@@ -66,17 +68,20 @@ class Style:
 
 
 GREY = "#6b6b6b"
+LINES = (  # of the algorithms in their order, then of those that others added
+    ("#0072B2", "-", "o", 2.6),
+    (GREY, (0, (1, 1)), "s", 1.6),
+    ("#000000", (0, (5, 2)), "D", 1.6),
+    ("#E69F00", (0, (4, 1, 1, 1)), "^", 1.6),
+    ("#56B4E9", (0, (6, 1.5)), "v", 1.6),
+    ("#009E73", (0, (3, 1)), "P", 1.6),
+    ("#D55E00", (0, (2, 1, 1, 1, 1, 1)), "X", 1.6),
+    ("#CC79A7", (0, (5, 1, 1, 1)), "*", 1.6),
+    ("#F0E442", (0, (8, 2)), "h", 1.6),
+)
 ALGORITHMS: dict[str, Style] = {
     name: Style(title=title_of(name), colour=colour, dashes=dashes, marker=marker, width=width)
-    for name, colour, dashes, marker, width in (
-        ("ss", "#0072B2", "-", "o", 2.6),
-        ("independent", GREY, (0, (1, 1)), "s", 1.6),
-        ("centralised", "#000000", (0, (5, 2)), "D", 1.6),
-        ("vps", "#E69F00", (0, (4, 1, 1, 1)), "^", 1.6),
-        ("vs", "#56B4E9", (0, (6, 1.5)), "v", 1.6),
-        ("ps", "#009E73", (0, (3, 1)), "P", 1.6),
-        ("imr", "#D55E00", (0, (2, 1, 1, 1, 1, 1)), "X", 1.6),
-    )
+    for name, (colour, dashes, marker, width) in zip(ALGORITHM_TITLES, cycle(LINES), strict=False)
 }
 VARIANTS: dict[str, Style] = {
     "": Style(title="SS", colour="#0072B2", width=2.6),

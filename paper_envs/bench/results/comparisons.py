@@ -15,6 +15,7 @@ from jaxtyping import Float
 from paper_envs.bench.results.results import Cell, RunResult
 from paper_envs.preset_names import PresetName
 from paper_envs.tasks import TASKS
+from ss_core.algorithms.names import ALGORITHM_FACTS
 from ss_core.errors import InputError
 from ss_core.statistics import (
     Interval,
@@ -32,13 +33,7 @@ BOOTSTRAP_SEED = 20241216
 LAST_SHARE = 0.05  # of a curve: what stands for the end of training
 
 ALGORITHM_TITLES = {  # as the paper calls them, in the order of tables and figures
-    "ss": "SS",
-    "independent": "independent",
-    "centralised": "CL",
-    "vps": "VPS",
-    "vs": "VS",
-    "ps": "PS",
-    "imr": "IMR",
+    name: facts.short_title or name for name, facts in ALGORITHM_FACTS.items()
 }
 
 Runs = tuple[RunResult, ...]  # of one cell, by seed

@@ -10,6 +10,7 @@ from torch import Tensor
 from ss_core.errors import CorruptError
 from ss_core.learning.learner import Talk
 from ss_core.learning.rollout import Rollout
+from ss_core.record.layout import table_parts
 from ss_core.record.parquet import read_checked, reading
 
 RATES = ("rate_all", "rate_mixed", "rate_none")
@@ -87,7 +88,7 @@ def _read_metrics(folder: Path, num_updates: int) -> Mapping[str, Float[np.ndarr
     """Columns of the curve by name, NaN where an update has no such value."""
     import pyarrow as pa
 
-    parts = sorted((folder / "metrics").glob("part-*.parquet"))
+    parts = table_parts(folder, "metric")
     wanted = ("averaged_return", *OPTIONAL)
     remedy = f"delete {folder} and run the benchmark again"
     rows, needed = [], ["update", "name", "value"]

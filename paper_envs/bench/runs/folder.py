@@ -7,7 +7,6 @@ runs/<cell>/seed<k>/           one run: result.json, metrics/, checkpoints/
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +19,6 @@ from ss_core.record.locks import acquire_lock
 from ss_core.record.provenance import environment_facts
 
 BENCH_SCHEMA = "ss.bench/1"
-DISTRIBUTION = "suggestion-sharing"
 
 Cells = Mapping[str, Mapping[str, Any]]  # by slug: hash of the settings, seeds
 
@@ -145,14 +143,6 @@ def run_folder(bench: Path, slug: str, seed: int) -> Path:
 def run_name(slug: str, seed: int) -> str:
     """One run in one word; its folder below `runs`."""
     return f"{slug}/seed{seed}"
-
-
-def package_version() -> str:
-    """Version of this package as installed."""
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def fresh_folder(path: Path) -> Path:

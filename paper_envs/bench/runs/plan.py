@@ -13,13 +13,14 @@ from typing import Literal, get_args
 from paper_envs.bench.results.results import Cell
 from paper_envs.preset_names import PresetName
 from paper_envs.tasks import TASKS
+from ss_core.algorithms.names import ALGORITHM_FACTS
 from ss_core.errors import ConfigError
 
 ProfileName = Literal["smoke", "quick", "full"]
 Option = Literal["env", "algorithm", "preset"]
 Experiments = Mapping[str, tuple[Cell, ...]]
 
-ALGORITHMS = ("ss", "independent", "centralised", "vps", "vs", "ps", "imr")
+ALGORITHMS = tuple(ALGORITHM_FACTS)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 FIRST_SEED = 100  # hyper-parameters were chosen with small seeds; these are fresh
 MAX_SEEDS = 1000
@@ -148,7 +149,8 @@ def _main(profile: Profile) -> tuple[Cell, ...]:
         for (task, count), preset, (algorithm, variant) in product(
             profile.tasks, PRESETS, conditions
         )
-        if algorithm != "imr" or TASKS[task].has_cooperation
+        if TASKS[task].has_cooperation
+        or "cooperative_actions" not in ALGORITHM_FACTS[algorithm].needs
     )
 
 

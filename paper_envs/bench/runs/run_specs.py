@@ -3,7 +3,6 @@
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
 
 from paper_envs.bench.results.results import Cell
 from paper_envs.bench.runs.folder import run_folder, run_name
@@ -13,7 +12,7 @@ from paper_envs.presets import env_options, episodes, learner_config
 from paper_envs.tasks import make_env
 from ss_core.config import to_dict
 from ss_core.env import EnvSpec
-from ss_core.learning.learner import AlgorithmName, LearnerConfig
+from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Task
 
 STDERR_LOG = "stderr.log"
@@ -48,7 +47,7 @@ def learner_of(cell: Cell, plan: Plan) -> LearnerConfig:
             cell.task,
             cell.num_agents,
             cell.preset,
-            cast(AlgorithmName, cell.algorithm),
+            cell.algorithm,
             cell.variant,
             num_updates=count,
         )

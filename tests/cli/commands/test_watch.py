@@ -11,7 +11,8 @@ from cli.app import run
 from cli.ss import cli as ss
 from paper_envs.pictures.episode import seeds_of
 from paper_envs.tasks import make_env
-from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors
+from ss_core.algorithms.build import build_learner
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.record.checkpoint import save_checkpoint
 from ss_core.training.saved_learner import (
     LEARNER_FILE,

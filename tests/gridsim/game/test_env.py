@@ -25,12 +25,14 @@ from gridsim.households.households import (
 from gridsim.households.profiles import load_profiles
 from gridsim.households.schedules import candidate_schedules
 from ss_core.algorithms import ALGORITHMS
-from ss_core.env import CounterfactualEnv, Step, VectorEnv
+from ss_core.algorithms.build import build_learner
+from ss_core.env import CounterfactualEnv, StatefulEnv, Step, VectorEnv
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import all_to_all
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
-from ss_core.training.loop import StatefulEnv, Training
+from ss_core.learning.learner import LearnerConfig
+from ss_core.testing import check_env
+from ss_core.training.loop import Training
 
 N, A, HOURS = 6, 8, 24
 REFUSED = ("ps", "imr")  # no copies of others' policies; no action is told to be cooperative
@@ -303,6 +305,11 @@ def test_steps_are_refused_before_the_first_reset_and_after_the_last_hour(world:
         env.step(zeros)
 
 
+def test_it_passes_the_examiner(world: World) -> None:
+    check_env(SchedulingEnv(world, 2))
+    check_env(SchedulingEnv(world, 1, days=some_days(world, 2, 9)))
+
+
 def test_it_keeps_the_protocols(world: World) -> None:
     env = SchedulingEnv(world, 1)
     for protocol in (VectorEnv, CounterfactualEnv, StatefulEnv):
@@ -312,7 +319,7 @@ def test_it_keeps_the_protocols(world: World) -> None:
 @pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name not in REFUSED])
 @pytest.mark.parametrize("counterfactuals", [True, False])
 def test_every_algorithm_it_can_hold_learns_from_it(
-    world: World, algorithm: AlgorithmName, counterfactuals: bool
+    world: World, algorithm: str, counterfactuals: bool
 ) -> None:
     config = LearnerConfig(
         algorithm=algorithm,

@@ -27,10 +27,12 @@ from gridsim.households.households import (
 from gridsim.households.profiles import load_profiles
 from gridsim.households.workload import choices, lay_out
 from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
+from ss_core.testing import check_env
 from ss_core.training.loop import Training
 
 LEVEL_KW = 11.0 / 3.0
@@ -46,6 +48,10 @@ def world() -> World:
         tariff=build_tariff(TariffConfig()),
         num_actions=8,
     )
+
+
+def test_it_passes_the_examiner(world: World) -> None:
+    check_env(QuarterHourlyEnv(world, 2))
 
 
 def days_with(world: World, jobs: Sequence[Mapping[str, float]]) -> Days:
@@ -391,7 +397,7 @@ def train(env: QuarterHourlyEnv, config: LearnerConfig) -> Training:
     ],
 )
 def test_every_algorithm_it_can_hold_learns_from_it(
-    world: World, algorithm: AlgorithmName, architecture: str
+    world: World, algorithm: str, architecture: str
 ) -> None:
     config = LearnerConfig(
         algorithm=algorithm,

@@ -15,13 +15,11 @@ from hypothesis.extra import numpy as hnp
 from gridsim.households.profiles import (
     STEP_H,
     Profiles,
-    charging_sessions,
     heat_pump_cop,
     load_appliances,
     load_profiles,
     load_tariff_shape,
     noon_to_noon,
-    rescale_tariff,
 )
 from ss_core.errors import InputError
 from ss_core.resources import data_path
@@ -89,27 +87,6 @@ def test_heat_pump_cop_by_hand() -> None:
 def test_warmer_air_never_lowers_the_cop(air_c: np.ndarray) -> None:
     low, high = heat_pump_cop(np.sort(air_c))
     assert low <= high
-
-
-def test_charging_sessions_by_hand() -> None:
-    first = [[0, 0, 4, 2], [2, 0, 0, 1]]  # across midnight: 8 kW steps = 2 kWh; then 0.25 kWh
-    second = [[3, 0, 0, 0], [0, 0, 0, 0]]
-    sessions = charging_sessions(np.array([first, second], dtype=np.float64))
-    assert sessions.car.tolist() == [0, 0, 1]
-    assert sessions.day.tolist() == [0, 1, 0]
-    assert sessions.start_step.tolist() == [2, 3, 0]
-    assert sessions.energy_kwh.tolist() == [2.0, 0.25, 0.75]
-    assert sessions.peak_kw.tolist() == [4.0, 1.0, 3.0]
-
-
-def test_sessions_hold_the_energy_of_the_traces(profiles: Profiles) -> None:
-    sessions = charging_sessions(profiles.ev_kw)
-    per_car_kwh = np.bincount(sessions.car, weights=sessions.energy_kwh)
-    np.testing.assert_allclose(per_car_kwh, profiles.ev_kw.sum(axis=(1, 2)) * STEP_H, rtol=1e-3)
-
-
-def test_a_car_that_never_charges_has_no_session() -> None:
-    assert charging_sessions(np.zeros((1, 2, 96))).energy_kwh.shape == (0,)
 
 
 def test_shipped_files_match_their_checksums() -> None:
@@ -240,10 +217,9 @@ def test_the_default_tariff_is_the_winter_shape_at_retail_level() -> None:
     price = np.array(default.price_eur_per_kwh)
     assert price.mean() == pytest.approx(0.24, abs=1e-5)
     assert np.ptp(price) == pytest.approx(0.20, abs=1e-5)
-    winter = rescale_tariff(
-        load_tariff_shape("winter"), mean_eur_per_kwh=0.24, spread_eur_per_kwh=0.20
-    )
-    np.testing.assert_allclose(price, winter.price_eur_per_kwh, atol=1e-5)
+    winter = np.array(load_tariff_shape("winter").price_eur_per_kwh)
+    rescaled = 0.24 + 0.20 * (winter - winter.mean()) / np.ptp(winter)
+    np.testing.assert_allclose(price, rescaled, atol=1e-5)
 
 
 def test_winter_peaks_in_the_evening_and_summer_dips_at_two() -> None:

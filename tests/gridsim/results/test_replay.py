@@ -10,7 +10,7 @@ import pandapower
 import pandas as pd
 import pytest
 
-from tests.support.grid_runs import only_run, ssgrid_run
+from tests.support.grid_runs import only_run, ssgrid_run, tasks_here
 
 ROOT = Path(__file__).parents[3]
 SNIPPET = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "replay.md").read_text(), re.DOTALL)
@@ -23,10 +23,9 @@ def voltages(run: Path, name: str) -> dict[str, float]:
 
 
 def small_run(out: Path, *more: str) -> Path:
-    code = ssgrid_run(
-        "--households", "4", "--days", "2", "--budget", "2", "--out", str(out), "--quiet", *more
-    )
-    assert code == 0
+    size = ("--households", "4", "--days", "2", "--budget", "2", "--out", str(out), "--quiet")
+    with tasks_here():
+        assert ssgrid_run(*size, *more) == 0
     return only_run(out)
 
 

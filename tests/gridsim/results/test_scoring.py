@@ -23,8 +23,8 @@ from gridsim.results.trace import traced_bytes
 from gridsim.scenario import check
 from ss_core.config import from_dict
 from ss_core.record.checkpoint import result_of
-from ss_core.record.manifest import verify_run
-from ss_core.record.run_directory import read_manifest
+from ss_core.record.layout import table_parts
+from ss_core.record.manifest import read_manifest, verify_run
 from ss_core.record.schema import LEVELS, TABLES, arrow_schema
 from ss_core.record.trace_rows import unit_of
 from ss_core.scenario.key_figures import Summary, mean_of
@@ -52,13 +52,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield only_run(folder / "runs")
 
 
-def parts(run: Path, table: str) -> list[Path]:
-    pattern = "metrics" if table == "metric" else f"traces/{table}"
-    return sorted([*run.glob(f"{pattern}/*"), *run.glob(f"tasks/*/{pattern}/*")])
-
-
 def rows(run: Path, table: str) -> Any:
-    tables = [pq.read_table(path) for path in parts(run, table)]
+    tables = [pq.read_table(path) for path in table_parts(run, table)]
     return pa.concat_tables(tables).to_pandas()
 
 
@@ -77,7 +72,7 @@ def test_every_part_has_the_schema_and_a_key_without_repetition(run: Path) -> No
     assert written == expected
     for name in (*sorted(written), "metric"):
         table = TABLES[name]
-        for path in parts(run, name):
+        for path in table_parts(run, name):
             assert pq.read_schema(path).equals(arrow_schema(table), check_metadata=True)
         frame = rows(run, name)
         keys = [key for key in table.key if key in frame]
@@ -155,7 +150,7 @@ def test_the_manifest_lists_every_file_and_verify_passes(
         assert resource["rows"] == len(rows(run, resource["name"]))
     assert verify_run(run) == []
     assert run_command(ssgrid, "ssgrid", ["verify", str(run)]) == 0
-    part = parts(run, "kpi")[0]
+    part = table_parts(run, "kpi")[0]
     data = part.read_bytes()
     part.write_bytes(data[:-1] + b"!")
     assert run_command(ssgrid, "ssgrid", ["verify", str(run)]) == 7

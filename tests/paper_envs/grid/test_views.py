@@ -5,9 +5,10 @@ import torch
 
 from paper_envs.presets import learner_config
 from paper_envs.tasks import make_env
+from ss_core.algorithms.build import build_learner
 from ss_core.algorithms.ps import joint_log_probs
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import AlgorithmName, Learner, LearnerConfig, build_learner
+from ss_core.learning.learner import Learner, LearnerConfig
 from ss_core.learning.rollout import Rollout, all_decisions, collect_rollout, critic_inputs, flatten
 from ss_core.policies.critics import CriticBank
 from ss_core.training.loop import Training
@@ -16,7 +17,7 @@ from tests.support.probe_envs import mutual_help
 TASKS = ("navigation", "cleanup-small", "predation")
 
 
-def played(task: str, algorithm: AlgorithmName) -> tuple[Learner, Rollout]:
+def played(task: str, algorithm: str) -> tuple[Learner, Rollout]:
     env = make_env(task, 2, num_agents=3)
     config = learner_config(task, 3, "tuned", algorithm, num_updates=1)
     learner = build_learner(config, env.spec, 0)

@@ -22,8 +22,9 @@ from paper_envs.pictures.line import AWAY, TOWARDS
 from paper_envs.pictures.moments import GridScene, LineScene, Moment, SquareScene
 from paper_envs.pictures.render import render
 from paper_envs.tasks import TASKS, make_env
+from ss_core.algorithms.build import build_learner
 from ss_core.errors import ConfigError
-from ss_core.learning.learner import LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from tests.support.probe_envs import mutual_help
 
 NEAR = 40  # a colour counts as seen if each channel is within so much: edges are smoothed

@@ -14,6 +14,7 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from ss_core.adapters.pettingzoo import ParallelFromVector, VectorFromParallel
 from ss_core.env import EnvSpec, Step, VectorEnv
 from ss_core.errors import ConfigError, InputError
+from ss_core.testing import check_env
 from tests.support.probe_envs import (
     ConstantReward,
     DelayedReward,
@@ -140,6 +141,10 @@ def test_there_and_back_again_gives_the_same_steps() -> None:
         assert torch.equal(before.observations, after.observations)
         assert torch.equal(before.truncated, after.truncated)
         assert torch.equal(before.rewards.floor(), after.rewards.floor())
+
+
+def test_adapted_game_passes_our_examiner() -> None:
+    check_env(VectorFromParallel(CountingGame, num_envs=2, horizon=12))
 
 
 def test_adapted_game_passes_pettingzoos_tests() -> None:

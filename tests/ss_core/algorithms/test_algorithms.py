@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.env import VectorEnv
 from ss_core.exchange.channel import Channel, ExchangeConfig
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import Regime, in_regime
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import Architecture
@@ -50,7 +51,7 @@ TOGETHER = replace(
     objective=ObjectiveWeights(rho=1.0, rho_follow=1.0, surrogate="additive", indicators=False),
 )
 ALL_HELP = HELP_GAIN - HELP_COST  # each agent's reward where everybody helps
-OF_ONE: tuple[AlgorithmName, ...] = ("ss", "independent", "centralised", "vps", "vs", "ps")
+OF_ONE: tuple[str, ...] = ("ss", "independent", "centralised", "vps", "vs", "ps")
 PATHS = pytest.mark.parametrize("counterfactuals", [False, True], ids=["sampled", "what if"])
 GAMES = pytest.mark.parametrize("game", ["two", "ring"])
 
@@ -84,7 +85,7 @@ def dilemma(game: str, *, counterfactuals: bool) -> VectorEnv:
 )
 @pytest.mark.parametrize("algorithm", OF_ONE)
 def test_critics_learn_the_value_of_what_they_see(
-    algorithm: AlgorithmName, env: VectorEnv, observations: list[float], values: list[float]
+    algorithm: str, env: VectorEnv, observations: list[float], values: list[float]
 ) -> None:
     training, _ = trained(env, replace(ALONE, algorithm=algorithm))
     shown = torch.tensor(observations).reshape(-1, 1, 1)
@@ -104,7 +105,7 @@ def test_only_critics_that_see_the_time_know_what_is_left_of_an_episode() -> Non
 
 
 @pytest.mark.parametrize("algorithm", OF_ONE)
-def test_a_single_agent_learns_to_act_on_what_it_sees(algorithm: AlgorithmName) -> None:
+def test_a_single_agent_learns_to_act_on_what_it_sees(algorithm: str) -> None:
     _, rewards = trained(RightAction(num_envs=32), replace(ALONE, algorithm=algorithm))
     assert sum(rewards[-10:]) / 10 > 0.97
 
@@ -205,9 +206,7 @@ def test_common_critics_value_what_others_gain_later_not_what_they_gain_at_once(
     ],
     ids=["every other update", "random neighbours"],
 )
-def test_with_less_exchange_they_still_reach_it(
-    algorithm: AlgorithmName, exchange: ExchangeConfig
-) -> None:
+def test_with_less_exchange_they_still_reach_it(algorithm: str, exchange: ExchangeConfig) -> None:
     config = replace(
         TOGETHER, algorithm=algorithm, num_updates=80, exchange=exchange, architecture="multihead"
     )
@@ -227,7 +226,7 @@ def test_exchanging_at_every_other_update_still_reaches_it() -> None:
 @pytest.mark.parametrize("regime", ["paper", "gradient", "norm"])
 @pytest.mark.parametrize("order", ["simultaneous", "sequential"])
 def test_every_algorithm_runs_under_every_regime_and_repeats_by_seed(
-    algorithm: AlgorithmName, regime: Regime, order: str
+    algorithm: str, regime: Regime, order: str
 ) -> None:
     config = in_regime(
         replace(ALONE, algorithm=algorithm, agent_order=order, num_updates=2), regime
@@ -242,7 +241,7 @@ def test_every_algorithm_runs_under_every_regime_and_repeats_by_seed(
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_every_algorithm_runs_with_every_architecture_that_can_hold_it(
-    algorithm: AlgorithmName, architecture: Architecture
+    algorithm: str, architecture: Architecture
 ) -> None:
     def config() -> LearnerConfig:
         return replace(ALONE, algorithm=algorithm, architecture=architecture, num_updates=2)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ss_core.algorithms import ALGORITHMS, DESCRIPTIONS
+from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.algorithms.ps import joint_log_probs, joint_surrogate
 from ss_core.algorithms.vps import reward_inputs
 from ss_core.algorithms.vs import shared_advantages
@@ -18,7 +19,7 @@ from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import all_to_all, from_graph, from_graphs
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner
+from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import all_decisions
 from ss_core.record.schema import TABLES
 from ss_core.training.loop import Training
@@ -26,7 +27,7 @@ from tests.support.probe_envs import HelpingGame, mutual_help, ring_help
 
 SMALL = LearnerConfig(hidden=(6,), critic_hidden=(6,), actor_lr=0.02, critic_lr=0.02)
 LINE = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) > 0  # 0 - 1 - 2
-SHARING: tuple[AlgorithmName, ...] = ("vs", "vps", "ps")
+SHARING: tuple[str, ...] = ("vs", "vps", "ps")
 
 
 def training(config: LearnerConfig, env: HelpingGame | None = None, *, seed: int = 0) -> Training:
@@ -49,11 +50,6 @@ def after(config: LearnerConfig, updates: int = 1, first: int = 0, **changes: An
     for _ in range(updates):
         run.advance()
     return run
-
-
-def test_every_algorithm_is_listed_and_described() -> None:
-    assert set(ALGORITHMS) == set(DESCRIPTIONS) == set(get_args(AlgorithmName))
-    assert all(len(text) < 80 for text in DESCRIPTIONS.values())
 
 
 def test_the_schema_names_every_kind_of_message() -> None:
@@ -148,8 +144,7 @@ def test_copies_of_others_policies_need_a_place() -> None:
 def test_among_all_critics_agree_after_every_update(reward_model: bool) -> None:
     run = after(SMALL, algorithm="vps", vps_reward_model=reward_model)
     banks = [run.learner.critics.params]
-    if run.learner.reward_model is not None:
-        banks.append(run.learner.reward_model.params)
+    banks += [model.bank.params for model in run.learner.models.values()]
     assert len(banks) == 1 + reward_model
     for params in banks:
         for w in params.values():
@@ -203,7 +198,7 @@ def test_a_senseless_bonus_is_refused(bonus: float) -> None:
 
 
 @pytest.mark.parametrize("algorithm", SHARING)
-def test_in_a_gap_of_the_exchange_nothing_crosses(algorithm: AlgorithmName) -> None:
+def test_in_a_gap_of_the_exchange_nothing_crosses(algorithm: str) -> None:
     gaps = ExchangeConfig(every=2)
     run = after(SMALL, algorithm=algorithm, exchange=gaps, updates=1, first=1)
     assert run.channel.ledger.num_bytes() == 0
@@ -220,7 +215,7 @@ def test_in_a_gap_value_sharing_is_independent_learning() -> None:
 
 @pytest.mark.parametrize("algorithm", SHARING)
 @pytest.mark.parametrize("old_policy", ["behaviour", "literal"])
-def test_a_single_agent_learns_as_if_independent(algorithm: AlgorithmName, old_policy: str) -> None:
+def test_a_single_agent_learns_as_if_independent(algorithm: str, old_policy: str) -> None:
     results = []
     for name in (algorithm, "independent"):
         game = HelpingGame(torch.zeros((1, 1), dtype=torch.bool), num_envs=8, horizon=2)
@@ -232,7 +227,7 @@ def test_a_single_agent_learns_as_if_independent(algorithm: AlgorithmName, old_p
 
 
 @pytest.mark.parametrize("algorithm", SHARING)
-def test_random_neighbours_hear_as_much_as_they_say(algorithm: AlgorithmName) -> None:
+def test_random_neighbours_hear_as_much_as_they_say(algorithm: str) -> None:
     config = replace(
         SMALL,
         algorithm=algorithm,
@@ -248,7 +243,7 @@ def test_random_neighbours_hear_as_much_as_they_say(algorithm: AlgorithmName) ->
 
 @pytest.mark.parametrize("algorithm", ["vs", "vps", "imr"])
 def test_where_alternatives_are_known_these_learn_from_samples_all_the_same(
-    algorithm: AlgorithmName,
+    algorithm: str,
 ) -> None:
     from tests.support.probe_envs import CounterfactualHelpingGame
 

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from cli import options
+from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel, ExchangeConfig, well_formed
 from ss_core.exchange.lies import FLOOD, LIES, Liars, Lie, draw_liars, heed, told_instead
 from ss_core.exchange.neighbourhood import all_to_all
-from ss_core.learning.learner import Learner, LearnerConfig, build_learner
+from ss_core.learning.learner import Learner, LearnerConfig
 from ss_core.learning.presets import in_regime
 from ss_core.training.loop import Training
 from tests.support.fault_counts import counted

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from paper_envs.predation import PredationEnv
+from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel, ExchangeConfig, well_formed
 from ss_core.exchange.noise import clipped_logits, delta_of, epsilon_of, noised
-from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.presets import in_regime
 from ss_core.training.loop import Training
 

@@ -21,7 +21,7 @@ from ss_core.algorithms import ALGORITHMS
 from ss_core.env import CounterfactualEnv, Counterfactuals, Step, VectorEnv
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, learner_tensors
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import Architecture
@@ -149,7 +149,7 @@ class Experiment:
     def __init__(
         self,
         world: str,
-        algorithm: AlgorithmName = "ss",
+        algorithm: str = "ss",
         *,
         regime: str = "paper",
         epochs: int = 3,
@@ -184,7 +184,7 @@ class Experiment:
         rollout, env = self.rollout, self.env
         if changed:
             rollout, env = _with_rewards(rollout), SecretlyDifferent(env)
-        ALGORITHMS[self.config.algorithm](learner, rollout, env, channel, self.update)
+        ALGORITHMS[self.config.algorithm].learn(learner, rollout, env, channel, self.update)
         tensors = {k: w.clone() for k, w in learner_tensors(learner).items() if k != "generator"}
         return tensors, channel.delivered
 
@@ -239,7 +239,7 @@ def test_a_private_reward_reaches_others_through_messages_alone(world: str, regi
 
 @pytest.mark.parametrize("algorithm", ["vs", "vps", "ps"])
 def test_other_algorithms_tell_of_the_reward_at_once_and_through_messages_alone(
-    algorithm: AlgorithmName,
+    algorithm: str,
 ) -> None:
     experiment = Experiment("ring, independent", algorithm, epochs=1)
     before, messages = experiment.learn(changed=False)
@@ -253,7 +253,7 @@ def test_other_algorithms_tell_of_the_reward_at_once_and_through_messages_alone(
 
 @pytest.mark.parametrize("algorithm", ["vs", "vps", "ps", "imr"])
 def test_without_an_exchange_the_reward_stays_private_in_other_algorithms(
-    algorithm: AlgorithmName,
+    algorithm: str,
 ) -> None:
     experiment = Experiment("ring, independent", algorithm, every=2, update=1)
     before, messages = experiment.learn(changed=False)

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from paper_envs.predation import PredationEnv
+from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood, all_to_all, from_graph
 from ss_core.exchange.trust import Trust, demands, no_trust_yet, remember, weights
 from ss_core.learning.action_advantages import judge_samples
 from ss_core.learning.communication import converse, exchange, views
-from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.presets import in_regime
 from ss_core.training.incidents import DISCOUNTED
 from ss_core.training.loop import Training

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec
 from ss_core.errors import ConfigError
 from ss_core.exchange.neighbourhood import all_to_all, nobody, random_regular
-from ss_core.learning.credit import CreditModel, estimated_alternatives, fitted, init_credit, meets
-from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors, restore_learner
+from ss_core.learning.credit import CreditModel, build_credit, estimated_alternatives, fitted, meets
+from ss_core.learning.learner import LearnerConfig, learner_tensors, restore_learner
 from ss_core.learning.rollout import Rollout
 from ss_core.objective.objective import ObjectiveWeights
 
@@ -56,7 +57,7 @@ def estimate(model: CreditModel, seed: int, chance: float = 0.5) -> tuple[torch.
 
 @pytest.mark.parametrize("chance", [0.5, 0.2])
 def test_effects_are_found_whatever_the_policies(chance: float) -> None:
-    own, peers = estimate(init_credit(SPEC), seed=1, chance=chance)
+    own, peers = estimate(build_credit(SPEC), seed=1, chance=chance)
     assert own[:, 1] - own[:, 0] == pytest.approx(EFFECT.diagonal().tolist(), abs=0.15)
     receivers = all_to_all(N).receivers
     for i in range(N):
@@ -66,7 +67,7 @@ def test_effects_are_found_whatever_the_policies(chance: float) -> None:
 
 def test_an_agent_that_meets_nobody_learns_of_its_own_actions_only() -> None:
     rollout, rewards = days(2)
-    model = init_credit(SPEC)
+    model = build_credit(SPEC)
     table = estimated_alternatives(model, SPEC, rollout, rewards, nobody(N), forget=0.0, ridge=1.0)
     assert table.peers.shape == (1, DAYS, N, 0, A)
     assert float(fitted(model, 1.0)[:, A:].abs().max()) == 0.0
@@ -74,7 +75,7 @@ def test_an_agent_that_meets_nobody_learns_of_its_own_actions_only() -> None:
 
 def test_who_never_meets_anybody_needs_no_room_for_neighbours() -> None:
     rollout, rewards = days(2)
-    small, large = init_credit(SPEC, of_neighbours=False), init_credit(SPEC)
+    small, large = build_credit(SPEC, of_neighbours=False), build_credit(SPEC)
     tables = [
         estimated_alternatives(model, SPEC, rollout, rewards, nobody(N), forget=0.0, ridge=1.0)
         for model in (small, large)
@@ -84,7 +85,7 @@ def test_who_never_meets_anybody_needs_no_room_for_neighbours() -> None:
 
 
 def test_old_days_fade() -> None:
-    model = init_credit(SPEC)
+    model = build_credit(SPEC)
     estimate(model, seed=3)
     before = model.gram.clone()
     rollout, rewards = days(4)
@@ -99,7 +100,7 @@ def test_one_agents_model_does_not_depend_on_anothers_rewards() -> None:
     rollout, rewards = days(5)
     changed = rewards.clone()
     changed[..., 0] += 10.0 * torch.randn(DAYS, generator=torch.Generator().manual_seed(0))
-    models = [init_credit(SPEC), init_credit(SPEC)]
+    models = [build_credit(SPEC), build_credit(SPEC)]
     for model, seen in zip(models, (rewards, changed), strict=True):
         estimated_alternatives(model, SPEC, rollout, seen, all_to_all(N), forget=0.1, ridge=1.0)
     assert torch.equal(models[0].moment[1:], models[1].moment[1:])

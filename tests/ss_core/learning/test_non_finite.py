@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec, Step
 from ss_core.errors import SimulatorError
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.policies.optimiser import adam_step, init_adam
 from ss_core.training.loop import MOST_UNSOUND, Training
 from tests.support.fault_counts import counted

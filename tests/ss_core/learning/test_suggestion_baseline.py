@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec
 from ss_core.exchange.channel import Channel
-from ss_core.learning.learner import LearnerConfig, build_learner, learner_tensors
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.learning.update import less_own_action
 from ss_core.policies.critics import CriticBank, build_critics, discounted_steps
@@ -49,7 +50,7 @@ def test_without_the_setting_advantages_stay_what_they_are() -> None:
     learner = build_learner(replace(BASELINE, suggestion_baseline=False), env.spec, 0)
     rollout = collect_rollout(env, learner.actors, seed=0, generator=learner.generator)
     assert less_own_action(learner, rollout, rollout.rewards, 0) is rollout.rewards
-    assert learner.own_model is None
+    assert learner.models == {}
 
 
 def test_the_private_model_is_saved_with_the_learner() -> None:

@@ -27,19 +27,15 @@ from ss_core.errors import (
     ResourceError,
     RunLockedError,
 )
+from ss_core.record.atomic import atomic_write, sha256_of
+from ss_core.record.locks import is_locked
+from ss_core.record.manifest import Status, read_manifest, sealed_files, verify_run
 from ss_core.record.run_directory import (
     RunDirectory,
-    Status,
-    atomic_write,
     find_resumable,
-    is_locked,
     read_events,
-    read_manifest,
     run_id,
-    sealed_files,
-    sha256_of,
     trace_run_id,
-    verify_run,
 )
 
 WORKER = Path(__file__).parents[2] / "support" / "kill_worker.py"

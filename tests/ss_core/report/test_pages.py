@@ -6,11 +6,12 @@ import pytest
 
 from cli import ss
 from cli.app import run
-from cli.commands import traffic as sstraffic
 from cli.commands.runs.report import write_report
 from ss_core.report.page import MAX_BYTES
 from tests.support.browser import WIDTHS, chromium, visit
-from tests.support.grid_runs import only_run, ssgrid_run
+from tests.support.external_tools import tool
+from tests.support.grid_runs import only_run, ssgrid_run, tasks_here
+from tests.support.traffic_runs import sstraffic_run
 
 ROOT = Path(__file__).parents[3]
 CHAPTERS = {
@@ -24,14 +25,15 @@ CHAPTERS = {
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A report of each world, as its own command writes it."""
+    tool("chromium")  # before any run is made for it
     out = tmp_path_factory.mktemp("reports")
     quiet = ["--quiet", "--budget", "2", "--days", "2"]
-    assert ssgrid_run("--households", "6", "--out", str(out / "grid"), *quiet) == 0
     net = str(ROOT / "data" / "nets" / "two_route.net.xml")
-    traffic = ["run", "--net", net, "--drivers", "12", "--out", str(out / "traffic"), *quiet]
-    assert run(sstraffic.cli, "sstraffic", traffic) == 0
     train = ["train", "predation", "--agents", "2", "--updates", "2", "--quiet"]
-    assert run(ss.cli, "ss", [*train, "--out", str(out / "train")]) == 0
+    with tasks_here():
+        assert ssgrid_run("--households", "6", "--out", str(out / "grid"), *quiet) == 0
+        assert sstraffic_run("--net", net, "--out", str(out / "traffic"), *quiet) == 0
+        assert run(ss.cli, "ss", [*train, "--out", str(out / "train")]) == 0
     bench = ["bench", "paper", "--profile", "smoke", "--quiet", "--env", "predation"]
     assert run(ss.cli, "ss", [*bench, "--out", str(out / "bench")]) == 0
     found = {world: only_run(out / world) / "report.html" for world in ("grid", "traffic", "train")}
@@ -82,10 +84,12 @@ def test_every_chart_has_a_title_a_table_and_words(reports: dict[str, Path]) -> 
 
 @pytest.mark.slow
 def test_runs_lie_side_by_side_with_differences(tmp_path: Path) -> None:
+    tool("chromium")
     words = ["train", "predation", "--agents", "2", "--quiet", "--no-report", "--out"]
     folders = []
     for updates in ("2", "3"):
-        assert run(ss.cli, "ss", [*words, str(tmp_path / updates), "--updates", updates]) == 0
+        with tasks_here():
+            assert run(ss.cli, "ss", [*words, str(tmp_path / updates), "--updates", updates]) == 0
         folders.append(only_run(tmp_path / updates))
     page = write_report(folders, tmp_path / "compare.html")
     with chromium() as browser, visit(browser, page, "phone") as seen:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ss_core.algorithms import ALGORITHMS
+from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec, Step
 from ss_core.exchange.channel import Channel, ExchangeConfig
-from ss_core.learning.learner import AlgorithmName, LearnerConfig, build_learner, learner_tensors
+from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.record.checkpoint import load_latest
 from ss_core.record.trace_writer import TraceWriter
 from ss_core.training import loop as train_module
@@ -46,7 +47,7 @@ class CountingEnv:
         self.episodes = int(state["episodes"][0])
 
 
-def new_training(algorithm: AlgorithmName = "ss") -> Training:
+def new_training(algorithm: str = "ss") -> Training:
     env = CountingEnv()
     config = LearnerConfig(
         algorithm=algorithm, hidden=(4,), critic_hidden=(4,), num_updates=UPDATES, actor_lr=0.1
@@ -86,7 +87,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("algorithm", list(ALGORITHMS))
 @pytest.mark.parametrize("asked_at", [0, 1, 2, 3, 6])
 def test_a_training_that_was_stopped_leaves_the_files_of_one_that_was_not(
-    tmp_path: Path, algorithm: AlgorithmName, asked_at: int
+    tmp_path: Path, algorithm: str, asked_at: int
 ) -> None:
     straight, broken = new_training(algorithm), new_training(algorithm)
     assert carry_on(straight, tmp_path / "straight")

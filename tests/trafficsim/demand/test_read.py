@@ -14,7 +14,7 @@ from ss_core.errors import InputError
 from trafficsim.demand.flows import flow_departures_s
 from trafficsim.demand.read import Kind, read_demand
 from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip, VehicleType, demand_file
-from trafficsim.nets.named_nets import named_net
+from trafficsim.nets.catalogue import inside_sumo_rl, net_named
 from trafficsim.nets.problems import MAX_SHOWN
 from trafficsim.nets.sumo_text import time_s
 
@@ -147,7 +147,13 @@ def test_sumo_lets_a_flow_depart_at_the_same_times(tmp_path: Path, name: str) ->
     attributes, departures_s = FLOWS[name]
     routes, output = tmp_path / "f.rou.xml", tmp_path / "trips.xml"
     routes.write_text(f'<routes><flow id="f" {attributes} from="A1A" to="LL1"/></routes>')
-    command = [f"{sumo.SUMO_HOME}/bin/sumo", "-n", str(named_net("ow").net), "-r", str(routes)]
+    command = [
+        f"{sumo.SUMO_HOME}/bin/sumo",
+        "-n",
+        str(inside_sumo_rl(net_named("ow").net)),
+        "-r",
+        str(routes),
+    ]
     command += ["--vehroute-output", str(output), "--vehroute-output.intended-depart", "true"]
     command += ["--vehroute-output.write-unfinished", "true", "--end", "300", "--no-step-log"]
     subprocess.run(command, check=True, capture_output=True)

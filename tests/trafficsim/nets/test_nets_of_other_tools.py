@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ss_core.resources import data_path
-from trafficsim.nets.named_nets import named_net, net_names
+from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.nets.network import preflight
 
 pytestmark = pytest.mark.sumo
@@ -96,9 +96,9 @@ def test_netgenerate(tmp_path: Path, name: str) -> None:
     assert_sumo_agrees(net)
 
 
-@pytest.mark.parametrize("name", net_names())
+@pytest.mark.parametrize("name", NETS)
 def test_nets_of_sumo_rl(name: str) -> None:
-    assert_sumo_agrees(named_net(name).net)
+    assert_sumo_agrees(inside_sumo_rl(NETS[name].net))
 
 
 def test_nets_of_this_project() -> None:

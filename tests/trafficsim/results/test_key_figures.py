@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from ss_core.scenario.key_figures import summarise
 from trafficsim.results.key_figures import (
     delay_by_od_s,
     equity_kpis,
     no_dilemma,
-    summarise,
     time_kpis,
 )
 

@@ -15,20 +15,21 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ss_core.algorithms.build import build_learner
 from ss_core.env import Step, VectorEnv
-from ss_core.learning.learner import build_learner
 from ss_core.record.manifest import verify_run
 from ss_core.resources import data_path
+from ss_core.testing import check_env
 from tests.support.grid_runs import run_here
 from tests.support.small_nets import NOISY
 from tests.support.traffic_runs import only_run, sstraffic_run, two_routes
 from trafficsim.demand.trips import Demand, Trip
+from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.routing.config import resolve
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.inputs import checked_net, game_of
 from trafficsim.routing.joint import JointEnv, day_file, drive_jointly, light_scene, recorded
 from trafficsim.signals.client import SignalClient
-from trafficsim.signals.nets import NETS, inside_sumo_rl
 from trafficsim.sumo.recording import as_arrays, from_arrays
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 
@@ -66,6 +67,10 @@ def game() -> RoutingGame:
 def env(game: RoutingGame) -> Iterator[JointEnv]:
     with closing(JointEnv(game, 2, num_neighbours=2)) as made:
         yield made
+
+
+def test_it_passes_the_examiner(env: JointEnv) -> None:
+    check_env(env)
 
 
 def drawn(step: Step, rng: np.random.Generator) -> Int[Tensor, "E N"]:

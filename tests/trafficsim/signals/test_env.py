@@ -20,10 +20,11 @@ from cli.commands.traffic import cli as sstraffic
 from ss_core.errors import InputError, SimulatorError
 from ss_core.record.manifest import verify_run
 from ss_core.resources import data_path
+from ss_core.testing import check_env
+from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.signals import client as signal_client
 from trafficsim.signals.client import SignalClient
 from trafficsim.signals.env import SignalEnv, parallel_env
-from trafficsim.signals.nets import NETS, inside_sumo_rl
 from trafficsim.signals.request import checked_scene
 from trafficsim.signals.scene import SignalScene
 from trafficsim.signals.vector_env import SignalVectorEnv
@@ -38,8 +39,8 @@ TINY = (
 )
 WAITING = """
 import sys
-from trafficsim.signal_client import SignalClient
-from trafficsim.signal_scene import SignalScene
+from trafficsim.signals.client import SignalClient
+from trafficsim.signals.scene import SignalScene
 
 scene = SignalScene(net=sys.argv[1], routes=sys.argv[2], seconds=100)
 for program in ("agents", "fixed"):
@@ -86,7 +87,7 @@ def total_rewards(env: SignalEnv, seed: int, killed_at: int = -1) -> list[list[f
 
 def test_sumo_rls_own_parallel_env_works_behind_the_shim() -> None:
     named = NETS["2x2grid"]
-    files = [str(inside_sumo_rl(name)) for name in (named.net, named.routes)]
+    files = [str(inside_sumo_rl(name)) for name in (named.net, named.demand[0])]
     done = subprocess.run(
         [sys.executable, "-c", SHIM, *files], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -104,6 +105,12 @@ def test_passes_pettingzoos_tests(env: SignalEnv) -> None:
     parallel_seed_test(make, num_cycles=10)
     for each in made:
         each.close()
+
+
+def test_copies_side_by_side_pass_the_examiner() -> None:
+    scene = checked_scene("2x2grid", SCENE)
+    with closing(SignalVectorEnv(scene, 2)) as env:
+        check_env(env)
 
 
 def test_same_seed_same_rewards_and_a_killed_sumo_changes_nothing(env: SignalEnv) -> None:

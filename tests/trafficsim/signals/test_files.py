@@ -10,13 +10,14 @@ import pytest
 
 from ss_core.errors import ConfigError, InputError
 from ss_core.resources import data_path
+from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.nets.read import read_records
 from trafficsim.runs.signal_outcome import licence_notes
+from trafficsim.signals.checks import check_demand, check_lights
 from trafficsim.signals.config import SignalsConfig, resolve
 from trafficsim.signals.demand import drawn_demand
 from trafficsim.signals.episode import episode_of, figures_of
 from trafficsim.signals.graph import adjacency
-from trafficsim.signals.nets import NETS, check_demand, check_lights, inside_sumo_rl, net_named
 from trafficsim.signals.request import located_scene
 from trafficsim.signals.scene import SignalScene
 
@@ -74,20 +75,8 @@ def test_the_2x2_grid_is_a_ring() -> None:
     assert np.array_equal(near, near.T)
 
 
-def test_every_named_net_is_there() -> None:
-    for named in NETS.values():
-        assert inside_sumo_rl(named.net).is_file()
-        assert inside_sumo_rl(named.routes).is_file()
-
-
-def test_resco_nets_carry_their_licences() -> None:
-    assert "CC BY-NC-SA 3.0" in net_named("cologne8").licence
-    assert "CC BY-NC-SA 4.0" in net_named("grid4x4").licence
-    assert "GPL" in net_named("ingolstadt21").licence
-
-
 def test_an_unknown_name_is_told_with_a_near_one() -> None:
-    with pytest.raises(ConfigError, match="did you mean '2x2grid'"):
+    with pytest.raises(InputError, match=r"near: .*2x2grid"):
         resolve("tuned", {"scenario": "2x2gird"})
 
 
@@ -187,6 +176,12 @@ def test_a_number_of_neighbours_that_no_light_would_heed_is_refused(preset: str)
 def test_resco_brings_its_own_clock() -> None:
     config = resolve("tuned", {"scenario": "cologne1"})
     assert (config.scene.begin_s, config.scene.seconds) == (25200, 3600)
+    full = resolve("tuned", {"scenario": "resco:cologne1"})
+    assert replace(full, scenario="cologne1") == config
+    (note,) = licence_notes(full)
+    assert note.startswith(
+        "net resco:cologne1: loaded from the installed sumo-rl, never copied; CC"
+    )
     assert resolve("tuned", {"scenario": "cologne1", "seconds": 300}).scene.seconds == 300
     assert isinstance(config, SignalsConfig)
 

@@ -69,7 +69,7 @@ def child_processes() -> list[int]:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue  # ended meanwhile
-        if b"sumo_server" in command and parent == os.getpid():
+        if b"trafficsim.sumo.server" in command and parent == os.getpid():
             found.append(int(entry.name))
     return found
 

@@ -1,0 +1,58 @@
+"""A fresh learner for an algorithm."""
+
+import torch
+
+from ss_core.algorithms.registry import algorithm_named
+from ss_core.env import EnvSpec
+from ss_core.errors import ConfigError
+from ss_core.learning.learner import Learner, LearnerConfig
+from ss_core.policies.actors import build_actors
+from ss_core.policies.critics import build_critics
+from ss_core.policies.optimiser import init_adam
+
+
+def build_learner(
+    config: LearnerConfig, spec: EnvSpec, seed: int, device: torch.device | str = "cpu"
+) -> Learner:
+    """A fresh learner; the same seed gives the same networks and the same exploration.
+
+    Raises:
+        ConfigError: the algorithm is not there, or does not fit the settings or the world.
+        InputError: the user's own algorithm cannot be loaded.
+    """
+    algorithm, n = algorithm_named(config.algorithm), spec.num_agents
+    try:
+        config.check_algorithm(algorithm)
+    except ValueError as error:
+        raise ConfigError(f"learner: {error}") from error
+    init = torch.Generator(device).manual_seed(seed)
+    actors = build_actors(
+        config.architecture,
+        spec,
+        config.hidden,
+        init,
+        suggestion_hidden=config.suggestion_hidden,
+        zero_logits=config.zero_logits,
+    )
+    critics = build_critics(
+        spec,
+        config.critic_hidden,
+        init,
+        centralised=algorithm.single_critic,
+        sees_time=config.critic_sees_time,
+        gamma=config.gamma,
+    )
+    learner = Learner(
+        config=config,
+        facts=algorithm,
+        spec=spec,
+        actors=actors,
+        critics=critics,
+        actor_adam=init_adam(actors.params, n),
+        critic_adam=init_adam(critics.params, 1 if algorithm.single_critic else n),
+        kappa=torch.zeros(n, device=device),
+        advantage_std=torch.zeros(n, device=device),
+        generator=torch.Generator(device).manual_seed(seed + 1_000_003),
+    )
+    algorithm.prepare(learner, init)
+    return learner
