@@ -17,8 +17,8 @@ def run_summary(data: RunData) -> RunSummary:
     """
     rows = data.table("kpi", ["algorithm", "kpi", "value", "ci_low", "ci_high", "n"])
     rows = rows[rows["kpi"] == "averaged_return"]
-    algorithm = _asked(data)
-    agents = data.table("run", ["n_agent", "n_update"])
+    agents = data.table("run", ["algorithm", "n_agent", "n_update"])
+    algorithm = str(agents["algorithm"].iloc[0]) if len(agents) else _asked(data)
     count = f"{int(agents['n_agent'].iloc[0])} agents" if len(agents) else "agents"
     part = Part(
         question=f"Do {count} learn the task {data.task} by {title_of(LABELS, algorithm)}?",

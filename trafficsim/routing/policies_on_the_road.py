@@ -9,8 +9,6 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from ss_core.algorithms.build import build_learner
-from ss_core.exchange.channel import Channel
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import collect_rollout
 from ss_core.training.loop import Training
@@ -151,9 +149,7 @@ def open_training(
     """A learner before its first update; what its environment started ends with the block."""
     env = build_env(config, learner, game, simulator, learner.num_envs)
     try:
-        built = build_learner(learner, env.spec, config.seed, config.device)
-        channel = Channel(learner.exchange, env.spec.num_agents, config.seed)
-        yield Training(built, env, channel, config.seed)
+        yield Training.begin(learner, env, config.seed, config.device)
     finally:
         env.close()
 

@@ -124,8 +124,8 @@ def test_values_of_the_wrong_kind_are_named(preset: str, values: dict, named: st
 def test_a_budget_of_seconds_and_a_selfish_rival_are_settings_as_in_every_world() -> None:
     asked = {"env": "predation", "budget": {"seconds": 9.0}, "compare_selfish": True}
     config = resolve("tuned", asked)
-    assert (config.budget_seconds, config.learners) == (9.0, ["ss", "independent"])
-    assert resolve("tuned", {"env": "predation"}).learners == ["ss"]
+    assert (config.budget_seconds, [*config.learners]) == (9.0, ["ss", "independent"])
+    assert [*resolve("tuned", {"env": "predation"}).learners] == ["ss"]
 
 
 def saved(folder: Path, before: list[float], after: list[float]) -> Checkpoint:
