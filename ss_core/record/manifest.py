@@ -1,13 +1,16 @@
 """The manifest of a run directory: reading it, and checking a run against the checksums in it."""
 
 import json
+import re
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ss_core.config import config_hash
-from ss_core.errors import CorruptError, InputError
+from ss_core.errors import ConfigError, CorruptError, InputError
 from ss_core.record.atomic import sha256_of
+from ss_core.record.provenance import DISTRIBUTION
 
 Status = Literal["running", "complete", "interrupted", "failed"]
 
@@ -25,6 +28,10 @@ UNSEALED = (
     ".*.tmp",
 )  # carry no checksum in the manifest
 SIZE_LIMIT_BYTES = 256 * 2**20
+RUN_FORMAT = 2  # of what a run goes on from: settings, sub-tasks, checkpoints
+FIRST_FORMAT, LAST_FORMAT = 1, 9999  # version 0.1 wrote no number, which reads as 1
+FIRST_VERSION = "0.1"
+VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,39}")
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
@@ -32,7 +39,8 @@ def read_manifest(run: Path) -> dict[str, Any]:
 
     Raises:
         InputError: there is none.
-        CorruptError: it is not one, or its configuration does not match its hash.
+        CorruptError: it is not one, or its format is no number, or its configuration does not
+            match its hash.
     """
     path = run / "manifest.json"
     if not path.is_file():
@@ -46,10 +54,53 @@ def read_manifest(run: Path) -> dict[str, Any]:
         matches = config_hash(block["config"]) == block["config_sha256"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptError(f"{path}: not the manifest of a run ({error!r})") from error
-    if not (readable and matches):
-        reason = "its configuration does not match its hash" if readable else "unknown status"
-        raise CorruptError(f"{path}: {reason}; restore the file from a copy or start a new run")
+    number = block.get("format", FIRST_FORMAT)
+    numbered = type(number) is int and FIRST_FORMAT <= number <= LAST_FORMAT
+    problems = {
+        "unknown status": readable,
+        f"its format is not an integer from {FIRST_FORMAT} to {LAST_FORMAT}": numbered,
+        "its configuration does not match its hash": matches,
+    }
+    for reason, holds in problems.items():
+        if not holds:
+            raise CorruptError(f"{path}: {reason}; restore the file from a copy or start a new run")
     return manifest
+
+
+def format_of(manifest: Mapping[str, Any]) -> int:
+    """The format of a run that `read_manifest` read."""
+    return int(manifest["ss"].get("format", FIRST_FORMAT))
+
+
+def check_continuable(run: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse to continue a run of another format; complete ones are for reading, whatever theirs.
+
+    Raises:
+        ConfigError: it is of another format, and not complete.
+    """
+    number = format_of(manifest)
+    if number == RUN_FORMAT or manifest["ss"]["status"] == "complete":
+        return
+    version = _written_by(run)
+    by = "" if version is None else f", written by version {version}"
+    other = FIRST_VERSION if number == FIRST_FORMAT else version
+    raise ConfigError(
+        f"{run}: a run of format {number}{by}, and this version continues format {RUN_FORMAT} "
+        "only; start anew with --resume never, or use "
+        f"{'the version that wrote it' if other is None else f'version {other}'} to finish it"
+    )
+
+
+def _written_by(run: Path) -> str | None:
+    """The version in `environment.json`, if it tells one."""
+    path = run / "environment.json"
+    try:
+        if path.stat().st_size > SIZE_LIMIT_BYTES:
+            return None
+        version = json.loads(path.read_bytes())["packages"][DISTRIBUTION]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return version if isinstance(version, str) and VERSION.fullmatch(version) else None
 
 
 def sealed_files(run: Path) -> list[Path]:

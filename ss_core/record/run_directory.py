@@ -19,7 +19,14 @@ from ss_core.errors import ConfigError, CorruptError, Interrupted, ResourceError
 from ss_core.record.atomic import atomic_write, disk_message, json_bytes, make_folder, sha256_of
 from ss_core.record.layout import TASKS
 from ss_core.record.locks import acquire_lock, is_locked
-from ss_core.record.manifest import Status, read_manifest, sealed_files
+from ss_core.record.manifest import (
+    RUN_FORMAT,
+    Status,
+    check_continuable,
+    format_of,
+    read_manifest,
+    sealed_files,
+)
 from ss_core.record.provenance import environment_facts
 from ss_core.record.schema import TRACE_SCHEMA
 
@@ -74,6 +81,7 @@ class RunDirectory:
             raise ConfigError(f"{path}: holds a run already; resume it or choose another folder")
         sha256 = config_hash(config)
         block = {
+            "format": RUN_FORMAT,
             "task": task,
             "size": size,
             "seed": seed,
@@ -105,11 +113,11 @@ class RunDirectory:
 
         Raises:
             InputError: no run there.
-            ConfigError: the run is complete.
+            ConfigError: the run is complete, or of another format.
             CorruptError: the manifest does not hold together.
             RunLockedError: another process is writing it.
         """
-        read_manifest(path)
+        check_continuable(path, read_manifest(path))
         run = cls(path)
         try:
             run._manifest = read_manifest(path)
@@ -225,17 +233,16 @@ class RunDirectory:
 
 
 def find_resumable(root: Path, config_sha256: str) -> Path | None:
-    """The newest run below `root` of this configuration that was cut short and nobody writes."""
+    """The newest free run below `root` that was cut short, of this configuration and format."""
     found: list[tuple[str, str, Path]] = []
     for path in sorted(root.glob("*/manifest.json")):
         try:
-            block = read_manifest(path.parent)["ss"]
+            manifest = read_manifest(path.parent)
         except (CorruptError, OSError):
             continue  # not ours to judge here: `verify_run` tells
-        if block["config_sha256"] == config_sha256 and block["status"] in (
-            "running",
-            "interrupted",
-        ):
+        block = manifest["ss"]
+        asked_for = (format_of(manifest), block["config_sha256"]) == (RUN_FORMAT, config_sha256)
+        if asked_for and block["status"] in ("running", "interrupted"):
             found.append((_created(path.parent), path.parent.name, path.parent))
     return next((path for _, _, path in sorted(found, reverse=True) if not is_locked(path)), None)
 

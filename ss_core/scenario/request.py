@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.errors import ConfigError, CorruptError, ResourceError
 from ss_core.record.atomic import atomic_write, json_bytes
-from ss_core.record.manifest import read_manifest
+from ss_core.record.manifest import check_continuable, read_manifest
 from ss_core.record.run_directory import RunDirectory, find_resumable, run_id
 
 Config = TypeVar("Config")
@@ -149,14 +149,16 @@ def stored_config(resume: str) -> dict[str, Any] | None:
     """The configuration of the run that `--resume PATH` names; None for `auto` and `never`.
 
     Raises:
-        ConfigError: there is no run.
+        ConfigError: there is no run, or one of another format that is not complete.
     """
     if resume in CHOICES_OF_RESUME:
         return None
     path = Path(resume)
     if not (path / "manifest.json").is_file():
         raise ConfigError(f"--resume {path}: holds no run (no manifest.json); give a run directory")
-    config: dict[str, Any] = read_manifest(path)["ss"]["config"]
+    manifest = read_manifest(path)
+    check_continuable(path, manifest)
+    config: dict[str, Any] = manifest["ss"]["config"]
     return config
 
 

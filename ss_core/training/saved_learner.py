@@ -5,7 +5,7 @@ Beside it lie the checkpoints of `checkpoint.py`; together they give the learner
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from ss_core.record.checkpoint import load_latest
 LEARNER_FILE = "learner.json"
 LEARNER_SCHEMA = "ss.learner/1"
 LIMIT_BYTES = 2**20
+MOVED = {  # targets that version 0.1 wrote, and where they are; kept for one release
+    "trafficsim.signal_env:parallel_env": "trafficsim.signals.env:parallel_env",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ def write_learner_file(folder: Path, saved: SavedLearner) -> None:
 
 
 def read_learner_file(folder: Path) -> SavedLearner:
-    """What `write_learner_file` wrote.
+    """What `write_learner_file` wrote, with the environment's target where it is now.
 
     Raises:
         InputError: there is none.
@@ -61,7 +64,8 @@ def read_learner_file(folder: Path) -> SavedLearner:
         raise CorruptError(
             f"{path}: not a description of a learner ({error}); train it again"
         ) from (error)
-    return from_dict(SavedLearner, described, where=str(path))
+    saved = from_dict(SavedLearner, described, where=str(path))
+    return replace(saved, task=MOVED.get(saved.task, saved.task))
 
 
 def training_folders(run: Path) -> list[Path]:

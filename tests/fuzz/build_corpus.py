@@ -1,6 +1,7 @@
 """Writes the seeds of the corpus: a small sound file of every kind, and damaged forms of it."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -98,7 +99,9 @@ def _run() -> None:
         folder = Path(name) / "run"
         with RunDirectory.create(folder, task="t", size="n1", seed=0, config={"a": 1}) as run:
             run.finish("complete")
-        keep("manifest", "sound", (folder / "manifest.json").read_bytes())
+        sound = (folder / "manifest.json").read_bytes()
+        keep("manifest", "sound", sound)
+        keep("manifest", "old", re.sub(rb' *"format": [0-9]+,\n', b"", sound))  # as version 0.1
         keep("manifest", "trial", json.dumps({"welfare": 1.0}).encode())
         writer = TraceWriter(Path(name) / "traces", constants={"run_id": "r", "algorithm": "ss"})
         writer.write("kpi", {"kpi": "peak_kw", "scope": "feeder", "value": 1.0, "unit": "kW"})

@@ -29,7 +29,13 @@ from ss_core.errors import (
 )
 from ss_core.record.atomic import atomic_write, sha256_of
 from ss_core.record.locks import is_locked
-from ss_core.record.manifest import Status, read_manifest, sealed_files, verify_run
+from ss_core.record.manifest import (
+    RUN_FORMAT,
+    Status,
+    read_manifest,
+    sealed_files,
+    verify_run,
+)
 from ss_core.record.run_directory import (
     RunDirectory,
     find_resumable,
@@ -181,6 +187,62 @@ def test_a_configuration_changed_by_hand_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"rho": 0.5', b'"rho": 0.6'))
     with pytest.raises(CorruptError, match="does not match its hash"):
         RunDirectory.open(tmp_path / "r")
+
+
+def renumbered(run: Path, number: str) -> Path:
+    """The run with another format in its manifest, as JSON writes it; none if empty."""
+    path = run / "manifest.json"
+    entry = f'"format": {number},' if number else ""
+    path.write_text(path.read_text().replace(f'"format": {RUN_FORMAT},', entry))
+    return run
+
+
+def test_a_run_written_today_has_the_format_of_today_and_is_continued(tmp_path: Path) -> None:
+    create(tmp_path / "r").close()
+    assert read_manifest(tmp_path / "r")["ss"]["format"] == RUN_FORMAT
+    assert find_resumable(tmp_path, config_hash(CONFIG)) == tmp_path / "r"
+    with RunDirectory.open(tmp_path / "r") as run:
+        run.finish("complete")
+    assert read_manifest(tmp_path / "r")["ss"]["format"] == RUN_FORMAT
+
+
+@pytest.mark.parametrize(
+    "number", ["null", "true", '"2"', "2.0", "0", "-1", "10000", "9" * 400, "1e999", "[]", "NaN"]
+)
+def test_a_format_that_is_no_number_is_refused(tmp_path: Path, number: str) -> None:
+    create(tmp_path / "r").close()
+    renumbered(tmp_path / "r", number)
+    with pytest.raises(CorruptError, match=r"manifest\.json: its format is not an integer from 1"):
+        RunDirectory.open(tmp_path / "r")
+    assert find_resumable(tmp_path, config_hash(CONFIG)) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "facts", "told"),
+    [
+        ("", b"", "format 1, and this version .* use version 0.1 to finish it"),
+        ("3", b"", "format 3, and this version .* use the version that wrote it to finish it"),
+        (
+            "3",
+            b'{"packages": {"suggestion-sharing": "0.3.0"}}',
+            "format 3, written by version 0.3.0, and .* use version 0.3.0 to finish it",
+        ),
+        ("3", b'{"packages": {"suggestion-sharing": "a\\nb"}}', "format 3, and .* that wrote it"),
+        ("3", b'{"packages": []}', "format 3, and .* that wrote it"),
+        ("3", b"[" * 100_000, "format 3, and .* that wrote it"),
+    ],
+)
+def test_a_run_of_another_format_is_not_continued(
+    tmp_path: Path, number: str, facts: bytes, told: str
+) -> None:
+    create(tmp_path / "r").close()
+    (tmp_path / "r" / "environment.json").write_bytes(facts)
+    before = bytes_of(renumbered(tmp_path / "r", number))
+    with pytest.raises(ConfigError, match=told) as caught:
+        RunDirectory.open(tmp_path / "r")
+    assert "\n" not in str(caught.value)
+    assert find_resumable(tmp_path, config_hash(CONFIG)) is None
+    assert bytes_of(tmp_path / "r") == before
 
 
 def test_only_one_process_writes_a_run(tmp_path: Path) -> None:
