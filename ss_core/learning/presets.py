@@ -24,13 +24,6 @@ REGIMES: dict[Regime, ObjectiveWeights] = {
 }
 
 
-TRUST_SHORTHANDS = {  # flags of every run, and the settings they stand for
-    "liars": "learner.exchange.liars",
-    "lie": "learner.exchange.lie",
-    "trust": "learner.trust",
-}
-
-
 NUM_NEIGHBOURS = "learner.exchange.num_neighbours"
 
 

@@ -7,12 +7,12 @@ import itertools
 import json
 import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ss_core.config import config_hash, from_dict, to_dict
+from ss_core.config import config_hash, to_dict
 from ss_core.errors import ConfigError, CorruptError, ResourceError
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.manifest import check_continuable, read_manifest
@@ -36,58 +36,6 @@ def checked_workers(value: Any) -> int:
     if not isinstance(value, int) or not 1 <= value <= MAX_WORKERS:
         raise ConfigError(f"workers={value!r}: an integer from 1 to {MAX_WORKERS}")
     return value
-
-
-def budget_overrides(
-    budget: Mapping[str, int | float] | None, num_envs: Any, default_num_envs: int
-) -> dict[str, Any]:
-    """Settings that a budget of seconds, updates or episodes stands for.
-
-    `num_envs` is what somebody set; a value that is none is refused later, not here.
-
-    Raises:
-        ConfigError: it is none of these.
-    """
-    match budget:
-        case None:
-            return {}
-        case {"updates": amount}:
-            return {"learner.num_updates": int(amount)}
-        case {"episodes": amount}:
-            given = isinstance(num_envs, int) and num_envs > 0
-            each = num_envs if given else default_num_envs
-            return {"learner.num_updates": max(1, round(amount / each))}
-        case {"seconds": amount}:
-            return {"budget_seconds": float(amount)}
-    raise ConfigError(f"budget={budget!r}: give seconds, updates or episodes")
-
-
-def asked_config(
-    cls: type[Config],
-    request: Mapping[str, Any],
-    overrides: Mapping[str, Any],
-    resolve: Callable[[str, Mapping[str, Any]], Config],
-    *,
-    also: str = "",
-) -> Config:
-    """The configuration asked for, or that of the run that `--resume PATH` names.
-
-    `also` says what besides settings may differ.
-
-    Raises:
-        ConfigError: settings do not fit, or differ from those of the run to continue.
-    """
-    resume = request["resume"]
-    kept = stored_config(resume)
-    if kept is None:
-        return resolve(request["preset"], overrides)
-    stored = from_dict(cls, kept, where=str(Path(resume) / "manifest.json"))
-    if overrides and to_dict(resolve(request["preset"], overrides)) != to_dict(stored):
-        raise ConfigError(
-            f"--resume {resume}: that run has other settings than the ones given "
-            f"({', '.join(sorted(overrides))}){also}; leave them out, or start a new run"
-        )
-    return stored
 
 
 def dry_run_result(
