@@ -26,13 +26,13 @@ from torch import Tensor, nn
 from benchmarks.algorithms import EPOCHS, by_algorithm
 from benchmarks.timing import least_cpu_s
 from ss_core.algorithms.build import build_learner
+from ss_core.algorithms.ss import improve
 from ss_core.env import EnvSpec
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood
-from ss_core.learning.action_advantages import Judgement, judge_samples
+from ss_core.learning.action_advantages import ActionAdvantages, from_samples
+from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner, LearnerConfig
-from ss_core.learning.rollout import Decisions
-from ss_core.learning.update import update_actors
 from ss_core.policies.actors import Architecture
 
 KEEP_MEMORY = {
@@ -88,12 +88,12 @@ class Case:
             num_steps=b,
         )
         advantages = torch.randn((b, 1, n), generator=draw)
-        self.judgement: Judgement = judge_samples(advantages, self.decisions, self.where, a)
+        self.advantages: ActionAdvantages = from_samples(advantages, self.decisions, self.where, a)
 
     def update(self) -> None:
         """One update of all actors: K exchanges and steps."""
-        args = (self.decisions, self.judgement, self.channel, self.where, 0)
-        update_actors(self.learner, *args)
+        args = (self.decisions, self.advantages, self.channel, self.where, 0)
+        improve(self.learner, *args)
         self.channel.ledger.take_rows()
 
 
@@ -139,7 +139,7 @@ class PlainLoop:
     ) -> Tensor:
         """Eq. 16 of agent i, averaged over decisions."""
         actions = self.case.decisions.actions
-        advantage = self.case.judgement.own_advantages[:, i, 0]
+        advantage = self.case.advantages.own_advantages[:, i, 0]
         old = self.case.decisions.old_log_probs[:, i]
         others = [j for j in range(len(first)) if j != i]
 

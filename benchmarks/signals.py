@@ -21,7 +21,7 @@ SAY = "  {:12} {:22} {:8.2f} [{:.2f}, {:.2f}]   {}"
 
 def one(seed: int, arguments: argparse.Namespace) -> dict:
     """The result of one seed, computed now or before."""
-    from trafficsim.runs.signal_run import signals_from_cli
+    from ss_core.scenario.run import run_scenario
 
     def progress(task: str, done: float, total: float, note: str) -> None:
         if done == total or done % 10 == 0:
@@ -35,7 +35,8 @@ def one(seed: int, arguments: argparse.Namespace) -> dict:
     if kept.exists() and (stored := json.loads(kept.read_text()))["overrides"] == overrides:
         return stored["result"]
     request = {"preset": "tuned", "overrides": dict(overrides), "origins": {}, "resume": "auto"}
-    result = signals_from_cli(request | {"out": str(arguments.out), "dry_run": False}, progress)
+    request |= {"out": str(arguments.out), "dry_run": False}
+    result = run_scenario("trafficsim.signals.scenario:SCENARIO", request, progress)
     kept.write_text(json.dumps({"overrides": overrides, "result": result}))
     return result
 

@@ -32,6 +32,32 @@ COMMON_OPTIONS = (
 )  # names of settings that every run has
 
 
+GROUPS = {  # in `--help`: names of parameters under each heading; the world's own come first
+    "Learning": ("algorithm", "preset", "budget", "config", "assignments", "device"),
+    "Liars and trust": OPTIONS_OF_TRUST,
+    "Run": ("seed", "workers", "out", "resume", "trace", "dry_run"),
+    "Output": ("report", "as_json", "quiet", "debug"),
+}
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` lists its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one list per group; what no group names is the world's own."""
+        heading = {name: title for title, names in GROUPS.items() for name in names}
+        rows: dict[str, list[tuple[str, str]]] = {"World": [], **{title: [] for title in GROUPS}}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                last = "Output" if "--help" in parameter.opts else "World"
+                rows[heading.get(str(parameter.name), last)].append(record)
+        for title, records in rows.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
 def run_command(
     world: str,
     name: str,
@@ -72,7 +98,7 @@ def run_command(
     )
     for option in reversed((*own_options, *shared)):
         run = option(run)
-    return click.command(name, help=help)(run)
+    return click.command(name, cls=GroupedCommand, help=help)(run)
 
 
 def _names(options: Sequence[Option]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ WORLDS = {
         ),
         World(
             name="signals",
-            scenario="trafficsim.signal_scenario:SCENARIO",
+            scenario="trafficsim.signals.scenario:SCENARIO",
             summary="trafficsim.report.signals:run_summary",
             command="cli.commands.traffic:cli",
             words=("signals",),

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
+from numpy import ndarray
 
 from ss_core.learning.learner import LearnerConfig
 from ss_core.scenario.protocol import Column, Prepared, Reference, Saved, Scenario, Setting
@@ -110,7 +110,7 @@ def open_setting(config: RoutingConfig, inputs: Path, processes: int) -> Iterato
             _, times_s, _ = drive(trained, config, simulator, curve_seeds(config), 0)
             return {"mean_travel_time_s": float(times_s.mean())}
 
-        def welfare(trained: Training) -> Float[np.ndarray, " N"]:
+        def welfare(trained: Training) -> Float[ndarray, " N"]:
             _, times_s, _ = drive(trained, config, simulator, held_out_seeds(config), 0)
             return -times_s[:, game.drivers].mean(axis=0)
 

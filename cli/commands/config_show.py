@@ -3,12 +3,7 @@
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option
-
-COMMANDS = {  # world → its command and the words that start a run
-    "grid": ("cli.commands.grid:cli", ("run",)),
-    "traffic": ("cli.commands.traffic:cli", ("run",)),
-    "train": ("cli.ss:cli", ("train",)),
-}
+from cli.worlds import WORLDS, loaded
 
 
 @click.group("config", context_settings=CONTEXT_SETTINGS)
@@ -17,7 +12,7 @@ def config() -> None:
 
 
 @config.command("show", context_settings={"ignore_unknown_options": True})
-@click.argument("world", type=click.Choice(sorted(COMMANDS)))
+@click.argument("world", type=click.Choice(sorted(WORLDS)))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @debug_option
 @click.pass_context
@@ -27,11 +22,7 @@ def show(ctx: click.Context, world: str, options: tuple[str, ...]) -> None:
     OPTIONS are those of its command, as in: ss config show grid --households 20 --preset paper.
     A value comes from a flag, an SS_* variable, a file, the preset or the default.
     """
-    import importlib
-
-    target, words = COMMANDS[world]
-    module, _, name = target.partition(":")
-    command = getattr(importlib.import_module(module), name)
-    command.main(
-        [*words, *options, "--dry-run"], prog_name=world, standalone_mode=False, obj=ctx.obj
+    known = WORLDS[world]
+    loaded(known.command).main(
+        [*known.words, *options, "--dry-run"], prog_name=world, standalone_mode=False, obj=ctx.obj
     )

@@ -22,7 +22,7 @@ from gridsim.game.env import NUM_PUBLIC, SchedulingEnv
 from gridsim.households.households import JobKind
 from gridsim.stage import Stage, build_training, daily_welfare, set_stage
 from ss_core.exchange.neighbourhood import Neighbourhood
-from ss_core.learning.rollout import Decisions, decisions_of
+from ss_core.learning.decisions import Decisions, decisions_of
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.record.atomic import atomic_write
 from ss_core.scenario.short_runs import is_done, write_short_run
@@ -137,9 +137,9 @@ def describe(
 
 
 def _talked(training: Training) -> Neighbourhood:
-    talk = training.learner.last_talk
-    assert talk is not None
-    return talk.where
+    last = training.learner.last_round
+    assert last is not None
+    return last.links
 
 
 def _public(decisions: Decisions) -> Float[Tensor, "B N A G"]:

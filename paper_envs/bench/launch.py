@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from paper_envs.bench.results.results import RunResult
     from paper_envs.bench.runs.folder import Conditions
     from paper_envs.bench.runs.plan import Plan
-    from paper_envs.bench.runs.progress import Tally
-    from paper_envs.bench.runs.run import RunOrder
+    from paper_envs.bench.runs.progress import RunsProgress
+    from paper_envs.bench.runs.run import RunSpec
     from ss_core.processes.child_tasks import Task
     from ss_core.processes.pool import Failure, Observe
 
-Show = Callable[["Tally"], None]
+Show = Callable[["RunsProgress"], None]
 Result = dict[str, Any]
 
 DRY_RUN_NOTE = (
@@ -108,26 +108,26 @@ def verdict(result: Result) -> None:
 def _run(request: Request, show: Show) -> Result:
     from paper_envs.bench.runs.folder import BenchFolder, Conditions, fresh_folder
     from paper_envs.bench.runs.preflight import check_writable
-    from paper_envs.bench.runs.run_specs import orders_of
+    from paper_envs.bench.runs.run_specs import specs_of
     from ss_core.record.provenance import installed_version
     from ss_core.scenario.request import check_device, check_disk
 
     plan = _plan(request)
     out = fresh_folder(request.folder) if request.fresh else request.folder
-    orders = orders_of(plan, out, device=request.device)
+    specs = specs_of(plan, out, device=request.device)
     package = installed_version() or "not installed"
     conditions = Conditions(profile=request.profile, device=request.device, package=package)
-    reference = _preflight(request, conditions, orders, out)
+    reference = _preflight(request, conditions, specs, out)
     if request.dry_run:
-        return _dry_run(plan, orders, request, out)
+        return _dry_run(plan, specs, request, out)
     check_device(request.device)
     check_disk(out)
     with BenchFolder(out, conditions) as folder:
-        folder.register(orders)
+        folder.register(specs)
         folder.results()  # a damaged one is told of now, not after hours
         if request.write_reference is not None:
             check_writable(request.write_reference)
-        failures = _carry_out(orders, request, show)
+        failures = _carry_out(specs, request, show)
         results, missing = folder.results()
         written = _write_outputs(results, missing, request, out)
         outside = [] if reference is None else _outside(results, plan, reference)
@@ -136,7 +136,7 @@ def _run(request: Request, show: Show) -> Result:
         "tables": written["tables"],
         "notes": [*written["notes"], *_notes(missing), *stored],
         "run_dir": str(out),
-        "num_runs": len(orders),
+        "num_runs": len(specs),
         "failures": [
             {"run": each.task, "reason": each.reason, "log": each.log} for each in failures
         ],
@@ -158,25 +158,25 @@ def _plan(request: Request) -> "Plan":
 
 
 def _preflight(
-    request: Request, conditions: "Conditions", orders: Sequence["RunOrder"], out: Path
+    request: Request, conditions: "Conditions", specs: Sequence["RunSpec"], out: Path
 ) -> Path | None:
     """Refuse what could only fail later; returns the reference to check against, if any."""
     from paper_envs.bench.runs.folder import joined, known_cells
     from paper_envs.bench.runs.preflight import check_storable, readable_reference
 
-    cells = joined(out, known_cells(out, conditions), orders)
+    cells = joined(out, known_cells(out, conditions), specs)
     if request.write_reference is not None:
-        check_storable(out, cells, orders)
+        check_storable(out, cells, specs)
     if not request.check and request.reference is None:
         return None
     return readable_reference(request.reference, request.profile)
 
 
-def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: Path) -> Result:
+def _dry_run(plan: "Plan", specs: Sequence["RunSpec"], request: Request, out: Path) -> Result:
     from paper_envs.bench.runs.run_specs import weight_of
 
     why = {cell: name for name, cells in reversed(plan.experiments) for cell in cells}
-    first = {order.cell: order for order in reversed(orders)}
+    first = {spec.cell: spec for spec in reversed(specs)}
     records = [
         {
             "experiment": why[cell],
@@ -190,12 +190,12 @@ def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: 
         }
         for cell in plan.cells
     ]
-    waiting = [order for order in orders if not _is_finished(order)]
+    waiting = [spec for spec in specs if not _is_finished(spec)]
     note = DRY_RUN_NOTE.format(
         first=plan.seeds[0],
         last=plan.seeds[-1],
-        runs=len(orders),
-        done=len(orders) - len(waiting),
+        runs=len(specs),
+        done=len(specs) - len(waiting),
         minutes=sum(map(weight_of, waiting)) / request.workers / 60,
         workers=request.workers,
     )
@@ -203,31 +203,31 @@ def _dry_run(plan: "Plan", orders: Sequence["RunOrder"], request: Request, out: 
         "tables": {"conditions": records},
         "notes": [note],
         "run_dir": str(out),
-        "num_runs": len(orders),
+        "num_runs": len(specs),
         "failures": [],
         "outside": [],
     }
 
 
-def _carry_out(orders: Sequence["RunOrder"], request: Request, show: Show) -> list["Failure"]:
-    from paper_envs.bench.runs.progress import Row, start_tally
+def _carry_out(specs: Sequence["RunSpec"], request: Request, show: Show) -> list["Failure"]:
+    from paper_envs.bench.runs.progress import Row, start_progress
     from paper_envs.bench.runs.run_specs import task_of, weight_of
     from ss_core.processes.pool import Stage
 
-    rows = [Row(task_of(order).name, order.cell, weight_of(order)) for order in orders]
-    pairs = sorted(zip(rows, orders, strict=True), key=lambda pair: -pair[0].weight)
-    waiting = [task_of(order) for _, order in pairs if not _is_finished(order)]
-    finished = [row.name for row, order in pairs if _is_finished(order)]
-    tally = start_tally(rows, finished)
+    rows = [Row(task_of(spec).name, spec.cell, weight_of(spec)) for spec in specs]
+    pairs = sorted(zip(rows, specs, strict=True), key=lambda pair: -pair[0].weight)
+    waiting = [task_of(spec) for _, spec in pairs if not _is_finished(spec)]
+    finished = [row.name for row, spec in pairs if _is_finished(spec)]
+    so_far = start_progress(rows, finished)
 
     def observe(name: str, stage: Stage, done: int, total: int, note: str) -> None:
-        tally.note(name, stage, done, total, note)
-        show(tally)
+        so_far.note(name, stage, done, total, note)
+        show(so_far)
 
-    show(tally)
+    show(so_far)
     failures = _launch(waiting, request, observe) if waiting else []
-    tally.message = "tables and figures"
-    show(tally)
+    so_far.message = "tables and figures"
+    show(so_far)
     return failures
 
 
@@ -241,10 +241,10 @@ def _launch(tasks: Sequence["Task"], request: Request, observe: "Observe") -> li
     return run_pool(tasks, request.workers, observe)
 
 
-def _is_finished(order: "RunOrder") -> bool:
+def _is_finished(spec: "RunSpec") -> bool:
     from paper_envs.bench.runs.run import RESULT_FILE
 
-    return (Path(order.folder) / RESULT_FILE).exists()
+    return (Path(spec.folder) / RESULT_FILE).exists()
 
 
 def _write_outputs(

@@ -2,7 +2,8 @@
 
 tables/<name>.parquet     see `tables.py`
 figures/<name>.png|.svg   see `figures.py`
-index.html                see `page.py`
+page.json                 what the page says beside them
+index.html                see `page/report.py`
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from paper_envs.bench.claims.evidence import MIN_RUNS, shown
 from paper_envs.bench.claims.verdicts import Claim
 from paper_envs.bench.figures.figures import draw_figures
 from paper_envs.bench.figures.style import Figure, algorithm_series
-from paper_envs.bench.page.page import Facts, Section, html_page
+from paper_envs.bench.page.report import ABOUT, bench_page
 from paper_envs.bench.results.comparisons import (
     Runs,
     Suite,
@@ -35,7 +36,7 @@ from paper_envs.bench.results.tables import (
     parquet_bytes,
     run_rows,
 )
-from ss_core.record.atomic import atomic_write
+from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.provenance import environment_facts
 
 
@@ -61,18 +62,18 @@ def write_outputs(
     figures = draw_figures(suites)
     written = _write_tables(out, cells, suites, claims)
     _write_figures(out, figures)
-    facts = Facts(
-        command=command,
-        profile=profile,
-        seeds=sorted({run.seed for run in results}),
-        num_runs=len(results),
-        versions=_versions(),
-        missing=missing,
-        tables=written,
-    )
-    sections = [_section(suite, claims, figures) for suite in suites]
-    atomic_write(out / "index.html", html_page(sections, facts))
-    return {"tables": _terminal_tables(sections), "notes": _notes(cells, claims, out)}
+    about = {
+        "command": command,
+        "profile": profile,
+        "seeds": sorted({run.seed for run in results}),
+        "versions": _versions(),
+        "missing": list(missing),
+        "tables": written,
+        "figures": [_words(figure, suites) for figure in figures],
+    }
+    atomic_write(out / ABOUT, json_bytes(about))
+    atomic_write(out / "index.html", bench_page(out))
+    return {"tables": _terminal_tables(suites, claims), "notes": _notes(cells, claims, out)}
 
 
 def _write_tables(
@@ -104,15 +105,11 @@ def _write_figures(out: Path, figures: Sequence[Figure]) -> None:
         atomic_write(folder / f"{figure.name}.svg", figure.svg)
 
 
-def _section(suite: Suite, claims: Sequence[Claim], figures: Sequence[Figure]) -> Section:
-    kind = "paper" if suite.in_paper else "small"
-    return Section(
-        slug=suite.slug,
-        title=suite.title,
-        claims=[claim for claim in claims if (claim.preset, claim.suite) == (suite.preset, kind)],
-        returns=_returns(suite),
-        figures=[figure for figure in figures if figure.suite == suite.title],
-    )
+def _words(figure: Figure, suites: Sequence[Suite]) -> dict[str, str]:
+    """What the page says of a figure."""
+    preset = next(suite.preset for suite in suites if suite.title == figure.suite)
+    words = {"title": figure.title, "alt": figure.alt, "caption": figure.caption}
+    return {"name": figure.name, "preset": preset, **words}
 
 
 def _returns(suite: Suite) -> list[dict[str, str]]:
@@ -143,16 +140,17 @@ def _cell(runs: Runs) -> str:
     return "–" if interval is None else shown(interval)
 
 
-def _terminal_tables(sections: Sequence[Section]) -> dict[str, list[Record]]:
+def _terminal_tables(suites: Sequence[Suite], claims: Sequence[Claim]) -> dict[str, list[Record]]:
     tables: dict[str, list[Record]] = {}
-    for section in sections:
-        tables[
-            f"final averaged return, preset {section.title}: interquartile mean [95 % interval]"
-        ] = [dict(row) for row in section.returns]
-        tables[f"claims, preset {section.title}"] = [
+    for suite in suites:
+        kind = "paper" if suite.in_paper else "small"
+        returns = f"final averaged return, preset {suite.title}: interquartile mean [95 % interval]"
+        tables[returns] = list(_returns(suite))
+        tables[f"claims, preset {suite.title}"] = [
             {"claim": claim.claim, "task": claim.task, "verdict": claim.verdict,
              "figures": claim.figures}
-            for claim in section.claims
+            for claim in claims
+            if (claim.preset, claim.suite) == (suite.preset, kind)
         ]  # fmt: skip
     return tables
 

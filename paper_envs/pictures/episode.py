@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paper_envs.pictures.canvas import contact_sheet, gif_bytes, png_bytes
-from paper_envs.pictures.frame import action_names, scene_of
-from paper_envs.pictures.moments import Moment
+from paper_envs.pictures.frame import Moment, action_names, scene_of
 from paper_envs.pictures.render import render
 from paper_envs.tasks import make_env, task_named
 from ss_core.env import Step, VectorEnv

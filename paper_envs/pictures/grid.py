@@ -13,7 +13,7 @@ from paper_envs.pictures.canvas import (
     Point,
     agent_colour,
 )
-from paper_envs.pictures.moments import GridScene, Moment
+from paper_envs.pictures.frame import GridScene, Moment
 from paper_envs.pictures.parts import (
     CARD_HEIGHT,
     HEADING,

@@ -12,7 +12,7 @@ from paper_envs.pictures.canvas import (
     Pixels,
     Point,
 )
-from paper_envs.pictures.moments import LineScene, Moment
+from paper_envs.pictures.frame import LineScene, Moment
 from paper_envs.pictures.parts import HEADING, KEY, MARGIN, draw_agent, draw_heading, draw_key
 
 UNIT = 21.0  # pixels of one unit of length

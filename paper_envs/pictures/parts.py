@@ -15,7 +15,7 @@ from paper_envs.pictures.canvas import (
     agent_colour,
     text_width,
 )
-from paper_envs.pictures.moments import Moment
+from paper_envs.pictures.frame import Moment
 
 MARGIN, HEADING, KEY = 16, 44, 30  # pixels: around, the heading's height, the key's height
 BAR_WIDTH, BAR_HEIGHT, BAR_GAP = 28.0, 32.0, 5.0

@@ -5,9 +5,9 @@ Orange is always what others suggest. Each kind of scene has a module of its own
 
 from PIL import Image
 
+from paper_envs.pictures.frame import GridScene, LineScene, Moment
 from paper_envs.pictures.grid import draw_grid
 from paper_envs.pictures.line import draw_line
-from paper_envs.pictures.moments import GridScene, LineScene, Moment
 from paper_envs.pictures.square import draw_square
 
 

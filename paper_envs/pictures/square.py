@@ -12,7 +12,7 @@ from paper_envs.pictures.canvas import (
     Point,
     agent_colour,
 )
-from paper_envs.pictures.moments import Moment, SquareScene
+from paper_envs.pictures.frame import Moment, SquareScene
 from paper_envs.pictures.parts import (
     CARD_HEIGHT,
     HEADING,

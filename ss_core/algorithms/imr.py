@@ -30,7 +30,7 @@ def learn(
         )
     bonus = learner.config.imr_bonus * rollout.cooperative.to(rollout.rewards.dtype)
     advantages, targets = sampled_advantages(learner, rollout, rollout.rewards + bonus)
-    return learn_alone(learner, rollout, advantages, targets, channel.closed(), update)
+    return learn_alone(learner, rollout, advantages, targets, update)
 
 
 ALGORITHM = Algorithm(

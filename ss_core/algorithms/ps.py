@@ -15,9 +15,11 @@ from ss_core.exchange.channel import Channel
 from ss_core.exchange.consensus import average_parameters, make_alike
 from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.action_advantages import sampled_advantages, scaled_advantages
+from ss_core.learning.critics_update import update_critics
+from ss_core.learning.decisions import Decisions, all_decisions
 from ss_core.learning.learner import Learner
-from ss_core.learning.rollout import Decisions, Rollout, all_decisions, flatten
-from ss_core.learning.update import ascend, partners, update_critics
+from ss_core.learning.rollout import Rollout, flatten
+from ss_core.learning.update import links_at
 from ss_core.objective.objective import MAX_LOG_RATIO, probabilities
 from ss_core.policies.actors import JointActorBank
 from ss_core.policies.feature_actor import PeerRows
@@ -32,8 +34,8 @@ def learn(
     scaled = flatten(scaled_advantages(learner, advantages, steps))
     metrics = _improve_estimates(learner, steps, scaled, update)
     metrics["critic_loss"] = update_critics(learner, rollout, targets, update)
-    where = partners(channel, rollout, update)
-    average_parameters(learner.actors.params, channel, "policy_parameters", where, update)
+    links = links_at(channel, rollout, update)
+    average_parameters(learner.actors.params, channel, "policy_parameters", links, update)
     return metrics
 
 
@@ -52,7 +54,7 @@ def _improve_estimates(
         surrogate = joint_surrogate(taken - old, advantages, config.objective.clip_eps)
         entropy = -(probabilities(log_probs) * log_probs).sum(dim=-1)
         gain = (surrogate + config.objective.ent_coef * entropy.sum(dim=-1)).sum(dim=0) / count
-        ascend(learner, gain, update)
+        learner.ascend(gain, update)
         metrics = {
             "objective": gain.mean(),
             "entropy": entropy[:, :, 0].mean(),  # of π^ii, which acts

@@ -18,9 +18,10 @@ from ss_core.env import VectorEnv
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.consensus import average_parameters, make_alike
 from ss_core.learning.action_advantages import sampled_advantages
+from ss_core.learning.critics_update import critic_inputs, regress
 from ss_core.learning.learner import Learner, Trained
-from ss_core.learning.rollout import Rollout, critic_inputs, flatten
-from ss_core.learning.update import learn_alone, partners, regress
+from ss_core.learning.rollout import Rollout, flatten
+from ss_core.learning.update import learn_alone, links_at
 from ss_core.policies.critics import build_critics
 from ss_core.policies.optimiser import init_adam
 
@@ -29,7 +30,7 @@ def learn(
     learner: Learner, rollout: Rollout, env: VectorEnv, channel: Channel, update: int
 ) -> dict[str, float]:
     """One update; in a gap of the exchange (every k-th) nothing is averaged."""
-    where = partners(channel, rollout, update)
+    links = links_at(channel, rollout, update)
     advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
     losses: dict[str, float] = {}
     model = learner.models.get("reward_model")
@@ -39,9 +40,9 @@ def learn(
             team = model.bank.values(seen).unflatten(0, rollout.rewards.shape[:2])
         advantages, _ = sampled_advantages(learner, rollout, team)
         losses["reward_loss"] = regress(learner, model, seen, flatten(rollout.rewards), update)
-        average_parameters(model.bank.params, channel, "reward_parameters", where, update)
-    metrics = learn_alone(learner, rollout, advantages, targets, channel, update)
-    average_parameters(learner.critics.params, channel, "critic_parameters", where, update)
+        average_parameters(model.bank.params, channel, "reward_parameters", links, update)
+    metrics = learn_alone(learner, rollout, advantages, targets, update)
+    average_parameters(learner.critics.params, channel, "critic_parameters", links, update)
     return metrics | losses
 
 

@@ -14,7 +14,7 @@ from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.action_advantages import sampled_advantages
 from ss_core.learning.learner import Learner
 from ss_core.learning.rollout import Rollout, flatten
-from ss_core.learning.update import learn_alone, partners
+from ss_core.learning.update import learn_alone, links_at
 
 
 def learn(
@@ -22,24 +22,24 @@ def learn(
 ) -> dict[str, float]:
     """One update; in a gap of the exchange the agents learn from their own advantages."""
     advantages, targets = sampled_advantages(learner, rollout, rollout.rewards)
-    where = partners(channel, rollout, update)
-    if where is not None:
-        advantages = shared_advantages(advantages, channel, where, update)
-    return learn_alone(learner, rollout, advantages, targets, channel, update)
+    links = links_at(channel, rollout, update)
+    if links is not None:
+        advantages = shared_advantages(advantages, channel, links, update)
+    return learn_alone(learner, rollout, advantages, targets, update)
 
 
 def shared_advantages(
     advantages: Float[Tensor, "T E N"],
     channel: Channel,
-    where: Neighbourhood,
+    links: Neighbourhood,
     update: int,
 ) -> Float[Tensor, "T E N"]:
     """Mean of Â_j over j ∈ N_i ∪ {i}, as far as they meet at that step."""
     own = flatten(advantages)
-    heard = where.at_every_row(len(own))
-    told = channel.share_with_suggesters("advantage", own.unsqueeze(-1), where, heard, update)
-    total = own + (told.squeeze(-1) * heard).sum(dim=2)
-    return (total / (1 + heard.sum(dim=2))).unflatten(0, advantages.shape[:2])
+    linked = links.at_every_row(len(own))
+    received = channel.share("advantage", own.unsqueeze(-1), links, linked, update)
+    total = own + (received.squeeze(-1) * linked).sum(dim=2)
+    return (total / (1 + linked.sum(dim=2))).unflatten(0, advantages.shape[:2])
 
 
 ALGORITHM = Algorithm(

@@ -1,6 +1,6 @@
 """The exchange door: everything that passes from agent to agent passes here, and is counted.
 
-`Channel` decides who talks to whom (`ExchangeConfig.protocol`), re-indexes sender-major tensors to
+`Channel` decides who sends to whom (`ExchangeConfig.protocol`), re-indexes sender-major tensors to
 receiver-major ones, and keeps the ledger. What the ledger says was exchanged is what was exchanged.
 """
 
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.exchange.ledger import Ledger
-from ss_core.exchange.lies import Lie, copies, draw_liars, stamps, told_instead
+from ss_core.exchange.lies import Lie, copies, draw_liars, sent_instead, stamps
 from ss_core.exchange.neighbourhood import (
     Neighbourhood,
     all_to_all,
@@ -23,6 +23,7 @@ from ss_core.exchange.neighbourhood import (
     random_regular,
 )
 from ss_core.exchange.noise import epsilon_of, noised
+from ss_core.objective.closed_form import ILLEGAL_LOG_PROB
 
 SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
 
@@ -41,7 +42,7 @@ MessageKind = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeConfig:
-    """Who talks to whom, and how often (Appendix A.4 of the paper)."""
+    """Who sends to whom, and how often (Appendix A.4 of the paper)."""
 
     protocol: Literal["all", "random", "graph"] = "all"  # graph: the environment's own neighbours
     num_neighbours: int = 8  # m, for `random`
@@ -49,7 +50,7 @@ class ExchangeConfig:
     redraw: bool = True  # draw `random` neighbours anew at each update; False: once for all
     liars: float = 0.0  # share of agents that do not tell the truth (lies.py)
     lie: Lie = "selfish"  # what they tell instead
-    noise: float = 0.0  # multiplier z of the noise on what is told (noise.py); 0: none
+    noise: float = 0.0  # multiplier z of the noise on what is sent (noise.py); 0: none
     noise_radius: float = 4.0  # C, to which logits are clipped before
     noise_delta: float = 1e-5  # δ for which the run's ε is stated
 
@@ -78,7 +79,7 @@ def well_formed(
     return whole & (torch.where(legal, 0.0, probs).sum(dim=-1) <= SUM_TOLERANCE)
 
 
-Listener = Callable[[str, int, Mapping[str, Tensor]], None]  # kind, update, what each agent told
+Listener = Callable[[str, int, Mapping[str, Tensor]], None]  # kind, update, what each agent sent
 
 
 class Channel:
@@ -90,7 +91,7 @@ class Channel:
         self._num_agents = num_agents
         self._seed = seed
         self.liars = draw_liars(config.lie, config.liars, num_agents, seed)
-        self.listener: Listener | None = None  # hears all that is told; for benchmarks
+        self.listener: Listener | None = None  # receives a copy of all that is sent; for benchmarks
         self._noise_generator, self._noise_update = torch.Generator(), -1
 
     def exchanges_at(self, update: int) -> bool:
@@ -104,7 +105,7 @@ class Channel:
     def neighbourhood(
         self, update: int, graph: Bool[Tensor, "R N N"] | Bool[Tensor, "N N"] | None = None
     ) -> Neighbourhood:
-        """Who talks to whom at this update: a function of seed and update, or the world's `graph`.
+        """Who sends to whom at this update: a function of seed and update, or the world's `graph`.
 
         A graph that changes from step to step has a leading axis of rows (time * environments).
         """
@@ -120,61 +121,80 @@ class Channel:
         self,
         kind: MessageKind,
         floats: int,
-        where: Neighbourhood,
+        links: Neighbourhood,
         valid: Bool[Tensor, "B N M"],
         update: int,
     ) -> None:
-        """Each j tells those who think about it what the environment has laid out for them already.
+        """Each j sends those who think about it what the environment has laid out for them already.
 
         Only the count passes here: of what decisions are about (`EnvSpec.announcement_floats`), and
         of observations that a centralised critic looks at.
         """
-        self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)
+        self._count(update, kind, links, valid.sum(dim=0), floats, to_receiver=False)
 
-    def share_with_suggesters(
+    def share(
         self,
         kind: MessageKind,
         payload: Float[Tensor, "B N *K"],
-        where: Neighbourhood,
+        links: Neighbourhood,
         valid: Bool[Tensor, "B N M"],
         update: int,
     ) -> Float[Tensor, "B N M *K"]:
-        """Each j tells those who suggest to it; result[b, i, m] is from j = receivers[i, m].
+        """Each j shares with those who suggest to it; result[b, i, m] is from j = receivers[i, m].
 
-        `valid[b, i, m]` says at which of j's decisions there is something to tell: these count.
+        `valid[b, i, m]` says at which of j's decisions there is something to share: these count.
         """
-        self._overheard(kind, update, {"": payload})
+        self._show_listener(kind, update, {"": payload})
         floats = int(payload[0, 0].numel()) if payload.numel() else 0
-        self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=False)
-        told = payload[:, where.receivers.reshape(-1)].unflatten(1, tuple(where.receivers.shape))
-        return told.detach()
+        self._count(update, kind, links, valid.sum(dim=0), floats, to_receiver=False)
+        sent = payload[:, links.receivers.reshape(-1)].unflatten(1, tuple(links.receivers.shape))
+        return sent.detach()
 
-    def send_suggestions(
+    def send(
         self,
         kind: MessageKind,
         payload: Float[Tensor, "B N M *K"],
-        where: Neighbourhood,
+        links: Neighbourhood,
         valid: Bool[Tensor, "B N M"],
         update: int,
     ) -> tuple[Float[Tensor, "B N K *K"], Bool[Tensor, "B N K"]]:
         """Each i sends slot m to receivers[i, m]; result[b, j, k] is from i = senders[j, k]."""
-        self._overheard(kind, update, {"": payload})
+        self._show_listener(kind, update, {"": payload})
         floats = int(payload[0, 0, 0].numel()) if payload.numel() else 0
-        self._count(update, kind, where, valid.sum(dim=0), floats, to_receiver=True)
-        received = payload[:, where.senders, where.slots].detach()
-        taken = valid[:, where.senders, where.slots] & where.received
-        return received, taken if self.liars is None else self._screened(taken, where, update)
+        self._count(update, kind, links, valid.sum(dim=0), floats, to_receiver=True)
+        received = payload[:, links.senders, links.slots].detach()
+        taken = valid[:, links.senders, links.slots] & links.received
+        return received, taken if self.liars is None else self._screened(taken, links, update)
+
+    def send_suggestions(
+        self,
+        suggestions: Float[Tensor, "B N M A"],
+        own: Float[Tensor, "B N A"],
+        links: Neighbourhood,
+        valid: Bool[Tensor, "B N M"],
+        update: int,
+    ) -> tuple[Float[Tensor, "B N K A"], Bool[Tensor, "B N K"]]:
+        """Send log π^ij; what each j received, and which of it is a valid suggestion.
+
+        In the place of what is none, j has its `own` policy, which asks for nothing.
+        """
+        sent = self.released(suggestions, suggestions > ILLEGAL_LOG_PROB, valid, update)
+        received, arrived = self.send("suggestion", sent, links, valid, update)
+        taken = self.refuse_malformed(received, arrived, own > ILLEGAL_LOG_PROB, links, update)
+        if taken is arrived:
+            return received, arrived
+        return torch.where(taken.unsqueeze(-1), received, own.unsqueeze(2)), taken
 
     def _screened(
-        self, taken: Bool[Tensor, "B N K"], where: Neighbourhood, update: int
+        self, taken: Bool[Tensor, "B N K"], links: Neighbourhood, update: int
     ) -> Bool[Tensor, "B N K"]:
         """Only messages of this exchange are taken, and one of each sender about a decision."""
         assert self.liars is not None
         liars = self.liars.to(taken.device)
-        stale = (stamps(liars, update) != update)[where.senders]
-        surplus = (copies(liars) - 1)[where.senders]
-        self._refuse(update, "stale", where, (taken & stale).sum(dim=0))
-        self._refuse(update, "flood", where, taken.sum(dim=0) * surplus)
+        stale = (stamps(liars, update) != update)[links.senders]
+        surplus = (copies(liars) - 1)[links.senders]
+        self._refuse(update, "stale", links, (taken & stale).sum(dim=0))
+        self._refuse(update, "flood", links, taken.sum(dim=0) * surplus)
         return taken & ~stale
 
     def refuse_malformed(
@@ -182,23 +202,23 @@ class Channel:
         received: Float[Tensor, "B N K A"],
         taken: Bool[Tensor, "B N K"],
         legal: Bool[Tensor, "B N A"],
-        where: Neighbourhood,
+        links: Neighbourhood,
         update: int,
     ) -> Bool[Tensor, "B N K"]:
         """`taken` less what is no distribution over the receiver's legal actions, now counted."""
         bad = taken & ~well_formed(received, legal.unsqueeze(2).expand_as(received))
         if not bool(bad.any()):
             return taken
-        self._refuse(update, "malformed", where, bad.sum(dim=0))
+        self._refuse(update, "malformed", links, bad.sum(dim=0))
         return taken & ~bad
 
     def _refuse(
-        self, update: int, reason: str, where: Neighbourhood, messages: Int[Tensor, "N K"]
+        self, update: int, reason: str, links: Neighbourhood, messages: Int[Tensor, "N K"]
     ) -> None:
         counts = np.zeros((self._num_agents, self._num_agents), dtype=np.int64)
-        j, k = np.nonzero(where.received.numpy(force=True))
+        j, k = np.nonzero(links.received.numpy(force=True))
         np.add.at(
-            counts, (where.senders.numpy(force=True)[j, k], j), messages.numpy(force=True)[j, k]
+            counts, (links.senders.numpy(force=True)[j, k], j), messages.numpy(force=True)[j, k]
         )
         self.ledger.refuse(update, reason, counts)
 
@@ -206,13 +226,13 @@ class Channel:
         self,
         log_probs: Float[Tensor, "B N *slot A"],
         legal: Bool[Tensor, "B N *slot A"],
-        told: Bool[Tensor, "B N *slot"],
+        sent: Bool[Tensor, "B N *slot"],
         update: int,
     ) -> Float[Tensor, "B N *slot A"]:
         """Distributions as they may leave their agents; where there is noise, each counts."""
         if self.config.noise == 0.0:
             return log_probs
-        count = told.sum(dim=tuple(d for d in range(told.dim()) if d != 1))
+        count = sent.sum(dim=tuple(d for d in range(sent.dim()) if d != 1))
         self.ledger.release(count.numpy(force=True))
         return noised(
             log_probs,
@@ -231,7 +251,7 @@ class Channel:
         return self._noise_generator
 
     def privacy(self) -> dict[str, float] | None:
-        """(ε, δ) of the agent that told most, so far; None without noise."""
+        """(ε, δ) of the agent that released most, so far; None without noise."""
         config = self.config
         if config.noise == 0.0:
             return None
@@ -244,17 +264,17 @@ class Channel:
             "releases": most,
         }
 
-    def as_told(
+    def as_sent(
         self,
         suggested: Float[Tensor, "B N M A"],
         shared: Float[Tensor, "B N M A"],
-        where: Neighbourhood,
+        links: Neighbourhood,
         update: int,
     ) -> Float[Tensor, "B N M A"]:
-        """What agents say, given what each would suggest if it told the truth."""
+        """What agents send, given what each would suggest if it told the truth."""
         if self.liars is None:
             return suggested
-        return told_instead(self.liars.to(shared.device), suggested, shared, where, update)
+        return sent_instead(self.liars.to(shared.device), suggested, shared, links, update)
 
     def mix(
         self,
@@ -263,45 +283,45 @@ class Channel:
         weights: Float[Tensor, "N N"],
         update: int,
     ) -> dict[str, Tensor]:
-        """Each j tells its row to all i that weigh it; row i of the result is Σ_j w_ij row j.
+        """Each j sends its row to all i that weigh it; row i of the result is Σ_j w_ij row j.
 
-        What is told is added up on arrival, so that N copies of everything never exist together.
+        What arrives is added up at once, so that N copies of everything never exist together.
         """
-        self._overheard(kind, update, rows)
-        told = (weights != 0.0).numpy(force=True).T & ~np.eye(self._num_agents, dtype=np.bool_)
+        self._show_listener(kind, update, rows)
+        sent = (weights != 0.0).numpy(force=True).T & ~np.eye(self._num_agents, dtype=np.bool_)
         floats = sum(w[0].numel() for w in rows.values())
-        self.ledger.record(update, kind, np.stack([told, told * floats]).astype(np.int64))
+        self.ledger.record(update, kind, np.stack([sent, sent * floats]).astype(np.int64))
         return {k: torch.tensordot(weights, w.detach(), dims=1) for k, w in rows.items()}
 
-    def _overheard(self, kind: str, update: int, told: Mapping[str, Tensor]) -> None:
+    def _show_listener(self, kind: str, update: int, sent: Mapping[str, Tensor]) -> None:
         if self.listener is not None:
-            self.listener(kind, update, {name: each.detach() for name, each in told.items()})
+            self.listener(kind, update, {name: each.detach() for name, each in sent.items()})
 
     def _count(
         self,
         update: int,
         kind: str,
-        where: Neighbourhood,
+        links: Neighbourhood,
         decisions: Int[Tensor, "N M"],
         floats_each: int,
         *,
         to_receiver: bool,
     ) -> None:
         counts = np.zeros((2, self._num_agents, self._num_agents), dtype=np.int64)
-        linked = where.linked.numpy(force=True)
+        linked = links.linked.numpy(force=True)
         i, m = np.nonzero(linked)
-        j = where.receivers.numpy(force=True)[i, m]
-        told = decisions.numpy(force=True)[i, m]
+        j = links.receivers.numpy(force=True)[i, m]
+        sent = decisions.numpy(force=True)[i, m]
         sender, receiver = (i, j) if to_receiver else (j, i)
-        counts[0, sender, receiver] = told > 0
-        counts[1, sender, receiver] = told * floats_each
+        counts[0, sender, receiver] = sent > 0
+        counts[1, sender, receiver] = sent * floats_each
         self.ledger.record(update, kind, counts)
 
 
 def exchange_facts(channel: Channel, names: Sequence[str]) -> dict[str, Any]:
     """What a learner's result says of its exchange: `bytes_by_kind`; `privacy`; `liars`.
 
-    `privacy` is there where there was noise and something was told, `liars` where there were any.
+    `privacy` is there where there was noise and something was sent, `liars` where there were any.
     """
     facts: dict[str, Any] = {"bytes_by_kind": channel.ledger.bytes_by_kind()}
     privacy, liars = channel.privacy(), channel.liars

@@ -13,7 +13,7 @@ def metropolis_weights(adjacency: Bool[Tensor, "N N"]) -> Float[Tensor, "N N"]:
     """W_ij = 1 / (1 + max(d_i, d_j)) between neighbours, W_ii = 1 - Σ_j W_ij; d counts neighbours.
 
     Rows and columns sum to 1, so repeated averaging reaches the mean of a connected graph (Xiao &
-    Boyd, 2004). Two agents are neighbours if either talks to the other; the diagonal is ignored.
+    Boyd, 2004). Two agents are neighbours if either sends to the other; the diagonal is ignored.
     """
     itself = torch.eye(len(adjacency), dtype=torch.bool, device=adjacency.device)
     linked = (adjacency | adjacency.T) & ~itself
@@ -22,11 +22,11 @@ def metropolis_weights(adjacency: Bool[Tensor, "N N"]) -> Float[Tensor, "N N"]:
     return weights + torch.diag(1.0 - weights.sum(dim=1))
 
 
-def adjacency_of(where: Neighbourhood) -> Bool[Tensor, "N N"]:
-    """Who talks to whom, as a matrix (sender, receiver)."""
-    n = len(where.receivers)
-    talks = torch.zeros((n, n), dtype=torch.int64, device=where.receivers.device)
-    return talks.scatter_add(1, where.receivers, where.linked.long()) > 0
+def adjacency_of(links: Neighbourhood) -> Bool[Tensor, "N N"]:
+    """Who sends to whom, as a matrix (sender, receiver)."""
+    n = len(links.receivers)
+    sends = torch.zeros((n, n), dtype=torch.int64, device=links.receivers.device)
+    return sends.scatter_add(1, links.receivers, links.linked.long()) > 0
 
 
 def make_alike(params: Params) -> None:
@@ -37,12 +37,12 @@ def make_alike(params: Params) -> None:
 
 
 def average_parameters(
-    params: Params, channel: Channel, kind: MessageKind, where: Neighbourhood | None, update: int
+    params: Params, channel: Channel, kind: MessageKind, links: Neighbourhood | None, update: int
 ) -> None:
     """One step of consensus, in place: agent i's rows become Σ_j W_ij times agent j's."""
-    if where is None:
+    if links is None:
         return
-    mixed = channel.mix(kind, params, metropolis_weights(adjacency_of(where)), update)
+    mixed = channel.mix(kind, params, metropolis_weights(adjacency_of(links)), update)
     with torch.no_grad():
         for name, w in params.items():
             w.copy_(mixed[name])

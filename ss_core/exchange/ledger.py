@@ -1,4 +1,4 @@
-"""The ledger of the channel: what was told by whom to whom, what was refused, what was noised."""
+"""The ledger of the channel: what was sent by whom to whom, what was refused, what was noised."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class Ledger:
     num_agents: int
     totals: dict[str, Int[np.ndarray, "2 N N"]] = field(default_factory=dict)  # messages, floats
     refused: dict[str, Int[np.ndarray, "N N"]] = field(default_factory=dict)  # by reason
-    releases: Int[np.ndarray, " N"] = field(init=False)  # noisy distributions told, by agent
+    releases: Int[np.ndarray, " N"] = field(init=False)  # noisy distributions released, by agent
     _fresh: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
     _fresh_refused: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
 
@@ -56,7 +56,7 @@ class Ledger:
         self.releases = np.zeros(self.num_agents, dtype=np.int64)
 
     def release(self, counts: Int[np.ndarray, " N"]) -> None:
-        """Add noisy distributions that each agent told."""
+        """Add noisy distributions that each agent released."""
         self.releases = self.releases + counts
 
     def record(self, update: int, kind: str, counts: Int[np.ndarray, "2 N N"]) -> None:

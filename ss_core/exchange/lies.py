@@ -1,7 +1,7 @@
 """Agents that do not tell the truth: what they say instead of what they would suggest.
 
 Fault models of the `Channel`, to measure what lies cost and what trust saves. Liars are chosen
-by the run's seed; they learn like everybody else, heed nobody, and lie in suggestions only.
+by the run's seed; they learn like everybody else, follow nobody, and lie in suggestions only.
 """
 
 import math
@@ -67,38 +67,38 @@ def draw_liars(kind: Lie, share: float, num_agents: int, seed: int) -> Liars | N
     return Liars(kind, among, seed)
 
 
-def told_instead(
+def sent_instead(
     liars: Liars,
     suggested: Float[Tensor, "B N M A"],
     shared: Float[Tensor, "B N M A"],
-    where: Neighbourhood,
+    links: Neighbourhood,
     update: int,
 ) -> Float[Tensor, "B N M A"]:
     """log π^ij as it goes out: of liars a lie, of all others what they suggest.
 
-    `shared` is log π^jj as the receivers told it; what is illegal there is never suggested.
+    `shared` is log π^jj as the receivers shared it; what is illegal there is never suggested.
     """
     if liars.kind in ("stale", "flood"):
         return suggested
     legal = shared > ILLEGAL_LOG_PROB
     lies = liars.among[None, :, None]
     if liars.kind == "collude":
-        lies = lies & ~liars.among[where.receivers][None]
+        lies = lies & ~liars.among[links.receivers][None]
     if liars.kind == "silent":
-        said = shared
+        sent = shared
     elif liars.kind == "malformed":
-        said = _mangled(shared)
+        sent = _mangled(shared)
     else:
-        said = _certain(_chosen(liars, suggested, shared, legal, where, update), legal)
-    return torch.where(lies.unsqueeze(-1), said, suggested)
+        sent = _certain(_chosen(liars, suggested, shared, legal, links, update), legal)
+    return torch.where(lies.unsqueeze(-1), sent, suggested)
 
 
-def heed(liars: Liars, where: Neighbourhood) -> Bool[Tensor, "N K"]:
-    """Whether j heeds what it hears in slot k: liars heed nobody, colluding ones each other."""
-    heeds = ~liars.among[:, None].expand(where.senders.shape)
+def weight_with(liars: Liars, links: Neighbourhood) -> Bool[Tensor, "N K"]:
+    """Whether the sender in slot k weighs with j: nobody does with liars, but colluding ones do."""
+    listens = ~liars.among[:, None].expand(links.senders.shape)
     if liars.kind == "collude":
-        heeds = heeds | liars.among[where.senders]
-    return heeds
+        listens = listens | liars.among[links.senders]
+    return listens
 
 
 def stamps(liars: Liars, update: int) -> Int[Tensor, " N"]:
@@ -113,10 +113,10 @@ def copies(liars: Liars) -> Int[Tensor, " N"]:
 
 
 def _mangled(shared: Float[Tensor, "B N M A"]) -> Float[Tensor, "B N M A"]:
-    said = shared.clone()
+    sent = shared.clone()
     for turn, value in enumerate(_MANGLED):
-        said[turn :: len(_MANGLED)] = value
-    return said
+        sent[turn :: len(_MANGLED)] = value
+    return sent
 
 
 def _chosen(
@@ -124,7 +124,7 @@ def _chosen(
     suggested: Float[Tensor, "B N M A"],
     shared: Float[Tensor, "B N M A"],
     legal: Bool[Tensor, "B N M A"],
-    where: Neighbourhood,
+    links: Neighbourhood,
     update: int,
 ) -> Tensor:
     """The one action that a liar names, for every message."""
@@ -140,21 +140,21 @@ def _chosen(
             generator = torch.Generator().manual_seed(liars.seed * 1_000_003 + update)
             score = torch.rand(wish.shape, generator=generator).to(wish.device)
         case _:
-            score = _groups_wish(liars, wish, where)
+            score = _groups_wish(liars, wish, links)
     return score.masked_fill(~legal, -torch.inf).argmax(dim=-1)
 
 
 def _groups_wish(
-    liars: Liars, wish: Float[Tensor, "B N M A"], where: Neighbourhood
+    liars: Liars, wish: Float[Tensor, "B N M A"], links: Neighbourhood
 ) -> Float[Tensor, "B N M A"]:
-    """What all liars that talk to a receiver wish of it together."""
-    counts = (where.received & liars.among[where.senders])[None, ..., None]
-    together = (wish[:, where.senders, where.slots] * counts).sum(dim=2)
-    return together[:, where.receivers]
+    """What all liars that send to a receiver wish of it together."""
+    counts = (links.received & liars.among[links.senders])[None, ..., None]
+    together = (wish[:, links.senders, links.slots] * counts).sum(dim=2)
+    return together[:, links.receivers]
 
 
 def _certain(action: Tensor, legal: Bool[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
     """log of a distribution that gives one action all there is."""
     chosen = torch.nn.functional.one_hot(action, legal.shape[-1]).bool()
-    said = torch.where(chosen, 0.0, math.log(LEAST_PROB))
-    return said.masked_fill(~legal, NOT_ALLOWED)
+    sent = torch.where(chosen, 0.0, math.log(LEAST_PROB))
+    return sent.masked_fill(~legal, NOT_ALLOWED)

@@ -1,4 +1,4 @@
-"""Who talks to whom: sparse lists of receivers and senders, and ways to draw them."""
+"""Links: who sends to whom, as sparse lists of receivers and senders, and ways to draw them."""
 
 from dataclasses import dataclass, replace
 
@@ -36,27 +36,27 @@ class Neighbourhood:
         )
 
     def at_every_row(self, rows: int) -> Bool[Tensor, "R N M"]:
-        """Whether agent i and its m-th neighbour may talk at each of the `rows`."""
+        """Whether agent i and its m-th neighbour are linked at each of the `rows`."""
         return self.linked.expand(rows, -1, -1) if self.present is None else self.present
 
 
 def all_to_all(num_agents: int) -> Neighbourhood:
-    """Everybody talks to everybody else."""
+    """Everybody sends to everybody else."""
     others = [[j for j in range(num_agents) if j != i] for i in range(num_agents)]
     receivers = torch.tensor(others, dtype=torch.long).reshape(num_agents, num_agents - 1)
     return invert(receivers, torch.ones_like(receivers, dtype=torch.bool))
 
 
 def nobody(num_agents: int) -> Neighbourhood:
-    """Nobody talks to anybody."""
+    """Nobody sends to anybody."""
     none = torch.zeros((num_agents, 0), dtype=torch.long)
     return Neighbourhood(none, none.bool(), none, none, none.bool())
 
 
 def random_regular(num_agents: int, degree: int, rng: np.random.Generator) -> Neighbourhood:
-    """Everybody talks to `degree` random others and is talked to by as many.
+    """Everybody sends to `degree` random others and receives from as many.
 
-    Agents are seated at random around a table; agent i talks to those at `degree` random distances.
+    Agents are seated at random around a table; agent i sends to those at `degree` random distances.
     """
     degree = min(degree, num_agents - 1)
     seat = rng.permutation(num_agents)
@@ -72,7 +72,7 @@ def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
     """The lists of a graph of (sender, receiver) pairs; the diagonal is ignored."""
     n = adjacency.shape[0]
     lists = [
-        [j for j, told in enumerate(row) if told and j != i]
+        [j for j, linked in enumerate(row) if linked and j != i]
         for i, row in enumerate(adjacency.tolist())
     ]
     width = max(1, *(len(row) for row in lists)) if n > 1 else 1
@@ -83,9 +83,9 @@ def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
 
 def from_graphs(adjacency: Bool[Tensor, "R N N"]) -> Neighbourhood:
     """The lists of all who ever meet, and at which rows each pair does."""
-    where = from_graph(adjacency.any(dim=0)).to(adjacency.device)
+    links = from_graph(adjacency.any(dim=0)).to(adjacency.device)
     agents = torch.arange(adjacency.shape[1], device=adjacency.device)[:, None]
-    return replace(where, present=adjacency[:, agents, where.receivers] & where.linked)
+    return replace(links, present=adjacency[:, agents, links.receivers] & links.linked)
 
 
 def invert(receivers: Int[Tensor, "N M"], linked: Bool[Tensor, "N M"]) -> Neighbourhood:

@@ -47,8 +47,8 @@ def noised(
     """One release of each distribution."""
     logits = clipped_logits(log_probs, legal, radius)
     noise = torch.randn(logits.shape, generator=generator, device=generator.device)
-    spoken = logits + 2.0 * radius * multiplier * noise.to(logits)
-    return torch.log_softmax(spoken.masked_fill(~legal, NOT_ALLOWED), dim=-1)
+    released = logits + 2.0 * radius * multiplier * noise.to(logits)
+    return torch.log_softmax(released.masked_fill(~legal, NOT_ALLOWED), dim=-1)
 
 
 def delta_of(epsilon: float, mu: float) -> float:

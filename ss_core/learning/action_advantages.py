@@ -1,31 +1,30 @@
-"""What each agent thinks of its own and its neighbours' decisions: advantages with their weights.
+"""Advantages of actions: what each agent expects of its own and its neighbours' decisions.
 
 Two sources, one form. Sampled: Â_i of Eq. 17 at the action that was taken. Counterfactual: the
 agent's own return under each alternative action, where the world's public formulas give it.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ss_core.env import Counterfactuals
 from ss_core.exchange.neighbourhood import Neighbourhood
+from ss_core.learning.critics_update import critic_inputs, regress
+from ss_core.learning.decisions import Decisions, at_peer_rows, at_rows
 from ss_core.learning.learner import Learner
-from ss_core.learning.rollout import (
-    Decisions,
-    Rollout,
-    at_peer_rows,
-    at_rows,
-    critic_inputs,
-    flatten,
-)
+from ss_core.learning.rollout import Rollout, flatten
 from ss_core.objective.advantages import discounted_returns, generalized_advantages
+from ss_core.objective.objective import OwnView, PeerView
+
+OldPolicy = Literal["behaviour", "literal"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ActionAdvantages:
     """Σ_a w(a) f(a) with these weights is the expectation of Eq. 16 over an action."""
 
     own_weights: Float[Tensor, "B N A"]
@@ -33,6 +32,38 @@ class Judgement:
     peer_weights: Float[Tensor, "B N M A"] | None
     peer_advantages: Float[Tensor, "B N M A"] | None
     sizes: Float[Tensor, "B N"]  # |Â_i| as κ measures it
+
+    def own_view(
+        self, decisions: Decisions, log_probs: Float[Tensor, "B N A"], old_policy: OldPolicy
+    ) -> OwnView:
+        """π_old is the policy that acted, or, read literally, the policy before this very step."""
+        literal = old_policy == "literal"
+        return OwnView(
+            log_probs=log_probs,
+            old_log_probs=log_probs.detach() if literal else decisions.old_log_probs,
+            weights=self.own_weights,
+            advantages=self.own_advantages,
+            valid=decisions.valid.to(log_probs.dtype),
+        )
+
+    def peer_view(
+        self,
+        suggestions: Float[Tensor, "B N M A"],
+        policies: Float[Tensor, "B N M A"],
+        old_policies: Float[Tensor, "B N M A"],
+        valid: Bool[Tensor, "B N M"],
+    ) -> PeerView:
+        """Everybody's suggestions for its neighbours beside the `policies` that those shared."""
+        assert self.peer_weights is not None
+        assert self.peer_advantages is not None
+        return PeerView(
+            suggestions=suggestions,
+            policies=policies,
+            old_policies=old_policies,
+            weights=self.peer_weights,
+            advantages=self.peer_advantages,
+            valid=valid.to(suggestions.dtype),
+        )
 
 
 def sampled_advantages(
@@ -73,28 +104,47 @@ def scaled_advantages(
     return (advantages - mean) / learner.advantage_std.clamp_min(1e-8)
 
 
-def judge_samples(
+def less_own_action(
+    learner: Learner, rollout: Rollout, advantages: Float[Tensor, "T E N"], update: int
+) -> Float[Tensor, "T E N"]:
+    """Â_i less what agent i expects of it from its own action: what is left is others' doing.
+
+    The expectation is a private regression that learns after it was asked. A baseline that does not
+    depend on a neighbour's action leaves the expected gradient of a suggestion as it is.
+    """
+    model = learner.models.get("own_model")
+    if model is None:
+        return advantages
+    taken = torch.nn.functional.one_hot(rollout.actions, learner.spec.num_actions)
+    seen = flatten(torch.cat([rollout.observations, taken.to(advantages.dtype)], dim=-1))
+    with torch.no_grad():
+        expected = model.bank.values(seen).unflatten(0, advantages.shape[:2])
+    regress(learner, model, seen, flatten(advantages), update)
+    return advantages - expected
+
+
+def from_samples(
     advantages: Float[Tensor, "T E N"],
     decisions: Decisions,
-    where: Neighbourhood | None,
+    links: Neighbourhood | None,
     num_actions: int,
     *,
     of_peers: Float[Tensor, "T E N"] | None = None,
-) -> Judgement:
+) -> ActionAdvantages:
     """Weights are one-hot at the action taken; every action carries Â_i of the decision.
 
-    `of_peers` are the advantages by which an agent judges what its neighbours did, if others.
+    `of_peers` are an agent's advantages of its neighbours' decisions, if others.
     """
     flat = flatten(advantages)
     taken = torch.nn.functional.one_hot(decisions.actions, num_actions).to(flat.dtype)
     own = at_rows(flat, decisions.rows)
     peer_weights = peer_advantages = None
-    if where is not None:
-        peer_weights = taken[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-        judged = flat if of_peers is None else flatten(of_peers)
-        at_peers = at_peer_rows(judged, decisions.rows, where.receivers)
+    if links is not None:
+        peer_weights = taken[:, links.receivers.reshape(-1)].unflatten(1, links.receivers.shape)
+        theirs = flat if of_peers is None else flatten(of_peers)
+        at_peers = at_peer_rows(theirs, decisions.rows, links.receivers)
         peer_advantages = at_peers.unsqueeze(-1).expand(peer_weights.shape)
-    return Judgement(
+    return ActionAdvantages(
         own_weights=taken,
         own_advantages=own.unsqueeze(-1).expand(taken.shape),
         peer_weights=peer_weights,
@@ -103,18 +153,18 @@ def judge_samples(
     )
 
 
-def judge_alternatives(
-    table: Counterfactuals, decisions: Decisions, where: Neighbourhood | None
-) -> Judgement:
+def from_counterfactuals(
+    table: Counterfactuals, decisions: Decisions, links: Neighbourhood | None
+) -> ActionAdvantages:
     """Weights are π_old; advantages are relative to its expectation."""
     behaviour = decisions.old_log_probs.exp()
     own = _centred(at_rows(flatten(table.own), decisions.rows), behaviour)
     peer_weights = peer_advantages = None
-    if where is not None:
-        peer_weights = behaviour[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-        at_peers = at_peer_rows(flatten(table.peers), decisions.rows, where.receivers)
+    if links is not None:
+        peer_weights = behaviour[:, links.receivers.reshape(-1)].unflatten(1, links.receivers.shape)
+        at_peers = at_peer_rows(flatten(table.peers), decisions.rows, links.receivers)
         peer_advantages = _centred(at_peers, peer_weights)
-    return Judgement(
+    return ActionAdvantages(
         own_weights=behaviour,
         own_advantages=own,
         peer_weights=peer_weights,

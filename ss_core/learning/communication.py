@@ -1,209 +1,154 @@
-"""One update's talk between agents: who talks about which decisions, what they say and hear.
+"""One update's communication: which decisions it is about, what is sent, what is received.
 
-Each exchange: share own distributions π^jj, form suggestions π^ij, send them. Everything that
-crosses from agent to agent crosses through the `Channel`; what is done with it is not decided here.
+Each agent shares its own distributions π^jj, forms suggestions π^ij from what was shared with it,
+and sends them. All that crosses from agent to agent crosses through the `Channel`; what is done
+with it is not decided here.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ss_core.exchange.channel import Channel
-from ss_core.exchange.lies import heed
+from ss_core.exchange.lies import weight_with
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.exchange.trust import remember, weights
-from ss_core.learning.action_advantages import Judgement
-from ss_core.learning.learner import Learner, Talk
-from ss_core.learning.rollout import Decisions, pairs_at
+from ss_core.learning.action_advantages import ActionAdvantages
+from ss_core.learning.decisions import Decisions, pairs_at
+from ss_core.learning.learner import LastRound, Learner
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB, best_suggestions
-from ss_core.objective.objective import Objective, OwnView, PeerView, ReceivedView
+from ss_core.objective.objective import ReceivedView
 from ss_core.policies.actors import JointActorBank
 from ss_core.policies.feature_actor import PeerRows, pack_peer_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """Who talks about which decisions during one update."""
+class CommunicationRound:
+    """What stays the same for a whole update: links, decisions, and how much senders weigh."""
 
     channel: Channel
-    where: Neighbourhood
-    valid: Bool[Tensor, "B N M"]
-    rows: PeerRows
+    links: Neighbourhood
+    valid: Bool[Tensor, "B N M"]  # at which of j's decisions i and j are linked
+    peers: PeerRows  # the decisions as those see them who make suggestions
     update: int
-    heeded: Float[Tensor, "N K"] | None = None  # weight of each sender with each receiver; None: 1
+    follow_scale: float = 1.0  # of ρ': how many agents a neighbour stands for
+    weight: Float[Tensor, "N K"] | None = None  # of each sender with each receiver; None: 1
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
-    """One exchange: what everybody computed, and what everybody last told and heard."""
+class Messages:
+    """What all agents computed, sent and received in one exchange."""
 
     own: Float[Tensor, "B N A"]  # log π^ii, with its gradient where it was asked for
-    suggested: Float[Tensor, "B N M A"]  # log π^ij, likewise
-    shared: Float[Tensor, "B N M A"]  # log π^jj as j told i
-    told: Float[Tensor, "B N M A"]  # log π^ij as i told j
-    received: Float[Tensor, "B N K A"]  # log π^ji as j told i
-    taken: Bool[Tensor, "B N K"]  # whether it counts: there is one, and it is well-formed
+    policies: Float[Tensor, "B N M A"]  # log π^jj as j shared it with i
+    suggestions: Float[Tensor, "B N M A"]  # log π^ij as i formed it, with its gradient likewise
+    sent: Float[Tensor, "B N M A"]  # log π^ij as i sent it: of a liar, a lie
+    received: Float[Tensor, "B N K A"]  # log π^ji as j received it
+    valid: Bool[Tensor, "B N K"]  # which of those are suggestions: sent, and well-formed
+
+    def view(self, weight: Float[Tensor, "N K"] | None) -> ReceivedView:
+        """What was received, as the objective takes it."""
+        valid = self.valid.to(self.own.dtype)
+        return ReceivedView(suggestions=self.received, valid=valid, weight=weight)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The last step of an update, for its metrics and the trace."""
-
-    own: OwnView
-    terms: Objective
-    heard: Exchanged | None
-
-
-def converse(
-    learner: Learner, decisions: Decisions, channel: Channel, where: Neighbourhood, update: int
-) -> Conversation:
-    """Tell neighbours what the decisions are about (see `EnvSpec.announcement_floats`)."""
+def open_round(
+    learner: Learner, decisions: Decisions, channel: Channel, links: Neighbourhood, update: int
+) -> CommunicationRound:
+    """Announce to neighbours what the decisions are about (see `EnvSpec.announcement_floats`)."""
     spec = learner.spec
-    valid = pairs_at(decisions, where)
+    valid = pairs_at(decisions, links)
     if spec.announcement_floats:
-        channel.announce("announcement", spec.announcement_floats, where, valid, update)
-    rows = pack_peer_rows(
-        decisions.observations, valid, where.receivers, spec.candidate_size, spec.public_size
+        channel.announce("announcement", spec.announcement_floats, links, valid, update)
+    peers = pack_peer_rows(
+        decisions.observations, valid, links.receivers, spec.candidate_size, spec.public_size
     )
-    return Conversation(channel, where, valid, rows, update)
+    scale = (spec.num_agents - 1) / links.degree if learner.config.scale_rho_follow else 1.0
+    return CommunicationRound(channel, links, valid, peers, update, scale)
 
 
-def exchange(
-    learner: Learner, decisions: Decisions, talk: Conversation, judgement: Judgement
-) -> Exchanged:
-    """Everybody shares π^jj, suggests π^ij and receives π^ji."""
+def own_policies(
+    learner: Learner, decisions: Decisions, opened: CommunicationRound
+) -> tuple[Float[Tensor, "B N A"], Float[Tensor, "B N M A"] | None]:
+    """log π^ii, and log π^ij of banks that compute both at once."""
     actors, observations, mask = learner.actors, decisions.observations, decisions.action_mask
     if isinstance(actors, JointActorBank):
-        own, suggested = actors.own_and_suggest(observations, mask, talk.rows)
-        shared = share(talk, own, talk.valid)
-    else:
-        own = actors.own(observations, mask)
-        shared = share(talk, own, talk.valid)
-        suggested = _suggested(learner, decisions, talk, judgement, shared)
-    told = talk.channel.as_told(suggested.detach(), shared, talk.where, talk.update)
-    return Exchanged(own, suggested, shared, told, *send(talk, told, talk.valid, own))
+        return actors.own_and_suggest(observations, mask, opened.peers)
+    return actors.own(observations, mask), None
 
 
-def _suggested(
+def share(
+    opened: CommunicationRound, own: Float[Tensor, "B N A"], valid: Bool[Tensor, "B N M"]
+) -> Float[Tensor, "B N M A"]:
+    """Share own distributions at the `valid` decisions with those who make suggestions for them."""
+    channel, links, policies = opened.channel, opened.links, own.detach()
+    shown = (valid[:, links.senders, links.slots] & links.received).any(dim=2)
+    policies = channel.released(policies, policies > ILLEGAL_LOG_PROB, shown, opened.update)
+    return channel.share("own_policy", policies, links, valid, opened.update)
+
+
+def suggest(
     learner: Learner,
     decisions: Decisions,
-    talk: Conversation,
-    judgement: Judgement,
-    shared: Float[Tensor, "B N M A"],
+    advantages: ActionAdvantages,
+    opened: CommunicationRound,
+    policies: Float[Tensor, "B N M A"],
 ) -> Float[Tensor, "B N M A"]:
     """log π^ij: by the suggestion networks, or the best there is for what i knows."""
     if learner.config.suggestions == "networks":
         actors, mask = learner.actors, decisions.action_mask
-        return actors.suggest(decisions.observations, shared, mask, talk.rows)
-    assert judgement.peer_advantages is not None
+        return actors.suggest(decisions.observations, policies, mask, opened.peers)
+    assert advantages.peer_advantages is not None
     rho = learner.config.objective.rho
-    return best_suggestions(shared, judgement.peer_advantages, learner.kappa, rho)
-
-
-def share(
-    talk: Conversation, own: Float[Tensor, "B N A"], valid: Bool[Tensor, "B N M"]
-) -> Float[Tensor, "B N M A"]:
-    """Tell own distributions at the `valid` decisions to those who make suggestions for them."""
-    told, spoken_of = own.detach(), heard_by_anyone(talk, valid)
-    told = talk.channel.released(told, told > ILLEGAL_LOG_PROB, spoken_of, talk.update)
-    return talk.channel.share_with_suggesters("own_policy", told, talk.where, valid, talk.update)
-
-
-def heard_by_anyone(talk: Conversation, valid: Bool[Tensor, "B N M"]) -> Bool[Tensor, "B N"]:
-    """At which of j's decisions there is somebody to tell."""
-    where = talk.where
-    return (valid[:, where.senders, where.slots] & where.received).any(dim=2)
+    return best_suggestions(policies, advantages.peer_advantages, learner.kappa, rho)
 
 
 def send(
-    talk: Conversation,
-    told: Float[Tensor, "B N M A"],
-    valid: Bool[Tensor, "B N M"],
+    opened: CommunicationRound,
     own: Float[Tensor, "B N A"],
-) -> tuple[Float[Tensor, "B N K A"], Bool[Tensor, "B N K"]]:
-    """Send suggestions about the `valid` decisions; what was received, and which of it is taken.
-
-    What a receiver cannot take is replaced by its own policy, which asks for nothing.
-    """
-    channel, where, update = talk.channel, talk.where, talk.update
-    told = channel.released(told, told > ILLEGAL_LOG_PROB, valid, update)
-    received, told_us = channel.send_suggestions("suggestion", told, where, valid, update)
-    mine = own.detach()
-    taken = channel.refuse_malformed(received, told_us, mine > ILLEGAL_LOG_PROB, where, update)
-    if taken is told_us:
-        return received, taken
-    return torch.where(taken.unsqueeze(-1), received, mine.unsqueeze(2)), taken
+    policies: Float[Tensor, "B N M A"],
+    suggestions: Float[Tensor, "B N M A"],
+) -> Messages:
+    """Send suggestions to those they are for."""
+    channel, links, update = opened.channel, opened.links, opened.update
+    sent = channel.as_sent(suggestions.detach(), policies, links, update)
+    received = channel.send_suggestions(sent, own.detach(), links, opened.valid, update)
+    return Messages(own, policies, suggestions, sent, *received)
 
 
-def weighed(learner: Learner, heard: Exchanged, talk: Conversation) -> Conversation:
-    """The conversation with each receiver's weights of its senders, after their first words."""
+def weigh(learner: Learner, messages: Messages, opened: CommunicationRound) -> CommunicationRound:
+    """The round with each receiver's weights of its senders, after the first suggestions."""
     weight = None
     if learner.trust is not None:
-        config, where = learner.config, talk.where
-        own, fade = heard.own.detach(), config.trust_fade
-        remember(learner.trust, own, heard.received, heard.taken, where, fade)
-        weight = weights(learner.trust, where, config.trust_tolerance)
-    if talk.channel.liars is not None:
-        liars = talk.channel.liars.to(heard.own.device)
-        heeds = heed(liars, talk.where).to(heard.own.dtype)
-        weight = heeds if weight is None else weight * heeds
-    return replace(talk, heeded=weight)
+        config, links = learner.config, opened.links
+        own, fade = messages.own.detach(), config.trust_fade
+        remember(learner.trust, own, messages.received, messages.valid, links, fade)
+        weight = weights(learner.trust, links, config.trust_tolerance)
+    if opened.channel.liars is not None:
+        liars = opened.channel.liars.to(messages.own.device)
+        listens = weight_with(liars, opened.links).to(messages.own.dtype)
+        weight = listens if weight is None else weight * listens
+    return replace(opened, weight=weight)
 
 
-def own_view(
-    decisions: Decisions,
-    judgement: Judgement,
-    log_probs: Float[Tensor, "B N A"],
-    old_policy: Literal["behaviour", "literal"],
-) -> OwnView:
-    """π_old is the policy that acted, or, read literally, the policy before this very step."""
-    literal = old_policy == "literal"
-    return OwnView(
-        log_probs=log_probs,
-        old_log_probs=log_probs.detach() if literal else decisions.old_log_probs,
-        weights=judgement.own_weights,
-        advantages=judgement.own_advantages,
-        valid=decisions.valid.to(log_probs.dtype),
-    )
-
-
-def views(
-    heard: Exchanged,
-    talk: Conversation,
-    judgement: Judgement,
-    peers_old: Float[Tensor, "B N M A"],
-) -> tuple[PeerView, ReceivedView]:
-    """What everybody thinks of its neighbours' decisions, and what it was told about its own."""
-    assert judgement.peer_weights is not None
-    assert judgement.peer_advantages is not None
-    peers = PeerView(
-        log_probs=heard.suggested,
-        shared_log_probs=heard.shared,
-        old_log_probs=peers_old,
-        weights=judgement.peer_weights,
-        advantages=judgement.peer_advantages,
-        valid=talk.valid.to(heard.own.dtype),
-    )
-    valid = heard.taken.to(heard.own.dtype)
-    if talk.heeded is not None:
-        valid = valid * talk.heeded
-    return peers, ReceivedView(log_probs=heard.received, valid=valid)
-
-
-def last_talk(heard: Exchanged, talk: Conversation, decisions: Decisions) -> Talk:
-    """The exchange for the trace."""
-    return Talk(decisions.rows, talk.where, talk.valid, heard.told, heard.shared)
-
-
-def agreement(heard: Exchanged, talk: Conversation, decisions: Decisions) -> dict[str, float]:
-    """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over the pairs that talked, at the actions taken."""
-    pairs = heard.taken
+def agreement(messages: Messages, decisions: Decisions) -> dict[str, float]:
+    """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over linked pairs, at the actions taken."""
+    pairs = messages.valid
     if not bool(pairs.any()):
         return {}
     action = decisions.actions.unsqueeze(-1)
-    mine = heard.own.detach().gather(-1, action).exp()
-    theirs = heard.received.gather(-1, action.unsqueeze(2).expand(*pairs.shape, 1)).squeeze(-1)
+    mine = messages.own.detach().gather(-1, action).exp()
+    theirs = messages.received.gather(-1, action.unsqueeze(2).expand(*pairs.shape, 1)).squeeze(-1)
     return {"suggestion_mse": float((mine - theirs.exp())[pairs].square().mean())}
+
+
+def last_round(opened: CommunicationRound, messages: Messages, decisions: Decisions) -> LastRound:
+    """What was sent last, for the trace."""
+    return LastRound(
+        rows=decisions.rows,
+        links=opened.links,
+        valid=opened.valid,
+        suggestions=messages.sent,
+        policies=messages.policies,
+    )

@@ -1,10 +1,10 @@
 """Private models of credit: what an agent's own and its neighbours' actions did to its return.
 
 Where the world gives no formula for alternatives, an agent can still learn from days gone by. It
-regresses its own advantages on features of its own action and, summed over the neighbours it talked
-to, on the public features of theirs; newer days weigh more. The fitted model says what every
-alternative would have brought *this agent*, for use where `CounterfactualEnv` gives it exactly.
-Nothing of it is told to anybody.
+regresses its own advantages on features of its own action and, summed over the neighbours that it
+was linked to, on the public features of theirs; newer days weigh more. The fitted model says what
+every alternative would have brought *this agent*, for use where `CounterfactualEnv` gives it
+exactly. Nothing of it is sent to anybody.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def estimated_alternatives(
     spec: EnvSpec,
     rollout: Rollout,
     advantages: Float[Tensor, "T E N"],
-    where: Neighbourhood,
+    links: Neighbourhood,
     *,
     forget: float,
     ridge: float,
@@ -62,7 +62,7 @@ def estimated_alternatives(
     """Take in a rollout, and say what every alternative of its decisions would have brought.
 
     Regressors are features of the action taken less their mean under the policy that acted, which
-    for neighbours is the one they told; so neither the level of returns nor what others did on
+    for neighbours is the one they shared; so neither the level of returns nor what others did on
     average enters. `ridge` counts as so many rows of unit size that say "no effect".
     """
     rows = flatten(rollout.observations).unflatten(-1, (-1, spec.candidate_size))
@@ -72,25 +72,25 @@ def estimated_alternatives(
     surprise = taken.to(chance.dtype) - chance
     of_own = torch.einsum("bna,bnaf->bnf", surprise, own)
     of_peers = torch.einsum("bna,bnag->bng", surprise, public)
-    heard = meets(where, len(rows)) @ of_peers
+    received = meets(links, len(rows)) @ of_peers
     split = own_size(spec)
-    seen = torch.cat([of_own, heard], dim=-1)[..., : model.moment.shape[-1]]
+    seen = torch.cat([of_own, received], dim=-1)[..., : model.moment.shape[-1]]
     update_credit(model, seen, flatten(advantages), forget)
     weights = fitted(model, ridge)
     own_value = torch.einsum("bnaf,nf->bna", own, weights[:, :split])
     known = public[..., : weights.shape[-1] - split]
     everybody = torch.einsum("bjag,ig->bija", known, weights[:, split:])
-    slot = where.receivers[None, :, :, None].expand(len(rows), -1, -1, spec.num_actions)
+    slot = links.receivers[None, :, :, None].expand(len(rows), -1, -1, spec.num_actions)
     peer_value = everybody.gather(2, slot)
     shape = rollout.rewards.shape[:2]
     return Counterfactuals(own=own_value.unflatten(0, shape), peers=peer_value.unflatten(0, shape))
 
 
-def meets(where: Neighbourhood, rows: int) -> Float[Tensor, "R N N"]:
-    """1 where agent i may talk to j at a row."""
-    n = len(where.receivers)
-    met = where.at_every_row(rows).to(torch.get_default_dtype())
-    slot = where.receivers.expand(rows, -1, -1)
+def meets(links: Neighbourhood, rows: int) -> Float[Tensor, "R N N"]:
+    """1 where agent i is linked to j at a row."""
+    n = len(links.receivers)
+    met = links.at_every_row(rows).to(torch.get_default_dtype())
+    slot = links.receivers.expand(rows, -1, -1)
     return met.new_zeros((rows, n, n)).scatter_add(2, slot, met)
 
 

@@ -17,7 +17,7 @@ from ss_core.objective.advantages import KappaKind
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import ActorBank, Architecture
 from ss_core.policies.critics import CriticBank
-from ss_core.policies.optimiser import AdamState
+from ss_core.policies.optimiser import AdamState, ascend
 
 MAX_WIDTH = 100_000  # units of a layer
 RANGES = {
@@ -42,7 +42,9 @@ class LearnerConfig:
     algorithm: str = "ss"  # one of `ALGORITHM_FACTS`, or somebody's own as module:ALGORITHM
     architecture: Architecture = "independent"
     hidden: tuple[int, ...] = (128, 64)
-    suggestion_hidden: tuple[int, ...] | None = None  # of `shared`; None: as `hidden`
+    suggestion_hidden: tuple[int, ...] | None = (
+        None  # layers of `shared`'s suggestion networks; None: as `hidden`
+    )
     critic_hidden: tuple[int, ...] = (128, 64)
     critic_sees_time: bool = False  # V(s, t) = h(t) v(s, t), see critics.py
     zero_logits: bool = False  # start all policies uniform
@@ -50,28 +52,28 @@ class LearnerConfig:
     num_updates: int = 300
     num_epochs: int = 3  # K
     actor_lr: float = 1e-4
-    suggestion_lr: float = 1e-4  # of `shared` suggestion networks
+    suggestion_lr: float = 1e-4  # rate of suggestion networks that stand apart
     critic_lr: float = 1e-4
     final_lr_fraction: float = 1.0  # linear decay of all rates to this fraction
     gamma: float = 0.99
     gae_lambda: float = 0.98
     max_grad_norm: float = 0.0  # per agent; 0 = off
-    advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see judgement.py
+    advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see action_advantages.py
     kappa: KappaKind = "mean"
     suggestion_baseline: bool = False  # suggestions: Â_i less what i's own action explains of it
     credit: Literal["samples", "model"] = "samples"  # whose advantages: see credit.py
-    credit_forget: float = 0.03  # of `model`: weight that older updates lose at each
-    credit_ridge: float = 1.0  # of `model`: rows that say "no effect"
-    suggestions: Literal["networks", "best"] = "networks"  # `best`: see best_suggestions.py
+    credit_forget: float = 0.03  # weight that older updates lose at each, in `model`
+    credit_ridge: float = 1.0  # rows that say "no effect", in `model`
+    suggestions: Literal["networks", "best"] = "networks"  # `best`: see closed_form.py
     counterfactuals: bool = False  # use the env's own-reward alternatives where both know how
     old_policy: Literal["behaviour", "literal"] = "behaviour"  # Algorithm 1 resets π_old every pass
     agent_order: Literal["simultaneous", "sequential"] = "simultaneous"
     scale_rho_follow: bool = False  # ρ' = ρ_follow · (N - 1) / m: m stand for N - 1
-    trust: bool = False  # of `ss`: heed less who asks for far more than others (trust.py)
+    trust: bool = False  # `ss`: senders that ask for far more than others weigh less (trust.py)
     trust_tolerance: float = 2.0  # τ: how many times more
     trust_fade: float = 0.05  # weight that older updates lose at each
-    imr_bonus: float = 1.0  # of `imr`: intrinsic reward of a cooperative action
-    vps_reward_model: bool = False  # of `vps`: learn the team's mean reward, too (its Algorithm 2)
+    imr_bonus: float = 1.0  # `imr`: intrinsic reward of a cooperative action
+    vps_reward_model: bool = False  # `vps`: learn the team's mean reward, too (its Algorithm 2)
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
 
@@ -127,19 +129,19 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """The last exchange of an update, for the trace."""
+class LastRound:
+    """What agents sent each other last in an update, for the trace."""
 
     rows: Int[Tensor, "B N"]  # time * environments + environment, of each agent's decisions
-    where: Neighbourhood
+    links: Neighbourhood
     valid: Bool[Tensor, "B N M"]
-    suggested: Float[Tensor, "B N M A"]  # log π^ij
-    shared: Float[Tensor, "B N M A"]  # log π^jj
+    suggestions: Float[Tensor, "B N M A"]  # log π^ij
+    policies: Float[Tensor, "B N M A"]  # log π^jj
 
     @property
     def receivers(self) -> Int[Tensor, "N M"]:
         """Whom each agent made suggestions for."""
-        return self.where.receivers
+        return self.links.receivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Learner:
     """Everything that training changes; a checkpoint holds all of it."""
 
     config: LearnerConfig
-    facts: AlgorithmFacts  # of its algorithm
+    facts: AlgorithmFacts  # what is known of its algorithm
     spec: EnvSpec
     actors: ActorBank
     critics: CriticBank
@@ -168,7 +170,7 @@ class Learner:
     credit: CreditModel | None = None  # where `credit` asks for it
     trust: Trust | None = None  # where `trust` asks for it
     skipped: Tensor | None = None  # [N] steps not taken since last asked; not in checkpoints
-    last_talk: Talk | None = None  # not in checkpoints
+    last_round: LastRound | None = None  # not in checkpoints
 
     @property
     def no_neighbours(self) -> Int[Tensor, "N 0"]:
@@ -176,6 +178,12 @@ class Learner:
         return torch.zeros(
             (self.spec.num_agents, 0), dtype=torch.long, device=self.generator.device
         )
+
+    def ascend(self, gain: Float[Tensor, " N"], update: int) -> None:
+        """One step of every agent's policies on its own gain."""
+        rates, most = self.learning_rates(update), self.config.max_grad_norm
+        params, adam = self.actors.params, self.actor_adam
+        self.note_skipped(ascend(params, gain, adam, lr=rates, max_grad_norm=most))
 
     def note_skipped(self, agents: Bool[Tensor, " N"] | None) -> None:
         """Remember for whom a step could not be taken."""
@@ -219,7 +227,7 @@ def learner_tensors(learner: Learner) -> dict[str, Tensor]:
     if learner.credit is not None:
         named["credit_gram"], named["credit_moment"] = learner.credit.gram, learner.credit.moment
     if learner.trust is not None:
-        named["trust_asked"], named["trust_heard"] = learner.trust.asked, learner.trust.heard
+        named["trust_asked"], named["trust_heard"] = learner.trust.asked, learner.trust.received
     named["kappa"], named["advantage_std"] = learner.kappa, learner.advantage_std
     named["generator"] = learner.generator.get_state()
     return named

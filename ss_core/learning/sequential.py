@@ -1,209 +1,231 @@
-"""Algorithm 1 in its literal order: within a pass one agent after the other, each heard at once.
+"""Algorithm 1 in its literal order: within a pass one agent after the other, each received at once.
 
-Only the agent whose turn it is needs gradients. What the others told stands; after its step its own
-rows are evaluated anew and told, unless everybody is about to speak.
+Only the agent that steps needs gradients. What the others sent stands; after its step its own rows
+are evaluated anew and sent, unless everybody is about to send.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ss_core.learning.action_advantages import Judgement
+from ss_core.learning.action_advantages import ActionAdvantages
 from ss_core.learning.communication import (
-    Conversation,
-    Exchanged,
-    Outcome,
-    exchange,
-    own_view,
+    CommunicationRound,
+    Messages,
+    own_policies,
     send,
     share,
-    views,
-    weighed,
+    suggest,
+    weigh,
 )
+from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner
-from ss_core.learning.rollout import Decisions
-from ss_core.objective.objective import (
-    ObjectiveWeights,
-    OwnView,
-    PeerView,
-    ReceivedView,
-    objective,
-    objective_terms,
-)
+from ss_core.objective.objective import Objective, OwnView, objective
 from ss_core.policies.actors import ActorBank, JointActorBank, one_agent
 from ss_core.policies.feature_actor import PeerRows
-from ss_core.policies.optimiser import AdamState, adam_step
-
-View = TypeVar("View", OwnView, PeerView, ReceivedView)
+from ss_core.policies.optimiser import AdamState, ascend
 
 
 @dataclass(frozen=True, slots=True)
-class _Seat:
+class AgentSlice:
     """One agent's part of everything that stays the same for a whole update."""
 
     here: slice  # of the axis of agents
     bank: ActorBank  # of this agent alone, in the memory of everybody's
     adam: AdamState  # likewise
-    observations: Float[Tensor, "B 1 O"]
-    masks: tuple[Bool[Tensor, "B 1 A"] | None, Bool[Tensor, "B N A"] | None]  # own, everybody's
-    rows: PeerRows
-    views: tuple[OwnView, PeerView, ReceivedView]  # with distributions to be replaced
-    shares: Bool[Tensor, "B N M"]  # where it is heard as a neighbour
-    suggests: Bool[Tensor, "B N M"]
+    decisions: Decisions
+    mask: Bool[Tensor, "B N A"] | None  # everybody's
+    peers: PeerRows
+    advantages: ActionAdvantages
+    weight: Float[Tensor, "1 K"] | None  # of each sender with this agent
+    shares: Bool[Tensor, "B N M"]  # where others make suggestions for it
+    suggests: Bool[Tensor, "B N M"]  # where it makes suggestions for others
 
 
-def learn_in_turn(
+def sequential_passes(
     learner: Learner,
     decisions: Decisions,
-    judgement: Judgement,
-    talk: Conversation,
-    weights: ObjectiveWeights,
-) -> Outcome:
-    """K passes in which agents take turns."""
+    advantages: ActionAdvantages,
+    opened: CommunicationRound,
+) -> tuple[OwnView, Objective, Messages]:
+    """K passes in which agents step one after the other; the last step, for all agents."""
     config, num_agents = learner.config, learner.spec.num_agents
     with torch.no_grad():
-        heard = exchange(learner, decisions, talk, judgement)
-    talk = weighed(learner, heard, talk)
-    peers_old = heard.shared
-    seats = _take_seats(learner, decisions, judgement, talk, heard)
+        messages = exchange(learner, decisions, advantages, opened)
+    opened = weigh(learner, messages, opened)
+    old_policies = messages.policies
+    slices = _slices(learner, decisions, advantages, opened)
     last = config.num_epochs * num_agents - 1
     for number in range(last + 1):
         agent = number % num_agents
         with torch.no_grad():
             if agent:
-                heard = _speak(seats[agent - 1], talk, heard)
+                messages = _resend(slices[agent - 1], opened, messages)
             elif number:
-                heard = exchange(learner, decisions, talk, judgement)
+                messages = exchange(learner, decisions, advantages, opened)
             if number == last:
-                heard = _with_suggestions_of_now(learner, decisions, talk, heard)
+                messages = _with_suggestions_of_now(learner, decisions, opened, messages)
         if config.old_policy == "literal":
-            peers_old = heard.shared
-        _step(learner, seats[agent], heard, peers_old, weights, talk.update, decisions.num_steps)
-    own = own_view(decisions, judgement, heard.own, config.old_policy)
-    terms = objective_terms(own, *views(heard, talk, judgement, peers_old), weights)
-    return Outcome(own, terms, heard)
+            old_policies = messages.policies
+        _step(learner, slices[agent], opened, messages, old_policies)
+    own = advantages.own_view(decisions, messages.own, config.old_policy)
+    peers = advantages.peer_view(
+        messages.suggestions, messages.policies, old_policies, opened.valid
+    )
+    step = objective(
+        own,
+        peers,
+        messages.view(opened.weight),
+        config.objective,
+        learner.kappa,
+        num_steps=decisions.num_steps,
+        follow_scale=opened.follow_scale,
+    )
+    return own, step, messages
 
 
-def _take_seats(
+def exchange(
     learner: Learner,
     decisions: Decisions,
-    judgement: Judgement,
-    talk: Conversation,
-    heard: Exchanged,
-) -> list[_Seat]:
-    own = own_view(decisions, judgement, heard.own, learner.config.old_policy)
-    peers, received = views(heard, talk, judgement, heard.shared)
-    seats = []
+    advantages: ActionAdvantages,
+    opened: CommunicationRound,
+) -> Messages:
+    """Everybody shares π^jj, and sends and receives suggestions."""
+    own, suggestions = own_policies(learner, decisions, opened)
+    policies = share(opened, own, opened.valid)
+    if suggestions is None:
+        suggestions = suggest(learner, decisions, advantages, opened, policies)
+    return send(opened, own, policies, suggestions)
+
+
+def _slices(
+    learner: Learner,
+    decisions: Decisions,
+    advantages: ActionAdvantages,
+    opened: CommunicationRound,
+) -> list[AgentSlice]:
+    slices = []
     for agent in range(learner.spec.num_agents):
         here = slice(agent, agent + 1)
-        suggests = torch.zeros_like(talk.valid)
-        suggests[:, here] = talk.valid[:, here]
-        mask, public, packed = decisions.action_mask, talk.rows.public, talk.rows.packed
-        seats.append(
-            _Seat(
+        suggests = torch.zeros_like(opened.valid)
+        suggests[:, here] = opened.valid[:, here]
+        public, packed = opened.peers.public, opened.peers.packed
+        slices.append(
+            AgentSlice(
                 here=here,
                 bank=one_agent(learner.actors, agent),
                 adam=learner.actor_adam.of_agent(agent),
-                observations=decisions.observations[:, here],
-                masks=(None if mask is None else mask[:, here], mask),
-                rows=PeerRows(
-                    talk.rows.receivers[here],
+                decisions=_decisions_of(decisions, here),
+                mask=decisions.action_mask,
+                peers=PeerRows(
+                    opened.peers.receivers[here],
                     None if public is None else public[here],
                     None if packed is None else packed[here],
                 ),
-                views=(_of(own, here), _of(peers, here), _of(received, here)),
-                shares=talk.valid & (talk.where.receivers == agent),
+                advantages=_advantages_of(advantages, here),
+                weight=None if opened.weight is None else opened.weight[here],
+                shares=opened.valid & (opened.links.receivers == agent),
                 suggests=suggests,
             )
         )
-    return seats
+    return slices
 
 
-def _of(view: View, here: slice) -> View:
-    """One agent's part of a view; the axis of agents stays."""
-    return replace(view, **{f.name: getattr(view, f.name)[:, here] for f in fields(view)})
+def _advantages_of(advantages: ActionAdvantages, here: slice) -> ActionAdvantages:
+    peer_weights, peer_advantages = advantages.peer_weights, advantages.peer_advantages
+    return ActionAdvantages(
+        own_weights=advantages.own_weights[:, here],
+        own_advantages=advantages.own_advantages[:, here],
+        peer_weights=None if peer_weights is None else peer_weights[:, here],
+        peer_advantages=None if peer_advantages is None else peer_advantages[:, here],
+        sizes=advantages.sizes[:, here],
+    )
+
+
+def _decisions_of(decisions: Decisions, here: slice) -> Decisions:
+    mask = decisions.action_mask
+    return replace(
+        decisions,
+        rows=decisions.rows[:, here],
+        valid=decisions.valid[:, here],
+        observations=decisions.observations[:, here],
+        actions=decisions.actions[:, here],
+        old_log_probs=decisions.old_log_probs[:, here],
+        action_mask=None if mask is None else mask[:, here],
+    )
 
 
 def _step(
     learner: Learner,
-    seat: _Seat,
-    heard: Exchanged,
-    peers_old: Float[Tensor, "B N M A"],
-    weights: ObjectiveWeights,
-    update: int,
-    count: int,
+    one: AgentSlice,
+    opened: CommunicationRound,
+    messages: Messages,
+    old_policies: Float[Tensor, "B N M A"],
 ) -> None:
     """One step of one agent on Eq. 16."""
-    here, (own, peers, received) = seat.here, seat.views
-    log_probs, suggested = _evaluate(seat, heard.shared)
-    if learner.config.old_policy == "literal":
-        own = replace(own, old_log_probs=log_probs.detach())
-    terms = objective_terms(
-        replace(own, log_probs=log_probs),
-        replace(
-            peers,
-            log_probs=suggested,
-            shared_log_probs=heard.shared[:, here],
-            old_log_probs=peers_old[:, here],
-        ),
-        replace(received, log_probs=heard.received[:, here]),
-        weights,
+    config, here = learner.config, one.here
+    log_probs, suggestions = _evaluate(one, messages.policies)
+    policies, old = messages.policies[:, here], old_policies[:, here]
+    mine = Messages(
+        own=log_probs,
+        policies=policies,
+        suggestions=suggestions,
+        sent=messages.sent[:, here],
+        received=messages.received[:, here],
+        valid=messages.valid[:, here],
     )
-    gain = objective(terms, learner.kappa[here], weights) / count
-    rows = seat.bank.params
-    grads = torch.autograd.grad(-gain.sum(), list(rows.values()), allow_unused=True)
-    skipped = adam_step(
-        rows,
-        {
-            k: torch.zeros_like(w) if g is None else g
-            for (k, w), g in zip(rows.items(), grads, strict=True)
-        },
-        seat.adam,
-        lr=learner.learning_rates(update),
-        max_grad_norm=learner.config.max_grad_norm,
+    step = objective(
+        one.advantages.own_view(one.decisions, log_probs, config.old_policy),
+        one.advantages.peer_view(suggestions, policies, old, opened.valid[:, here]),
+        mine.view(one.weight),
+        config.objective,
+        learner.kappa[here],
+        num_steps=one.decisions.num_steps,
+        follow_scale=opened.follow_scale,
     )
+    rates, most = learner.learning_rates(opened.update), config.max_grad_norm
+    skipped = ascend(one.bank.params, step.gain, one.adam, lr=rates, max_grad_norm=most)
     if skipped is not None:
         everybody = skipped.new_zeros(learner.spec.num_agents)
         everybody[here] = skipped
         learner.note_skipped(everybody)
 
 
-def _speak(seat: _Seat, talk: Conversation, before: Exchanged) -> Exchanged:
-    """One agent shares and suggests after its step; what the others told `before` stands."""
-    own, suggested, told = before.own.clone(), before.suggested.clone(), before.told.clone()
-    own[:, seat.here], suggested[:, seat.here] = _evaluate(seat, before.shared)
-    shared = share(talk, own, seat.shares)
-    said = talk.channel.as_told(suggested, shared, talk.where, talk.update)
-    told[:, seat.here] = said[:, seat.here]
-    said, counts = send(talk, told, seat.suggests, own)
-    speaks = talk.where.senders == seat.here.start
-    received = torch.where(speaks[None, :, :, None], said, before.received)
-    taken = torch.where(speaks, counts, before.taken)
-    return Exchanged(own, suggested, shared, told, received, taken)
+def _resend(one: AgentSlice, opened: CommunicationRound, before: Messages) -> Messages:
+    """One agent shares and suggests after its step; what the others sent `before` stands."""
+    here, channel, links = one.here, opened.channel, opened.links
+    own, suggestions, sent = before.own.clone(), before.suggestions.clone(), before.sent.clone()
+    own[:, here], suggestions[:, here] = _evaluate(one, before.policies)
+    policies = share(opened, own, one.shares)
+    sent[:, here] = channel.as_sent(suggestions, policies, links, opened.update)[:, here]
+    received, valid = channel.send_suggestions(sent, own, links, one.suggests, opened.update)
+    anew = links.senders == here.start
+    received = torch.where(anew[None, :, :, None], received, before.received)
+    valid = torch.where(anew, valid, before.valid)
+    return Messages(own, policies, suggestions, sent, received, valid)
 
 
 def _evaluate(
-    seat: _Seat, shared: Float[Tensor, "B N M A"]
+    one: AgentSlice, policies: Float[Tensor, "B N M A"]
 ) -> tuple[Float[Tensor, "B 1 A"], Float[Tensor, "B 1 M A"]]:
-    """An agent's π^ii, and its π^ij for what was `shared` with it."""
-    bank, (mask, everybodys) = seat.bank, seat.masks
+    """An agent's π^ii, and its π^ij for the `policies` that were shared with it."""
+    bank, observations = one.bank, one.decisions.observations
     if isinstance(bank, JointActorBank):
-        return bank.own_and_suggest(seat.observations, everybodys, seat.rows)
-    own = bank.own(seat.observations, mask)
+        return bank.own_and_suggest(observations, one.mask, one.peers)
+    own = bank.own(observations, one.decisions.action_mask)
     # such banks need no mask of the receiver's: what is illegal has no chance in what it shared
-    return own, bank.suggest(seat.observations, shared[:, seat.here], None, seat.rows)
+    return own, bank.suggest(observations, policies[:, one.here], None, one.peers)
 
 
 def _with_suggestions_of_now(
-    learner: Learner, decisions: Decisions, talk: Conversation, heard: Exchanged
-) -> Exchanged:
-    """What everybody would suggest now: some suggestions follow what the neighbour told since."""
+    learner: Learner, decisions: Decisions, opened: CommunicationRound, messages: Messages
+) -> Messages:
+    """What everybody would suggest now: some suggestions follow what was shared since."""
     if isinstance(learner.actors, JointActorBank):
-        return heard
-    suggested = learner.actors.suggest(
-        decisions.observations, heard.shared, decisions.action_mask, talk.rows
+        return messages
+    suggestions = learner.actors.suggest(
+        decisions.observations, messages.policies, decisions.action_mask, opened.peers
     )
-    return replace(heard, suggested=suggested)
+    return replace(messages, suggestions=suggestions)

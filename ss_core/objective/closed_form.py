@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 ILLEGAL_LOG_PROB = -1e8  # below it an action is masked, not merely unlikely
-NOT_ALLOWED = 10 * ILLEGAL_LOG_PROB  # log-probability told of a masked action
+NOT_ALLOWED = 10 * ILLEGAL_LOG_PROB  # log-probability of a masked action in messages
 LEAST_PROB = 1e-30
 
 

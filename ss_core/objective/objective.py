@@ -38,20 +38,21 @@ class OwnView:
 class PeerView:
     """Agent i's suggestions for its neighbours j, at j's decisions."""
 
-    log_probs: Float[Tensor, "B N M A"]  # log π^ij(· | s; θ^ij)
-    shared_log_probs: Float[Tensor, "B N M A"]  # log π^jj as j shared it last
-    old_log_probs: Float[Tensor, "B N M A"]  # log π^jj_old, the policy that acted
+    suggestions: Float[Tensor, "B N M A"]  # log π^ij(· | s; θ^ij)
+    policies: Float[Tensor, "B N M A"]  # log π^jj as j shared it last
+    old_policies: Float[Tensor, "B N M A"]  # log π^jj_old, the policy that acted
     weights: Float[Tensor, "B N M A"]  # w(a_j)
     advantages: Float[Tensor, "B N M A"]  # Â_i of each action of j
-    valid: Float[Tensor, "B N M"]  # 1 where j took a decision and may be talked to
+    valid: Float[Tensor, "B N M"]  # 1 where j took a decision and is linked to i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedView:
     """Suggestions π^ji that agent i received, at i's own decisions."""
 
-    log_probs: Float[Tensor, "B N M A"]
-    valid: Float[Tensor, "B N M"]
+    suggestions: Float[Tensor, "B N M A"]  # log π^ji
+    valid: Float[Tensor, "B N M"]  # 1 where there is one
+    weight: Float[Tensor, "N M"] | None = None  # of each sender with i; None: 1
 
 
 def probabilities(log_probs: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
@@ -68,7 +69,7 @@ def policy_ratio(
 
 def neighbour_ratio(peers: PeerView) -> Float[Tensor, "B N"]:
     """ξ_{N_i} = Π_{j ∈ N_i} π^ij(a_j | s) / π^jj_old(a_j | s), Eq. 13; computed in log space."""
-    log_ratio = (peers.weights * (peers.log_probs - peers.old_log_probs)).sum(dim=-1)
+    log_ratio = (peers.weights * (peers.suggestions - peers.old_policies)).sum(dim=-1)
     return torch.exp((log_ratio * peers.valid).sum(dim=-1).clamp_max(MAX_LOG_RATIO))
 
 
@@ -86,7 +87,7 @@ def clipped_surrogate(
 
 def suggestion_surrogate(peers: PeerView) -> Float[Tensor, "B N M"]:
     """E[ξ_ij Â_i] per neighbour: the first-order part of ξ_{N_i} at the current joint policy."""
-    xi = policy_ratio(peers.log_probs, peers.old_log_probs)
+    xi = policy_ratio(peers.suggestions, peers.old_policies)
     return (peers.weights * xi * peers.advantages).sum(dim=-1)
 
 
@@ -137,6 +138,7 @@ class ObjectiveWeights:
 class Objective:
     """Eq. 16 and its parts, per decision (and neighbour)."""
 
+    gain: Float[Tensor, " N"]  # all of it, per time step: maximise each by its own parameters
     surrogate: Float[Tensor, "B N"]
     suggestion: Float[Tensor, "B N M"] | None
     anchor_penalty: Float[Tensor, "B N M"] | None  # without κ
@@ -144,22 +146,39 @@ class Objective:
     entropy: Float[Tensor, "B N"]
 
 
-def objective_terms(
-    own: OwnView, peers: PeerView | None, received: ReceivedView | None, weights: ObjectiveWeights
+def objective(
+    own: OwnView,
+    peers: PeerView | None,
+    received: ReceivedView | None,
+    weights: ObjectiveWeights,
+    kappas: Float[Tensor, " N"],
+    *,
+    num_steps: int,
+    follow_scale: float = 1.0,
 ) -> Objective:
-    """The terms of Eq. 16; `peers` and `received` are None in a gap of the exchange (A.4)."""
-    xi_neighbours = suggestion = None
+    """Eq. 16; `peers` and `received` are None in a gap of the exchange (A.4).
+
+    `num_steps` is what sums over decisions are divided by; `follow_scale` multiplies ρ', where few
+    neighbours stand for all.
+    """
+    xi_neighbours = suggestion = anchored = followed = None
     if peers is not None and weights.surrogate == "product":
         xi_neighbours = neighbour_ratio(peers)
     elif peers is not None:
         suggestion = suggestion_surrogate(peers) * peers.valid
-    return Objective(
-        surrogate=clipped_surrogate(own, weights.clip_eps, xi_neighbours) * own.valid,
-        suggestion=suggestion,
-        anchor_penalty=None if peers is None else anchor_penalty(peers, weights),
-        follow_penalty=None if received is None else follow_penalty(own, received, weights),
-        entropy=-(probabilities(own.log_probs) * own.log_probs).sum(dim=-1) * own.valid,
-    )
+    surrogate = clipped_surrogate(own, weights.clip_eps, xi_neighbours) * own.valid
+    if peers is not None:
+        anchored = anchor_penalty(peers, weights)
+    if received is not None:
+        followed = follow_penalty(own, received, weights, follow_scale)
+    entropy = -(probabilities(own.log_probs) * own.log_probs).sum(dim=-1) * own.valid
+    total = surrogate.sum(dim=0) + weights.ent_coef * entropy.sum(dim=0)
+    if suggestion is not None:
+        total = total + suggestion.sum(dim=(0, 2))
+    for penalty in (anchored, followed):
+        if penalty is not None:
+            total = total - kappas * penalty.sum(dim=(0, 2))
+    return Objective(total / num_steps, surrogate, suggestion, anchored, followed, entropy)
 
 
 def anchor_penalty(peers: PeerView, weights: ObjectiveWeights) -> Float[Tensor, "B N M"]:
@@ -167,37 +186,27 @@ def anchor_penalty(peers: PeerView, weights: ObjectiveWeights) -> Float[Tensor, 
     active = peers.valid
     if weights.indicators:
         active = active * diverging(
-            peers.log_probs, peers.shared_log_probs, peers.weights, peers.advantages
+            peers.suggestions, peers.policies, peers.weights, peers.advantages
         )
-    distance = discrepancy(peers.log_probs, peers.shared_log_probs, weights.anchor)
+    distance = discrepancy(peers.suggestions, peers.policies, weights.anchor)
     return weights.rho * active * distance
 
 
 def follow_penalty(
-    own: OwnView, received: ReceivedView, weights: ObjectiveWeights
+    own: OwnView, received: ReceivedView, weights: ObjectiveWeights, scale: float = 1.0
 ) -> Float[Tensor, "B N M"]:
-    """ρ' 1_{X^ii} d(π^ii, π^ji)."""
-    mine = own.log_probs.unsqueeze(2).expand_as(received.log_probs)
+    """ρ' 1_{X^ii} d(π^ii, π^ji), by the weight of the sender j."""
+    suggestions = received.suggestions
+    mine = own.log_probs.unsqueeze(2).expand_as(suggestions)
     active = received.valid
+    if received.weight is not None:
+        active = active * received.weight
     if weights.indicators:
         active = active * diverging(
             mine,
-            received.log_probs,
-            own.weights.unsqueeze(2).expand_as(received.log_probs),
-            own.advantages.unsqueeze(2).expand_as(received.log_probs),
+            suggestions,
+            own.weights.unsqueeze(2).expand_as(suggestions),
+            own.advantages.unsqueeze(2).expand_as(suggestions),
         )
-    distance = discrepancy(mine, received.log_probs, weights.follow)
-    return weights.rho_follow * active * distance
-
-
-def objective(
-    terms: Objective, kappas: Float[Tensor, " N"], weights: ObjectiveWeights
-) -> Float[Tensor, " N"]:
-    """Eq. 16 summed over decisions, one value per agent: maximise each by its own parameters."""
-    total = terms.surrogate.sum(dim=0) + weights.ent_coef * terms.entropy.sum(dim=0)
-    if terms.suggestion is not None:
-        total = total + terms.suggestion.sum(dim=(0, 2))
-    for penalty in (terms.anchor_penalty, terms.follow_penalty):
-        if penalty is not None:
-            total = total - kappas * penalty.sum(dim=(0, 2))
-    return total
+    distance = discrepancy(mine, suggestions, weights.follow)
+    return weights.rho_follow * scale * active * distance

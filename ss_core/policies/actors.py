@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.env import EnvSpec
-from ss_core.policies.feature_actor import CandidateBank, PeerRows, init_candidates
+from ss_core.policies.feature_actor import FeatureActor, PeerRows, init_feature_actor
 from ss_core.policies.mlp_stack import (
     Params,
     forward_stack,
@@ -23,7 +23,7 @@ from ss_core.policies.mlp_stack import (
     own_log_probs,
     through_heads,
 )
-from ss_core.policies.residual_heads import TiltedBank, init_tilted
+from ss_core.policies.residual_heads import ResidualHeads, init_residual_heads
 
 Architecture = Literal["independent", "multihead", "shared", "tilted"]
 
@@ -47,11 +47,11 @@ class ActorBank(Protocol):
         observations: Float[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
-        """log π^ij(· | s) of every agent i for its m-th neighbour j = where.receivers[i, m].
+        """log π^ij(· | s) of every agent i for its m-th neighbour j = peers.receivers[i, m].
 
-        `shared` is what those neighbours told agent i: log π^jj(· | s).
+        `shared` is what those neighbours shared with agent i: log π^jj(· | s).
         """
         ...
 
@@ -64,7 +64,7 @@ class JointActorBank(ActorBank, Protocol):
         self,
         observations: Float[Tensor, "B N O"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> tuple[Float[Tensor, "B N A"], Float[Tensor, "B N M A"]]:
         """What `own` and `suggest` give; `mask` is everybody's, whoever speaks."""
         ...
@@ -90,27 +90,27 @@ class IndependentBank:
         observations: Float[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: sender i's observation through network (i, j)."""
-        logits = self._some_logits(observations, where.receivers)
-        return masked_log_softmax(logits, _peer_mask(mask, where))
+        logits = self._some_logits(observations, peers.receivers)
+        return masked_log_softmax(logits, _peer_mask(mask, peers))
 
     def own_and_suggest(
         self,
         observations: Float[Tensor, "B S O"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
         """One forward of all networks in use; of the whole stack, uncopied, when all are."""
-        pairs = torch.cat([_speakers(self, observations)[:, None], where.receivers], dim=1)
+        pairs = torch.cat([_speakers(self, observations)[:, None], peers.receivers], dim=1)
         if pairs.shape[1] < self.num_agents:
             logits = self._some_logits(observations, pairs)
         else:
             rows = torch.arange(len(pairs), device=pairs.device)[:, None]
             logits = self._all_logits(observations)[:, rows, pairs]
         own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
-        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, where))
+        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, peers))
 
     def _all_logits(self, observations: Tensor) -> Float[Tensor, "B S N A"]:
         params = {k: w.flatten(0, 1) for k, w in self.params.items()}
@@ -148,23 +148,23 @@ class MultiheadBank:
         observations: Float[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij through the trunk of i and its head for j."""
-        logits = self._logits(observations, where.receivers)
-        return masked_log_softmax(logits, _peer_mask(mask, where))
+        logits = self._logits(observations, peers.receivers)
+        return masked_log_softmax(logits, _peer_mask(mask, peers))
 
     def own_and_suggest(
         self,
         observations: Float[Tensor, "B S O"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
         """Both from one forward of the trunks."""
-        pairs = torch.cat([_speakers(self, observations)[:, None], where.receivers], dim=1)
+        pairs = torch.cat([_speakers(self, observations)[:, None], peers.receivers], dim=1)
         logits = self._logits(observations, pairs)
         own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
-        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, where))
+        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, peers))
 
     def _logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
         trunk = {k: w for k, w in self.params.items() if not k.startswith("head")}
@@ -174,7 +174,7 @@ class MultiheadBank:
 
 @dataclass(frozen=True, slots=True)
 class ConditionedBank:
-    """An own network and one suggestion network per agent, told which receiver it speaks to.
+    """An own network and one suggestion network per agent, which sees whom it is for.
 
     log π^ij = log π^jj + δ_i(s, one-hot j) + const, with δ_i zero at first: suggestions start at
     agreement. Cost grows with N·m; of the parameters only the first layer's rows of the one-hot
@@ -195,14 +195,14 @@ class ConditionedBank:
         observations: Float[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: what j said it would do, tilted by δ_i."""
         layers = layers_under("suggest_", self.params)
-        size, (_, m) = observations.shape[-1], where.receivers.shape
+        size, (_, m) = observations.shape[-1], peers.receivers.shape
         of_state, of_receiver = layers["w0"].split([size, self.num_agents], dim=1)
         state = torch.baddbmm(layers["b0"], observations.transpose(0, 1), of_state)
-        slot = where.receivers.unsqueeze(-1).expand(-1, -1, of_receiver.shape[-1])
+        slot = peers.receivers.unsqueeze(-1).expand(-1, -1, of_receiver.shape[-1])
         first = state[:, None] + of_receiver.gather(1, slot)[:, :, None]  # N, M, B, H
         if len(layers) > 2:
             first = first.relu_()
@@ -216,7 +216,7 @@ def one_agent(bank: ActorBank, agent: int) -> ActorBank:
     rows = {k: w.detach()[agent : agent + 1].requires_grad_() for k, w in bank.params.items()}
     if isinstance(bank, (IndependentBank, MultiheadBank)):
         return replace(bank, params=rows, agent=agent)
-    assert isinstance(bank, (ConditionedBank, TiltedBank, CandidateBank))
+    assert isinstance(bank, (ConditionedBank, ResidualHeads, FeatureActor))
     return replace(bank, params=rows)
 
 
@@ -237,9 +237,9 @@ def _own_mask(
 
 
 def _peer_mask(
-    mask: Bool[Tensor, "B N A"] | None, where: PeerRows
+    mask: Bool[Tensor, "B N A"] | None, peers: PeerRows
 ) -> Bool[Tensor, "B S M A"] | None:
-    return None if mask is None else mask[:, where.receivers]
+    return None if mask is None else mask[:, peers.receivers]
 
 
 def build_actors(
@@ -255,7 +255,7 @@ def build_actors(
 
     `suggestion_hidden` gives the suggestion networks of `shared` other layers than `hidden`.
     """
-    told = hidden if suggestion_hidden is None else suggestion_hidden
+    suggestion_layers = hidden if suggestion_hidden is None else suggestion_hidden
     n, a, o = spec.num_agents, spec.num_actions, spec.observation_size
     if architecture == "independent":
         sizes = (o, *hidden, a)
@@ -265,13 +265,17 @@ def build_actors(
         head = init_stack((n, n), (hidden[-1], a), generator, zero_last=zero_logits)
         return MultiheadBank(params | {"head_w": head["w0"], "head_b": head["b0"]}, n)
     if architecture == "tilted":
-        return TiltedBank(init_tilted(n, (o, *hidden, a), told, generator, zero_logits), n)
+        return ResidualHeads(
+            init_residual_heads(n, (o, *hidden, a), suggestion_layers, generator, zero_logits), n
+        )
     if spec.candidate_size:
         seen = spec.own_size or spec.candidate_size
-        own = init_candidates("own_", n, (seen, *hidden, 1), generator)
-        suggest = init_candidates("suggest_", n, (spec.public_size, *told, 1), generator)
-        return CandidateBank(own | suggest, n, spec.candidate_size, spec.own_size)
+        own = init_feature_actor("own_", n, (seen, *hidden, 1), generator)
+        suggest = init_feature_actor(
+            "suggest_", n, (spec.public_size, *suggestion_layers, 1), generator
+        )
+        return FeatureActor(own | suggest, n, spec.candidate_size, spec.own_size)
     own = init_stack((n,), (o, *hidden, a), generator, zero_last=zero_logits)
-    suggest = init_stack((n,), (o + n, *told, a), generator, zero_last=True)
+    suggest = init_stack((n,), (o + n, *suggestion_layers, a), generator, zero_last=True)
     named = {f"own_{k}": w for k, w in own.items()}
     return ConditionedBank(named | {f"suggest_{k}": w for k, w in suggest.items()}, n)

@@ -1,4 +1,4 @@
-"""`CandidateBank`: policies and suggestions for worlds that describe every action by features.
+"""`FeatureActor`: policies and suggestions for worlds that describe every action by features.
 
 An action's logit is a linear part plus a small perceptron of its row of features, so the networks
 serve any number of actions. Which rows a suggestion network looks at is packed once an update.
@@ -59,11 +59,11 @@ def pack_peer_rows(
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateBank:
+class FeatureActor:
     """An own network and one suggestion network per agent, both scoring actions one by one.
 
     log π^ij = log π^jj + δ_i(public features of j's action) + const, with δ_i zero at first. The
-    receiver's private state and action mask come along in π^jj without being told.
+    receiver's private state and action mask come along in π^jj.
     """
 
     params: Params  # `own_…` and `suggest_…`, each with layers and a linear part `skip`
@@ -84,15 +84,15 @@ class CandidateBank:
         observations: Float[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: what j said it would do, tilted by δ_i."""
-        assert where.public is not None
-        assert where.packed is not None
-        (n, m), b = where.receivers.shape, shared.shape[0]
-        scores = score_rows(self.params, "suggest_", where.public)
+        assert peers.public is not None
+        assert peers.packed is not None
+        (n, m), b = peers.receivers.shape, shared.shape[0]
+        scores = score_rows(self.params, "suggest_", peers.public)
         tilt = scores.new_zeros((n, m * b + 1, scores.shape[-1]))
-        tilt = tilt.scatter(1, where.packed.unsqueeze(-1).expand(scores.shape), scores)
+        tilt = tilt.scatter(1, peers.packed.unsqueeze(-1).expand(scores.shape), scores)
         logits = shared + tilt[:, :-1].unflatten(1, (m, b)).permute(2, 0, 1, 3)
         return torch.log_softmax(logits, dim=-1)  # what is illegal for j has no chance in `shared`
 
@@ -166,7 +166,7 @@ def _few_agents(hidden: Tensor) -> list[slice]:
     return [slice(start, start + step) for start in range(0, len(hidden), step)]
 
 
-def init_candidates(
+def init_feature_actor(
     prefix: str, num_agents: int, sizes: tuple[int, ...], generator: torch.Generator
 ) -> Params:
     """A zero linear part, and a perceptron with zero output where `sizes` has a hidden layer."""

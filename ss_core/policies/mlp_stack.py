@@ -1,7 +1,7 @@
 """Stacked perceptrons: many networks as one stack of weights and one batched product per layer.
 
 Parameters are plain dicts of leaf tensors whose first axes are the stack. What the networks mean
-(policies, suggestions, values) lives in `networks.py` and `candidates.py`.
+(policies, suggestions, values) lives in `actors.py` and `feature_actor.py`.
 """
 
 from itertools import pairwise

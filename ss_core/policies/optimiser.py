@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.optim.adam import adam
 
@@ -37,6 +37,23 @@ def init_adam(params: Params, num_agents: int) -> AdamState:
     )
 
 
+def ascend(
+    params: Params,
+    gain: Float[Tensor, " N"],
+    state: AdamState,
+    *,
+    lr: dict[str, float],
+    max_grad_norm: float = 0.0,
+) -> Bool[Tensor, " N"] | None:
+    """One step of every agent on its own gain, by its own rows; returns what `adam_step` does."""
+    grads = torch.autograd.grad(-gain.sum(), list(params.values()), allow_unused=True)
+    found = {
+        k: torch.zeros_like(w) if g is None else g
+        for (k, w), g in zip(params.items(), grads, strict=True)
+    }
+    return adam_step(params, found, state, lr=lr, max_grad_norm=max_grad_norm)
+
+
 def adam_step(
     params: Params,
     grads: Params,
@@ -50,8 +67,8 @@ def adam_step(
     `max_grad_norm` > 0 clips the gradient of each agent by its own norm, never by others'.
     Returns whose gradient was no number: their rows stay as they are. None: all are well.
     """
-    unsound = without_number(grads)
-    if unsound is None:
+    non_finite = non_finite_agents(grads)
+    if non_finite is None:
         _step(params, grads, state, lr, max_grad_norm)
         return None
     before = [w.detach().clone() for w in _all_rows(params, state)]
@@ -59,11 +76,11 @@ def adam_step(
     _step(params, numbers, state, lr, max_grad_norm)
     with torch.no_grad():
         for row, old in zip(_all_rows(params, state), before, strict=True):
-            row[unsound] = old[unsound]
-    return unsound
+            row[non_finite] = old[non_finite]
+    return non_finite
 
 
-def without_number(grads: Params) -> Bool[Tensor, " N"] | None:
+def non_finite_agents(grads: Params) -> Bool[Tensor, " N"] | None:
     """Agents in whose gradient there is a NaN or an infinity; None if there is none."""
     total = sum(g.flatten(1).sum(dim=1) for g in grads.values())
     assert isinstance(total, Tensor)

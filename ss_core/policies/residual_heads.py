@@ -1,6 +1,6 @@
 """Suggestions as tilts of what the receiver said it would do: one trunk, a head for each receiver.
 
-An `ActorBank` (see `networks.py`) between `MultiheadBank`, whose suggestions share the trunk of the
+An `ActorBank` (see `actors.py`) between `MultiheadBank`, whose suggestions share the trunk of the
 own policy and start anywhere, and `ConditionedBank`, which runs a network once per receiver.
 """
 
@@ -22,7 +22,7 @@ from ss_core.policies.mlp_stack import (
 
 
 @dataclass(frozen=True, slots=True)
-class TiltedBank:
+class ResidualHeads:
     """An own network and one suggestion trunk per agent, with a head for each receiver.
 
     log π^ij = log π^jj + δ_ij(s) + const, with δ_ij zero at first: suggestions start at agreement,
@@ -45,17 +45,17 @@ class TiltedBank:
         observations: Float[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
-        where: PeerRows,
+        peers: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: what j said it would do, tilted by δ_ij."""
         trunk = layers_under("suggest_", self.params)
         x = torch.relu(forward_stack(trunk, observations.transpose(0, 1)))
         heads, biases = self.params["suggest_head_w"], self.params["suggest_head_b"]
-        tilt = through_heads(x, heads, biases, where.receivers)
+        tilt = through_heads(x, heads, biases, peers.receivers)
         return torch.log_softmax(shared + tilt, dim=-1)  # what is illegal for j stays so
 
 
-def init_tilted(
+def init_residual_heads(
     num_agents: int,
     own_sizes: tuple[int, ...],
     hidden: tuple[int, ...],

@@ -3,9 +3,10 @@
 A world says what there is to see (`Part`); nothing here knows households, roads or HTML.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 Cell = str | int | float | None
 
@@ -33,6 +34,23 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture that was drawn before, inside the page."""
+
+    slug: str  # unique on the page
+    title: str
+    alt: str  # what it shows, for those who do not see it
+    kind: Literal["png", "svg+xml"]
+    data: bytes
+    caption: str = ""
+
+    @property
+    def source(self) -> str:
+        """The picture as an address that loads nothing."""
+        return f"data:image/{self.kind};base64,{base64.b64encode(self.data).decode()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFigure:
     """One number of the first screen."""
 
@@ -55,7 +73,7 @@ class Code:
     text: str
 
 
-Item = Chart | Table | Text | Code
+Item = Chart | Picture | Table | Text | Code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,19 +131,20 @@ class Scenario:
 
     name: str  # names runs and `ss config show NAME`
     target: str  # where this record stands, as module:NAME: child processes load it from there
-    config: type[RunConfig]
+    config: type  # of configurations: derives from `RunConfig`
     resolve: Callable[[str, Mapping[str, Any]], Any]  # preset, overrides → config
-    check: Callable[[Any], Any]  # refuse bad input within seconds, before anything is written
-    identity: Callable[[Any, Any], tuple[str, str]]  # config, checked → task and size
-    prepare: Callable[[Any, Any, Path, Callable[[str], None]], Prepared]  # keep inputs in a folder
     open: Callable[[Any, Path, int], AbstractContextManager[Setting]]  # config, inputs, processes
-    references: Callable[[Any], Sequence[Reference]]
     score: Callable[[Any, Prepared, Mapping[str, Checkpoint]], Scores]
     rows: Sequence[str]  # in the order of the table; SELFISH and LEARNED stand for learned rows
     labels: Labels  # of rows that no algorithm learns
-    title: Callable[[Evaluation], str]  # of the table
     columns: Sequence[Column]
     baseline: str  # the row that others are compared with
+    check: Callable[[Any], Any] = _nothing  # refuse bad input in seconds; nothing is written yet
+    identity: Callable[[Any, Any], tuple[str, str]] | None = None  # config, checked → task, size
+    prepare: Callable[[Any, Any, Path, Callable[[str], None]], Prepared] | None = None
+    # config, checked, folder for inputs, a way to say how it goes
+    references: Callable[[Any], Sequence[Reference]] = lambda _: ()
+    title: Callable[[Evaluation], str] | None = None  # of the table
     best: str | None = None  # the other end of the gap; None: there is no gap
     agent: str = "agent"  # what a person calls one
     scope: str = "held-out days"
@@ -163,7 +164,7 @@ class Scenario:
     def __post_init__(self) -> None:
         for holds, rule in (
             (":" in self.target, f"target={self.target!r} names module:NAME"),
-            (issubclass(self.config, RunConfig), "config derives from RunConfig"),
+            (RunConfig in self.config.__mro__, "config derives from RunConfig"),
             (self.baseline in self.rows, f"baseline={self.baseline!r} is one of its rows"),
             (
                 self.best is None or self.best in self.rows,

@@ -1,6 +1,7 @@
 """What a run's parts add up to: rows scored on the same days, the trace, the table, the notes."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ss_core.record.checkpoint import Checkpoint
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_rows import write_kpis, write_run
 from ss_core.record.trace_writer import TraceWriter
-from ss_core.report.labels import title_of
+from ss_core.report.labels import in_order, title_of
 from ss_core.scenario.config import RunConfig
 from ss_core.scenario.key_figures import Scores, Summary, gap_summary, gaps_closed, summarise
 from ss_core.scenario.protocol import Column, Evaluation, Prepared, Result, Scenario
@@ -27,16 +28,14 @@ def conclude(
     results: Mapping[str, Checkpoint],
 ) -> Result:
     """Score every row, write the trace, and return the result."""
-    scores = (
-        scenario.score(config, prepared, results)
-        if prepared.trivial is None
-        else prepared.trivial()
-    )
+    found = prepared.trivial() if prepared.trivial else scenario.score(config, prepared, results)
+    placed = in_order(scenario.rows, found.figures)
+    scores = replace(found, figures={name: found.figures[name] for name in placed})
     evaluation = evaluated(scenario, run, config, prepared, scores)
     _write_traces(evaluation)
     result = {
         "tables": {
-            scenario.title(evaluation): table_of(scenario, evaluation),
+            _table_title(evaluation): table_of(scenario, evaluation),
             **(scenario.tables(evaluation) if scenario.tables else {}),
         },
         "notes": [*scenario.notes(evaluation), *prepared.notes],
@@ -51,6 +50,13 @@ def conclude(
             for name, gap in evaluation.gaps.items()
         }
     return result | dict(scenario.facts(evaluation) if scenario.facts else {})
+
+
+def _table_title(evaluation: Evaluation) -> str:
+    scenario = evaluation.scenario
+    if scenario.title is not None:
+        return scenario.title(evaluation)
+    return f"means over {evaluation.num_days} {scenario.scope}"
 
 
 def evaluated(

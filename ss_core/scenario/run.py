@@ -12,7 +12,7 @@ from ss_core.processes import child_tasks
 from ss_core.processes.child_tasks import Progress, interruptible
 from ss_core.record.run_directory import RunDirectory
 from ss_core.scenario.config import RunConfig
-from ss_core.scenario.protocol import Result, Scenario, load_scenario
+from ss_core.scenario.protocol import Prepared, Result, Scenario, load_scenario
 from ss_core.scenario.request import (
     DEFAULT_WORKERS,
     check_device,
@@ -54,7 +54,9 @@ def _run(scenario: Scenario, request: Mapping[str, Any], progress: Progress) -> 
         return finished
     check_device(config.device)
     checked = scenario.check(config)
-    task, size = scenario.identity(config, checked)
+    task, size = (
+        (scenario.name, "run") if scenario.identity is None else scenario.identity(config, checked)
+    )
     with open_run(
         Path(request["out"]),
         request["resume"],
@@ -108,7 +110,9 @@ def _carry_out(
     def tell(note: str) -> None:
         progress("prepare", 0.5, 1, note)
 
-    prepared = scenario.prepare(config, checked, run.path / INPUTS, tell)
+    prepared = Prepared(sentence=scenario.name)
+    if scenario.prepare is not None:
+        prepared = scenario.prepare(config, checked, run.path / INPUTS, tell)
     progress("prepare", 1, 1, prepared.sentence)
     if prepared.meanwhile is not None:
         threading.Thread(target=prepared.meanwhile, daemon=True).start()

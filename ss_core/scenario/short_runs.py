@@ -129,7 +129,9 @@ def _carry_out(
 ) -> bool:
     config = scenario.resolve(arguments.get("preset", "tuned"), arguments["settings"])
     inputs = folder / INPUTS
-    scenario.prepare(config, scenario.check(config), inputs, lambda _: None)
+    checked = scenario.check(config)
+    if scenario.prepare is not None:
+        scenario.prepare(config, checked, inputs, lambda _: None)
     with scenario.open(config, inputs, arguments.get("processes", 1)) as setting:
         if setting.welfare is None:
             raise ConfigError(f"scenario {scenario.name!r} does not tell the welfare of its agents")
@@ -175,15 +177,15 @@ def write_short_run(
 
 def _weights_of_senders(training: Training, liars: np.ndarray) -> dict[str, float | None]:
     """Mean weight that honest receivers give liars, and honest senders."""
-    learner, talk = training.learner, training.learner.last_talk
-    if learner.trust is None or talk is None:
+    learner, last = training.learner, training.learner.last_round
+    if learner.trust is None or last is None:
         return {}
-    weight = weights(learner.trust, talk.where, learner.config.trust_tolerance)
+    weight = weights(learner.trust, last.links, learner.config.trust_tolerance)
     lying = torch.from_numpy(liars).to(weight.device)
-    received = talk.where.received & ~lying[:, None]
+    received = last.links.received & ~lying[:, None]
     groups = {
-        "weight_of_liars": received & lying[talk.where.senders],
-        "weight_of_honest": received & ~lying[talk.where.senders],
+        "weight_of_liars": received & lying[last.links.senders],
+        "weight_of_honest": received & ~lying[last.links.senders],
     }
     return {k: float(weight[m].mean()) if bool(m.any()) else None for k, m in groups.items()}
 

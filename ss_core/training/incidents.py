@@ -15,7 +15,7 @@ REASONS = {
     "stale": "of an exchange long past",
     "flood": "more than one about the same decision",
 }
-DISCOUNTED_BELOW = 0.5  # mean weight with those who hear it
+DISCOUNTED_BELOW = 0.5  # mean weight with those who receive from it
 
 
 def record_refusals(writer: TraceWriter, found: Sequence[Refusal], names: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def record_refusals(writer: TraceWriter, found: Sequence[Refusal], names: Sequen
         _record(writer, one.update, REFUSED, names[one.sender], "messages dropped", detail)
 
 
-def record_unsound(writer: TraceWriter, update: int, detail: str) -> None:
+def record_non_finite(writer: TraceWriter, update: int, detail: str) -> None:
     """An update whose episodes held values that are no numbers."""
     _record(writer, update, NO_NUMBERS, "environment", "nothing learnt from these episodes", detail)
 
@@ -44,14 +44,14 @@ def record_skipped(writer: TraceWriter, update: int, learner: Learner) -> None:
 
 
 def record_trust(writer: TraceWriter, update: int, learner: Learner) -> None:
-    """Whom receivers heed, and an incident for every sender that most of them discount."""
-    talk = learner.last_talk
-    if learner.trust is None or talk is None:
+    """Weights of senders, and an incident for every sender that most receivers discount."""
+    last = learner.last_round
+    if learner.trust is None or last is None:
         return
-    where = talk.where
-    weight = weights(learner.trust, where, learner.config.trust_tolerance)
-    receiver, slot = torch.nonzero(where.received, as_tuple=True)
-    sender, names = where.senders[receiver, slot], learner.spec.agent_names
+    links = last.links
+    weight = weights(learner.trust, links, learner.config.trust_tolerance)
+    receiver, slot = torch.nonzero(links.received, as_tuple=True)
+    sender, names = links.senders[receiver, slot], learner.spec.agent_names
     if writer.writes("trust"):
         writer.write(
             "trust",
@@ -59,14 +59,14 @@ def record_trust(writer: TraceWriter, update: int, learner: Learner) -> None:
                 "update": update,
                 "src_agent_id": [names[i] for i in sender.tolist()],
                 "dst_agent_id": [names[j] for j in receiver.tolist()],
-                "asked": demands(learner.trust, where)[receiver, slot].numpy(force=True),
+                "asked": demands(learner.trust, links)[receiver, slot].numpy(force=True),
                 "weight": weight[receiver, slot].numpy(force=True),
             },
         )
     for agent, name in enumerate(names):
-        heard = weight[receiver, slot][sender == agent]
-        if len(heard) and float(heard.mean()) < DISCOUNTED_BELOW:
-            detail = f"mean weight {float(heard.mean()):.2g} with {len(heard)} receivers"
+        received = weight[receiver, slot][sender == agent]
+        if len(received) and float(received.mean()) < DISCOUNTED_BELOW:
+            detail = f"mean weight {float(received.mean()):.2g} with {len(received)} receivers"
             taken = "its suggestions are heeded the less"
             _record(writer, update, DISCOUNTED, name, taken, detail)
 

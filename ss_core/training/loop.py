@@ -27,9 +27,14 @@ from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import load_latest, prune_checkpoints, save_checkpoint
 from ss_core.record.trace_writer import TraceWriter
-from ss_core.training.incidents import record_refusals, record_skipped, record_trust, record_unsound
+from ss_core.training.incidents import (
+    record_non_finite,
+    record_refusals,
+    record_skipped,
+    record_trust,
+)
 
-MOST_UNSOUND = 10  # updates in a row of which nothing can be learnt
+MOST_NON_FINITE = 10  # updates in a row of which nothing can be learnt
 STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
 
 
@@ -44,8 +49,8 @@ class Training:
     update: int = 0  # updates done
     metrics: dict[str, float] = field(default_factory=dict)  # of the last update
     rollout: Rollout | None = None  # of the last update; not in checkpoints
-    unsound: str = ""  # what was no number in the last update, of which nothing was learnt
-    unsound_in_row: int = 0
+    non_finite: str = ""  # what was no number in the last update, of which nothing was learnt
+    non_finite_in_row: int = 0
 
     @classmethod
     def begin(
@@ -65,11 +70,11 @@ class Training:
             generator=self.learner.generator,
             with_successors=not self._judges_alternatives(),
         )
-        self.unsound = _without_number(rollout, self.learner.spec.agent_names)
-        if self.unsound:
+        self.non_finite = _non_finite_words(rollout, self.learner.spec.agent_names)
+        if self.non_finite:
             self._skip()
         else:
-            self.unsound_in_row = 0
+            self.non_finite_in_row = 0
             learn = algorithm_named(self.learner.config.algorithm).learn
             self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
             self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
@@ -78,13 +83,13 @@ class Training:
 
     def _skip(self) -> None:
         """Nothing is learnt from what is no number; the simulator may recover."""
-        self.metrics, self.learner.last_talk = {}, None
-        self.unsound_in_row += 1
-        if self.unsound_in_row > MOST_UNSOUND:
+        self.metrics, self.learner.last_round = {}, None
+        self.non_finite_in_row += 1
+        if self.non_finite_in_row > MOST_NON_FINITE:
             raise SimulatorError(
-                f"update {self.update}: {self.unsound}, for the {self.unsound_in_row}th time in a "
-                "row; what was committed before is intact: look at the environment, then run the "
-                "same command again"
+                f"update {self.update}: {self.non_finite}, for the {self.non_finite_in_row}th time "
+                "in a row; what was committed before is intact: look at the environment, then run "
+                "the same command again"
             )
 
     def _judges_alternatives(self) -> bool:
@@ -93,7 +98,7 @@ class Training:
         return knows_how and isinstance(self.env, CounterfactualEnv)
 
 
-def _without_number(rollout: Rollout, names: tuple[str, ...]) -> str:
+def _non_finite_words(rollout: Rollout, names: tuple[str, ...]) -> str:
     """What in a rollout is NaN or infinite, in words; empty if nothing is."""
     for what, values in (("rewards", rollout.rewards), ("observations", rollout.observations)):
         bad = ~values.isfinite()
@@ -159,8 +164,8 @@ def _record_incidents(writer: TraceWriter, training: Training) -> None:
     learner, update = training.learner, training.update - 1
     record_refusals(writer, training.channel.ledger.take_refusals(), learner.spec.agent_names)
     record_skipped(writer, update, learner)
-    if training.unsound:
-        record_unsound(writer, update, training.unsound)
+    if training.non_finite:
+        record_non_finite(writer, update, training.non_finite)
 
 
 def _note(training: Training) -> str:
@@ -250,18 +255,18 @@ def record_messages(writer: TraceWriter, rows: list[LedgerRow], names: tuple[str
 
 
 def record_links(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
-    """Rows of the `link` table: who may talk to whom, whenever that was drawn anew."""
-    talk, exchange = training.learner.last_talk, training.channel.config
+    """Rows of the `link` table: who may send to whom, whenever that was drawn anew."""
+    sent, exchange = training.learner.last_round, training.channel.config
     anew = exchange.protocol == "graph" or (exchange.protocol == "random" and exchange.redraw)
     drawn = training.update == 1 or anew
-    if talk is None or not drawn or not writer.writes("link"):
+    if sent is None or not drawn or not writer.writes("link"):
         return
-    sender, slot = torch.nonzero(talk.valid.any(dim=0), as_tuple=True)
+    sender, slot = torch.nonzero(sent.valid.any(dim=0), as_tuple=True)
     writer.write(
         "link",
         {
             "src_agent_id": [names[i] for i in sender.tolist()],
-            "dst_agent_id": [names[j] for j in talk.receivers[sender, slot].tolist()],
+            "dst_agent_id": [names[j] for j in sent.receivers[sender, slot].tolist()],
             "weight": 1.0,
             "valid_from_update": training.update - 1,
         },
@@ -270,15 +275,15 @@ def record_links(writer: TraceWriter, training: Training, names: tuple[str, ...]
 
 def record_suggestions(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
     """Rows of the `suggestion` table: the last exchange about the first day of the last update."""
-    talk = training.learner.last_talk
-    if talk is None or not writer.writes("suggestion"):
+    sent = training.learner.last_round
+    if sent is None or not writer.writes("suggestion"):
         return
     num_envs = training.learner.spec.num_envs
-    at_peers = talk.rows[:, talk.receivers.reshape(-1)].unflatten(1, tuple(talk.receivers.shape))
-    row, sender, slot = torch.nonzero(talk.valid & (at_peers % num_envs == 0), as_tuple=True)
-    suggested = talk.suggested[row, sender, slot].exp().numpy(force=True)
-    shared = talk.shared[row, sender, slot].exp().numpy(force=True)
-    pair, action = np.nonzero(shared > 0.0)
+    at_peers = sent.rows[:, sent.receivers.reshape(-1)].unflatten(1, tuple(sent.receivers.shape))
+    row, sender, slot = torch.nonzero(sent.valid & (at_peers % num_envs == 0), as_tuple=True)
+    suggestions = sent.suggestions[row, sender, slot].exp().numpy(force=True)
+    policies = sent.policies[row, sender, slot].exp().numpy(force=True)
+    pair, action = np.nonzero(policies > 0.0)
     step = (at_peers[row, sender, slot] // num_envs).numpy(force=True)
     by_name = np.array(names)
     writer.write(
@@ -289,9 +294,9 @@ def record_suggestions(writer: TraceWriter, training: Training, names: tuple[str
             "step": step[pair].astype(np.int32),
             "update": training.update - 1,
             "src_agent_id": by_name[sender.numpy(force=True)[pair]],
-            "dst_agent_id": by_name[talk.receivers[sender, slot].numpy(force=True)[pair]],
+            "dst_agent_id": by_name[sent.receivers[sender, slot].numpy(force=True)[pair]],
             "action": action.astype(np.int32),
-            "prob": suggested[pair, action],
-            "own_prob": shared[pair, action],
+            "prob": suggestions[pair, action],
+            "own_prob": policies[pair, action],
         },
     )

@@ -17,7 +17,7 @@ from cli.commands import grid as ssgrid
 from cli.commands.doctor import TWO_BUS_NET, two_bus_voltage_pu
 from cli.commands.traffic import cli as sstraffic
 from cli.render import Progress, print_result, print_table
-from cli.run_command import COMMON_OPTIONS
+from cli.run_command import COMMON_OPTIONS, GROUPS
 from cli.settings import from_environment, from_file, parse_budget, scenario_request
 from cli.ss import cli as ss
 from ss_core.errors import CheckFailedError, ConfigError, InputError, Interrupted
@@ -358,3 +358,12 @@ def test_the_doctors_power_flow_matches_the_closed_form() -> None:
     # R = 0.02 Ω, X = 0.008 Ω, 10 kW at 400 V: in per unit of 1 MVA |V₂| = 0.998748
     assert TWO_BUS_NET["p_mw"] == 0.01
     assert two_bus_voltage_pu() == pytest.approx(0.998748, abs=5e-7)
+
+
+def test_options_of_a_run_stand_under_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(ssgrid.cli, "ssgrid", ["run", "--help"]) == 0
+    text = capsys.readouterr().out
+    places = [text.index(f"\n{title}:") for title in ("World", *GROUPS)]
+    assert places == sorted(places)
+    assert text.index("--households") < places[1] < text.index("--algorithm") < places[2]
+    assert places[-1] < text.index("--help")

@@ -10,6 +10,7 @@ from ss_core.report.page_model import (
     KeyFigure,
     Page,
     Part,
+    Picture,
     Section,
     Table,
     Text,
@@ -44,7 +45,8 @@ def page_saying(word: str) -> Page:
         picture=chart("first", lines),
         figures=(KeyFigure(label=word, value=word, detail=word),),
     )
+    picture = Picture(slug="drawn", title=word, alt=word, kind="png", data=b"", caption=word)
     section = Section(
-        slug="all", title=word, intro=word, items=(*charts, table, Text(word), Code(word))
+        slug="all", title=word, intro=word, items=(*charts, picture, table, Text(word), Code(word))
     )
     return Page(title=word, part=part, sections=(section,), footer=word)

@@ -4,15 +4,15 @@ import sys
 from pathlib import Path
 
 from paper_envs.bench.runs.ray import run_on_ray
-from tests.support.small_bench import small_order, small_task
+from tests.support.small_bench import small_spec, small_task
 
 
 def main() -> None:
     """Print what became of each run."""
     folder = Path(sys.argv[1])
-    dying = small_task(small_order(folder / "a"), "tests.support.small_bench:die_once")
-    good = small_task(small_order(folder / "b", seed=101))
-    bad = small_task(small_order(folder / "c", seed=102), "tests.support.small_bench:nothing")
+    dying = small_task(small_spec(folder / "a"), "tests.support.small_bench:die_once")
+    good = small_task(small_spec(folder / "b", seed=101))
+    bad = small_task(small_spec(folder / "c", seed=102), "tests.support.small_bench:nothing")
 
     lines: list[str] = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_envs.bench.results.results import Cell, PresetName
-from paper_envs.bench.runs.run import RunOrder, train_run
+from paper_envs.bench.runs.run import RunSpec, train_run
 from paper_envs.presets import env_options, learner_config
 from ss_core.config import to_dict
 from ss_core.processes.child_tasks import Report, Stop, Task
@@ -17,7 +17,7 @@ SMALL = Cell(task="predation", num_agents=2, preset="tuned", algorithm="ss")
 DIES_AT = 3  # updates
 
 
-def small_order(
+def small_spec(
     folder: Path,
     cell: Cell = SMALL,
     *,
@@ -25,14 +25,14 @@ def small_order(
     updates: int = 4,
     num_envs: int = 2,
     **changes: Any,
-) -> RunOrder:
+) -> RunSpec:
     algorithm: str = cell.algorithm  # type: ignore[assignment]
     preset: PresetName = cell.preset
     learner = learner_config(
         cell.task, cell.num_agents, preset, algorithm, cell.variant, num_updates=updates
     )
     learner = replace(learner, hidden=(8,), critic_hidden=(8,), num_envs=num_envs)
-    return RunOrder(
+    return RunSpec(
         cell=cell,
         seed=seed,
         learner=learner,
@@ -43,12 +43,12 @@ def small_order(
     )
 
 
-def small_task(order: RunOrder, target: str = "paper_envs.bench.runs.run:train_run") -> Task:
+def small_task(spec: RunSpec, target: str = "paper_envs.bench.runs.run:train_run") -> Task:
     return Task(
-        name=f"{order.cell.slug}/seed{order.seed}",
+        name=f"{spec.cell.slug}/seed{spec.seed}",
         target=target,
-        arguments=to_dict(order),
-        folder=order.folder,
+        arguments=to_dict(spec),
+        folder=spec.folder,
         log="stderr.log",
     )
 

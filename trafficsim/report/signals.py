@@ -9,8 +9,7 @@ from ss_core.report.key_figures import Kpis
 from ss_core.report.labels import in_order, role_of, title_of
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Section, Table, Text
-from trafficsim.results.labels import SIGNAL_LABELS as LABELS
-from trafficsim.results.labels import SIGNAL_ROWS
+from trafficsim.signals.results.labels import LABELS, ROWS
 
 FIGURES = {
     "mean_travel_time_s": ("Mean travel time", "s"),
@@ -43,7 +42,7 @@ def run_summary(data: RunData) -> RunSummary:
         title=f"Traffic-light run {data.block['run_id']}",
         part=part,
         labels=LABELS,
-        rows=SIGNAL_ROWS,
+        rows=ROWS,
         score=Score(
             metric=f"held_out_{TIME}", title="mean travel time, s", over="held-out episodes"
         ),
@@ -77,7 +76,7 @@ def _figure(kpis: Kpis, algorithm: str, kpi: str) -> KeyFigure:
 
 def _bars(kpis: Kpis, kpi: str) -> Chart | None:
     label, unit = FIGURES[kpi]
-    found = {name: kpis.interval(name, kpi) for name in in_order(SIGNAL_ROWS, kpis.rows)}
+    found = {name: kpis.interval(name, kpi) for name in in_order(ROWS, kpis.rows)}
     bars = [
         Bar(label=title_of(LABELS, n), role=role_of(LABELS, n), value=value, low=low, high=high)
         for n, (value, low, high) in found.items()
@@ -113,7 +112,7 @@ def _section(data: RunData, kpis: Kpis) -> Section:
 
 def _distribution(data: RunData) -> Chart | None:
     rows = data.table("trip", ["algorithm", "travel_time_s"])
-    shown = in_order(SIGNAL_ROWS, map(str, rows["algorithm"].unique()))
+    shown = in_order(ROWS, map(str, rows["algorithm"].unique()))
     if not shown:
         return None
     percent = np.linspace(0.0, 100.0, 101)

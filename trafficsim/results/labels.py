@@ -15,12 +15,6 @@ LABELS: Labels = {
     "tolls": Label("marginal-cost tolls", "planner"),
     "optimum": Label("system optimum (best found)", "best"),
 }
-SIGNAL_ROWS = ("fixed", "actuated", SELFISH, LEARNED)
-SIGNAL_LABELS: Labels = {
-    "fixed": Label("fixed time (the net's own programs)", "uncontrolled"),
-    "actuated": Label("actuated (SUMO's detectors)", "planner"),
-    SELFISH: Label("independent learners", "selfish"),
-}
 
 
 def under(name: str, selfish: str) -> str:

@@ -1,1 +1,1 @@
-"""Traffic lights by sumo-rl in child processes, as an environment."""
+"""Traffic lights by sumo-rl in child processes: environment, neighbours, and their runs."""

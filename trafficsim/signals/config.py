@@ -1,33 +1,32 @@
 """The settings of a run of traffic lights: one dataclass, its presets, how requests change it."""
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import paper_learner, refuse_idle_neighbours
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.record.atomic import sha256_of
-from ss_core.record.schema import TraceLevel
-from ss_core.scenario.request import budget_overrides
+from ss_core.scenario.config import (
+    COMMON_SHORTHANDS,
+    Check,
+    RunConfig,
+    count_checks,
+    override,
+    with_regime,
+)
 from trafficsim.nets.catalogue import net_named
 from trafficsim.signals.demand import drawn_demand
 from trafficsim.signals.request import checked_scene
 from trafficsim.signals.scene import SignalScene
 
-Check = tuple[bool, str]  # whether a value fits, and what to say if not
-COUNTS = ("episodes", "evaluations", "evaluation_episodes", "commit_every")
-DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 PRESETS = ("tuned", "paper")
-SHORTHANDS = {
-    "algorithm": "learner.algorithm",
+SHORTHANDS = COMMON_SHORTHANDS | {
     "net": "scene.net",
     "routes": "scene.routes",
     "trips": "scene.routes",
@@ -43,7 +42,7 @@ FIXED = ("net_sha256", "routes_sha256")  # follow from the files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalsConfig:
+class SignalsConfig(RunConfig):
     """Everything a run's outcome depends on."""
 
     scenario: str = ""  # a net inside sumo-rl, or
@@ -52,32 +51,15 @@ class SignalsConfig:
     routes_sha256: str = ""
     headway_s: float = 2.0  # between departures, where demand is drawn
     episodes: int = 10  # held-out episodes that every row is scored on
-    seed: int = 0
-    compare_selfish: bool = True  # also train independent learners
-    evaluations: int = 4  # points of the learning curve,
-    evaluation_episodes: int = 2  # of so many episodes each
-    commit_every: int = 10  # updates from checkpoint to checkpoint
-    trace: TraceLevel = "agent"
-    device: str = "cpu"
-    budget_seconds: float | None = None  # of training; None: `learner.num_updates`
+    evaluations: int = 4
+    evaluation_episodes: int = 2  # of each point of the learning curve
     learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
 
-    def __post_init__(self) -> None:
-        for fits, message in self._checks():
-            if not fits:
-                raise ValueError(message)
-
-    def _checks(self) -> Iterator[Check]:
-        for name in COUNTS:
-            value = getattr(self, name)
-            yield 1 <= value <= 10**6, f"{name}={value}: between 1 and {10**6}"
-        yield self.seed >= 0, f"seed={self.seed}: 0 or more"
-        seconds = self.budget_seconds
-        yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
+    def checks(self) -> Iterator[Check]:
+        """Checks of the lights' own fields."""
+        yield from count_checks(self, "episodes", "evaluation_episodes")
         headway_s = self.headway_s
         yield 0.1 <= headway_s <= 3600.0, f"headway_s={headway_s}: between 0.1 and 3600"
-        known = DEVICE.fullmatch(self.device) is not None
-        yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
         told = "tells which action is cooperative"
         yield self.learner.algorithm != "imr", f"algorithm='imr': no traffic light {told}"
 
@@ -119,7 +101,7 @@ def preset_config(preset: str) -> SignalsConfig:
 
 
 def resolve(preset: str, overrides: Mapping[str, Any]) -> SignalsConfig:
-    """Preset, then what the named net brings, then every override; the files' checksums last.
+    """Preset, regime, what the named net brings, then every override; the files' checksums last.
 
     Raises:
         ConfigError, InputError: unknown names, values that do not fit, files that are not usable.
@@ -135,12 +117,9 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> SignalsConfig:
         named = net_named(str(scenario))
         scene = replace(config.scene, begin_s=named.begin_s, seconds=named.seconds)
         config = replace(config, scene=scene)
-    values |= budget_overrides(
-        values.pop("budget", None), values.get("learner.num_envs"), config.learner.num_envs
-    )
     if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_COPIES:
         values.setdefault("learner.architecture", "multihead")
-    config = replace_paths(config, {SHORTHANDS.get(key, key): v for key, v in values.items()})
+    config = override(with_regime(config, values.pop("regime", None)), values, SHORTHANDS)
     refuse_idle_neighbours(config.learner.exchange, values, INSTEAD_OF_NUM_NEIGHBOURS)
     return with_checksums(config)
 

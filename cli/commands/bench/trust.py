@@ -82,10 +82,11 @@ def _short_run(condition: "Condition", seed: int, profile: str) -> "ShortRun":
     named = {f"learner.{key}": value for key, value in condition.settings.items()}
     updates = UPDATES[profile][condition.world]
     settings = named | {"seed": seed, "learner.num_updates": updates}
-    world, own = {
-        "predation": ("train", {"env": "predation", "agents": 8}),
-        "grid": ("grid", {"days": 16, "households": HOUSEHOLDS[profile]}),
-        "traffic": ("traffic", {"days": 16, "net": NET}),
-    }[condition.world]
-    arguments = {"scenario": WORLDS[world].scenario, "settings": settings | own}
+    if condition.world == "predation":
+        world, chosen = "train", settings | {"env": "predation", "agents": 8}
+    elif condition.world == "grid":
+        world, chosen = "grid", settings | {"days": 16, "households": HOUSEHOLDS[profile]}
+    else:
+        world, chosen = "traffic", settings | {"days": 16, "net": NET}
+    arguments = {"scenario": WORLDS[world].scenario, "settings": chosen}
     return ShortRun(condition.slug, seed, ANY_WORLD, arguments)

@@ -24,8 +24,8 @@ BENCHMARK = "paper_envs.bench.page.report"
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write.  [default: report.html in the run's folder; of several runs "
-    "report-compare.html beside them]",
+    help="File to write.  [default: report.html in the run's folder, index.html in a "
+    "benchmark's; of several runs report-compare.html beside them]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
@@ -90,7 +90,7 @@ def _compared(runs: "Sequence[RunData]") -> bytes:
 
 def _default_out(runs: Sequence[Path]) -> Path:
     if len(runs) == 1:
-        return runs[0] / "report.html"
+        return runs[0] / ("index.html" if is_bench(runs[0]) else "report.html")
     return runs[0].absolute().parent / "report-compare.html"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from paper_envs.bench.claims.evidence import (
-    Part,
+    Evidence,
     above,
     all_hold,
     at_least,
@@ -144,7 +144,7 @@ def _moral_rewards(suite: Suite) -> list[Claim]:
     ]
 
 
-def _best_part(suite: Suite, task: str) -> Part:
+def _best_part(suite: Suite, task: str) -> Evidence:
     """IMR against the algorithm that leaves it the least ahead; a rival not run is not beaten."""
     runs = suite.runs(task, "imr")
     names = dict.fromkeys([*ALGORITHM_TITLES, *suite.algorithms(task)])
@@ -161,10 +161,10 @@ def _best_part(suite: Suite, task: str) -> Part:
     ]
     compared = [(part.interval.estimate, part) for part in parts if part.interval is not None]
     if not compared:
-        return Part(label=task, outcome="not run")
+        return Evidence(label=task, outcome="not run")
     absent = [title_of(name) for name, each in rivals.items() if not sample(each).size]
     closest = min(compared, key=lambda pair: pair[0])[1]
-    return Part(
+    return Evidence(
         label=closest.label,
         outcome=all_hold(parts),
         interval=closest.interval,

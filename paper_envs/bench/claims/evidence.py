@@ -33,7 +33,7 @@ SMALL = 1e-3  # shown as a power of ten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Evidence:
     """One comparison that a claim rests on."""
 
     label: str
@@ -97,17 +97,17 @@ def at_most(bound: float) -> Rule:
     )
 
 
-def all_hold(parts: Sequence[Part]) -> Outcome:
+def all_hold(parts: Sequence[Evidence]) -> Outcome:
     """Holds when every part holds; one that does not is enough against it."""
     return _combined(parts, decisive="does not hold", unanimous="holds")
 
 
-def some_hold(parts: Sequence[Part]) -> Outcome:
+def some_hold(parts: Sequence[Evidence]) -> Outcome:
     """Holds when at least one part holds."""
     return _combined(parts, decisive="holds", unanimous="does not hold")
 
 
-def _combined(parts: Sequence[Part], *, decisive: Outcome, unanimous: Outcome) -> Outcome:
+def _combined(parts: Sequence[Evidence], *, decisive: Outcome, unanimous: Outcome) -> Outcome:
     outcomes = {part.outcome for part in parts}
     if outcomes <= {"not run"}:
         return "not run"
@@ -116,11 +116,11 @@ def _combined(parts: Sequence[Part], *, decisive: Outcome, unanimous: Outcome) -
     return unanimous if outcomes == {unanimous} else "undecided"
 
 
-def value_part(label: str, runs: Runs, metric: Metric, rule: Rule) -> Part:
+def value_part(label: str, runs: Runs, metric: Metric, rule: Rule) -> Evidence:
     """A quantity of one cell against a bound."""
     values = sample(runs, metric)
     if not values.size:
-        return Part(label=label, outcome="not run")
+        return Evidence(label=label, outcome="not run")
     interval = interval_of(values)
     return _judged(label, interval, int(values.size), rule)
 
@@ -133,11 +133,11 @@ def difference_part(
     *,
     metric: Metric = final_return,
     level: float = LEVEL,
-) -> Part:
+) -> Evidence:
     """One cell less another."""
     ours, theirs = sample(first, metric), sample(second, metric)
     if not (ours.size and theirs.size):
-        return Part(label=label, outcome="not run")
+        return Evidence(label=label, outcome="not run")
     interval = difference([ours], [theirs], level=level)
     return _judged(label, interval, int(min(ours.size, theirs.size)), rule)
 
@@ -150,7 +150,7 @@ def overall_part(
     rule: Rule,
     *,
     tasks: Sequence[str] | None = None,
-) -> Part:
+) -> Evidence:
     """One algorithm less another, normalised task by task, mean over the tasks where both were run.
 
     `tasks` are those the claim is about; None means all of the suite.
@@ -177,11 +177,11 @@ def mean_part(
     *,
     about: Sequence[str],
     remarks: tuple[str, ...] = (),
-) -> Part:
+) -> Evidence:
     """Mean over tasks of the difference in each: the first of a pair less the second."""
     if not pairs:
         outcome = "undecided" if remarks else "not run"
-        return Part(label=label, outcome=outcome, remarks=remarks)
+        return Evidence(label=label, outcome=outcome, remarks=remarks)
     interval = difference(
         [ours for ours, _ in pairs.values()], [each for _, each in pairs.values()]
     )
@@ -195,8 +195,8 @@ def scope_of(tasks: Sequence[str], about: Sequence[str]) -> str:
     return f"{len(tasks)} of {len(about)} tasks ({', '.join(tasks)})"
 
 
-def _judged(label: str, interval: Interval | None, num_runs: int, rule: Rule) -> Part:
+def _judged(label: str, interval: Interval | None, num_runs: int, rule: Rule) -> Evidence:
     if interval is None:
-        return Part(label=label, outcome="not run")
+        return Evidence(label=label, outcome="not run")
     outcome = rule(interval) if num_runs >= MIN_RUNS else "undecided"
-    return Part(label=label, outcome=outcome, interval=interval, num_runs=num_runs)
+    return Evidence(label=label, outcome=outcome, interval=interval, num_runs=num_runs)

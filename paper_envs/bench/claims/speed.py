@@ -8,7 +8,7 @@ is given its whole budget. The area under the curve cannot tell: it rewards a be
 
 import numpy as np
 
-from paper_envs.bench.claims.evidence import Pair, Part, above, difference_part, mean_part
+from paper_envs.bench.claims.evidence import Evidence, Pair, above, difference_part, mean_part
 from paper_envs.bench.claims.verdicts import Claim, Wording, claim_from, has_learned
 from paper_envs.bench.results.comparisons import (
     Metric,
@@ -34,7 +34,7 @@ FASTER = Wording(
 def faster_than_ps(suite: Suite) -> list[Claim]:
     """SS against PS over all tasks where one of them arrives, with each task beside it."""
     pairs: dict[str, Pair] = {}
-    beside: list[Part] = []
+    beside: list[Evidence] = []
     nowhere: list[str] = []
     late = []
     for task in suite.tasks:

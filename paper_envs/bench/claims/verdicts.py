@@ -10,8 +10,8 @@ from typing import Literal
 
 from paper_envs.bench.claims.evidence import (
     MIN_RUNS,
+    Evidence,
     Outcome,
-    Part,
     all_hold,
     at_least,
     difference_part,
@@ -87,12 +87,12 @@ class Claim:
 def claim_from(
     wording: Wording,
     suite: Suite,
-    parts: Sequence[Part],
+    parts: Sequence[Evidence],
     *,
     task: str = ALL_TASKS,
     num_agents: int | None = None,
-    combine: Callable[[Sequence[Part]], Outcome] = all_hold,
-    beside: Sequence[Part] = (),
+    combine: Callable[[Sequence[Evidence]], Outcome] = all_hold,
+    beside: Sequence[Evidence] = (),
     objections: Sequence[str] = (),
 ) -> Claim:
     """A claim from its parts; `beside` are figures that do not decide.
@@ -120,11 +120,13 @@ def claim_from(
     )
 
 
-def _figures(parts: Sequence[Part]) -> str:
+def _figures(parts: Sequence[Evidence]) -> str:
     return "; ".join(part.figures for part in parts if part.interval is not None)
 
 
-def _notes(parts: Sequence[Part], beside: Sequence[Part], idle_tasks: Sequence[str]) -> list[str]:
+def _notes(
+    parts: Sequence[Evidence], beside: Sequence[Evidence], idle_tasks: Sequence[str]
+) -> list[str]:
     shown_parts = (*parts, *beside)
     notes = list(dict.fromkeys(remark for part in shown_parts for remark in part.remarks))
     present = [part for part in parts if part.interval is not None]

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ss_core.errors import CorruptError
-from ss_core.learning.learner import Talk
+from ss_core.learning.learner import LastRound
 from ss_core.learning.rollout import Rollout
 from ss_core.record.layout import table_parts
 from ss_core.record.parquet import read_checked, reading
@@ -17,13 +17,13 @@ RATES = ("rate_all", "rate_mixed", "rate_none")
 OPTIONAL = (*RATES, "suggestion_mse", "suggested_cooperation")
 
 
-def told_by(rollout: Rollout, talk: Talk | None) -> dict[str, float]:
+def told_by(rollout: Rollout, sent: LastRound | None) -> dict[str, float]:
     """What one update contributes to the curve, by column."""
     told = {"averaged_return": float(rollout.rewards.double().mean())}
     if rollout.cooperative is not None:
         told |= joint_action_rates(rollout.cooperative)
-        if talk is not None and rollout.log_probs.shape[-1] == 2:
-            told |= suggested_cooperation(rollout, talk)
+        if sent is not None and rollout.log_probs.shape[-1] == 2:
+            told |= suggested_cooperation(rollout, sent)
     return told
 
 
@@ -34,20 +34,20 @@ def joint_action_rates(cooperative: Bool[Tensor, "T E N"]) -> dict[str, float]:
     return dict(zip(RATES, (everybody, 1.0 - everybody - nobody, nobody), strict=True))
 
 
-def suggested_cooperation(rollout: Rollout, talk: Talk) -> dict[str, float]:
+def suggested_cooperation(rollout: Rollout, sent: LastRound) -> dict[str, float]:
     """Mean probability that suggestions give to the receiver's cooperative one of two actions.
 
     An action taken was the cooperative one where `cooperative` says so; else it is the other one.
     """
     assert rollout.cooperative is not None
-    if not bool(talk.valid.any()):
+    if not bool(sent.valid.any()):
         return {}
     taken = rollout.actions.flatten(0, 1)
     cooperative = taken.where(rollout.cooperative.flatten(0, 1), 1 - taken)
-    at_peers = talk.rows[:, talk.receivers.reshape(-1)].unflatten(1, tuple(talk.receivers.shape))
-    action = cooperative[at_peers, talk.receivers]
-    given = talk.suggested.gather(-1, action.unsqueeze(-1)).squeeze(-1).exp()
-    return {"suggested_cooperation": float(given[talk.valid].double().mean())}
+    at_peers = sent.rows[:, sent.receivers.reshape(-1)].unflatten(1, tuple(sent.receivers.shape))
+    action = cooperative[at_peers, sent.receivers]
+    given = sent.suggestions.gather(-1, action.unsqueeze(-1)).squeeze(-1).exp()
+    return {"suggested_cooperation": float(given[sent.valid].double().mean())}
 
 
 def read_curve(

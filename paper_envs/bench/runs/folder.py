@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from paper_envs.bench.results.results import RunResult, read_result
-from paper_envs.bench.runs.run import RESULT_FILE, RunOrder
+from paper_envs.bench.runs.run import RESULT_FILE, RunSpec
 from ss_core.config import config_hash
 from ss_core.errors import ConfigError, CorruptError
 from ss_core.record.atomic import atomic_write, json_bytes
@@ -59,13 +59,13 @@ class BenchFolder:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def register(self, orders: Sequence[RunOrder]) -> None:
-        """Add the orders' conditions to those of the folder.
+    def register(self, specs: Sequence[RunSpec]) -> None:
+        """Add the specs' conditions to those of the folder.
 
         Raises:
             ConfigError: a condition of that name has run here with other settings.
         """
-        cells = self._cells = joined(self.path, self._cells, orders)
+        cells = self._cells = joined(self.path, self._cells, specs)
         common = self._conditions
         document = {
             "schema": BENCH_SCHEMA,
@@ -111,22 +111,22 @@ def known_cells(path: Path, conditions: Conditions) -> Cells:
     return _read_cells(path / "bench.json", conditions)
 
 
-def joined(path: Path, cells: Cells, orders: Sequence[RunOrder]) -> Cells:
-    """The cells that the folder at `path` knows and those of the orders.
+def joined(path: Path, cells: Cells, specs: Sequence[RunSpec]) -> Cells:
+    """The cells that the folder at `path` knows and those of the specs.
 
     Raises:
         ConfigError: a condition of that name has run there with other settings.
     """
     both = {slug: dict(entry) for slug, entry in cells.items()}
-    for order in orders:
-        slug, digest = order.cell.slug, order.condition_sha256
+    for spec in specs:
+        slug, digest = spec.cell.slug, spec.condition_sha256
         entry = both.setdefault(slug, {"sha256": digest, "seeds": []})
         if entry["sha256"] != digest:
             raise ConfigError(
                 f"{path}: the runs of {slug} in there have other settings than this "
                 "version gives them; choose another folder with --out, or --fresh"
             )
-        entry["seeds"] = sorted({*entry["seeds"], order.seed})
+        entry["seeds"] = sorted({*entry["seeds"], spec.seed})
     return both
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paper_envs.bench.results.reference import read_reference
 from paper_envs.bench.runs.folder import Cells, registered, run_folder, run_name
-from paper_envs.bench.runs.run import RESULT_FILE, RunOrder
+from paper_envs.bench.runs.run import RESULT_FILE, RunSpec
 from ss_core.errors import ConfigError, InputError, ResourceError
 from ss_core.record.atomic import disk_message, make_folder
 from ss_core.resources import data_path
@@ -33,7 +33,7 @@ def readable_reference(path: Path | None, profile: str) -> Path:
     return path
 
 
-def check_storable(out: Path, cells: Cells, orders: Sequence[RunOrder]) -> None:
+def check_storable(out: Path, cells: Cells, specs: Sequence[RunSpec]) -> None:
     """Refuse a reference that the runs of the folder `out` could not give, once all have ended.
 
     Raises:
@@ -46,7 +46,7 @@ def check_storable(out: Path, cells: Cells, orders: Sequence[RunOrder]) -> None:
             f"{few[0]} in {out} has fewer; ask for them with --seeds, or choose another folder "
             "with --out"
         )
-    asked = {run_name(order.cell.slug, order.seed) for order in orders}
+    asked = {run_name(spec.cell.slug, spec.seed) for spec in specs}
     others = [
         run_name(slug, seed)
         for slug, seed in registered(cells)

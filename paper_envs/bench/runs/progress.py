@@ -10,7 +10,7 @@ from ss_core.processes.pool import Stage
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A run as the tally sees it."""
+    """A run as progress counts it."""
 
     name: str
     cell: Cell
@@ -35,7 +35,7 @@ class Group:
 
 
 @dataclass(slots=True)
-class Tally:
+class RunsProgress:
     """Kept up to date by `note`; shown by a command line."""
 
     rows: Mapping[str, Row]
@@ -102,16 +102,16 @@ class Tally:
         return (self.clock() - started_s) * (1 - self.share) / gained
 
 
-def start_tally(
+def start_progress(
     rows: Sequence[Row], finished: Sequence[str], clock: Callable[[], float] = time.monotonic
-) -> Tally:
-    """A tally of all runs, of which some were finished before."""
+) -> RunsProgress:
+    """Progress of all runs, of which some were finished before."""
     groups: dict[tuple[str, str], Group] = {}
     for row in rows:
         groups.setdefault(row.group, Group()).total += 1
-    tally = Tally({row.name: row for row in rows}, groups, clock)
+    so_far = RunsProgress({row.name: row for row in rows}, groups, clock)
     for name in finished:
-        tally.note(name, "done", 1, 1, "")
-    tally.message = ""
-    tally._started = (clock(), tally.share)
-    return tally
+        so_far.note(name, "done", 1, 1, "")
+    so_far.message = ""
+    so_far._started = (clock(), so_far.share)
+    return so_far

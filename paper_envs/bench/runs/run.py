@@ -36,7 +36,7 @@ EVALUATION = 1 << 40  # no update has this number, so no training episode has th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOrder:
+class RunSpec:
     """All that determines one run, and where it goes."""
 
     cell: Cell
@@ -59,44 +59,44 @@ class RunOrder:
 def train_run(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     """Train to the end, evaluate, write the result; returns whether that point was reached."""
     torch.set_num_threads(1)
-    order = from_dict(RunOrder, arguments, where="run")
-    folder = Path(order.folder)
+    spec = from_dict(RunSpec, arguments, where="run")
+    folder = Path(spec.folder)
     if not (folder / RESULT_FILE).exists():
         started_s = time.monotonic()
-        training = _training(order)
-        _describe(order, folder)
-        finished = _train(training, order, folder, report, stop)
+        training = _training(spec)
+        _describe(spec, folder)
+        finished = _train(training, spec, folder, report, stop)
         if finished:
-            write_result(_result(training, order, folder), folder / RESULT_FILE)
+            write_result(_result(training, spec, folder), folder / RESULT_FILE)
         _add_seconds(folder / TIMING_FILE, time.monotonic() - started_s)
         if not finished:
             return False
-    _tidy(order, folder)
+    _tidy(spec, folder)
     return True
 
 
-def _env(order: RunOrder, num_envs: int) -> VectorEnv:
+def _env(spec: RunSpec, num_envs: int) -> VectorEnv:
     return make_env(
-        order.cell.task,
+        spec.cell.task,
         num_envs,
-        num_agents=order.cell.num_agents,
-        device=order.device,
-        options=order.env_options,
+        num_agents=spec.cell.num_agents,
+        device=spec.device,
+        options=spec.env_options,
     )
 
 
-def _training(order: RunOrder) -> Training:
-    env = _env(order, order.learner.num_envs)
-    return Training.begin(order.learner, env, order.seed, order.device)
+def _training(spec: RunSpec) -> Training:
+    env = _env(spec, spec.learner.num_envs)
+    return Training.begin(spec.learner, env, spec.seed, spec.device)
 
 
-def _train(training: Training, order: RunOrder, folder: Path, report: Report, stop: Stop) -> bool:
+def _train(training: Training, spec: RunSpec, folder: Path, report: Report, stop: Stop) -> bool:
     constants = {
-        "run_id": order.cell.slug,
-        "algorithm": order.cell.algorithm,
-        "seed": order.seed,
+        "run_id": spec.cell.slug,
+        "algorithm": spec.cell.algorithm,
+        "seed": spec.seed,
     }
-    total = order.learner.num_updates
+    total = spec.learner.num_updates
 
     def progress(done: int, _total: int, _note: str) -> None:
         told = training.rollout
@@ -106,7 +106,7 @@ def _train(training: Training, order: RunOrder, folder: Path, report: Report, st
         training,
         folder,
         TraceWriter(folder, level="kpi", constants=constants),
-        evaluate=lambda now: told_by(_rollout_of(now), now.learner.last_talk),
+        evaluate=lambda now: told_by(_rollout_of(now), now.learner.last_round),
         evaluate_every=1,
         commit_every=max(1, -(-total // COMMITS)),
         progress=progress,
@@ -119,35 +119,35 @@ def _rollout_of(training: Training) -> Rollout:
     return training.rollout
 
 
-def _result(training: Training, order: RunOrder, folder: Path) -> RunResult:
-    rollout = _evaluation(training, order)
+def _result(training: Training, spec: RunSpec, folder: Path) -> RunResult:
+    rollout = _evaluation(training, spec)
     per_episode = rollout.rewards.double().mean(dim=(0, 2))
     cooperators = None
     if rollout.cooperative is not None:
         counts = rollout.cooperative.sum(dim=-1).flatten()
-        cooperators = tuple(counts.bincount(minlength=order.cell.num_agents + 1).tolist())
-    config = order.learner
+        cooperators = tuple(counts.bincount(minlength=spec.cell.num_agents + 1).tolist())
+    config = spec.learner
     return RunResult(
-        cell=order.cell,
-        seed=order.seed,
+        cell=spec.cell,
+        seed=spec.seed,
         num_updates=config.num_updates,
         num_envs=config.num_envs,
         final_return=float(per_episode.mean()),
         evaluation_returns=tuple(per_episode.tolist()),
         agent_returns=tuple(rollout.rewards.double().mean(dim=(0, 1)).tolist()),
         cooperators=cooperators,
-        curve=read_curve(folder, config.num_updates, config.num_envs, order.curve_points),
+        curve=read_curve(folder, config.num_updates, config.num_envs, spec.curve_points),
         bytes_by_kind=training.channel.ledger.bytes_by_kind(),
     )
 
 
-def _evaluation(training: Training, order: RunOrder) -> Rollout:
+def _evaluation(training: Training, spec: RunSpec) -> Rollout:
     """Held-out episodes, the same for every condition, with stochastic policies; none is learnt."""
     return collect_rollout(
-        _env(order, order.evaluation_episodes),
+        _env(spec, spec.evaluation_episodes),
         training.learner.actors,
-        seed=evaluation_seed(order.seed),
-        generator=torch.Generator(order.device).manual_seed(evaluation_seed(order.seed)),
+        seed=evaluation_seed(spec.seed),
+        generator=torch.Generator(spec.device).manual_seed(evaluation_seed(spec.seed)),
         with_successors=False,
     )
 
@@ -157,21 +157,21 @@ def evaluation_seed(seed: int) -> int:
     return int(np.random.SeedSequence([seed, EVALUATION]).generate_state(1)[0])
 
 
-def _describe(order: RunOrder, folder: Path) -> None:
+def _describe(spec: RunSpec, folder: Path) -> None:
     """Leave what `ss watch` needs to play the policies."""
     saved = SavedLearner(
-        task=order.cell.task,
-        num_agents=order.cell.num_agents,
-        config=order.learner,
-        seed=order.seed,
-        options=dict(order.env_options),
+        task=spec.cell.task,
+        num_agents=spec.cell.num_agents,
+        config=spec.learner,
+        seed=spec.seed,
+        options=dict(spec.env_options),
     )
     write_learner_file(folder, saved)
 
 
-def _tidy(order: RunOrder, folder: Path) -> None:
+def _tidy(spec: RunSpec, folder: Path) -> None:
     """Keep the last checkpoint, or none."""
-    if order.keep_policies:
+    if spec.keep_policies:
         prune_checkpoints(folder, keep=1)
         return
     for name in (LEARNER_FILE, "LATEST"):

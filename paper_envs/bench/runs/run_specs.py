@@ -1,4 +1,4 @@
-"""From planned cells to orders that a process can carry out: settings, folders, expected time."""
+"""From planned cells to specs that a process can carry out: settings, folders, expected time."""
 
 from functools import cache
 from itertools import pairwise
@@ -7,7 +7,7 @@ from pathlib import Path
 from paper_envs.bench.results.results import Cell
 from paper_envs.bench.runs.folder import run_folder, run_name
 from paper_envs.bench.runs.plan import FIRST_SEED, PROFILES, Plan
-from paper_envs.bench.runs.run import RunOrder
+from paper_envs.bench.runs.run import RunSpec
 from paper_envs.presets import env_options, episodes, learner_config
 from paper_envs.tasks import make_env
 from ss_core.config import to_dict
@@ -21,10 +21,10 @@ SECONDS_PER_PASS = 4e-3  # whatever its size
 FLOPS_PER_SECOND = 2e10  # of one core, in products of this size
 
 
-def orders_of(plan: Plan, out: Path, *, device: str) -> list[RunOrder]:
+def specs_of(plan: Plan, out: Path, *, device: str) -> list[RunSpec]:
     """Every run of a plan, below the folder `out`; policies are kept of the first seed."""
     return [
-        RunOrder(
+        RunSpec(
             cell=cell,
             seed=seed,
             learner=learner_of(cell, plan),
@@ -57,31 +57,31 @@ def learner_of(cell: Cell, plan: Plan) -> LearnerConfig:
     return with_updates(-(-wanted // per_update))
 
 
-def task_of(order: RunOrder) -> Task:
-    """The order as a task of a pool."""
+def task_of(spec: RunSpec) -> Task:
+    """The spec as a task of a pool."""
     return Task(
-        name=run_name(order.cell.slug, order.seed),
+        name=run_name(spec.cell.slug, spec.seed),
         target="paper_envs.bench.runs.run:train_run",
-        arguments=to_dict(order),
-        folder=order.folder,
+        arguments=to_dict(spec),
+        folder=spec.folder,
         log=STDERR_LOG,
     )
 
 
-def weight_of(order: RunOrder) -> float:
-    """Expected seconds of a run; only the order of runs and the time left are judged by it."""
-    config = order.learner
-    spec = _sizes(order.cell.task, order.cell.num_agents, tuple(order.env_options.items()))
-    n = spec.num_agents
+def weight_of(spec: RunSpec) -> float:
+    """Expected seconds of a run; only the sequence of runs and the time left are judged by it."""
+    config = spec.learner
+    sizes = _sizes(spec.cell.task, spec.cell.num_agents, tuple(spec.env_options.items()))
+    n = sizes.num_agents
     of_others = config.architecture == "independent" and config.algorithm in ("ss", "ps")
     networks = n * n if of_others else n
-    widths = (spec.observation_size, *config.hidden)
+    widths = (sizes.observation_size, *config.hidden)
     weights = sum(a * b for a, b in pairwise(widths))
     in_turn = config.agent_order == "sequential" and config.algorithm == "ss"
     passes = config.num_epochs * (n if in_turn else 1)
-    samples = spec.horizon * config.num_envs
+    samples = sizes.horizon * config.num_envs
     flops = 6 * weights * networks * samples * (config.num_epochs + 1)
-    fixed_s = SECONDS_PER_STEP * spec.horizon + SECONDS_PER_PASS * passes
+    fixed_s = SECONDS_PER_STEP * sizes.horizon + SECONDS_PER_PASS * passes
     return config.num_updates * (fixed_s + flops / FLOPS_PER_SECOND)
 
 

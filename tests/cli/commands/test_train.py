@@ -126,18 +126,31 @@ def files_of(run_dir: Path) -> dict[str, bytes]:
     }
 
 
+EPISODES = 400  # looked at, before and after
+
+
+@pytest.fixture(scope="module")
+def own_game(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], str]:
+    """A game of one's own trained in its folder: the folder, the result and what else was said."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "game.py").write_text(GAME)
+    more = ("--json", "--set", f"evaluation_episodes={EPISODES}")
+    done = train("game:make", *SMALL, *more, folder=folder)
+    return folder, json.loads(done.stdout), done.stderr  # what the game prints goes to stderr
+
+
 @pytest.mark.slow
-def test_a_game_of_ones_own_is_trained_from_the_folder_it_lies_in(tmp_path: Path) -> None:
-    (tmp_path / "game.py").write_text(GAME)
-    done = train("game:make", *SMALL, "--json", folder=tmp_path)
-    result = json.loads(done.stdout)  # what the game prints goes to stderr
-    assert "a banner on stdout" in done.stderr
+def test_a_game_of_ones_own_is_trained_from_the_folder_it_lies_in(
+    own_game: tuple[Path, dict[str, Any], str],
+) -> None:
+    folder, result, said = own_game
+    assert "a banner on stdout" in said
     assert (result["num_agents"], result["horizon"], result["num_updates"]) == (2, 4, 3)
     assert result["bytes_by_kind"]["suggestion"] > 0
     after = result["evaluation"]["after"]
-    assert len(after["averaged_returns"]) == 4
+    assert len(after["averaged_returns"]) == EPISODES
     assert after["averaged_return_low"] <= after["averaged_return"] <= after["averaged_return_high"]
-    run_dir = tmp_path / result["run_dir"]
+    run_dir = folder / result["run_dir"]
     assert verify_run(run_dir) == []
     kpis = pq.read_table(run_dir / "traces" / "kpi").to_pylist()
     assert [row["algorithm"] for row in kpis] == ["untrained", "ss"]
@@ -147,11 +160,9 @@ def test_a_game_of_ones_own_is_trained_from_the_folder_it_lies_in(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_returns_are_what_the_episodes_paid(tmp_path: Path) -> None:
+def test_returns_are_what_the_episodes_paid(own_game: tuple[Path, dict[str, Any], str]) -> None:
     # four steps, 1 for action 1: of an untrained, uniform policy about half of it
-    (tmp_path / "game.py").write_text(GAME)
-    arguments = ("game:make", *SMALL, "--json", "--set", "evaluation_episodes=400")
-    before = json.loads(train(*arguments, folder=tmp_path).stdout)["evaluation"]["before"]
+    before = own_game[1]["evaluation"]["before"]
     assert before["steps_per_episode"] == 4.0
     assert before["episode_return_per_agent"] == pytest.approx(4 * before["averaged_return"])
     assert before["averaged_return"] == pytest.approx(0.5, abs=0.05)  # 3 σ = 0.027

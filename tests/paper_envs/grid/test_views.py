@@ -8,8 +8,10 @@ from paper_envs.tasks import make_env
 from ss_core.algorithms.build import build_learner
 from ss_core.algorithms.ps import joint_log_probs
 from ss_core.exchange.channel import Channel
+from ss_core.learning.critics_update import critic_inputs
+from ss_core.learning.decisions import all_decisions
 from ss_core.learning.learner import Learner, LearnerConfig
-from ss_core.learning.rollout import Rollout, all_decisions, collect_rollout, critic_inputs, flatten
+from ss_core.learning.rollout import Rollout, collect_rollout, flatten
 from ss_core.policies.critics import CriticBank
 from ss_core.training.loop import Training
 from tests.support.probe_envs import mutual_help

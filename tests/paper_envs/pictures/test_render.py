@@ -16,10 +16,16 @@ from paper_envs.pictures.canvas import (
     png_bytes,
 )
 from paper_envs.pictures.episode import play
-from paper_envs.pictures.frame import action_names, scene_of
+from paper_envs.pictures.frame import (
+    GridScene,
+    LineScene,
+    Moment,
+    SquareScene,
+    action_names,
+    scene_of,
+)
 from paper_envs.pictures.grid import APPLE, BEAM, WALL, WASTE
 from paper_envs.pictures.line import AWAY, TOWARDS
-from paper_envs.pictures.moments import GridScene, LineScene, Moment, SquareScene
 from paper_envs.pictures.render import render
 from paper_envs.tasks import TASKS, make_env
 from ss_core.algorithms.build import build_learner

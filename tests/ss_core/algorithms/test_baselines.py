@@ -19,8 +19,8 @@ from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import all_to_all, from_graph, from_graphs
+from ss_core.learning.decisions import all_decisions
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.rollout import all_decisions
 from ss_core.record.schema import TABLES
 from ss_core.training.loop import Training
 from tests.support.probe_envs import HelpingGame, mutual_help, ring_help

@@ -133,9 +133,9 @@ def test_messages_arrive_where_they_are_addressed(where: Neighbourhood) -> None:
     channel = Channel(ExchangeConfig(), 4, seed=0)
     valid = where.linked.expand(2, -1, -1)
     own = torch.arange(8.0).reshape(2, 4, 1)  # 4 b + agent
-    told = channel.share_with_suggesters("own_policy", own, where, valid, update=0)
+    told = channel.share("own_policy", own, where, valid, update=0)
     addressed = own[:, :, None] * 100 + where.receivers[None, :, :, None]
-    received, arrived = channel.send_suggestions("suggestion", addressed, where, valid, update=0)
+    received, arrived = channel.send("suggestion", addressed, where, valid, update=0)
     heard = set()
     for b, i, m in torch.nonzero(valid).tolist():
         assert told[b, i, m].item() == 4 * b + where.receivers[i, m].item()
@@ -152,8 +152,8 @@ def test_no_gradient_passes_the_channel() -> None:
     channel, where = Channel(ExchangeConfig(), 2, seed=0), all_to_all(2)
     valid = torch.ones((1, 2, 1), dtype=torch.bool)
     own = torch.ones((1, 2, 3), requires_grad=True)
-    told = channel.share_with_suggesters("own_policy", own, where, valid, 0)
-    received, _ = channel.send_suggestions("suggestion", own[:, :, None], where, valid, 0)
+    told = channel.share("own_policy", own, where, valid, 0)
+    received, _ = channel.send("suggestion", own[:, :, None], where, valid, 0)
     assert not told.requires_grad
     assert not received.requires_grad
 
@@ -165,8 +165,8 @@ def test_ledger_counts_what_was_said_by_hand() -> None:
     own, suggested = torch.zeros(2, 3, 4), torch.zeros(2, 3, 2, 4)
     channel.announce("announcement", 6, where, valid, update=7)
     for _ in range(2):
-        channel.share_with_suggesters("own_policy", own, where, valid, update=7)
-    channel.send_suggestions("suggestion", suggested, where, valid, update=7)
+        channel.share("own_policy", own, where, valid, update=7)
+    channel.send("suggestion", suggested, where, valid, update=7)
     rows = channel.ledger.take_rows()
     counted = [(r.kind, r.sender, r.receiver, r.num_messages, r.num_floats) for r in rows]
     assert counted == [

@@ -9,7 +9,7 @@ from torch import Tensor
 from cli import options
 from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel, ExchangeConfig, well_formed
-from ss_core.exchange.lies import FLOOD, LIES, Liars, Lie, draw_liars, heed, told_instead
+from ss_core.exchange.lies import FLOOD, LIES, Liars, Lie, draw_liars, sent_instead, weight_with
 from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.learner import Learner, LearnerConfig
 from ss_core.learning.presets import in_regime
@@ -48,7 +48,7 @@ def test_the_seed_draws_as_many_liars_as_asked_for(share: float, count: int) -> 
 @pytest.mark.parametrize(("kind", "named"), [("selfish", 1), ("contrary", 2), ("constant", 0)])
 def test_a_liar_names_one_action(kind: Lie, named: int) -> None:
     suggested, shared = logs([0.3, 0.6, 0.1]), logs([0.3, 0.4, 0.3])
-    said = told_instead(liars(kind, 1), suggested, shared, all_to_all(AGENTS), update=0)
+    said = sent_instead(liars(kind, 1), suggested, shared, all_to_all(AGENTS), update=0)
     assert torch.equal(said[:, [0, 2, 3]], suggested[:, [0, 2, 3]])
     assert said[0, 1].exp().argmax(dim=-1).tolist() == [named] * (AGENTS - 1)
     assert said[0, 1].exp().max(dim=-1).values.tolist() == pytest.approx([1.0] * (AGENTS - 1))
@@ -58,14 +58,14 @@ def test_a_lie_never_names_what_is_not_allowed() -> None:
     half = torch.tensor(0.5).log()
     shared = torch.stack([torch.tensor(LOG_ZERO), half, half]).expand(1, AGENTS, AGENTS - 1, 3)
     for kind in ("selfish", "contrary", "constant", "random", "collude", "silent"):
-        said = told_instead(liars(kind, 0, 2), shared, shared, all_to_all(AGENTS), update=1)
+        said = sent_instead(liars(kind, 0, 2), shared, shared, all_to_all(AGENTS), update=1)
         assert well_formed(said, shared > -1e8).all(), kind
 
 
 def test_random_lies_differ_from_update_to_update_and_repeat_with_the_seed() -> None:
     shared = torch.full((50, AGENTS, AGENTS - 1, 3), 1 / 3).log()
     first, again, other = (
-        told_instead(liars("random", 0), shared, shared, all_to_all(AGENTS), update=u)
+        sent_instead(liars("random", 0), shared, shared, all_to_all(AGENTS), update=u)
         for u in (1, 1, 2)
     )
     assert torch.equal(first, again)
@@ -78,20 +78,20 @@ def test_colluding_liars_say_the_same_and_spare_each_other() -> None:
     suggested = shared.clone()
     suggested[:, 0] = torch.tensor([0.1, 0.5, 0.4]).log()
     suggested[:, 1] = torch.tensor([0.1, 0.3, 0.6]).log()  # together: the last one
-    said = told_instead(liars("collude", 0, 1), suggested, shared, where, update=0)
+    said = sent_instead(liars("collude", 0, 1), suggested, shared, where, update=0)
     for sender in (0, 1):
         for slot, receiver in enumerate(where.receivers[sender].tolist()):
             if receiver in (0, 1):
                 assert torch.equal(said[:, sender, slot], suggested[:, sender, slot])
             else:
                 assert int(said[0, sender, slot].argmax()) == 2
-    heeds = heed(liars("collude", 0, 1), where)
+    heeds = weight_with(liars("collude", 0, 1), where)
     assert heeds[2].all()
     assert heeds[0].tolist() == [s in (0, 1) for s in where.senders[0].tolist()]
 
 
 def test_liars_heed_nobody() -> None:
-    heeds = heed(liars("selfish", 3), all_to_all(AGENTS))
+    heeds = weight_with(liars("selfish", 3), all_to_all(AGENTS))
     assert heeds[:3].all()
     assert not heeds[3].any()
 

@@ -42,27 +42,27 @@ class ReplayingChannel(Channel):
         self.delivered: list[Tensor] = []
         self.replayed: list[Tensor] | None = None
 
-    def share_with_suggesters(
+    def share(
         self,
         kind: str,
         payload: Tensor,
-        where: Neighbourhood,
+        links: Neighbourhood,
         valid: Tensor,
         update: int,
     ) -> Tensor:
-        told = super().share_with_suggesters(kind, payload, where, valid, update)  # type: ignore[arg-type]
-        return self._deliver(told, where.receivers == CHANGED)
+        told = super().share(kind, payload, links, valid, update)  # type: ignore[arg-type]
+        return self._deliver(told, links.receivers == CHANGED)
 
-    def send_suggestions(
+    def send(
         self,
         kind: str,
         payload: Tensor,
-        where: Neighbourhood,
+        links: Neighbourhood,
         valid: Tensor,
         update: int,
     ) -> tuple[Tensor, Tensor]:
-        received, arrived = super().send_suggestions(kind, payload, where, valid, update)  # type: ignore[arg-type]
-        return self._deliver(received, where.senders == CHANGED), arrived
+        received, arrived = super().send(kind, payload, links, valid, update)  # type: ignore[arg-type]
+        return self._deliver(received, links.senders == CHANGED), arrived
 
     def mix(
         self, kind: str, rows: Mapping[str, Tensor], weights: Tensor, update: int

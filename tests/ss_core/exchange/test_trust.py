@@ -14,10 +14,12 @@ from ss_core.algorithms.build import build_learner
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood, all_to_all, from_graph
 from ss_core.exchange.trust import Trust, demands, no_trust_yet, remember, weights
-from ss_core.learning.action_advantages import judge_samples
-from ss_core.learning.communication import converse, exchange, views
+from ss_core.learning.action_advantages import from_samples
+from ss_core.learning.communication import open_round
 from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.presets import in_regime
+from ss_core.learning.sequential import exchange
+from ss_core.objective.objective import follow_penalty
 from ss_core.training.incidents import DISCOUNTED
 from ss_core.training.loop import Training
 from tests.support.small_learners import random_decisions, sizes, small_learner, trained_to_the_end
@@ -26,12 +28,12 @@ EVERYBODY = all_to_all(4)
 CONFIG = LearnerConfig(architecture="multihead", hidden=(6,), critic_hidden=(6,))
 
 
-def heard(distances: dict[tuple[int, int], float], where: Neighbourhood) -> tuple[Tensor, Tensor]:
+def heard(distances: dict[tuple[int, int], float], links: Neighbourhood) -> tuple[Tensor, Tensor]:
     """Own policies (½, ½) and received ones that far from them, by (receiver, sender)."""
     own = torch.full((1, 4, 2), 0.5)
-    received = own[:, :, None].expand(1, *where.senders.shape, 2).clone()
+    received = own[:, :, None].expand(1, *links.senders.shape, 2).clone()
     for (receiver, sender), far in distances.items():
-        slot = where.senders[receiver].tolist().index(sender)
+        slot = links.senders[receiver].tolist().index(sender)
         received[0, receiver, slot] += torch.tensor([far, -far])
     return own.log(), received.clamp_min(1e-30).log()
 
@@ -55,14 +57,16 @@ def test_a_weight_scales_what_a_sender_has_to_say_in_the_objective() -> None:
     learner = small_learner(CONFIG, sizes())
     decisions = random_decisions(learner.spec, learner.actors)
     channel = Channel(CONFIG.exchange, 4, seed=0)
-    where = channel.neighbourhood(0)
-    judgement = judge_samples(torch.zeros((6, 1, 4)), decisions, where, 3)
-    talk = converse(learner, decisions, channel, where, 0)
-    heard = exchange(learner, decisions, talk, judgement)
+    links = channel.neighbourhood(0)
+    advantages = from_samples(torch.zeros((6, 1, 4)), decisions, links, 3)
+    opened = open_round(learner, decisions, channel, links, 0)
+    messages = exchange(learner, decisions, advantages, opened)
+    own = advantages.own_view(decisions, messages.own, "behaviour")
+    knobs = replace(CONFIG.objective, indicators=False)
     weight = torch.rand((4, 3), generator=torch.Generator().manual_seed(0))
-    for heeded, factor in ((None, torch.ones(4, 3)), (weight, weight)):
-        _, received = views(heard, replace(talk, heeded=heeded), judgement, heard.shared)
-        assert torch.equal(received.valid, factor.expand(6, 4, 3))
+    plain = follow_penalty(own, messages.view(None), knobs)
+    assert torch.equal(messages.view(weight).valid, messages.view(None).valid)
+    torch.testing.assert_close(follow_penalty(own, messages.view(weight), knobs), plain * weight)
 
 
 def test_nobody_is_discounted_who_asks_for_nothing_or_was_never_heard() -> None:
@@ -77,7 +81,7 @@ def test_what_is_not_taken_teaches_nothing() -> None:
     taken = EVERYBODY.received[None].clone()
     taken[0, 0, 2] = False
     remember(trust, own, received, taken, EVERYBODY, 0.5)
-    assert trust.heard[0].tolist() == [0.0, 1.0, 1.0, 0.0]
+    assert trust.received[0].tolist() == [0.0, 1.0, 1.0, 0.0]
     assert bool(trust.asked.isfinite().all())
 
 
@@ -85,17 +89,17 @@ def test_a_sender_that_is_not_heard_now_is_remembered() -> None:
     trust = after({(0, 3): 0.5})
     pairs = torch.zeros((4, 4), dtype=torch.bool)
     pairs[1, 0] = True  # now only 1 tells 0
-    where = from_graph(pairs)
+    links = from_graph(pairs)
     own = torch.full((1, 4, 2), 0.5).log()
-    received = own[:, :, None].expand(1, *where.senders.shape, 2)
-    remember(trust, own, received, where.received[None], where, 0.5)
+    received = own[:, :, None].expand(1, *links.senders.shape, 2)
+    remember(trust, own, received, links.received[None], links, 0.5)
     assert float(trust.asked[0, 3]) == 0.5
-    assert trust.heard[0].tolist() == [0.0, 1.5, 1.0, 1.0]
+    assert trust.received[0].tolist() == [0.0, 1.5, 1.0, 1.0]
 
 
 def test_old_demands_fade() -> None:
     once, often = after({(0, 3): 0.5}), after({(0, 3): 0.5}, times=20)
-    assert float(often.heard[0, 3]) == pytest.approx(2.0, abs=1e-3)  # 1 + ½ + ¼ + …
+    assert float(often.received[0, 3]) == pytest.approx(2.0, abs=1e-3)  # 1 + ½ + ¼ + …
     assert torch.allclose(demands(often, EVERYBODY), demands(once, EVERYBODY))
 
 

@@ -13,7 +13,7 @@ from ss_core.errors import SimulatorError
 from ss_core.exchange.channel import Channel
 from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.policies.optimiser import adam_step, init_adam
-from ss_core.training.loop import MOST_UNSOUND, Training
+from ss_core.training.loop import MOST_NON_FINITE, Training
 from tests.support.fault_counts import counted
 from tests.support.probe_envs import mutual_help
 from tests.support.small_learners import trained_to_the_end
@@ -71,12 +71,12 @@ def test_an_update_of_no_numbers_is_skipped_and_told_of(
 
 def test_too_many_in_a_row_end_the_run_with_what_to_do() -> None:
     training = training_on(Spoilt(float("nan"), "rewards", range(99)), updates=99)
-    for _ in range(MOST_UNSOUND):
+    for _ in range(MOST_NON_FINITE):
         training.advance()
     with pytest.raises(SimulatorError, match="look at the environment"):
         training.advance()
     assert all(bool(t.isfinite().all()) for t in learner_tensors(training.learner).values())
-    counted("F11", MOST_UNSOUND + 1)
+    counted("F11", MOST_NON_FINITE + 1)
 
 
 @pytest.mark.parametrize("bad", BAD)

@@ -5,19 +5,16 @@ import torch
 from torch import Tensor
 
 from ss_core.exchange.neighbourhood import all_to_all, from_graphs
-from ss_core.learning.rollout import (
-    Rollout,
+from ss_core.learning.critics_update import critic_inputs
+from ss_core.learning.decisions import (
     all_decisions,
     at_peer_rows,
     at_rows,
-    collect_rollout,
-    critic_inputs,
     decisions_of,
-    flatten,
     gather_decisions,
     pairs_at,
-    sample_actions,
 )
+from ss_core.learning.rollout import Rollout, collect_rollout, flatten, sample_actions
 from ss_core.policies.actors import build_actors
 from tests.support.probe_envs import DelayedReward, mutual_help, ring_help
 from tests.support.small_learners import generator, sizes

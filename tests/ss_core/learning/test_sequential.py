@@ -6,22 +6,16 @@ from typing import Literal
 import pytest
 import torch
 
+from ss_core.algorithms.ss import improve
 from ss_core.exchange.channel import Channel
-from ss_core.learning.action_advantages import judge_samples
-from ss_core.learning.communication import (
-    agreement,
-    converse,
-    exchange,
-    own_view,
-    send,
-    share,
-    views,
-)
+from ss_core.learning.action_advantages import from_samples
+from ss_core.learning.communication import agreement, open_round, share
+from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner, LearnerConfig
-from ss_core.learning.rollout import Decisions, flatten
-from ss_core.learning.update import update_actors
+from ss_core.learning.rollout import flatten
+from ss_core.learning.sequential import exchange
 from ss_core.objective.advantages import kappa
-from ss_core.objective.objective import ObjectiveWeights, objective, objective_terms
+from ss_core.objective.objective import ObjectiveWeights, objective
 from ss_core.policies.actors import Architecture
 from tests.support.small_learners import (
     BANK_IDS,
@@ -55,29 +49,35 @@ def learn_plainly(
     learner: Learner, decisions: Decisions, channel: Channel, advantages: torch.Tensor
 ) -> dict[str, float]:
     """The update with all networks evaluated, and all gradients taken, at every turn."""
-    config, where = learner.config, channel.neighbourhood(0)
+    config, links = learner.config, channel.neighbourhood(0)
     learner.kappa = kappa(flatten(advantages), decisions.valid, config.kappa, learner.kappa)
-    judgement = judge_samples(advantages, decisions, where, learner.spec.num_actions)
-    talk = converse(learner, decisions, channel, where, 0)
+    known = from_samples(advantages, decisions, links, learner.spec.num_actions)
+    opened = open_round(learner, decisions, channel, links, 0)
     params = learner.actors.params
     optimisers = [_Adam(params, agent, learner.learning_rates(0)) for agent in range(AGENTS)]
-    heard = peers_old = None
+    messages = old = None
     metrics: dict[str, float] = {}
     for _ in range(EPOCHS):
         for agent in range(AGENTS):
-            before, heard = heard, exchange(learner, decisions, talk, judgement)
-            if agent and before is not None:  # only the last speaker's words are new
-                told = before.told.clone()
-                told[:, agent - 1] = heard.told[:, agent - 1]
-                received, taken = send(talk, told, talk.valid, heard.own)
-                heard = replace(heard, told=told, received=received, taken=taken)
-            if peers_old is None or config.old_policy == "literal":
-                peers_old = share(talk, heard.own, talk.valid)
-            own = own_view(decisions, judgement, heard.own, config.old_policy)
-            seen = views(heard, talk, judgement, peers_old)
-            terms = objective_terms(own, *seen, config.objective)
-            gain = objective(terms, learner.kappa, config.objective) / decisions.num_steps
-            metrics = {"objective": float(gain.detach().mean())} | agreement(heard, talk, decisions)
+            before, messages = messages, exchange(learner, decisions, known, opened)
+            own = messages.own
+            if agent and before is not None:  # only what the last one sent is new
+                sent = before.sent.clone()
+                sent[:, agent - 1] = messages.sent[:, agent - 1]
+                detached = own.detach()
+                received, valid = channel.send_suggestions(sent, detached, links, opened.valid, 0)
+                messages = replace(messages, sent=sent, received=received, valid=valid)
+            if old is None or config.old_policy == "literal":
+                old = share(opened, own, opened.valid)
+            gain = objective(
+                known.own_view(decisions, own, config.old_policy),
+                known.peer_view(messages.suggestions, messages.policies, old, opened.valid),
+                messages.view(None),
+                config.objective,
+                learner.kappa,
+                num_steps=decisions.num_steps,
+            ).gain
+            metrics = {"objective": float(gain.detach().mean())} | agreement(messages, decisions)
             grads = torch.autograd.grad(-gain[agent], list(params.values()), allow_unused=True)
             optimisers[agent].step(dict(zip(params, grads, strict=True)))
     return metrics
@@ -117,12 +117,8 @@ def test_in_turn_is_what_evaluating_everybody_at_every_turn_gives(
     plain, decisions, channel, advantages = setup(config, features, masked=masked)
     wanted = learn_plainly(plain, decisions, channel, advantages)
     learner, decisions, channel, advantages = setup(config, features, masked=masked)
-    judgement = judge_samples(
-        advantages, decisions, channel.neighbourhood(0), learner.spec.num_actions
-    )
-    metrics = update_actors(
-        learner, decisions, judgement, channel, channel.neighbourhood(0), update=0
-    )
+    known = from_samples(advantages, decisions, channel.neighbourhood(0), learner.spec.num_actions)
+    metrics = improve(learner, decisions, known, channel, channel.neighbourhood(0), update=0)
     assert {k: metrics[k] for k in wanted} == pytest.approx(wanted, abs=1e-5)
     for k, w in learner.actors.params.items():
         # an equal shift of all logits changes nothing: its gradient is rounding noise to Adam
@@ -135,7 +131,7 @@ def test_with_nobody_to_listen_the_order_makes_no_difference() -> None:
     for order in ("sequential", "simultaneous"):
         config = replace(CONFIG, agent_order=order)
         learner, decisions, channel, advantages = setup(config, 0, masked=False)
-        judgement = judge_samples(advantages, decisions, None, learner.spec.num_actions)
-        update_actors(learner, decisions, judgement, channel, None, update=0)
+        known = from_samples(advantages, decisions, None, learner.spec.num_actions)
+        improve(learner, decisions, known, channel, None, update=0)
         results.append(learner.actors.params)
     assert all(torch.equal(w, results[1][k]) for k, w in results[0].items())

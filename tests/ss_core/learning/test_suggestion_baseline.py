@@ -9,9 +9,9 @@ from torch import Tensor
 from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec
 from ss_core.exchange.channel import Channel
+from ss_core.learning.action_advantages import less_own_action
 from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.rollout import Rollout, collect_rollout
-from ss_core.learning.update import less_own_action
 from ss_core.policies.critics import CriticBank, build_critics, discounted_steps
 from ss_core.training.loop import Training
 from tests.support.probe_envs import mutual_help

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from benchmarks.learner import Case, PlainLoop
+from ss_core.algorithms.ss import improve
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood, all_to_all
-from ss_core.learning.action_advantages import Judgement, judge_samples
+from ss_core.learning.action_advantages import ActionAdvantages, from_samples
+from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner, LearnerConfig
-from ss_core.learning.rollout import Decisions
-from ss_core.learning.update import update_actors
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import Architecture
 from tests.support.small_learners import (
@@ -29,21 +29,21 @@ BASE = LearnerConfig(num_epochs=3, actor_lr=0.02, suggestion_lr=0.05, critic_lr=
 every_bank = pytest.mark.parametrize(("architecture", "features"), BANKS, ids=BANK_IDS)
 
 
-def judged(
+def drawn_case(
     learner: Learner, config: LearnerConfig
-) -> tuple[Decisions, Judgement, Neighbourhood, Channel]:
+) -> tuple[Decisions, ActionAdvantages, Neighbourhood, Channel]:
     spec = learner.spec
     channel = Channel(config.exchange, spec.num_agents, seed=0)
     where = channel.neighbourhood(0)
     decisions = random_decisions(spec, learner.actors)
-    advantages = torch.randn((6, 1, spec.num_agents), generator=generator(9))
-    return decisions, judge_samples(advantages, decisions, where, spec.num_actions), where, channel
+    drawn = torch.randn((6, 1, spec.num_agents), generator=generator(9))
+    return decisions, from_samples(drawn, decisions, where, spec.num_actions), where, channel
 
 
 def updated(config: LearnerConfig, features: int = 0) -> tuple[Learner, dict[str, float], Channel]:
     learner = small_learner(config, sizes(AGENTS, features=features))
-    decisions, judgement, where, channel = judged(learner, config)
-    metrics = update_actors(learner, decisions, judgement, channel, where, 0)
+    decisions, advantages, where, channel = drawn_case(learner, config)
+    metrics = improve(learner, decisions, advantages, channel, where, 0)
     return learner, metrics, channel
 
 
@@ -87,11 +87,11 @@ def test_in_sequence_each_agent_sees_those_before_it_after_their_step() -> None:
     in_sequence, _, _ = updated(replace(config, agent_order="sequential"))
     at_once, _, _ = updated(config)
     stepped = small_learner(config, sizes(AGENTS))
-    decisions, judgement, where, channel = judged(stepped, config)
+    decisions, advantages, where, channel = drawn_case(stepped, config)
     for agent in range(AGENTS):
         alone = small_learner(config, sizes(AGENTS))
         adopt(alone, stepped)
-        update_actors(alone, decisions, judgement, channel, where, 0)
+        improve(alone, decisions, advantages, channel, where, 0)
         adopt(stepped, alone, agent)
         for k, gradient in alone.actor_adam.exp_avg.items():
             got = in_sequence.actor_adam.exp_avg[k][agent]
@@ -125,8 +125,8 @@ def test_ledger_counts_every_distribution_that_was_told(order: str, times: list[
 
 def test_nothing_is_told_where_nobody_listens() -> None:
     learner = small_learner(BASE, sizes(AGENTS))
-    decisions, judgement, _, channel = judged(learner, BASE)
-    update_actors(learner, decisions, judgement, channel, None, 0)
+    decisions, advantages, _, channel = drawn_case(learner, BASE)
+    improve(learner, decisions, advantages, channel, None, 0)
     assert channel.ledger.num_bytes() == 0
 
 
@@ -137,8 +137,8 @@ def test_with_nobody_listening_suggestion_networks_rest(
     config = replace(BASE, architecture=architecture)
     learner = small_learner(config, sizes(AGENTS, features=features))
     before = small_learner(config, sizes(AGENTS, features=features)).actors.params
-    decisions, judgement, _, channel = judged(learner, config)
-    update_actors(learner, decisions, judgement, channel, None, 0)
+    decisions, advantages, _, channel = drawn_case(learner, config)
+    improve(learner, decisions, advantages, channel, None, 0)
     off_diagonal = ~torch.eye(AGENTS, dtype=torch.bool)
     for k, w in learner.actors.params.items():
         if k.startswith("suggest_"):
@@ -150,12 +150,12 @@ def test_with_nobody_listening_suggestion_networks_rest(
 def test_agreement_is_measured_at_the_actions_taken() -> None:
     learner, metrics, _ = updated(replace(BASE, num_epochs=1))
     fresh = small_learner(BASE, sizes(AGENTS))
-    actions, talk = random_decisions(fresh.spec, fresh.actors).actions, learner.last_talk
-    assert talk is not None
+    actions, last = random_decisions(fresh.spec, fresh.actors).actions, learner.last_round
+    assert last is not None
     total, count = 0.0, 0
-    for b, i, m in torch.nonzero(talk.valid).tolist():
-        action = actions[b, talk.receivers[i, m]]
-        own, told = (x[b, i, m, action].exp() for x in (talk.shared, talk.suggested))
+    for b, i, m in torch.nonzero(last.valid).tolist():
+        action = actions[b, last.receivers[i, m]]
+        own, told = (x[b, i, m, action].exp() for x in (last.policies, last.suggestions))
         total, count = total + float(own - told) ** 2, count + 1
     assert count == 6 * AGENTS * (AGENTS - 1)
     assert metrics["suggestion_mse"] == pytest.approx(total / count)
@@ -175,9 +175,9 @@ def test_who_never_meets_learns_alone(architecture: Architecture, features: int)
         for apart in (True, False):
             config = replace(BASE, architecture=architecture, agent_order=order)
             learner = small_learner(config, sizes(AGENTS, features=features))
-            decisions, judgement, where, channel = judged(learner, config)
+            decisions, advantages, where, channel = drawn_case(learner, config)
             nobody = meeting(where, []) if apart else None
-            metrics = update_actors(learner, decisions, judgement, channel, nobody, 0)
+            metrics = improve(learner, decisions, advantages, channel, nobody, 0)
             assert channel.ledger.num_bytes() == 0
             assert "suggestion_mse" not in metrics
             results.append(learner.actors.params)
@@ -193,9 +193,9 @@ def test_who_always_meets_learns_as_if_linked_once_for_all(
     config = replace(BASE, architecture=architecture)
     plain, metrics, channel = updated(config, features)
     learner = small_learner(config, sizes(AGENTS, features=features))
-    decisions, judgement, where, other = judged(learner, config)
+    decisions, advantages, where, other = drawn_case(learner, config)
     always = meeting(where, list(range(6)))
-    assert update_actors(learner, decisions, judgement, other, always, 0) == metrics
+    assert improve(learner, decisions, advantages, other, always, 0) == metrics
     assert all(torch.equal(w, plain.actors.params[k]) for k, w in learner.actors.params.items())
     assert other.ledger.bytes_by_kind() == channel.ledger.bytes_by_kind()
 
@@ -208,14 +208,14 @@ def test_suggestions_are_made_followed_and_counted_only_where_agents_meet(surrog
     results = []
     for elsewhere in (False, True):
         learner = small_learner(config, sizes(AGENTS))
-        decisions, judgement, where, channel = judged(learner, config)
+        decisions, advantages, where, channel = drawn_case(learner, config)
         if elsewhere:  # what happens at rows 2 to 5 concerns oneself alone
             observations = decisions.observations.clone()
             observations[2:] *= 3.0
             decisions = replace(decisions, observations=observations)
-        update_actors(learner, decisions, judgement, channel, meeting(where, [0, 1]), 0)
-        assert learner.last_talk is not None
-        assert learner.last_talk.valid.sum(dim=(1, 2)).tolist() == [12, 12, 0, 0, 0, 0]
+        improve(learner, decisions, advantages, channel, meeting(where, [0, 1]), 0)
+        assert learner.last_round is not None
+        assert learner.last_round.valid.sum(dim=(1, 2)).tolist() == [12, 12, 0, 0, 0, 0]
         floats = 2 * 3 * AGENTS * (AGENTS - 1)  # decisions × actions × pairs
         assert channel.ledger.bytes_by_kind() == {
             "own_policy": 4 * floats,
@@ -243,7 +243,7 @@ def test_masked_decisions_are_learnt_from_without_a_trace_of_nan() -> None:
         learner = small_learner(config, sizes(AGENTS, features=features))
         decisions = random_decisions(learner.spec, learner.actors, masked=True)
         where = all_to_all(AGENTS)
-        advantages = torch.randn((6, 1, AGENTS), generator=generator(9))
-        judgement = judge_samples(advantages, decisions, where, learner.spec.num_actions)
-        update_actors(learner, decisions, judgement, Channel(config.exchange, AGENTS, 0), where, 0)
+        drawn = torch.randn((6, 1, AGENTS), generator=generator(9))
+        advantages = from_samples(drawn, decisions, where, learner.spec.num_actions)
+        improve(learner, decisions, advantages, Channel(config.exchange, AGENTS, 0), where, 0)
         assert all(torch.isfinite(w).all() for w in learner.actors.params.values())

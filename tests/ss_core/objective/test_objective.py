@@ -22,7 +22,6 @@ from ss_core.objective.objective import (
     diverging,
     neighbour_ratio,
     objective,
-    objective_terms,
     policy_ratio,
     probabilities,
     suggestion_surrogate,
@@ -44,18 +43,38 @@ OWN = OwnView(
     valid=torch.ones(1, 2),
 )
 PEERS = PeerView(
-    log_probs=logs([0.2, 0.8], [0.9, 0.1]).unsqueeze(2),
-    shared_log_probs=logs([0.5, 0.5], [0.6, 0.4]).unsqueeze(2),
-    old_log_probs=logs([0.5, 0.5], [0.5, 0.5]).unsqueeze(2),
+    suggestions=logs([0.2, 0.8], [0.9, 0.1]).unsqueeze(2),
+    policies=logs([0.5, 0.5], [0.6, 0.4]).unsqueeze(2),
+    old_policies=logs([0.5, 0.5], [0.5, 0.5]).unsqueeze(2),
     weights=TAKEN.flip(1).unsqueeze(2),
     advantages=ADVANTAGES.unsqueeze(2),
     valid=torch.ones(1, 2, 1),
 )
 RECEIVED = ReceivedView(
-    log_probs=logs([0.9, 0.1], [0.2, 0.8]).unsqueeze(2), valid=torch.ones(1, 2, 1)
+    suggestions=logs([0.9, 0.1], [0.2, 0.8]).unsqueeze(2), valid=torch.ones(1, 2, 1)
 )
 WEIGHTS = ObjectiveWeights(clip_eps=0.1, rho=0.5, rho_follow=0.25)
 KAPPAS = torch.tensor([2.0, 1.0])
+
+
+def gains(
+    own: OwnView,
+    peers: PeerView | None,
+    received: ReceivedView | None,
+    weights: ObjectiveWeights,
+    num_steps: int = 1,
+    follow_scale: float = 1.0,
+) -> Tensor:
+    """Eq. 16 of every agent, per time step."""
+    return objective(
+        own,
+        peers,
+        received,
+        weights,
+        KAPPAS,
+        num_steps=num_steps,
+        follow_scale=follow_scale,
+    ).gain
 
 
 def test_ratios_of_eq_13() -> None:
@@ -66,9 +85,9 @@ def test_ratios_of_eq_13() -> None:
 
 def test_neighbour_ratio_is_the_product_over_valid_neighbours() -> None:
     three = PeerView(
-        log_probs=torch.tensor([[[[0.2, 0.8], [0.4, 0.6], [0.9, 0.1]]]]).log(),
-        shared_log_probs=torch.zeros(1, 1, 3, 2),
-        old_log_probs=torch.full((1, 1, 3, 2), 0.5).log(),
+        suggestions=torch.tensor([[[[0.2, 0.8], [0.4, 0.6], [0.9, 0.1]]]]).log(),
+        policies=torch.zeros(1, 1, 3, 2),
+        old_policies=torch.full((1, 1, 3, 2), 0.5).log(),
         weights=torch.tensor([[[[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]]]),
         advantages=torch.zeros(1, 1, 3, 2),
         valid=torch.tensor([[[1.0, 1.0, 0.0]]]),
@@ -121,13 +140,27 @@ OBJECTIVES = {
 def test_objective_of_eq_16_matches_the_hand_worked_case(case: str) -> None:
     knobs, expected = OBJECTIVES[case]
     weights = replace(WEIGHTS, **knobs)
-    got = objective(objective_terms(OWN, PEERS, RECEIVED, weights), KAPPAS, weights)
+    got = gains(OWN, PEERS, RECEIVED, weights)
     assert got.tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_in_a_gap_of_the_exchange_the_clipped_surrogate_remains() -> None:
-    terms = objective_terms(OWN, None, None, WEIGHTS)
-    assert objective(terms, KAPPAS, WEIGHTS).tolist() == pytest.approx([2.2, -1.0])
+    assert gains(OWN, None, None, WEIGHTS).tolist() == pytest.approx([2.2, -1.0])
+
+
+def test_the_gain_is_per_time_step_and_a_neighbour_may_stand_for_many() -> None:
+    once = gains(OWN, PEERS, RECEIVED, WEIGHTS)
+    torch.testing.assert_close(gains(OWN, PEERS, RECEIVED, WEIGHTS, num_steps=4), once / 4)
+    thrice = replace(WEIGHTS, rho_follow=3 * WEIGHTS.rho_follow)
+    wanted = gains(OWN, PEERS, RECEIVED, thrice)
+    torch.testing.assert_close(gains(OWN, PEERS, RECEIVED, WEIGHTS, follow_scale=3.0), wanted)
+
+
+def test_a_sender_without_weight_is_a_sender_that_is_not_there() -> None:
+    for weight, received in ((1.0, RECEIVED), (0.0, None)):
+        weighed = replace(RECEIVED, weight=torch.full((2, 1), weight))
+        got = gains(OWN, PEERS, weighed, WEIGHTS)
+        assert torch.equal(got, gains(OWN, PEERS, received, WEIGHTS))
 
 
 def test_padding_adds_nothing() -> None:
@@ -135,7 +168,7 @@ def test_padding_adds_nothing() -> None:
         return torch.cat([x, x])
 
     def padded(view, **valid):
-        names = [name for name in view.__dataclass_fields__ if name != "valid"]
+        names = [name for name in view.__dataclass_fields__ if name not in ("valid", "weight")]
         return replace(view, **{k: doubled(getattr(view, k)) for k in names}, **valid)
 
     own = padded(OWN, valid=torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
@@ -143,8 +176,8 @@ def test_padding_adds_nothing() -> None:
     peers, received = padded(PEERS, valid=mask), padded(RECEIVED, valid=mask)
     for surrogate in ("product", "additive"):
         weights = replace(WEIGHTS, surrogate=surrogate, ent_coef=0.1)
-        once = objective(objective_terms(OWN, PEERS, RECEIVED, weights), KAPPAS, weights)
-        twice = objective(objective_terms(own, peers, received, weights), KAPPAS, weights)
+        once = gains(OWN, PEERS, RECEIVED, weights)
+        twice = gains(own, peers, received, weights)
         torch.testing.assert_close(once, twice)
 
 
@@ -168,9 +201,9 @@ def test_expectation_form_is_the_average_over_samples(
             valid=torch.ones((1, 1), dtype=torch.float64),
         )
         peer = PeerView(
-            log_probs=new.log()[None, None, None],
-            shared_log_probs=old.log()[None, None, None],
-            old_log_probs=old.log()[None, None, None],
+            suggestions=new.log()[None, None, None],
+            policies=old.log()[None, None, None],
+            old_policies=old.log()[None, None, None],
             weights=weights[None, None, None],
             advantages=advantages[None, None, None],
             valid=torch.ones((1, 1, 1), dtype=torch.float64),
@@ -215,13 +248,13 @@ def test_illegal_actions_leave_every_gradient_finite() -> None:
     own = replace(OWN, log_probs=mine, old_log_probs=mine.detach(), weights=TAKEN.flip(2))
     peers = replace(
         PEERS,
-        log_probs=torch.log_softmax(shared + told, dim=-1),
-        shared_log_probs=shared,
-        old_log_probs=shared,
+        suggestions=torch.log_softmax(shared + told, dim=-1),
+        policies=shared,
+        old_policies=shared,
     )
-    received = replace(RECEIVED, log_probs=mine.detach().unsqueeze(2))
+    received = replace(RECEIVED, suggestions=mine.detach().unsqueeze(2))
     for surrogate in ("product", "additive"):
         weights = replace(WEIGHTS, surrogate=surrogate, ent_coef=0.1, indicators=False)
-        total = objective(objective_terms(own, peers, received, weights), KAPPAS, weights).sum()
+        total = gains(own, peers, received, weights).sum()
         for gradient in torch.autograd.grad(total, [logits, told], retain_graph=True):
             assert torch.isfinite(gradient).all()

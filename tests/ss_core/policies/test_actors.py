@@ -15,7 +15,7 @@ from ss_core.policies.actors import (
     JointActorBank,
     build_actors,
 )
-from ss_core.policies.feature_actor import CandidateBank, PeerRows, pack_peer_rows, score_rows
+from ss_core.policies.feature_actor import FeatureActor, PeerRows, pack_peer_rows, score_rows
 from ss_core.policies.mlp_stack import (
     Params,
     at_neighbours,
@@ -322,7 +322,7 @@ def test_how_many_agents_are_scored_at_a_time_does_not_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bank = small_bank("shared", 4)
-    assert isinstance(bank, CandidateBank)
+    assert isinstance(bank, FeatureActor)
     observations, _, _ = inputs(4)
     results = []
     for floats in (1, 10**6):

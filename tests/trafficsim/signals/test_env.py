@@ -21,6 +21,7 @@ from ss_core.errors import InputError, SimulatorError
 from ss_core.record.manifest import verify_run
 from ss_core.resources import data_path
 from ss_core.testing import check_env
+from tests.support.grid_runs import tasks_here
 from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.signals import client as signal_client
 from trafficsim.signals.client import SignalClient
@@ -254,11 +255,15 @@ def test_what_sumo_refuses_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_the_command_leaves_a_whole_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = ["signals", *TINY, "--json", "--out", str(tmp_path)]
-    assert run(sstraffic, "sstraffic", args) == 0
+    with tasks_here():
+        assert run(sstraffic, "sstraffic", args) == 0
     result = json.loads(capsys.readouterr().out)
     assert list(result["kpis"]) == ["fixed", "actuated", "independent", "ss"]
     assert result["bytes_by_kind"]["independent"] == {}
     assert result["bytes_by_kind"]["ss"]["suggestion"] > 0
+    ((title, rows),) = result["tables"].items()
+    assert title == "4 traffic lights, means over 2 held-out episodes"
+    assert [*rows[0]][:2] == ["policy", "travel time s"]
     folder = Path(result["run_dir"])
     assert verify_run(folder) == []
     tables = {path.name for path in folder.rglob("traces/*")}

@@ -12,13 +12,13 @@ from ss_core.errors import ConfigError, InputError
 from ss_core.resources import data_path
 from trafficsim.nets.catalogue import NETS, inside_sumo_rl
 from trafficsim.nets.read import read_records
-from trafficsim.runs.signal_outcome import licence_notes
 from trafficsim.signals.checks import check_demand, check_lights
 from trafficsim.signals.config import SignalsConfig, resolve
 from trafficsim.signals.demand import drawn_demand
 from trafficsim.signals.episode import episode_of, figures_of
 from trafficsim.signals.graph import adjacency
 from trafficsim.signals.request import located_scene
+from trafficsim.signals.results.notes import licence_notes
 from trafficsim.signals.scene import SignalScene
 
 LANE = '<lane id="{0}_0" index="0" speed="10" length="50" shape="0,0 50,0"/>'

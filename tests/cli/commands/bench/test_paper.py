@@ -17,15 +17,14 @@ from cli.ss import cli as ss
 from paper_envs.bench import launch
 from paper_envs.bench.launch import Request, run_from_cli
 from paper_envs.bench.results.results import Cell, RunResult, read_result
-from paper_envs.bench.runs import preflight
-from paper_envs.bench.runs import run_specs as orders
+from paper_envs.bench.runs import preflight, run_specs
 from paper_envs.bench.runs.plan import Plan
-from paper_envs.bench.runs.progress import Tally
+from paper_envs.bench.runs.progress import RunsProgress
 from ss_core.errors import Interrupted
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes import pool
 from ss_core.processes.child_tasks import Task, perform
-from tests.support.small_bench import small_order
+from tests.support.small_bench import small_spec
 
 ROOT = Path(__file__).resolve().parents[4]
 SELECTION = ("--profile", "smoke", "--env", "predation", "--preset", "tuned", "--workers", "1")
@@ -37,7 +36,7 @@ RUN = "predation-2-tuned-ss/seed100"
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Runs of a second, and tables of one row a run."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(orders, "learner_of", small_learner)
+    monkeypatch.setattr(run_specs, "learner_of", small_learner)
     monkeypatch.setattr(launch, "_write_outputs", plain_outputs)
 
 
@@ -55,7 +54,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def small_learner(cell: Cell, _plan: Plan) -> LearnerConfig:
-    return small_order(Path(), cell, updates=3).learner
+    return small_spec(Path(), cell, updates=3).learner
 
 
 def plain_outputs(
@@ -172,13 +171,13 @@ def test_bad_requests_end_before_anything_is_written(
 def test_a_run_that_fails_is_told_at_the_end_and_repeated_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    right = orders.task_of
+    right = run_specs.task_of
 
-    def wrong(order: orders.RunOrder) -> orders.Task:
-        task = right(order)
-        return replace(task, target="paper_envs.bench.runs.run:oops") if order.seed == 101 else task
+    def wrong(spec: run_specs.RunSpec) -> run_specs.Task:
+        task = right(spec)
+        return replace(task, target="paper_envs.bench.runs.run:oops") if spec.seed == 101 else task
 
-    monkeypatch.setattr(orders, "task_of", wrong)
+    monkeypatch.setattr(run_specs, "task_of", wrong)
     both = (*SELECTION, "--algorithm", "ss", "--seeds", "2")
     assert bench(*both, "--json") == 4
     shown = capsys.readouterr()
@@ -191,7 +190,7 @@ def test_a_run_that_fails_is_told_at_the_end_and_repeated_alone(
         [100],
         ["predation-2-tuned-ss/seed101"],
     )
-    monkeypatch.setattr(orders, "task_of", right)
+    monkeypatch.setattr(run_specs, "task_of", right)
     assert bench(*both, "--quiet") == 0
     assert not Path(failure["log"]).exists()
     assert len(results_below(tmp_path)) == 2
@@ -296,9 +295,9 @@ def test_a_signal_stops_and_the_same_command_goes_on_to_the_same_bytes(tmp_path:
     )
     asked: list[float] = []
 
-    def stop_when_under_way(tally: Tally) -> None:
-        if tally.share > 0 and not asked:
-            asked.append(tally.share)
+    def stop_when_under_way(so_far: RunsProgress) -> None:
+        if so_far.share > 0 and not asked:
+            asked.append(so_far.share)
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted) as caught:

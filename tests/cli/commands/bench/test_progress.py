@@ -7,17 +7,17 @@ import pytest
 from rich.console import Console
 
 from cli.commands.bench.progress import BenchProgress, cell_of, line_of, table_of
-from paper_envs.bench.runs.progress import Group, Row, Tally, start_tally
+from paper_envs.bench.runs.progress import Group, Row, RunsProgress, start_progress
 from tests.support.small_bench import SMALL
 
 
-def tally_of_three() -> Tally:
+def tally_of_three() -> RunsProgress:
     moral = replace(SMALL, algorithm="imr", num_agents=8)
     rows = [Row("a", SMALL, 1.0), Row("b", SMALL, 1.0), Row("c", moral, 2.0)]
     clock = iter([0.0, 60.0, 60.0, 60.0])
-    tally = start_tally(rows, ["a"], lambda: next(clock))
-    tally.note("b", "working", 1, 2, "-1.42")
-    return tally
+    so_far = start_progress(rows, ["a"], lambda: next(clock))
+    so_far.note("b", "working", 1, 2, "-1.42")
+    return so_far
 
 
 def test_a_line_says_share_counts_and_time_left() -> None:
@@ -48,14 +48,14 @@ def test_lines_stay_rare_but_failures_and_the_end_are_told_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rows = [Row(name, SMALL, 1.0) for name in "abc"]
-    tally = start_tally(rows, [])
+    so_far = start_progress(rows, [])
     with BenchProgress() as progress:
-        progress(tally)
+        progress(so_far)
         for name in "abc":
-            tally.note(name, "working", 1, 2, "")
-            progress(tally)
-            tally.note(name, "failed" if name == "b" else "done", 1, 1, "broken")
-            progress(tally)
+            so_far.note(name, "working", 1, 2, "")
+            progress(so_far)
+            so_far.note(name, "failed" if name == "b" else "done", 1, 1, "broken")
+            progress(so_far)
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("  ")[0] for line in lines] == [
         "runs: 0 %, 0 of 3",
@@ -63,5 +63,5 @@ def test_lines_stay_rare_but_failures_and_the_end_are_told_at_once(
         "runs: 100 %, 2 of 3, 1 failed",
     ]
     with BenchProgress(quiet=True) as progress:
-        progress(tally)
+        progress(so_far)
     assert capsys.readouterr().err == ""

@@ -1,11 +1,17 @@
-"""`ss bench trust` and `ss bench privacy`, smallest profile, in processes of their own."""
+"""`ss bench trust` and `ss bench privacy`, smallest profile: in this process, and in their own."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from cli import ss
+from cli.app import run
+from ss_core.processes.child_tasks import Task, perform
+from ss_core.processes.pool import Failure, Observe
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[4]
@@ -23,14 +29,27 @@ def bench(*arguments: str) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-def without_times(result: dict[str, object]) -> object:
-    return result["tables"]
+def run_here(tasks: Sequence[Task], _workers: int, observe: Observe) -> list[Failure]:
+    """In place of `pool.run_pool`: one trial after the other, in this process."""
+    for task in tasks:
+        assert perform(task, lambda *_: None, lambda: False) == ("done",)
+        observe(task.name, "done", 1, 1, "")
+    return []
 
 
 @pytest.mark.sumo
-def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(tmp_path: Path) -> None:
+def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ss_core.scenario.short_runs.run_pool", run_here)
     out = str(tmp_path / "bench")
-    first = bench("trust", "--out", out)
+
+    def bench_here() -> dict[str, object]:
+        words = ["bench", "trust", "--profile", "smoke", "--json", "--out", out]
+        assert run(ss.cli, "ss", words) == 0
+        return json.loads(capsys.readouterr().out)
+
+    first = bench_here()
     tables = first["tables"]
     assert isinstance(tables, dict)
     assert [name.split(":")[0] for name in tables] == ["predation", "grid", "traffic"]
@@ -39,8 +58,8 @@ def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(tmp_path: Path) -
         assert 0.0 <= rows[0]["weight of liars"] < rows[0]["weight of honest"] <= 1.0
     done = {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")}
     assert len(done) == 2 * 5 * 3
-    again = bench("trust", "--out", out)
-    assert without_times(again) == without_times(first)
+    again = bench_here()
+    assert again["tables"] == tables
     assert {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")} == done
 
 

@@ -17,7 +17,7 @@ from cli import ss
 from cli.app import run
 from cli.options import RUN_FOLDER
 from tests.support.external_tools import tool
-from tests.support.grid_runs import only_run, ssgrid_run
+from tests.support.grid_runs import only_run, ssgrid_run, tasks_here
 
 ROOT = Path(__file__).parents[4]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +28,8 @@ Streams = pytest.CaptureFixture[str]
 def grid_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("analyst") / "runs"
     options = ("--households", "4", "--days", "2", "--budget", "2", "--quiet", "--no-report")
-    assert ssgrid_run(*options, "--out", str(out)) == 0
+    with tasks_here():
+        assert ssgrid_run(*options, "--out", str(out)) == 0
     return only_run(out)
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from paper_envs.bench.claims.claims import judge_claims
 from paper_envs.bench.claims.evidence import (
     MIN_RUNS,
+    Evidence,
     Outcome,
-    Part,
     Rule,
     above,
     all_hold,
@@ -48,8 +48,8 @@ def runs_at(
     return results
 
 
-def part(outcome: Outcome) -> Part:
-    return Part(label="it", outcome=outcome)
+def part(outcome: Outcome) -> Evidence:
+    return Evidence(label="it", outcome=outcome)
 
 
 @pytest.mark.parametrize(

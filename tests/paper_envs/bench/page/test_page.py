@@ -1,17 +1,29 @@
-"""The page: self-contained, escaped, and with every verdict on it."""
+"""The page of a benchmark: self-contained, escaped, and with every verdict on it."""
 
 import base64
 import hashlib
+import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from paper_envs.bench.claims.verdicts import Claim
-from paper_envs.bench.figures.style import Figure
-from paper_envs.bench.page import page
-from paper_envs.bench.page.page import Facts, Section, html_page
+from paper_envs.bench.outputs import write_outputs
+from paper_envs.bench.page import report
+from paper_envs.bench.page.report import ABOUT, bench_page
+from paper_envs.bench.results.comparisons import by_cell, suites_of
+from paper_envs.bench.results.tables import (
+    curve_rows,
+    exchange_rows,
+    final_rows,
+    parquet_bytes,
+    run_rows,
+)
+from tests.support.bench_results import cell_of, runs_of
 
 EVIL = '<script>alert("1")</script>'
 CLAIM = Claim(
@@ -21,39 +33,60 @@ CLAIM = Claim(
     task="all",
     source="paper",
     statement=f"SS outperforms VS {EVIL}",
-    test="interval above 0",
+    test=f"interval above 0 {EVIL}",
     verdict="holds",
     figures=f"over VS -0.50 [-0.60, 0.40]; second {EVIL}",
     beside="",
     note=EVIL,
     num_runs=5,
 )
-FIGURE = Figure(
-    name="fig1-tuned",
-    suite="tuned",
-    title=EVIL,
-    caption="A caption & more.",
-    alt=f'curves "{EVIL}"',
-    png=b"\x89PNG picture",
-    svg=b"<svg/>",
-)
-SECTION = Section(
-    slug="tuned",
-    title="tuned, tasks of the paper",
-    claims=[CLAIM, replace(CLAIM, verdict="undecided"), replace(CLAIM, source="ours")],
-    returns=[{"algorithm": "SS", f"predation {EVIL}": "-1.00 [-1.10, -1.00]"}],
-    figures=[FIGURE],
-)
-FACTS = Facts(
-    command=f"ss bench paper --env {EVIL}",
-    profile="quick",
-    seeds=[100, 101],
-    num_runs=2,
-    versions={"Python": "3.11", "absent-package": None},
-    missing=[EVIL],
-    tables=["tables/final.parquet"],
-)
+CLAIMS = [
+    CLAIM,
+    replace(CLAIM, verdict="undecided", task="x"),
+    replace(CLAIM, source="ours", task="y"),
+]
+FIGURE = {
+    "name": "fig1-tuned",
+    "preset": "tuned",
+    "title": EVIL,
+    "caption": f"A caption & more {EVIL}.",
+    "alt": f'curves "{EVIL}"',
+}
+FACTS: dict[str, Any] = {
+    "command": f"ss bench paper --env {EVIL}",
+    "profile": f"quick{EVIL}",
+    "seeds": [100, 101],
+    "versions": {"Python": "3.11", "absent-package": None},
+    "missing": [EVIL],
+    "tables": ["tables/final.parquet"],
+    "figures": [FIGURE, FIGURE | {"name": "../../secret"}, FIGURE | {"name": "gone"}],
+}
 VOID = {"meta", "img", "br", "link"}
+
+
+def benchmark(folder: Path, **facts: Any) -> Path:
+    """The folder of a small benchmark with hostile words wherever there are words."""
+    results = [
+        run
+        for name, end in (("ss", -0.4), ("vs", -0.6))
+        for run in runs_of(cell_of("navigation", name), [end, end - 0.1])
+    ]
+    cells = by_cell(results)
+    tables: dict[str, list[dict[str, Any]]] = {
+        "run": run_rows(cells),
+        "curve": curve_rows(cells),
+        "final": [row for suite in suites_of(cells) for row in final_rows(suite)],
+        "exchange": exchange_rows(cells),
+        "claim": [asdict(claim) for claim in CLAIMS],
+    }
+    for name, rows in tables.items():
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        (folder / "tables" / f"{name}.parquet").write_bytes(parquet_bytes(name, rows))
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "figures" / "fig1-tuned.svg").write_bytes(b"<svg xmlns='x'></svg>")
+    (folder / "figures" / "fig1-tuned.png").write_bytes(b"\x89PNG picture")
+    (folder / ABOUT).write_text(json.dumps(FACTS | facts))
+    return folder
 
 
 class Reader(HTMLParser):
@@ -77,8 +110,13 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def text() -> str:
-    return html_page([SECTION], FACTS).decode()
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return benchmark(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="module")
+def text(folder: Path) -> str:
+    return bench_page(folder).decode()
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +128,14 @@ def reader(text: str) -> Reader:
 
 
 def test_nothing_from_outside_becomes_markup(text: str, reader: Reader) -> None:
-    assert "<script" not in text
+    assert EVIL not in text
     assert text.count("&lt;script&gt;") >= 8
-    assert reader.attributes("script") == []
+    for attributes in reader.attributes("script"):
+        assert attributes.keys() <= {"type", "id"}  # the page's two own ones, and data
+    assert sum("type" not in attributes for attributes in reader.attributes("script")) == 2
 
 
-def test_the_policy_allows_its_own_style_and_inline_pictures_only(
+def test_the_policy_allows_its_own_scripts_and_inline_pictures_only(
     text: str, reader: Reader
 ) -> None:
     policy = next(
@@ -103,60 +143,71 @@ def test_the_policy_allows_its_own_style_and_inline_pictures_only(
         for attributes in reader.attributes("meta")
         if attributes.get("http-equiv") == "Content-Security-Policy"
     )
-    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
     assert policy is not None
-    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:;")
-    assert not any("style" in attributes for _, attributes in reader.elements)
+    hashes = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert policy.startswith(f"default-src 'none'; script-src {hashes}; style-src")
+    assert "img-src data: blob:;" in policy
 
 
-def test_nothing_is_loaded_from_anywhere(text: str, reader: Reader) -> None:
-    assert "http://" not in text
-    assert "https://" not in text
-    assert "url(" not in text
+def test_nothing_is_loaded_from_anywhere(reader: Reader) -> None:
     assert all(image["src"].startswith("data:") for image in reader.attributes("img"))  # type: ignore[union-attr]
+    assert not reader.attributes("link") + reader.attributes("iframe")
+    assert not any("src" in attributes for attributes in reader.attributes("script"))
     ids = {attributes.get("id") for _, attributes in reader.elements}
     for link in reader.attributes("a"):
-        target = link["href"] or ""
-        assert target[1:] in ids if target.startswith("#") else target.startswith("tables/")
+        assert (link["href"] or "")[:1] == "#"
+        assert (link["href"] or "")[1:] in ids
 
 
 def test_every_picture_has_words(reader: Reader) -> None:
-    (image,) = reader.attributes("img")
+    (image,) = reader.attributes("img")  # of a file that is gone, or elsewhere, there is none
     assert image["alt"] == f'curves "{EVIL}"'
+    charts = [one for _, one in reader.elements if one.get("role") == "img"]
+    assert charts
+    assert all(len(one["aria-label"] or "") > 20 for one in charts)
 
 
 def test_the_verdict_comes_before_everything_else(text: str) -> None:
-    assert "2 tests of the paper’s claims" in text.replace("<div>", "")
-    assert "<strong>1</strong> ✓ holds" in text
-    assert "<strong>1</strong> ? undecided" in text
-    assert "Of 1 tests of our own, 1 hold." in text
-    assert text.index("✓ holds") < text.index("<h3>Claims</h3>") < text.index("<img")
+    assert "of 2 tests of the paper’s claims on its tasks: 1 ✓ holds, 1 ? undecided" in text
+    assert "of 1 tests of our own, 1 hold" in text
+    assert text.index("1 ✓ holds") < text.index('<section id="claims-tuned">') < text.index("<img")
+    assert "SS outperforms VS &lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; (ours)" in text
 
 
 def test_numbers_have_true_minus_signs_and_do_not_break(text: str) -> None:
     assert "over VS −0.50\N{NO-BREAK SPACE}[−0.60,\N{NO-BREAK SPACE}0.40]" in text
+    returns = text[text.index('id="returns-tuned"') :]
+    assert "−0.45\N{NO-BREAK SPACE}[−0.50,\N{NO-BREAK SPACE}−0.40]" in returns
 
 
-def test_it_says_how_it_was_made_and_what_is_missing(text: str) -> None:
-    means = text[text.index('id="means"') :]
-    for words in ("Profile quick: 2 runs", "100, 101", "Python 3.11", "absent-package absent"):
-        assert words in means
-    assert "ss bench paper --env &lt;script" in means
-    assert "The last of the commands that filled this folder" in means
-    assert "fewer than five seeds" in means
-    complete = html_page([SECTION], replace(FACTS, missing=[])).decode()
+def test_it_says_how_it_was_made_and_what_is_missing(text: str, tmp_path: Path) -> None:
+    made = text[text.index('<section id="made">') :]
+    for words in ("quick&lt;script", "100, 101", "Python 3.11", "absent-package absent"):
+        assert words in made
+    assert "ss bench paper --env &lt;script" in made
+    assert "The last of the commands that filled this folder" in made
+    assert "fewer than five seeds" in made
+    assert "tables/final.parquet" in made
+    assert "run without a result" in made
+    complete = bench_page(benchmark(tmp_path, missing=[])).decode()
     assert "Every run that was planned has a result." in complete
 
 
 def test_pictures_that_would_make_it_too_large_become_points(
-    monkeypatch: pytest.MonkeyPatch,
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert b"data:image/svg+xml;base64," in html_page([SECTION], FACTS)
-    monkeypatch.setattr(page, "MAX_BYTES", 1000)
-    assert b"data:image/png;base64," in html_page([SECTION], FACTS)
+    assert b"data:image/svg+xml;base64," in bench_page(folder)
+    monkeypatch.setattr(report, "MAX_BYTES", 1000)
+    assert b"data:image/png;base64," in bench_page(folder)
 
 
-def test_a_benchmark_without_results_has_a_page() -> None:
-    assert "No run has a result yet." in html_page([], FACTS).decode()
+def test_a_benchmark_without_results_has_a_page(tmp_path: Path) -> None:
+    write_outputs([], tmp_path, profile="quick", command="ss bench paper", missing=[])
+    assert "No run has a result yet." in (tmp_path / "index.html").read_text("utf-8")
+
+
+def test_a_folder_that_says_nothing_of_itself_has_a_page(tmp_path: Path) -> None:
+    (benchmark(tmp_path) / ABOUT).write_text("[]")
+    assert b"No figure was drawn." in bench_page(tmp_path)

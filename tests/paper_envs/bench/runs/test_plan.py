@@ -21,13 +21,13 @@ from paper_envs.bench.runs.plan import (
     experiments_of,
     make_plan,
 )
-from paper_envs.bench.runs.progress import Row, start_tally
+from paper_envs.bench.runs.progress import Row, start_progress
 from paper_envs.bench.runs.run import train_run
 from paper_envs.presets import ABLATIONS, VARIANTS
 from paper_envs.tasks import TASKS
 from ss_core.config import to_dict
 from ss_core.errors import ConfigError, CorruptError, RunLockedError
-from tests.support.small_bench import SMALL, small_order
+from tests.support.small_bench import SMALL, small_spec
 
 HERE = Conditions(profile="quick", device="cpu", package="0.1.0")
 
@@ -120,9 +120,9 @@ def test_a_selection_that_makes_no_sense_is_told_with_the_nearest_name(
 
 
 def register(path: Path, *seeds: int, **changes: Any) -> None:
-    orders = [small_order(path / f"runs/{SMALL.slug}/seed{s}", seed=s, **changes) for s in seeds]
+    specs = [small_spec(path / f"runs/{SMALL.slug}/seed{s}", seed=s, **changes) for s in seeds]
     with BenchFolder(path, HERE) as folder:
-        folder.register(orders)
+        folder.register(specs)
 
 
 def test_a_folder_remembers_its_conditions_and_takes_more_seeds(tmp_path: Path) -> None:
@@ -145,10 +145,10 @@ def test_registering_the_same_again_changes_no_byte(tmp_path: Path) -> None:
 
 
 def test_results_and_missing_runs_are_told_apart(tmp_path: Path) -> None:
-    order = small_order(tmp_path / f"runs/{SMALL.slug}/seed100", updates=1)
+    spec = small_spec(tmp_path / f"runs/{SMALL.slug}/seed100", updates=1)
     with BenchFolder(tmp_path, HERE) as folder:
-        folder.register([order, replace(order, seed=101)])
-        assert train_run(to_dict(order), lambda *_: None, lambda: False)
+        folder.register([spec, replace(spec, seed=101)])
+        assert train_run(to_dict(spec), lambda *_: None, lambda: False)
         results, missing = folder.results()
     assert [result.seed for result in results] == [100]
     assert missing == [f"{SMALL.slug}/seed101"]
@@ -222,20 +222,20 @@ def test_the_tally_counts_runs_and_judges_the_time_left() -> None:
     other = replace(SMALL, algorithm="independent")
     rows = [Row("a", SMALL, 30.0), Row("b", SMALL, 30.0), Row("c", other, 10.0)]
     rows += [Row("d", other, 30.0)]
-    tally = start_tally(rows, ["d"], lambda: now_s[0])
-    assert (tally.num_done, tally.num_total, tally.share, tally.left_s()) == (1, 4, 0.3, None)
+    so_far = start_progress(rows, ["d"], lambda: now_s[0])
+    assert (so_far.num_done, so_far.num_total, so_far.share, so_far.left_s()) == (1, 4, 0.3, None)
     now_s[0] = 120.0
-    tally.note("a", "working", 1, 3, "-2.5")  # a tenth of all work in 20 s
-    assert tally.share == pytest.approx(0.4)
-    assert tally.left_s() == pytest.approx(120.0)
-    group = tally.groups["predation 2 tuned", "ss"]
+    so_far.note("a", "working", 1, 3, "-2.5")  # a tenth of all work in 20 s
+    assert so_far.share == pytest.approx(0.4)
+    assert so_far.left_s() == pytest.approx(120.0)
+    group = so_far.groups["predation 2 tuned", "ss"]
     assert (group.total, group.done, group.under_way, group.last_return) == (2, 0, 1, "-2.5")
-    tally.note("a", "again", 0, 1, "its process died")
-    assert (group.under_way, tally.share) == (0, pytest.approx(0.3))
-    tally.note("a", "working", 3, 3, "-1")
-    tally.note("a", "done", 1, 1, "")
-    tally.note("b", "working", 1, 3, "-3")
-    tally.note("b", "failed", 0, 1, "broken")
-    tally.note("c", "done", 1, 1, "")
-    assert (tally.num_done, tally.num_failed, tally.ended, tally.share) == (3, 1, True, 1.0)
+    so_far.note("a", "again", 0, 1, "its process died")
+    assert (group.under_way, so_far.share) == (0, pytest.approx(0.3))
+    so_far.note("a", "working", 3, 3, "-1")
+    so_far.note("a", "done", 1, 1, "")
+    so_far.note("b", "working", 1, 3, "-3")
+    so_far.note("b", "failed", 0, 1, "broken")
+    so_far.note("c", "done", 1, 1, "")
+    assert (so_far.num_done, so_far.num_failed, so_far.ended, so_far.share) == (3, 1, True, 1.0)
     assert (group.done, group.failed, group.under_way) == (1, 1, 0)

@@ -12,7 +12,7 @@ from paper_envs.bench.results.results import read_result
 from paper_envs.bench.runs.run import train_run
 from ss_core.config import to_dict
 from ss_core.processes.pool import run_pool
-from tests.support.small_bench import SMALL, small_order, small_task
+from tests.support.small_bench import SMALL, small_spec, small_task
 
 ROOT = Path(__file__).resolve().parents[4]
 DYING = "tests.support.small_bench:die_once"
@@ -20,15 +20,15 @@ DYING = "tests.support.small_bench:die_once"
 
 @pytest.mark.slow
 def test_a_run_whose_process_is_killed_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
-    order = small_order(tmp_path / "killed")
+    spec = small_spec(tmp_path / "killed")
     seen: list[tuple[str, str]] = []
-    tasks = [small_task(order, DYING), small_task(small_order(tmp_path / "next", seed=101))]
+    tasks = [small_task(spec, DYING), small_task(small_spec(tmp_path / "next", seed=101))]
     assert run_pool(tasks, 1, lambda name, stage, *_: seen.append((name, stage))) == []
     assert (tmp_path / "killed" / "died").exists()
     assert (f"{SMALL.slug}/seed100", "again") in seen
     assert seen[-1] == (f"{SMALL.slug}/seed101", "done")
     assert read_result(tmp_path / "next" / "result.json").seed == 101
-    assert train_run(to_dict(small_order(tmp_path / "whole")), lambda *_: None, lambda: False)
+    assert train_run(to_dict(small_spec(tmp_path / "whole")), lambda *_: None, lambda: False)
     for name in ("result.json", "metrics/part-000003.parquet"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
@@ -51,7 +51,7 @@ def test_a_ray_cluster_that_loses_a_worker_completes_the_runs(tmp_path: Path) ->
     assert log == str(tmp_path / "c" / "failure.log")
     assert "has no attribute 'nothing'" in Path(log).read_text()
     assert (tmp_path / "a" / "died").exists()
-    assert train_run(to_dict(small_order(tmp_path / "whole")), lambda *_: None, lambda: False)
+    assert train_run(to_dict(small_spec(tmp_path / "whole")), lambda *_: None, lambda: False)
     result = (tmp_path / "whole" / "result.json").read_bytes()
     assert (tmp_path / "a" / "result.json").read_bytes() == result
     assert read_result(tmp_path / "b" / "result.json").seed == 101

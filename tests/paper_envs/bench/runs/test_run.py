@@ -20,15 +20,15 @@ from paper_envs.bench.results.curves import (
 )
 from paper_envs.bench.results.results import Cell, RunResult, read_result
 from paper_envs.bench.runs.plan import ALGORITHMS
-from paper_envs.bench.runs.run import RunOrder, evaluation_seed, train_run
+from paper_envs.bench.runs.run import RunSpec, evaluation_seed, train_run
 from ss_core.config import to_dict
 from ss_core.errors import CorruptError
 from ss_core.exchange.neighbourhood import all_to_all
-from ss_core.learning.learner import Talk
+from ss_core.learning.learner import LastRound
 from ss_core.learning.rollout import Rollout
 from ss_core.record.checkpoint import load_latest
 from ss_core.training.saved_learner import read_learner_file
-from tests.support.small_bench import SMALL, small_order
+from tests.support.small_bench import SMALL, small_spec
 
 VOLATILE = {"timing.json", ".lock"}
 
@@ -41,9 +41,9 @@ def never() -> bool:
     return False
 
 
-def run(order: RunOrder, report: Callable[[int, int, str], None] | None = None) -> RunResult:
-    assert train_run(to_dict(order), report or (lambda *_: None), never)
-    return read_result(Path(order.folder) / "result.json")
+def run(spec: RunSpec, report: Callable[[int, int, str], None] | None = None) -> RunResult:
+    assert train_run(to_dict(spec), report or (lambda *_: None), never)
+    return read_result(Path(spec.folder) / "result.json")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -91,17 +91,18 @@ def test_suggested_cooperation_is_what_suggestions_give_to_the_cooperative_actio
     actions = torch.tensor([[[0, 1], [1, 1]]])
     cooperative = torch.tensor([[[True, False], [False, True]]])
     # so the cooperative actions are [[0, 0], [0, 1]]
-    talk = Talk(
+    probs = [[[[0.9, 0.1]], [[0.3, 0.7]]], [[[0.2, 0.8]], [[0.5, 0.5]]]]
+    sent = LastRound(
         rows=torch.tensor([[0, 0], [1, 1]]),
-        where=all_to_all(2),
+        links=all_to_all(2),
         valid=torch.tensor([[[True], [True]], [[True], [False]]]),
-        suggested=torch.tensor([[[[0.9, 0.1]], [[0.3, 0.7]]], [[[0.2, 0.8]], [[0.5, 0.5]]]]).log(),
-        shared=torch.zeros(2, 2, 1, 2),
+        suggestions=torch.tensor(probs).log(),
+        policies=torch.zeros(2, 2, 1, 2),
     )
     # sender 0 to receiver 1: 0.9 then 0.8; sender 1 to receiver 0: 0.3 then silence
-    told = suggested_cooperation(rollout_of(actions, cooperative), talk)
+    told = suggested_cooperation(rollout_of(actions, cooperative), sent)
     assert told == {"suggested_cooperation": pytest.approx((0.9 + 0.8 + 0.3) / 3)}
-    silent = replace(talk, valid=torch.zeros_like(talk.valid))
+    silent = replace(sent, valid=torch.zeros_like(sent.valid))
     assert suggested_cooperation(rollout_of(actions, cooperative), silent) == {}
 
 
@@ -140,7 +141,7 @@ def test_no_update_trains_on_the_evaluation_episodes() -> None:
 
 
 def test_a_result_holds_curve_evaluation_and_what_was_exchanged(tmp_path: Path) -> None:
-    result = run(small_order(tmp_path, updates=5, curve_points=2))
+    result = run(small_spec(tmp_path, updates=5, curve_points=2))
     assert (result.cell, result.seed, result.num_updates, result.num_envs) == (SMALL, 100, 5, 2)
     assert result.curve["update"] == [2.0, 5.0]
     assert result.curve["episode"] == [4.0, 10.0]
@@ -159,11 +160,11 @@ def test_a_result_holds_curve_evaluation_and_what_was_exchanged(tmp_path: Path) 
 
 
 def test_what_is_not_exchanged_or_not_told_is_not_there(tmp_path: Path) -> None:
-    alone = run(small_order(tmp_path / "a", replace(SMALL, algorithm="independent"), updates=2))
+    alone = run(small_spec(tmp_path / "a", replace(SMALL, algorithm="independent"), updates=2))
     assert alone.bytes_by_kind == {}
     assert "suggestion_mse" not in alone.curve
     navigation = Cell(task="navigation", num_agents=2, preset="tuned", algorithm="independent")
-    result = run(small_order(tmp_path / "b", navigation, updates=2))
+    result = run(small_spec(tmp_path / "b", navigation, updates=2))
     assert result.cooperators is None
     assert set(result.curve) == {"update", "episode", "averaged_return"}
 
@@ -172,7 +173,7 @@ def test_what_is_not_exchanged_or_not_told_is_not_there(tmp_path: Path) -> None:
 def test_returns_are_what_the_task_pays_whatever_the_algorithm_learns_from(
     tmp_path: Path, algorithm: str
 ) -> None:
-    curve = run(small_order(tmp_path, replace(SMALL, algorithm=algorithm), updates=3)).curve
+    curve = run(small_spec(tmp_path, replace(SMALL, algorithm=algorithm), updates=3)).curve
     every, some, none, paid = (
         np.array(curve[name], dtype=float)
         for name in ("rate_all", "rate_mixed", "rate_none", "averaged_return")
@@ -182,11 +183,11 @@ def test_returns_are_what_the_task_pays_whatever_the_algorithm_learns_from(
 
 def test_conditions_that_share_a_seed_are_evaluated_on_the_same_episodes(tmp_path: Path) -> None:
     def untaught(name: str, seed: int) -> tuple[float, ...]:
-        order = small_order(
+        spec = small_spec(
             tmp_path / f"{name}-{seed}", replace(SMALL, algorithm=name), seed=seed, updates=1
         )
-        learner = replace(order.learner, actor_lr=0.0)  # policies stay uniform
-        return run(replace(order, learner=learner)).evaluation_returns
+        learner = replace(spec.learner, actor_lr=0.0)  # policies stay uniform
+        return run(replace(spec, learner=learner)).evaluation_returns
 
     assert untaught("ss", 100) == untaught("independent", 100)
     assert untaught("ss", 100) != untaught("ss", 101)
@@ -198,7 +199,7 @@ def test_a_run_that_is_killed_anywhere_leaves_the_same_bytes(
     tmp_path: Path, updates: int, preset: str
 ) -> None:
     cell = replace(SMALL, preset=preset)
-    whole = small_order(tmp_path / "whole", cell, updates=updates, num_envs=1)
+    whole = small_spec(tmp_path / "whole", cell, updates=updates, num_envs=1)
     run(whole)
     killed = replace(whole, folder=str(tmp_path / "killed"))
     for at in range(1, updates + 1):
@@ -215,38 +216,38 @@ def test_a_run_that_is_killed_anywhere_leaves_the_same_bytes(
 
 
 def test_a_run_asked_to_stop_goes_on_later(tmp_path: Path) -> None:
-    order = small_order(tmp_path, updates=6)
+    spec = small_spec(tmp_path, updates=6)
     asked = [False]
 
     def report(done: int, _total: int, _note: str) -> None:
         asked[0] = done == 3
 
-    assert not train_run(to_dict(order), report, lambda: asked[0])
+    assert not train_run(to_dict(spec), report, lambda: asked[0])
     stopped = load_latest(tmp_path)
     assert stopped is not None
     assert 3 <= stopped.update < 6
-    assert run(order).num_updates == 6
+    assert run(spec).num_updates == 6
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
-    order = small_order(tmp_path, updates=2)
-    run(order)
+    spec = small_spec(tmp_path, updates=2)
+    run(spec)
     before = files_of(tmp_path)
-    run(order, lambda *_: pytest.fail("it trains"))
+    run(spec, lambda *_: pytest.fail("it trains"))
     assert files_of(tmp_path) == before
 
 
 def test_policies_are_kept_or_dropped_as_ordered(tmp_path: Path) -> None:
-    run(small_order(tmp_path / "kept", updates=3))
+    run(small_spec(tmp_path / "kept", updates=3))
     assert len(list((tmp_path / "kept" / "checkpoints").iterdir())) == 1
     assert read_learner_file(tmp_path / "kept").task == "predation"
-    run(small_order(tmp_path / "dropped", updates=3, keep_policies=False))
+    run(small_spec(tmp_path / "dropped", updates=3, keep_policies=False))
     left = {path.parts[0] for path in map(Path, files_of(tmp_path / "dropped"))}
     assert left == {"result.json", "metrics", "traces"}
 
 
 def test_a_trace_that_lacks_updates_is_a_clear_error(tmp_path: Path) -> None:
-    run(small_order(tmp_path, updates=3))
+    run(small_spec(tmp_path, updates=3))
     with pytest.raises(CorruptError, match="not one averaged_return for each of 4 updates"):
         read_curve(tmp_path, 4, 2, 50)
     with pytest.raises(CorruptError, match="delete the run's folder"):
@@ -254,8 +255,8 @@ def test_a_trace_that_lacks_updates_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_the_condition_of_a_run_is_all_but_its_seed_and_place(tmp_path: Path) -> None:
-    order = small_order(tmp_path)
-    same = replace(order, seed=7, folder="elsewhere", device="cuda", keep_policies=False)
-    assert same.condition_sha256 == order.condition_sha256
-    assert small_order(tmp_path, updates=5).condition_sha256 != order.condition_sha256
-    assert replace(order, evaluation_episodes=9).condition_sha256 != order.condition_sha256
+    spec = small_spec(tmp_path)
+    same = replace(spec, seed=7, folder="elsewhere", device="cuda", keep_policies=False)
+    assert same.condition_sha256 == spec.condition_sha256
+    assert small_spec(tmp_path, updates=5).condition_sha256 != spec.condition_sha256
+    assert replace(spec, evaluation_episodes=9).condition_sha256 != spec.condition_sha256

@@ -1,4 +1,4 @@
-"""From planned cells to orders: settings, updates, folders, and which run is likely to be long."""
+"""From planned cells to specs: settings, updates, folders, and which run is likely to be long."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from paper_envs.bench.results.results import Cell
-from paper_envs.bench.runs import run_specs as orders
+from paper_envs.bench.runs import run_specs
 from paper_envs.bench.runs.plan import PROFILES, Plan, ProfileName, Selection, make_plan
-from paper_envs.bench.runs.run import RunOrder
-from paper_envs.bench.runs.run_specs import learner_of, orders_of, task_of, weight_of
+from paper_envs.bench.runs.run import RunSpec
+from paper_envs.bench.runs.run_specs import learner_of, specs_of, task_of, weight_of
 from paper_envs.presets import ABLATIONS, episodes, learner_config
 from ss_core.config import from_dict
-from tests.support.small_bench import SMALL, small_order
+from tests.support.small_bench import SMALL, small_spec
 
 
 def plan(profile: ProfileName = "smoke", **selection: tuple[str, ...]) -> Plan:
@@ -20,7 +20,7 @@ def plan(profile: ProfileName = "smoke", **selection: tuple[str, ...]) -> Plan:
 
 
 def test_a_run_has_the_updates_that_its_episodes_fill(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orders, "episodes", lambda *_: 33)
+    monkeypatch.setattr(run_specs, "episodes", lambda *_: 33)
     made = plan()
     for cell in made.cells:
         learner = learner_of(cell, made)
@@ -32,43 +32,43 @@ def test_a_run_has_the_updates_that_its_episodes_fill(monkeypatch: pytest.Monkey
 
 def test_every_run_has_a_folder_of_its_own_and_the_first_seed_keeps_its_policies() -> None:
     made = plan(envs=("predation",))
-    found = orders_of(made, Path("out"), device="cpu")
-    assert len({order.folder for order in found}) == len(found) == made.num_runs
+    found = specs_of(made, Path("out"), device="cpu")
+    assert len({spec.folder for spec in found}) == len(found) == made.num_runs
     first = found[0]
     assert first.folder == "out/runs/predation-2-paper-ss/seed100"
     assert dict(first.env_options) == {"encoding": "state"}
-    assert [order.keep_policies for order in found[:2]] == [True, False]
+    assert [spec.keep_policies for spec in found[:2]] == [True, False]
     assert {o.evaluation_episodes for o in found} == {PROFILES["smoke"].evaluation_episodes}
 
 
 def test_an_order_survives_the_way_to_another_process(tmp_path: Path) -> None:
-    order = small_order(tmp_path, seed=7)
-    task = task_of(order)
+    spec = small_spec(tmp_path, seed=7)
+    task = task_of(spec)
     assert (task.name, task.folder) == ("predation-2-tuned-ss/seed7", str(tmp_path))
-    assert from_dict(RunOrder, task.arguments, where="test") == order
+    assert from_dict(RunSpec, task.arguments, where="test") == spec
 
 
 def test_more_agents_steps_or_updates_are_expected_to_take_longer(tmp_path: Path) -> None:
-    small = small_order(tmp_path)
+    small = small_spec(tmp_path)
     longer = replace(small, learner=replace(small.learner, num_updates=8))
     assert weight_of(longer) == pytest.approx(2 * weight_of(small))
     eight = Cell(task="predation", num_agents=8, preset="paper", algorithm="ss")
     pair = replace(eight, num_agents=2)
     alone = replace(eight, algorithm="independent")
     for less in (pair, alone):
-        assert weight_of(small_order(tmp_path, less)) < weight_of(small_order(tmp_path, eight))
-    shared_policies = small_order(tmp_path, replace(eight, algorithm="ps"))
+        assert weight_of(small_spec(tmp_path, less)) < weight_of(small_spec(tmp_path, eight))
+    shared_policies = small_spec(tmp_path, replace(eight, algorithm="ps"))
     assert shared_policies.learner.architecture == "independent"  # a network of each of the others
-    assert weight_of(shared_policies) > weight_of(small_order(tmp_path, alone))
+    assert weight_of(shared_policies) > weight_of(small_spec(tmp_path, alone))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_cell_of_every_profile_has_settings(profile: ProfileName) -> None:
     made = plan(profile)
     digests = {
-        cell: order.condition_sha256
-        for order in orders_of(replace(made, seeds=(100,)), Path("out"), device="cpu")
-        for cell in (order.cell,)
+        cell: spec.condition_sha256
+        for spec in specs_of(replace(made, seeds=(100,)), Path("out"), device="cpu")
+        for cell in (spec.cell,)
     }
     assert len(digests) == len(made.cells)
     settings = {cell: replace(learner_of(cell, made), num_updates=1) for cell in made.cells}

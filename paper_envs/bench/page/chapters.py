@@ -1,0 +1,270 @@
+"""Chapters of a benchmark's page: claims, returns, figures, messages, how it was made."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paper_envs.bench.claims.evidence import shown
+from paper_envs.training.page import LABELS
+from ss_core.algorithms.names import ALGORITHM_LABELS
+from ss_core.report.charts import Bar, Series, bar_chart, line_chart
+from ss_core.report.labels import role_of, title_of
+from ss_core.report.page import prose
+from ss_core.report.page_model import Chart, Code, Item, Picture, Section, Table, Text
+from ss_core.statistics import Interval
+
+Frame = Any
+MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not run": "–"}
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")  # of a figure's files
+RULES = (
+    "Returns are external rewards per agent and step, measured in evaluation episodes after "
+    "training. Estimates are interquartile means over seeds, intervals 95 % percentile bootstrap "
+    "intervals over seeds. A claim holds when its whole interval lies on the claimed side, does "
+    "not hold when it lies on the other side, and is undecided otherwise, or with fewer than five "
+    "seeds. In a simulation without a true difference, five seeds put the whole interval above 0 "
+    "in about 3 % of cases (2.5 % would be exact), three seeds in 10 %. Claims about all tasks are "
+    "a mean over those that were run, each counted alike; their figures begin with which these "
+    "are. "
+    "Claims of being level, or of a small number, are undecided where nothing has been learned."
+)
+
+
+def claims_section(claims: Frame, preset: str) -> Section:
+    """Every claim under a preset, with what decided it; on the paper's tasks and on small ones."""
+    mine = claims[claims["preset"] == preset]
+    columns = ("claim", "task", "verdict", "figures", "decided by", "note")
+    captions = {"paper": "On tasks of the paper", "small": "On small variants of them"}
+    tables = [
+        Table(
+            columns=columns,
+            rows=[_claim_row(one) for one in mine[mine["suite"] == suite].itertuples()],
+            caption=caption,
+        )
+        for suite, caption in captions.items()
+        if (mine["suite"] == suite).any()
+    ]
+    return Section(
+        slug=f"claims-{preset}",
+        title=f"Claims, preset {preset}",
+        intro="A claim holds when its whole interval lies on the claimed side, does not when it "
+        "lies on the other, and is undecided otherwise or with fewer than five seeds.",
+        items=tuple(tables),
+    )
+
+
+def _claim_row(one: Any) -> tuple[str, ...]:
+    ours = " (ours)" if one.source == "ours" else ""
+    verdict = f"{MARKS.get(one.verdict, '')} {one.verdict}"
+    notes = "; ".join(part for part in (one.beside, one.note) if part)
+    return (f"{one.statement}{ours}", one.task, verdict, prose(one.figures), one.test, notes)
+
+
+def returns_section(finals: Frame, curves: Frame, preset: str) -> Section:
+    """Final returns of every algorithm, in one table and task by task, with learning curves."""
+    mine = finals[(finals["preset"] == preset) & (finals["variant"] == "")]
+    items: list[Item] = [_returns_table(mine)] if len(mine) else []
+    for (task, agents), group in mine.groupby(["task", "num_agents"], sort=True):
+        slug = f"{preset}-{task}-{agents}"
+        items.append(_finals_chart(group, f"{task} with {agents} agents", f"final-{slug}"))
+        chosen = curves[
+            (curves["preset"] == preset)
+            & (curves["task"] == task)
+            & (curves["num_agents"] == agents)
+            & (curves["variant"] == "")
+            & (curves["name"] == "averaged_return")
+        ]
+        if len(chosen):
+            items.append(_curves_chart(chosen, f"{task} with {agents} agents", f"curve-{slug}"))
+    return Section(
+        slug=f"returns-{preset}",
+        title=f"Returns, preset {preset}",
+        intro="External rewards per agent and step in evaluation episodes after training: "
+        "interquartile mean over seeds, whiskers 95 % bootstrap intervals.",
+        items=tuple(items) or (Text("Nothing was run."),),
+    )
+
+
+def _returns_table(mine: Frame) -> Table:
+    """A row per algorithm, a column per task: interquartile mean and interval."""
+    found = {
+        (one.algorithm, (one.task, int(one.num_agents))): prose(shown(_interval(one)))
+        for one in mine.itertuples()
+        if np.isfinite(one.iqm)
+    }
+    places = sorted({place for _, place in found})
+    rows = [
+        (title_of(LABELS, name), *(found.get((name, place), "–") for place in places))
+        for name in ALGORITHM_LABELS
+        if any(algorithm == name for algorithm, _ in found)
+    ]
+    return Table(
+        columns=("algorithm", *(f"{task} ({agents})" for task, agents in places)),
+        rows=rows,
+        caption="Final averaged return: interquartile mean over seeds [95 % interval]",
+    )
+
+
+def _interval(one: Any) -> Interval:
+    return Interval(estimate=one.iqm, low=one.iqm_low, high=one.iqm_high)
+
+
+def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
+    order = {name: at for at, name in enumerate(ALGORITHM_LABELS)}
+    group = group.sort_values("algorithm", key=lambda names: names.map(order))
+    bars = [
+        Bar(
+            label=title_of(LABELS, one.algorithm), role=role_of(LABELS, one.algorithm),
+            value=float(one.iqm), low=float(one.iqm_low), high=float(one.iqm_high),
+        )
+        for one in group.itertuples()
+    ]  # fmt: skip
+    listed = ", ".join(f"{one.label} {one.value:.3g}" for one in bars)
+    return Chart(
+        slug=slug,
+        title=f"Final averaged return in {where}",
+        alt=f"Final averaged return in {where}: {listed}.",
+        panels=(bar_chart(bars, value_title="averaged return per agent and step"),),
+        table=Table(
+            columns=("algorithm", "averaged return", "from", "to", "seeds"),
+            rows=[
+                (one.label, one.value, one.low, one.high, int(count))
+                for one, count in zip(bars, group["num_runs"], strict=True)
+            ],
+        ),
+        height_px=110 + 34 * len(bars),
+    )
+
+
+def _curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
+    series, rows = [], []
+    for name in ALGORITHM_LABELS:
+        mine = chosen[chosen["algorithm"] == name]
+        if mine.empty:
+            continue
+        by_episode = mine.groupby("episode")["value"]
+        middle, low, high = by_episode.median(), by_episode.min(), by_episode.max()
+        x = middle.index.to_numpy(dtype=float)
+        series.append(
+            Series(
+                name=title_of(LABELS, name), role=role_of(LABELS, name), x=x,
+                y=middle.to_numpy(), low=low.to_numpy(), high=high.to_numpy(),
+            )
+        )  # fmt: skip
+        rows += [
+            (title_of(LABELS, name), float(a), float(b), float(c), float(d))
+            for a, b, c, d in zip(x, middle, low, high, strict=True)
+        ]
+    ends = ", ".join(f"{one.name} {np.asarray(one.y)[-1]:.3g}" for one in series)
+    return Chart(
+        slug=slug,
+        title=f"How training went in {where}",
+        alt=f"Averaged return over episodes in {where}; at the end {ends}.",
+        panels=(line_chart(series, x_title="episodes", y_title="averaged return"),),
+        table=Table(columns=("algorithm", "episodes", "median", "lowest", "highest"), rows=rows),
+        note="Lines are medians over seeds, bands go from the lowest seed to the highest.",
+    )
+
+
+def exchange_section(exchange: Frame) -> Section:
+    """Bytes by kind of message."""
+    rows = [
+        (
+            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm),
+            one.variant, one.kind, float(one.bytes_per_agent_update) / 1e3,
+        )
+        for one in exchange.itertuples()
+    ]  # fmt: skip
+    columns = (
+        "task",
+        "agents",
+        "preset",
+        "algorithm",
+        "variant",
+        "what",
+        "kB per agent and update",
+    )
+    return Section(
+        slug="exchange",
+        title="What each algorithm exchanges",
+        items=(Table(columns=columns, rows=rows),),
+    )
+
+
+def figures_section(
+    folder: Path, about: Mapping[str, Any], preset: str, *, vector: bool
+) -> Section:
+    """The paper's figures, drawn again: as lines, or each in its smaller form."""
+    pictures = [
+        Picture(
+            slug=path.stem,
+            title=str(one.get("title", "")),
+            alt=str(one.get("alt", "")),
+            kind="png" if path.suffix == ".png" else "svg+xml",
+            data=path.read_bytes(),
+            caption=str(one.get("caption", "")),
+        )
+        for one in about.get("figures", ())
+        if one.get("preset") == preset
+        and (path := _figure_file(folder, str(one.get("name", "")), vector=vector))
+    ]
+    return Section(
+        slug=f"figures-{preset}",
+        title=f"Figures, preset {preset}",
+        items=tuple(pictures) or (Text("No figure was drawn."),),
+    )
+
+
+def _figure_file(folder: Path, name: str, *, vector: bool) -> Path | None:
+    endings = ("svg",) if vector else ("svg", "png")
+    files = [folder / "figures" / f"{name}.{ending}" for ending in endings]
+    present = [path for path in files if NAME.fullmatch(name) and path.is_file()]
+    return min(present, key=lambda path: path.stat().st_size, default=None)
+
+
+def made_section(about: Mapping[str, Any], runs: Frame) -> Section:
+    """Rules, command, versions, files, what is missing, and every run."""
+    seeds = ", ".join(map(str, about.get("seeds", ()))) or "none"
+    versions = about.get("versions", {}).items()
+    said = [
+        ("profile", str(about.get("profile", ""))),
+        ("runs", str(len(runs))),
+        ("seeds", seeds),
+        ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in versions)),
+        ("tables, with unit and meaning of every column", ", ".join(about.get("tables", ()))),
+    ]
+    rows = [
+        (
+            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
+            int(one.seed), int(one.num_updates), float(one.final_return),
+        )
+        for one in runs.itertuples()
+    ]  # fmt: skip
+    columns = (
+        *("task", "agents", "preset", "algorithm", "variant", "seed", "updates"),
+        "final return",
+    )
+    return Section(
+        slug="made",
+        title="How this was made",
+        items=(
+            Text(RULES),
+            Table(columns=("what", "value"), rows=said),
+            Text(
+                "The last of the commands that filled this folder; others may have run other "
+                "conditions or seeds of it:"
+            ),
+            Code(str(about.get("command", ""))),
+            *_missing(about.get("missing", ())),
+            Table(columns=columns, rows=rows, caption="Every run"),
+        ),
+    )
+
+
+def _missing(names: Sequence[str]) -> tuple[Item, ...]:
+    unused = Text("Claims marked “not run” need conditions that are not part of this profile.")
+    if not names:
+        return (Text("Every run that was planned has a result."), unused)
+    return (Table(columns=("run without a result",), rows=[(str(one),) for one in names]), unused)

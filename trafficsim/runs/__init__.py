@@ -1,1 +1,0 @@
-"""Traffic runs, their sub-tasks and what they add up to."""

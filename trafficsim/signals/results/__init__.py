@@ -1,0 +1,1 @@
+"""What a run of traffic lights adds up to: rows, key figures, notes, the table of trips."""
