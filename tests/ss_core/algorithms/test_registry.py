@@ -93,11 +93,13 @@ def test_every_list_has_an_algorithm_whose_file_lies_in_the_folder(tmp_path: Pat
     program = (
         "from paper_envs.bench.figures.style import algorithm_style\n"
         "from paper_envs.bench.runs.plan import ALGORITHMS as planned\n"
-        "from paper_envs.training.page import CAST\n"
+        "from paper_envs.training.labels import LABELS\n"
         "from ss_core.algorithms import ALGORITHMS\n"
         "from ss_core.algorithms.names import ALGORITHM_LABELS\n"
+        "from ss_core.report.labels import title_of\n"
         "style = algorithm_style('new')\n"
-        "print([*ALGORITHMS][-1], planned[-1], CAST['new'], ALGORITHM_LABELS['new'], style.title)\n"
+        "title = title_of(LABELS, 'new')\n"
+        "print([*ALGORITHMS][-1], planned[-1], title, ALGORITHM_LABELS['new'], style.title)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -108,7 +110,7 @@ def test_every_list_has_an_algorithm_whose_file_lies_in_the_folder(tmp_path: Pat
         check=False,
     )
     label = ("New, learned", "ours")
-    assert done.stdout == f"new new {label} {label} new\n", done.stderr
+    assert done.stdout == f"new new {label[0]} {label} new\n", done.stderr
 
 
 def test_names_and_labels_need_no_torch() -> None:
