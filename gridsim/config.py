@@ -16,7 +16,10 @@ from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
     Check,
     RunConfig,
+    cooperation_check,
     count_checks,
+    facts_of,
+    needs_copies,
     override,
     with_regime,
 )
@@ -25,8 +28,6 @@ Preset = Literal["tuned", "paper", "sampled"]
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
-FROM_SAMPLES = ("vps", "vs", "ps")  # algorithms that do not judge alternatives
-OF_COPIES = ("ps",)  # algorithms that share copies of policies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +65,7 @@ class GridConfig(RunConfig):
             self.households > 1 or self.learner.algorithm != "centralised",
             "households=1: algorithm='centralised' needs two or more",
         )
-        reason = "no household tells which of its actions are cooperative"
-        yield self.learner.algorithm != "imr", f"algorithm='imr': {reason}"
+        yield from cooperation_check(self, "household")
 
     @property
     def feeder_name(self) -> str:
@@ -144,9 +144,10 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
     config = preset_config(preset)
     values = dict(overrides)
     asked = values.get("algorithm", values.get("learner.algorithm"))
-    if preset == "tuned" and asked in FROM_SAMPLES:
+    facts = facts_of(asked)
+    if preset == "tuned" and facts is not None and not facts.judges_counterfactuals:
         config = preset_config("sampled")
-    if asked in OF_COPIES and config.learner.architecture == "shared":  # which keeps no copies
+    if needs_copies(asked) and config.learner.architecture == "shared":  # which keeps no copies
         config = replace(config, learner=replace(config.learner, architecture="multihead"))
     config = with_regime(config, values.pop("regime", None))
     if values.get("variant") == "quarter_hourly":

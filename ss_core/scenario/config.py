@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
+from ss_core.algorithms.names import ALGORITHM_FACTS, AlgorithmFacts
 from ss_core.algorithms.registry import algorithm_named
 from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
@@ -74,6 +75,25 @@ class RunConfig:
         asked = {algorithm_named(self.learner.algorithm).name: self.learner.algorithm}
         rival = {SELFISH: SELFISH} if self.compare_selfish else {}
         return asked | rival
+
+
+def facts_of(algorithm: object) -> AlgorithmFacts | None:
+    """What is known of an algorithm by its name; None of somebody's own before it is loaded."""
+    return ALGORITHM_FACTS.get(str(algorithm))
+
+
+def cooperation_check(config: RunConfig, agent: str) -> Iterator[Check]:
+    """For worlds in which no action is marked as cooperative: refuse algorithms that need it."""
+    name = config.learner.algorithm
+    facts = facts_of(name)
+    fits = facts is None or "cooperative_actions" not in facts.needs
+    yield fits, f"algorithm={name!r}: no {agent} tells which of its actions are cooperative"
+
+
+def needs_copies(algorithm: object) -> bool:
+    """Whether an algorithm shares copies of others' policies, which not every architecture has."""
+    facts = facts_of(algorithm)
+    return facts is not None and "own_copies" in facts.needs
 
 
 def count_checks(config: object, *names: str) -> Iterator[Check]:

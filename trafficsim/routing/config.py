@@ -13,7 +13,9 @@ from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
     Check,
     RunConfig,
+    cooperation_check,
     count_checks,
+    needs_copies,
     override,
     with_regime,
 )
@@ -55,6 +57,7 @@ class RoutingConfig(RunConfig):
         yield 0.0 < self.share <= 1.0, f"share={self.share}: above 0, at most 1"
         every = self.decide_every_s
         yield 1.0 <= every <= 3600.0, f"decide_every_s={every}: between 1 and 3600"
+        yield from cooperation_check(self, "driver")
         yield from self._combinations()
 
     def _combinations(self) -> Iterator[Check]:
@@ -147,8 +150,8 @@ SHORTHANDS = COMMON_SHORTHANDS | {"drivers": "generator.drivers", "meso": "sumo.
 INSTEAD_OF_NUM_NEIGHBOURS = (
     "give --neighbours (the setting neighbours), which counts under protocol=graph"
 )
-NEEDS_OWN_NETWORKS = ("ps",)  # algorithms that share copies of policies
-WITH_OWN_NETWORKS = {  # nor do such networks see alternatives by features
+# of algorithms that share copies of policies; nor do such networks see alternatives by features
+WITH_OWN_NETWORKS = {
     "learner.architecture": "independent",
     "learner.critic_hidden": [64],
     "learner.credit": "samples",
@@ -172,7 +175,7 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> RoutingConfig:
     config = with_regime(config, regime)
     if values.get("en_route") and preset == "tuned":
         config = replace(config, en_route=True, learner=en_route_learner())
-    if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_OWN_NETWORKS:
+    if needs_copies(values.get("algorithm", values.get("learner.algorithm"))):
         values = WITH_OWN_NETWORKS | values
     config = override(config, values, SHORTHANDS)
     refuse_idle_neighbours(config.learner.exchange, values, INSTEAD_OF_NUM_NEIGHBOURS)

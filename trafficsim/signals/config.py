@@ -16,7 +16,9 @@ from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
     Check,
     RunConfig,
+    cooperation_check,
     count_checks,
+    needs_copies,
     override,
     with_regime,
 )
@@ -37,7 +39,6 @@ INSTEAD_OF_NUM_NEIGHBOURS = (
     "graph means the lights next along the roads, all means all lights; "
     "learner.exchange.protocol=random draws that many"
 )
-NEEDS_COPIES = ("ps",)  # algorithms that share copies of policies
 FIXED = ("net_sha256", "routes_sha256")  # follow from the files
 
 
@@ -60,8 +61,7 @@ class SignalsConfig(RunConfig):
         yield from count_checks(self, "episodes", "evaluation_episodes")
         headway_s = self.headway_s
         yield 0.1 <= headway_s <= 3600.0, f"headway_s={headway_s}: between 0.1 and 3600"
-        told = "tells which action is cooperative"
-        yield self.learner.algorithm != "imr", f"algorithm='imr': no traffic light {told}"
+        yield from cooperation_check(self, "traffic light")
 
 
 def tuned_learner() -> LearnerConfig:
@@ -117,7 +117,7 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> SignalsConfig:
         named = net_named(str(scenario))
         scene = replace(config.scene, begin_s=named.begin_s, seconds=named.seconds)
         config = replace(config, scene=scene)
-    if values.get("algorithm", values.get("learner.algorithm")) in NEEDS_COPIES:
+    if needs_copies(values.get("algorithm", values.get("learner.algorithm"))):
         values.setdefault("learner.architecture", "multihead")
     config = override(with_regime(config, values.pop("regime", None)), values, SHORTHANDS)
     refuse_idle_neighbours(config.learner.exchange, values, INSTEAD_OF_NUM_NEIGHBOURS)
