@@ -21,16 +21,37 @@ def seed_option(command: Command) -> Command:
     )(command)
 
 
-def algorithm_option(command: Command) -> Command:
-    """`--algorithm`."""
+class AlgorithmType(click.ParamType):
+    """The name of an algorithm, or somebody's own as module:ALGORITHM."""
+
+    name = "algorithm"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        from ss_core.algorithms.names import name_problem
+
+        problem = name_problem(str(value))
+        if problem:
+            self.fail(problem, param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return _algorithms(ctx, param, incomplete)
+
+
+def algorithm_option(*, is_usage: bool) -> Callable[[Command], Command]:
+    """`--algorithm`; an unknown name is an error of usage, or one of settings."""
     return click.option(
         "--algorithm",
-        metavar="NAME",
+        type=AlgorithmType() if is_usage else str,
+        metavar="NAME|MODULE:ALGORITHM",
         envvar="SS_ALGORITHM",
         show_default="ss",
-        help="Learning algorithm, of those that `ss algorithms` lists.",
-        shell_complete=_algorithms,
-    )(command)
+        help="Learning algorithm: a name that `ss algorithms` lists, or a record of your own.",
+    )
 
 
 def _algorithms(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -82,7 +82,7 @@ def run_command(
         _carry_out(ctx, world, options, (*own, *COMMON_OPTIONS), arguments)
 
     shared: tuple[Option, ...] = (
-        algorithm_option,
+        algorithm_option(is_usage=world != "train"),
         budget_option(budget),
         preset_option(*presets, means=presets_mean),
         settings_options,

@@ -203,12 +203,12 @@ def test_a_run_trains_both_and_says_what_comes_from_where(
     result = json.loads(capsys.readouterr().out)
     (table,) = result["tables"].values()
     rows = {row["policy"]: row for row in table}
-    learned = rows["SS (suggestions only), lights learnt"]
+    learned = rows["SS (suggestions only), lights learned"]
     assert learned["CO2 kg"] == ""
     assert learned["kB exchanged/driver"] == ""
     assert learned["time loss s"] > 0
     assert rows["user equilibrium (UE)"]["CO2 kg"] > 0
-    assert "selfish, learned, lights learnt" in rows
+    assert "selfish, learned, lights learned" in rows
     assert any("joint simulation" in note for note in result["notes"])
     assert verify_run(only_run(Path("runs"))) == []
     agents = pq.read_table(only_run(Path("runs")) / "traces" / "agent")
