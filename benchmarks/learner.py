@@ -199,13 +199,13 @@ def against_loop(repeats: int) -> None:
     case = Case("independent", (128, 64), (8, 8, 2, 30))
     loop = PlainLoop(case)
     stacked, plain = least_cpu_s([case.update, loop.update], 3 * repeats)
-    learnt = case.learner.actors.params["w1"].detach()
+    learned = case.learner.actors.params["w1"].detach()
     hidden = [[net.get_parameter("2.weight").T for net in row] for row in loop.nets]
     same = torch.stack([torch.stack(row) for row in hidden])
     print(
         f"loop     N=8 (128,64) O=8 A=2 B=30: {stacked * 1e3:.1f} ms, plain loop {plain * 1e3:.1f}"
         f" ms = {plain / stacked:.1f} x (target 6 x); weights differ by"
-        f" {(learnt - same).abs().max():.1e} after {3 * repeats + 1} updates"
+        f" {(learned - same).abs().max():.1e} after {3 * repeats + 1} updates"
     )
 
 

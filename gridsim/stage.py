@@ -91,7 +91,7 @@ class Played:
 
 
 def play(training: Training, stage: Stage, config: GridConfig, *, sample: int) -> Played:
-    """Play the held-out days with the stochastic policies; nothing is exchanged or learnt."""
+    """Play the held-out days with the stochastic policies; nothing is exchanged or learned."""
     history = training.env.history  # type: ignore[attr-defined]
     env = build_env(config, stage.world, 0, stage.held_out, history)
     generator = torch.Generator().manual_seed(config.seed * 1009 + sample)

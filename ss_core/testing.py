@@ -224,18 +224,18 @@ def _check_alternatives(
     """Nothing changes by the action taken; what would have changed is what a replay brings."""
     n = spec.num_agents
     everybody = torch.arange(n).expand(n, n)[~torch.eye(n, dtype=torch.bool)].reshape(n, n - 1)
-    told = env.counterfactual_rewards(everybody)
+    table = env.counterfactual_rewards(everybody)
     taken = torch.stack(episode.actions)
-    _check_alternatives_taken(told, taken, everybody, spec)
+    _check_alternatives_taken(table, taken, everybody, spec)
     legal = _legal(episode, spec)
     for t, e, i, action in _some_alternatives(taken, legal, seed):
         actions = [chosen.clone() for chosen in episode.actions]
         actions[t][e, i] = action
         change = _returns(play(actions))[e] - _returns(episode)[e]
         promised = torch.zeros_like(change)
-        promised[i] = told.own[t, e, i, action]
+        promised[i] = table.own[t, e, i, action]
         for j, m in (everybody == i).nonzero().tolist():
-            promised[j] = told.peers[t, e, j, m, action]
+            promised[j] = table.peers[t, e, j, m, action]
         wrong = ((promised - change).abs() > tolerance * (1 + change.abs())).nonzero().flatten()
         found = [spec.agent_names[agent] for agent in wrong.tolist()]
         where = f"step {t}, copy {e}, {spec.agent_names[i]} had taken action {action}"
@@ -244,20 +244,20 @@ def _check_alternatives(
 
 
 def _check_alternatives_taken(
-    told: Counterfactuals,
+    table: Counterfactuals,
     taken: Int[Tensor, "T E N"],
     everybody: Int[Tensor, "N M"],
     spec: EnvSpec,
 ) -> None:
     shape = (*taken.shape, spec.num_actions)
     peers = (*taken.shape, everybody.shape[1], spec.num_actions)
-    for name, given, expected in (("own", told.own, shape), ("peers", told.peers, peers)):
+    for name, given, expected in (("own", table.own, shape), ("peers", table.peers, peers)):
         found = [] if given.shape == expected else [f"{name} of shape {(*given.shape,)}"]
         _require("shapes of alternatives", found, f"must be {expected}")
         found = [] if bool(given.isfinite().all()) else [name]
         _require("finite numbers", found, "an alternative is NaN or infinite")
-    own = told.own.gather(-1, taken[..., None])
-    of_peers = told.peers.gather(-1, taken[:, :, everybody][..., None])
+    own = table.own.gather(-1, taken[..., None])
+    of_peers = table.peers.gather(-1, taken[:, :, everybody][..., None])
     found = [name for name, x in (("own", own), ("peers", of_peers)) if bool((x != 0).any())]
     _require("alternatives", found, "the action taken changes nothing: its value must be 0")
 

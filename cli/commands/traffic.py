@@ -134,7 +134,7 @@ def check_net(file: Path, as_json: bool) -> None:
             click.echo(problem, err=True)
     if report.problems:
         raise InputError(
-            f"{found}: {len(report.problems)} problems; mend them in netedit or netconvert"
+            f"{found}: {len(report.problems)} problems; fix them in netedit or netconvert"
         )
 
 

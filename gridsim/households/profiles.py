@@ -217,7 +217,7 @@ def _checked(path: Path, name: str, values: np.ndarray) -> Float[np.ndarray, "da
         row = int(bad.argmax())
         raise InputError(
             f"{path}: column {name!r}, row {row}: {values[row]} is not a finite"
-            f"{'' if name.endswith('_c') else ', non-negative'} number; mend the column"
+            f"{'' if name.endswith('_c') else ', non-negative'} number; fix the column"
         )
     return values.astype(np.float64).reshape(DAYS, STEPS_PER_DAY)
 

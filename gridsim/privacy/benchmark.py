@@ -89,7 +89,7 @@ def _short_run(method: Method, seed: int, profile: str) -> ShortRun:
 
 
 def conclude(found: Results, folder: Path, profile: str) -> dict[str, Any]:
-    """The tables: what is learnt, what it costs, what noise does."""
+    """The tables: what is learned, what it costs, what noise does."""
     shadows, short_runs = SHADOWS[profile], short_runs_of(profile)
     leaks = {
         name: [read_leak(one.folder(folder)) for one in each] for name, each in short_runs.items()
@@ -121,7 +121,7 @@ def conclude(found: Results, folder: Path, profile: str) -> dict[str, Any]:
             f"{shadows} shadow runs, {len(selfish)} runs listened to, "
             f"{HOUSEHOLDS[profile]} households each; comfort weight and daily cost: R² (0 is no "
             "better than the mean), car: area under the ROC curve (0.5 is chance)",
-            "ε of the household that told most, for the whole run, at δ = 1e-5; announcements, "
+            "ε of the household that sent most, for the whole run, at δ = 1e-5; announcements, "
             "actions seen and the number of decisions are not covered",
         ],
         "run_dir": str(folder),

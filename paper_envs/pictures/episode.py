@@ -43,7 +43,7 @@ def watch_run(
     folder = training_folders(run)[0]
     saved = read_learner_file(folder)
     if saved.task != name:
-        raise ConfigError(f"--run {run}: these agents learnt {saved.task}, not {name}")
+        raise ConfigError(f"--run {run}: these agents learned {saved.task}, not {name}")
     env = make_env(name, 1, num_agents=saved.num_agents, options=dict(saved.options))
     moments = play(env, name, load_learner(folder, saved, env.spec), seed=seed)
     picked = moments if out.suffix.lower() == ".gif" else _spread(moments, SHEET_FRAMES)

@@ -1,4 +1,4 @@
-"""Held-out episodes, played to their end by fixed policies: what is measured, nothing is learnt."""
+"""Held-out episodes, played to their end by fixed policies: nothing is learned."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Episodes:
 
 
 def play_episodes(env: VectorEnv, actors: ActorBank, *, episodes: int, seed: int) -> Episodes:
-    """Play held-out episodes with the stochastic policies; nothing is exchanged or learnt.
+    """Play held-out episodes with the stochastic policies; nothing is exchanged or learned.
 
     Each copy's first episode counts, to its end or to the horizon; as many rounds as needed.
     """

@@ -3,8 +3,8 @@
 Zhang et al. (2018): every agent regresses its critic on its own returns, then the critics'
 parameters are averaged with Metropolis weights over the neighbourhood graph; Adam's moments are
 not. Advantages are those of the own rewards under that common critic (their Algorithm 1), or, with
-`vps_reward_model`, of a model of the team's mean reward that is learnt and averaged in the same way
-(their Algorithm 2).
+`vps_reward_model`, of a model of the team's mean reward that is learned and averaged in the same
+way (their Algorithm 2).
 """
 
 from dataclasses import replace

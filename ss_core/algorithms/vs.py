@@ -1,6 +1,6 @@
 """Value sharing (VS): the mean of one's own and one's neighbours' advantages.
 
-Du et al. (2022) without the learnt model of the world: every agent learns the value of its own
+Du et al. (2022) without the learned model of the world: every agent learns the value of its own
 rewards and tells its neighbours, as one number per step, how much better than that it went.
 """
 

@@ -116,7 +116,7 @@ _TABLES = (  # one line per column, however long
         Column("weight", "float32", "1", "weight of the link in the communication graph"),
         Column("valid_from_update", "int32", "1", "first update at which the link exists"),
     )),
-    Table("trust", "what a receiver makes of a sender, where trust is learnt", "agent", (*RUN_KEY, "src_agent_id", "dst_agent_id"), (
+    Table("trust", "what a receiver makes of a sender, where trust is learned", "agent", (*RUN_KEY, "src_agent_id", "dst_agent_id"), (
         *RUN,
         UPDATE,
         SRC,

@@ -1,4 +1,4 @@
-"""The chapter about the exchange: what crossed between agents, who told whom, is it followed."""
+"""The chapter about the exchange: what crossed between agents, who sent to whom, is it followed."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ KINDS = {
 
 
 def exchange_section(data: RunData, algorithm: str) -> Section:
-    """What crossed between agents: by kind, and who told whom."""
+    """What crossed between agents: by kind, and who sent to whom."""
     intro = (
         "All that passes from agent to agent passes one channel, whose ledger this is. Rewards, "
         "bills, preferences, values and parameters are not in it unless a line says so."
@@ -86,7 +86,9 @@ def _who_to_whom(sums: Frame) -> list[Item]:
     pairs = np.argwhere(kilobytes > 0)
     most = sorted(pairs.tolist(), key=lambda pair: -kilobytes[pair[0], pair[1]])
     share = 100 * len(pairs) / max(1, len(names) * (len(names) - 1))
-    title = f"Who told whom: {len(pairs)} directed pairs, {share:.0f} % of all, exchanged something"
+    title = (
+        f"Who sent to whom: {len(pairs)} directed pairs, {share:.0f} % of all, exchanged something"
+    )
     return [
         Chart(
             slug="exchange-matrix",

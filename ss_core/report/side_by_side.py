@@ -20,24 +20,24 @@ from ss_core.report.page_model import Chart, Item, KeyFigure, Page, Part, Sectio
 from ss_core.report.run_figures import figures_of
 from ss_core.statistics import Interval
 
-Told = Sequence[tuple[RunData, RunSummary]]
+Runs = Sequence[tuple[RunData, RunSummary]]
 ROLES: tuple[Role, ...] = ("ours", "equilibrium", "best", "selfish", "planner", "uncontrolled")
 
 
-def comparison_page(told: Told) -> bytes:
+def comparison_page(runs: Runs) -> bytes:
     """The page of several runs of one world as a file.
 
     Raises:
         InputError: fewer than two runs, or runs of different tasks.
         CorruptError: a table cannot be read.
     """
-    groups = groups_of([figures_of(data) for data, _ in told])
+    groups = groups_of([figures_of(data) for data, _ in runs])
     names = group_names(groups)
     records = compare(groups)
-    summary = told[0][1]
+    summary = runs[0][1]
     headline = _headline(records, summary)
     part = Part(
-        question=f"How do {len(told)} runs of {told[0][0].task} differ?",
+        question=f"How do {len(runs)} runs of {runs[0][0].task} differ?",
         verdict=_verdict(headline, names),
         picture=_headline_chart(headline, names),
         figures=tuple(
@@ -48,10 +48,10 @@ def comparison_page(told: Told) -> bytes:
     sections = (
         _figures_section(records, names, summary),
         _settings_section(groups, names),
-        _learning_section(told, summary),
+        _learning_section(runs, summary),
         _runs_section(groups, names),
     )
-    title = f"Comparison of {len(told)} runs"
+    title = f"Comparison of {len(runs)} runs"
     return html_page(Page(title=title, part=part, sections=sections, footer=FOOTER))
 
 
@@ -159,10 +159,10 @@ def _settings_section(groups: Sequence[Sequence[RunFigures]], names: Sequence[st
     return Section(slug="settings", title="What was set differently", items=(item,))
 
 
-def _learning_section(told: Told, summary: RunSummary) -> Section:
+def _learning_section(runs: Runs, summary: RunSummary) -> Section:
     where = {"name": summary.score.metric}
     series, rows = [], []
-    for at, (data, own) in enumerate(told):
+    for at, (data, own) in enumerate(runs):
         table = data.table("metric", ["algorithm", "update", "value"], where)
         table = table[table["algorithm"] == own.algorithm].sort_values("update")
         if len(table):

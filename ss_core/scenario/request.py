@@ -53,9 +53,9 @@ def seal_run(run: RunDirectory, result: Mapping[str, Any]) -> dict[str, Any]:
     exchange = run.config.get("learner", {}).get("exchange", {})
     asked = [kind for kind, key in SAID_OF_EXCHANGE.items() if exchange.get(key)]
     found = {kind: entries for kind in asked if (entries := _of_learners(run, kind))}
-    told = [_privacy_note(task, each) for task, each in found.get("privacy", {}).items()]
-    told += [_liars_note(task, each) for task, each in found.get("liars", {}).items()]
-    written: dict[str, Any] = without_nan({**result, "notes": [*result["notes"], *told]} | found)
+    added = [_privacy_note(task, each) for task, each in found.get("privacy", {}).items()]
+    added += [_liars_note(task, each) for task, each in found.get("liars", {}).items()]
+    written: dict[str, Any] = without_nan({**result, "notes": [*result["notes"], *added]} | found)
     atomic_write(run.path / "result.json", json_bytes(written))
     run.finish("complete", resources=trace_resources(run.path), facts=without_nan(found))
     run.log_event("complete")
@@ -76,7 +76,7 @@ def _of_learners(run: RunDirectory, kind: str) -> dict[str, dict[str, Any]]:
 
 def _privacy_note(task: str, spent: Mapping[str, Any]) -> str:
     return (
-        f"{task}: (ε = {spent['epsilon']:.4g}, δ = {spent['delta']:g}) for the agent that told "
+        f"{task}: (ε = {spent['epsilon']:.4g}, δ = {spent['delta']:g}) for the agent that sent "
         f"most, {spent['releases']} distributions with noise; announcements and actions are not "
         "covered"
     )
@@ -88,7 +88,7 @@ def _liars_note(task: str, liars: Mapping[str, Any]) -> str:
     refused = liars["messages_refused"]
     taken = f"; {refused:,} messages were not taken (table incident)" if refused else ""
     return (
-        f"{task}: {len(names)} of {liars['num_agents']} agents told lies ({liars['lie']}): "
+        f"{task}: {len(names)} of {liars['num_agents']} agents sent lies ({liars['lie']}): "
         f"{listed}{taken}"
     )
 

@@ -29,7 +29,7 @@ def record_refusals(writer: TraceWriter, found: Sequence[Refusal], names: Sequen
 
 def record_non_finite(writer: TraceWriter, update: int, detail: str) -> None:
     """An update whose episodes held values that are no numbers."""
-    _record(writer, update, NO_NUMBERS, "environment", "nothing learnt from these episodes", detail)
+    _record(writer, update, NO_NUMBERS, "environment", "nothing learned from them", detail)
 
 
 def record_skipped(writer: TraceWriter, update: int, learner: Learner) -> None:

@@ -34,7 +34,7 @@ from ss_core.training.incidents import (
     record_trust,
 )
 
-MOST_NON_FINITE = 10  # updates in a row of which nothing can be learnt
+MOST_NON_FINITE = 10  # updates in a row of which nothing can be learned
 STOP_WITHIN_S = 5.0  # of being asked: time to reach the next regular checkpoint
 
 
@@ -49,7 +49,7 @@ class Training:
     update: int = 0  # updates done
     metrics: dict[str, float] = field(default_factory=dict)  # of the last update
     rollout: Rollout | None = None  # of the last update; not in checkpoints
-    non_finite: str = ""  # what was no number in the last update, of which nothing was learnt
+    non_finite: str = ""  # what was no number in the last update, of which nothing was learned
     non_finite_in_row: int = 0
 
     @classmethod
@@ -82,7 +82,7 @@ class Training:
         self.update += 1
 
     def _skip(self) -> None:
-        """Nothing is learnt from what is no number; the simulator may recover."""
+        """Nothing is learned from what is no number; the simulator may recover."""
         self.metrics, self.learner.last_round = {}, None
         self.non_finite_in_row += 1
         if self.non_finite_in_row > MOST_NON_FINITE:

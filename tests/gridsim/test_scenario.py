@@ -404,8 +404,8 @@ def test_a_run_with_liars_says_whom_it_does_not_trust(capsys: Streams) -> None:
     run = only_run(Path("runs"))
     told = read_manifest(run)["ss"]["liars"]["ss"]
     assert told == result["liars"]["ss"]
-    (note,) = (note for note in result["notes"] if "told lies" in note)
-    assert note.startswith(f"ss: 1 of 4 agents told lies (malformed): {told['names'][0]}; ")
+    (note,) = (note for note in result["notes"] if "sent lies" in note)
+    assert note.startswith(f"ss: 1 of 4 agents sent lies (malformed): {told['names'][0]}; ")
     assert f"{told['messages_refused']:,} messages were not taken" in note
     rows = pq.read_table(run / "tasks" / "ss" / "traces" / "incident").to_pylist()
     assert {row["code"] for row in rows} == {"SS-W110"}

@@ -64,7 +64,7 @@ def read_streets(data: RunData, selfish: str, algorithm: str) -> Streets | None:
 
 
 def delay_chart(streets: Streets | None, selfish: str, algorithm: str) -> Chart | None:
-    """The first picture: the net at the equilibrium and beside it as learnt, coloured by delay."""
+    """The first picture: the net at the equilibrium and beside it as learned, coloured by delay."""
     if streets is None:
         return None
     totals = {name: float(values.sum()) for name, values in streets.delay_s.items()}

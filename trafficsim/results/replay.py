@@ -20,7 +20,7 @@ def repeatable(
 ) -> dict[str, Int[ndarray, " vehicle"]]:
     """Routes on the recorded day of the rows that are told by routes alone.
 
-    Not so where lights learnt, nor where drivers changed their minds on the way, as those of the
+    Not so where lights learned, nor where drivers changed their minds on the way, as those of the
     best found may have: with the same routes from the start, times are others.
     """
     return {

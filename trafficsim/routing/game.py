@@ -189,7 +189,7 @@ def _alternatives(graph: RoadGraph, trip: Trip, found: tuple[Route, ...]) -> tup
         if following not in graph.successors[edge]:
             raise InputError(
                 f"{trip.trip_id}: no way for cars from {graph.edge_ids[edge]} to "
-                f"{graph.edge_ids[following]} on its route; mend the route, or give only its ends"
+                f"{graph.edge_ids[following]} on its route; fix the route, or give only its ends"
             )
     return (named, *(route for route in found if route != named))[: max(len(found), 1)]
 

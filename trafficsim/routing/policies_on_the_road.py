@@ -25,7 +25,7 @@ HELD_OUT, CURVE = 2, 6  # streams of random numbers below a seed
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """Days driven with the stochastic policies, not learnt."""
+    """Days driven with the stochastic policies, not learned."""
 
     actions: Int[ndarray, "day N"]
     times_s: Float[ndarray, "day vehicle"]
@@ -72,7 +72,7 @@ def drive(
     seeds: Sequence[int],
     stream: int,
 ) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
-    """Actions, travel times, outcomes of days driven with the stochastic policies, not learnt."""
+    """Actions, travel times, outcomes of days driven with the stochastic policies, not learned."""
     days = drive_recorded(training, config, simulator, seeds, stream)
     return days.actions, days.times_s, days.outcomes
 

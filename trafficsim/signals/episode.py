@@ -100,7 +100,7 @@ def play_program(
 def play_policies(
     client: SignalClient, actors: ActorBank, seeds: Sequence[int], generator: torch.Generator
 ) -> list[Episode]:
-    """Episodes under the stochastic policies of `actors`; nothing is exchanged or learnt."""
+    """Episodes under the stochastic policies of `actors`; nothing is exchanged or learned."""
     layout, episodes = client.layout, []
     mask = legal_actions(layout).to(generator.device)
     for seed in seeds:

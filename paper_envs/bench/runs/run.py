@@ -142,7 +142,7 @@ def _result(training: Training, spec: RunSpec, folder: Path) -> RunResult:
 
 
 def _evaluation(training: Training, spec: RunSpec) -> Rollout:
-    """Held-out episodes, the same for every condition, with stochastic policies; none is learnt."""
+    """Held-out episodes, the same for every condition, with stochastic policies."""
     return collect_rollout(
         _env(spec, spec.evaluation_episodes),
         training.learner.actors,

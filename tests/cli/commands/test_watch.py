@@ -106,7 +106,7 @@ def test_a_run_directory_leads_to_the_folder_of_its_task(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["navigation", "--run", "run"], "these agents learnt predation, not navigation"),
+        (["navigation", "--run", "run"], "these agents learned predation, not navigation"),
         (["predation", "--run", "run", "--out", "x.jpg"], "end it in .gif or .png"),
         (["predator", "--run", "run"], "did you mean 'predation'"),
         (["predation", "--run", "nowhere"], "holds no trained learner"),

@@ -89,16 +89,16 @@ def test_critics_learn_the_value_of_what_they_see(
 ) -> None:
     training, _ = trained(env, replace(ALONE, algorithm=algorithm))
     shown = torch.tensor(observations).reshape(-1, 1, 1)
-    learnt = training.learner.critics.values(shown).flatten().tolist()
-    assert learnt == pytest.approx(values, abs=0.05)
+    learned = training.learner.critics.values(shown).flatten().tolist()
+    assert learned == pytest.approx(values, abs=0.05)
 
 
 def test_only_critics_that_see_the_time_know_what_is_left_of_an_episode() -> None:
     env, left = FiniteReward(num_envs=8, horizon=3), [1.75, 1.5, 1.0]  # γ = 1/2
     training, _ = trained(env, replace(ALONE, critic_sees_time=True, critic_hidden=(32,)))
     shown = torch.tensor([[1.0, 0.0], [1.0, 1 / 3], [1.0, 2 / 3]]).reshape(-1, 1, 2)
-    learnt = training.learner.critics.values(shown).flatten().tolist()
-    assert learnt == pytest.approx(left, abs=0.05)
+    learned = training.learner.critics.values(shown).flatten().tolist()
+    assert learned == pytest.approx(left, abs=0.05)
     assert training.metrics["critic_loss"] < 0.01
     blind, _ = trained(env, ALONE)
     assert blind.metrics["critic_loss"] == pytest.approx(0.097, abs=0.01)  # variance of `left`

@@ -1,4 +1,4 @@
-"""NaN and infinity in rewards, observations and gradients: skipped, told of, never learnt."""
+"""NaN and infinity in rewards, observations and gradients: skipped, told of, never learned."""
 
 from pathlib import Path
 

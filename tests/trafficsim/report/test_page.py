@@ -137,7 +137,7 @@ def test_the_page_is_made_and_equal_runs_have_equal_pages(told: RunSummary, data
 
 
 def test_a_row_without_figures_of_edges_leaves_the_equilibrium_alone(data: RunData) -> None:
-    """As where lights learnt: their days are not recorded edge by edge."""
+    """As where lights learned: their days are not recorded edge by edge."""
     streets = read_streets(data, "user_equilibrium", "vps")
     assert isinstance(streets, Streets)
     chart = delay_chart(streets, "user_equilibrium", "vps")

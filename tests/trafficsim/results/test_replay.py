@@ -108,7 +108,7 @@ def test_days_that_routes_alone_do_not_tell_are_left_out(tmp_path: Path) -> None
     told = Row("user_equilibrium", ROUTES[None], times_s)
     rows = {
         "user_equilibrium": told,
-        "ss": replace(told, name="ss", first_day=recording),  # its lights learnt
+        "ss": replace(told, name="ss", first_day=recording),  # its lights learned
         "optimum": replace(told, name="optimum", orders=[(10.0, [(0, 1)])]),  # on the way
         "independent": replace(told, name="independent", times_s=times_s + 1.0),
     }

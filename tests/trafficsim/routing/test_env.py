@@ -288,7 +288,7 @@ class Secretive:
         return replace(step, rewards=rewards)
 
 
-def learnt(
+def learned(
     game: RoutingGame,
     config: LearnerConfig,
     *,
@@ -325,8 +325,8 @@ def test_without_an_exchange_a_private_reward_stays_private(
 ) -> None:
     seldom = replace(config, exchange=replace(config.exchange, every=100))
     for alone in (replace(config, algorithm="independent"), seldom):
-        before, messages = learnt(game, alone, changed=False, first=1)
-        after, _ = learnt(game, alone, changed=True, first=1)
+        before, messages = learned(game, alone, changed=False, first=1)
+        after, _ = learned(game, alone, changed=True, first=1)
         assert messages == []
         assert agents_that_differ(before, after) == {CHANGED}
 
@@ -335,9 +335,9 @@ def test_without_an_exchange_a_private_reward_stays_private(
 def test_a_private_reward_reaches_others_through_messages_alone(
     config: LearnerConfig, game: RoutingGame
 ) -> None:
-    before, messages = learnt(game, config, changed=False)
-    leaked, changed_messages = learnt(game, config, changed=True)
-    sealed, _ = learnt(game, config, changed=True, replayed=messages)
+    before, messages = learned(game, config, changed=False)
+    leaked, changed_messages = learned(game, config, changed=True)
+    sealed, _ = learned(game, config, changed=True, replayed=messages)
     assert messages
     assert not all(map(torch.equal, messages, changed_messages))
     assert agents_that_differ(before, leaked) > {CHANGED}

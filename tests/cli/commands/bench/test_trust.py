@@ -66,8 +66,8 @@ def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(
 def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> None:
     tables = bench("privacy", "--out", str(tmp_path / "bench"))["tables"]
     assert isinstance(tables, dict)
-    learnt, cost, curve = tables.values()
-    heard = {(row["method"], row["heard"]) for row in learnt}
+    learned, cost, curve = tables.values()
+    heard = {(row["method"], row["heard"]) for row in learned}
     assert {
         ("selfish", "public data only"),
         ("ss", "announcements"),
