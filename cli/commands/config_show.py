@@ -5,6 +5,8 @@ import click
 from cli.app import CONTEXT_SETTINGS, debug_option
 from cli.worlds import WORLDS, loaded
 
+ALWAYS_DONE = "--origins"
+
 
 @click.group("config", context_settings=CONTEXT_SETTINGS)
 def config() -> None:
@@ -23,6 +25,9 @@ def show(ctx: click.Context, world: str, options: tuple[str, ...]) -> None:
     A value comes from a flag, an SS_* variable, a file, the preset or the default.
     """
     known = WORLDS[world]
+    if ALWAYS_DONE in options:
+        click.echo(f"{ALWAYS_DONE}: always done; the option goes in the next release", err=True)
+        options = tuple(option for option in options if option != ALWAYS_DONE)
     loaded(known.command).main(
         [*known.words, *options, "--dry-run"], prog_name=world, standalone_mode=False, obj=ctx.obj
     )

@@ -6,6 +6,8 @@ from typing import Any
 import click
 import pytest
 
+from cli.app import run
+from cli.ss import cli as ss
 from cli.worlds import WORLDS, loaded, world_of
 from ss_core.algorithms.names import ALGORITHM_FACTS
 from ss_core.errors import ConfigError
@@ -46,3 +48,14 @@ def test_every_algorithm_is_offered_or_refused_in_a_sentence(name: str, algorith
             resolve("tuned", asked)
     else:
         assert next(iter(resolve("tuned", asked).learners)) == algorithm
+
+
+@pytest.mark.parametrize("name", ["grid", "signals"])
+def test_settings_of_a_world_are_shown_and_an_old_option_warns(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = ["--scenario", "2x2grid"] if name == "signals" else ["--households", "4"]
+    assert run(ss, "ss", ["config", "show", name, *own, "--origins"]) == 0
+    shown = capsys.readouterr()
+    assert "learner.gamma" in shown.out
+    assert "always done" in shown.err
