@@ -30,8 +30,7 @@ bench: setup  ## the paper's experiments and a verdict on its claims, half an ho
 
 test: export OMP_NUM_THREADS = 1
 test: setup  ## every test that needs no GPU, on TEST_PROCESSES (2)
-	$(RUN) pytest -q -m "not gpu" -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
-		--max-worker-restart 0  # xdist cannot hand the files of a worker that died to another
+	$(RUN) pytest -q -m "not gpu" -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test-fast: setup  ## the same without SUMO and without the tests marked slow
 	$(RUN) pytest -q -m "not slow and not sumo and not gpu"

@@ -13,7 +13,9 @@ PROGRAM = re.compile(
     r"(\S*\bbin/\S+|make|ss|ssgrid|sstraffic|duckdb|python[\d.]*|pip\S*|eval|for|echo"
     r"|pandas\.\S+|polars\.\S+|pp\.to_json\S*)(\s|$)"
 )
-NO_COMMANDS = re.compile(r"cli →|joint form|[^\w\s./]|\w+[^\x00-\x7f]|[^\x00-\x7f]")  # in blocks
+NO_COMMANDS = re.compile(
+    r".*[─│]|.*[a-z] →|joint form|objective \(Eq|[^\w\s./]|\w+[^\x00-\x7f]|[^\x00-\x7f]"
+)  # in blocks
 T = TypeVar("T")
 
 
