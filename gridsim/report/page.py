@@ -9,7 +9,7 @@ from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.assemble import RunSummary
 from ss_core.report.charts import Series, line_chart
 from ss_core.report.key_figures import Kpis
-from ss_core.report.labels import role_of, title_of
+from ss_core.report.labels import in_order, role_of, title_of
 from ss_core.report.learning import Score
 from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Section, Table, Text
 
@@ -200,7 +200,7 @@ def _demand_section(demand: Frame, data: RunData) -> Section:
     ):
         series = [
             _steps(name, rows["hour"], rows[kpi])
-            for name in LABELS
+            for name in in_order(ROWS, map(str, mean["algorithm"].unique()))
             if len(rows := mean[mean["algorithm"] == name])
         ]
         if series:
