@@ -47,11 +47,7 @@ def run_page(data: RunData, summary: RunSummary) -> bytes:
     """
     sections = (
         *summary.part.sections,
-        *(
-            [gap_section(data, summary.labels, summary.rows, summary.gap_formula)]
-            if summary.gap_formula
-            else []
-        ),
+        *_gap_sections(data, summary),
         learning_section(data, summary.labels, summary.score),
         exchange_section(data, summary.algorithm),
         incidents_section(data, summary.trust),

@@ -16,7 +16,13 @@ import torch
 from ss_core.config import from_dict, to_dict
 from ss_core.exchange.channel import exchange_facts
 from ss_core.processes.child_tasks import Report, Stop, Task
-from ss_core.record.checkpoint import Checkpoint, load_latest, prune_checkpoints, save_checkpoint
+from ss_core.record.checkpoint import (
+    Checkpoint,
+    load_latest,
+    prune_checkpoints,
+    result_of,
+    save_checkpoint,
+)
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_writer import TraceWriter
 from ss_core.scenario.config import RunConfig
@@ -164,8 +170,4 @@ def results_of(tasks: Path, names: Sequence[str]) -> dict[str, Checkpoint]:
     Raises:
         FileNotFoundError: one has not finished.
     """
-    found = {name: load_latest(tasks / name / "result") for name in names}
-    for name, result in found.items():
-        if result is None:
-            raise FileNotFoundError(f"{tasks / name / 'result'}: the task has not finished")
-    return {name: result for name, result in found.items() if result is not None}
+    return {name: result_of(tasks / name) for name in names}

@@ -141,7 +141,7 @@ def main() -> int:
             for line in lines[:DIFFERENCES_SHOWN]:
                 print(f"  {line}")
         if not Path(options.base).is_dir():
-            subprocess.run(["git", "-C", ROOT, "worktree", "prune"], check=True)
+            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", base], check=True)
     return int(failed > 0)
 
 

@@ -113,6 +113,27 @@ def test_every_algorithm_is_trained_scored_and_traced_under_a_title_of_its_own(
     assert written <= traced_bytes(config, check(config))
 
 
+def test_ones_own_algorithm_is_trained_scored_and_shown_under_its_title(capsys: Streams) -> None:
+    Path("my_grid_algorithm.py").write_text(
+        "from ss_core.algorithms.algorithm import Algorithm\n"
+        "from ss_core.algorithms.independent import ALGORITHM as ALONE\n"
+        "ALGORITHM = Algorithm(name='mine', title='Mine, learned', description='own PPO',\n"
+        "    crosses='nothing crosses', learn=ALONE.learn, judges_counterfactuals=True)\n"
+    )
+    own = ("--algorithm", "my_grid_algorithm:ALGORITHM")
+    assert ssgrid_run("--households", "4", "--days", "2", "--budget", "2", *own, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    ((_, rows),) = result["tables"].items()
+    assert "Mine, learned" in [row["policy"] for row in rows]
+    assert result["kpis"]["mine"] == result["kpis"]["independent"]
+    run = only_run(Path("runs"))
+    assert {path.name for path in (run / "tasks").iterdir()} == {
+        "mine",
+        "independent",
+        "references",
+    }
+
+
 def test_a_net_that_is_not_shipped_is_run_audited_and_kept(capsys: Streams) -> None:
     import pandapower
     from pandapower.networks import create_kerber_landnetz_freileitung_1
