@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from gridsim.game.in_turn import MOST_TURNS, REVISE_AFTER
+from gridsim.game.plans import MOST_PLANS
 from gridsim.game.tariff import TariffConfig
 from gridsim.households.households import HouseholdConfig
 from gridsim.references.config import SearchConfig
@@ -12,6 +14,7 @@ from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import in_regime, paper_learner
+from ss_core.scenario.adoption import MOST_PAIRS
 from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
     Check,
@@ -25,6 +28,7 @@ from ss_core.scenario.config import (
 )
 
 Preset = Literal["tuned", "paper", "sampled"]
+Variant = Literal["in_turn", "per_job", "quarter_hourly"]
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
@@ -39,9 +43,14 @@ class GridConfig(RunConfig):
     kva_per_household: float | None = 2.0  # transformer rating; None: the net's own, as of a file
     power_factor: float = 0.97  # of every household, lagging
     days: int = 32  # held-out days every policy is scored on
+    trial_days: int = 32  # on which coordination is tried before it is recommended
     policy_samples: int = 4  # plays of each held-out day by the learned (stochastic) policies
     num_actions: int = 8  # candidate schedules per job
-    variant: Literal["per_job", "quarter_hourly"] = "per_job"  # form of the decisions
+    variant: Variant = "in_turn"  # form of the decisions
+    revise_after: tuple[int, ...] = (
+        REVISE_AFTER  # of `in_turn`: quarter-hours until plans may change
+    )
+    most_turns: int = MOST_TURNS  # of `in_turn`: a day; where it holds more, several decide at once
     evaluations: int = 20
     audit_steps: int = 12  # steps re-solved by pandapower
     population: HouseholdConfig = field(default_factory=HouseholdConfig)
@@ -54,10 +63,21 @@ class GridConfig(RunConfig):
         yield from count_checks(self, "households", "days", "policy_samples", "audit_steps")
         n, phi, kva = self.num_actions, self.power_factor, self.kva_per_household
         yield 3 <= n <= 96, f"num_actions={n}: between 3 and 96 schedules"
+        yield (
+            2 <= self.trial_days <= MOST_PAIRS,
+            (f"trial_days={self.trial_days}: between 2 and {MOST_PAIRS}"),
+        )
         yield 0.0 < phi <= 1.0, f"power_factor={phi}: above 0, at most 1"
         yield kva is None or 0 < kva < math.inf, f"kva_per_household={kva}: above 0"
         yield (
-            self.variant == "per_job" or not self.learner.counterfactuals,
+            self.variant != "in_turn" or n <= MOST_PLANS,
+            f"num_actions={n}: variant='in_turn' has rules for {MOST_PLANS} plans",
+        )
+        waits = self.revise_after
+        yield all(wait >= 1 for wait in waits), f"revise_after={waits}: quarter-hours, 1 or more"
+        yield self.most_turns >= 48, f"most_turns={self.most_turns}: at least 48"
+        yield (
+            self.variant != "quarter_hourly" or not self.learner.counterfactuals,
             "variant='quarter_hourly': alternatives are known of whole jobs only; "
             "set learner.counterfactuals=false",
         )
@@ -82,7 +102,7 @@ def tuned_learner() -> LearnerConfig:
         hidden=(16,),
         critic_hidden=(),  # nothing is estimated where every alternative is known
         num_envs=16,
-        num_updates=200,
+        num_updates=60,
         actor_lr=3e-2,
         suggestion_lr=1e-1,
         final_lr_fraction=0.1,
@@ -92,6 +112,11 @@ def tuned_learner() -> LearnerConfig:
         exchange=ExchangeConfig(protocol="random", num_neighbours=8, redraw=False),
     )
     return in_regime(base, "gradient")
+
+
+def days_per_update(households: int) -> int:
+    """About as many decisions an update for any number of households: few of them need days."""
+    return min(64, max(8, round(400 / households)))
 
 
 def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:
@@ -108,28 +133,34 @@ def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:
     )
 
 
-def preset_config(preset: str) -> GridConfig:
-    """The named starting point.
+def preset_config(preset: str, variant: Variant = "in_turn", households: int = 50) -> GridConfig:
+    """The named starting point for a form of the decisions and a number of households.
 
     Raises:
         ConfigError: no preset of that name.
     """
-    if preset == "tuned":
-        return GridConfig()
+    learner = tuned_learner()
+    if variant == "in_turn":
+        learner = replace(learner, num_envs=days_per_update(households))
+    else:
+        learner = replace(learner, num_updates=200)
     if preset == "sampled":
         learner = replace(
-            tuned_learner(),
+            learner,
             counterfactuals=False,
             gae_lambda=1.0,
             advantage_scale="centred",
             critic_lr=1e-3,
             critic_hidden=(32,),
-            num_envs=16,
+            num_updates=200,
         )
-        return GridConfig(learner=learner)
-    if preset == "paper":
-        return GridConfig(learner=replace(paper_learner(), gamma=1.0))
-    raise ConfigError(f"preset={preset!r}: choose tuned, paper or sampled")
+    elif preset == "paper":
+        learner = replace(paper_learner(), gamma=1.0)
+    elif preset != "tuned":
+        raise ConfigError(f"preset={preset!r}: choose tuned, paper or sampled")
+    if variant == "quarter_hourly" and preset != "paper":
+        learner = stepwise_learner(learner)
+    return GridConfig(learner=learner, variant=variant)
 
 
 SHORTHANDS = COMMON_SHORTHANDS | {"neighbours": "learner.exchange.num_neighbours"}
@@ -141,18 +172,17 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
     Raises:
         ConfigError: unknown preset, regime or key, or values that do not fit; all listed.
     """
-    config = preset_config(preset)
     values = dict(overrides)
+    variant, households = values.get("variant", "in_turn"), values.get("households", 50)
+    known: Variant = variant if variant in get_args(Variant) else "in_turn"  # others: told below
+    several = households if type(households) is int and households > 0 else 50
     asked = values.get("algorithm", values.get("learner.algorithm"))
     facts = facts_of(asked)
-    if preset == "tuned" and facts is not None and not facts.judges_counterfactuals:
-        config = preset_config("sampled")
+    sampled = preset == "tuned" and facts is not None and not facts.judges_counterfactuals
+    config = preset_config("sampled" if sampled else preset, known, several)
     if needs_copies(asked) and config.learner.architecture == "shared":  # which keeps no copies
         config = replace(config, learner=replace(config.learner, architecture="multihead"))
     config = with_regime(config, values.pop("regime", None))
-    if values.get("variant") == "quarter_hourly":
-        learner = stepwise_learner(config.learner)
-        config = replace(config, variant="quarter_hourly", learner=learner)
     if str(values.get("feeder", "")).endswith(".json"):  # somebody's own net: as it is
         values.setdefault("kva_per_household", None)
     if "neighbours" in values:

@@ -1,6 +1,6 @@
 """The grid as a world: households on a feeder, from a configuration to scores and tables."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,22 +10,47 @@ import numpy as np
 import torch
 
 from gridsim.config import SHORTHANDS, GridConfig, resolve
+from gridsim.game.in_turn import InTurnEnv
+from gridsim.game.joint_schedules import Schedule
+from gridsim.households.households import Days
+from gridsim.households.outlook import Outlook
 from gridsim.network.feeder import attach_households
 from gridsim.network.pandapower_io import feeder_names, load_feeder
-from gridsim.results.labels import LABELS, ROWS
+from gridsim.references.same_information import (
+    PAST_BATCHES,
+    PLANNER_BY_RULE,
+    RANDOM,
+    SELFISH_BY_RULE,
+    outlook_of_past_days,
+    random_schedule,
+    schedule_by_rule,
+)
+from gridsim.results.labels import LABELS, ROWS, UNCOORDINATED, knows
 from gridsim.results.notes import announce, facts, notes, title
-from gridsim.results.scoring import Grid, score
+from gridsim.results.scoring import SAME_INFORMATION, Grid, score
 from gridsim.results.tables import UNITS
 from gridsim.results.trace import record
-from gridsim.stage import Stage, build_training, daily_welfare, past_days, play, set_stage
+from gridsim.stage import (
+    Stage,
+    build_training,
+    daily_welfare,
+    in_turn_env,
+    past_days,
+    play,
+    set_stage,
+    trial_costs,
+    trial_days,
+)
 from ss_core.errors import ConfigError
+from ss_core.exchange.channel import Channel
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop
 from ss_core.record.atomic import atomic_write
 from ss_core.scenario.protocol import Column, Place, Prepared, Reference, Saved, Scenario, Setting
+from ss_core.scenario.tasks import TRIAL_COST
 from ss_core.training.loop import Training
 
-RANDOM_PLANS = 4  # stream of random numbers below a seed
+RANDOM_PLANS, PAST_OF_RULES = 4, 8  # streams of random numbers below a seed
 
 
 def check(config: GridConfig) -> Grid:
@@ -86,6 +111,7 @@ def open_setting(config: GridConfig, inputs: Path, processes: int) -> Iterator[S
         training=training,
         evaluate=evaluate,
         play=lambda trained: _play_held_out(trained, stage, config),
+        trial=lambda trained: trial_costs(trained, stage, config),
         welfare=lambda trained: daily_welfare(trained, stage, config),
     )
 
@@ -118,20 +144,20 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
         return None
     report(1, 4, "equilibrium, optimum, lower bound")
     found = compute_references(days, tariff, to_come_kw=to_come, config=config.search)
-    report(2, 4, "equilibrium among the candidate schedules")
-    plans = candidate_schedules(days, config.num_actions)
-    restricted = nash(days, tariff, replace(config.search, num_random_starts=0), plans)[0]
+    schedules = [*found.schedules]
+    if config.variant != "in_turn":  # whose plans depend on what others announced
+        report(2, 4, "equilibrium among the candidate schedules")
+        plans = candidate_schedules(days, config.num_actions)
+        restricted = nash(days, tariff, replace(config.search, num_random_starts=0), plans)[0]
+        rng = np.random.default_rng([config.seed, RANDOM_PLANS])
+        pick = rng.random(plans.legal.shape) * plans.legal
+        schedules += [
+            replace(restricted, name="nash_among_candidates"),
+            chosen_schedule(RANDOM, days, plans, pick.argmax(axis=1)),
+        ]
     report(3, 4, "certificate")
     certificate = certify_dilemma(days, tariff, found, config=config.search)
-    rng = np.random.default_rng([config.seed, RANDOM_PLANS])
-    pick = rng.random(plans.legal.shape) * plans.legal
-    schedules = (
-        *found.schedules,
-        replace(restricted, name="nash_among_candidates"),
-        chosen_schedule("random_among_candidates", days, plans, pick.argmax(axis=1)),
-    )
-    tensors = {f"{s.name}/job_kw": torch.from_numpy(s.job_kw).float() for s in schedules}
-    tensors |= {f"{s.name}/delay_eur": torch.from_numpy(s.delay_eur) for s in schedules}
+    tensors = _tensors_of(schedules)
     tensors["lower_bound_eur"] = torch.from_numpy(found.lower_bound_eur)
     known = {name: getattr(certificate, name) for name in certificate.__slots__}
     state: Mapping[str, Any] = {
@@ -141,6 +167,50 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
     }
     report(4, 4, "")
     return Saved(tensors, state)
+
+
+def _tensors_of(schedules: Iterable[Schedule]) -> dict[str, torch.Tensor]:
+    tensors = {f"{s.name}/job_kw": torch.from_numpy(s.job_kw).float() for s in schedules}
+    return tensors | {f"{s.name}/delay_eur": torch.from_numpy(s.delay_eur) for s in schedules}
+
+
+def refer_same_information(
+    config: GridConfig, place: Place, report: Report, stop: Stop
+) -> Saved | None:
+    """Rows that know what learners know and learned nothing: by public rule, and at random."""
+    del place
+    stage = set_stage(config)
+    days, tried = stage.held_out, trial_days(config, stage)
+
+    def build(given: Days | None, outlook: Outlook | None) -> InTurnEnv:
+        fresh = config.learner.num_envs if given is None else 0
+        return in_turn_env(config, stage.world, fresh, given, outlook)
+
+    seeds = np.random.SeedSequence([config.seed, PAST_OF_RULES]).generate_state(PAST_BATCHES)
+    schedules, costs, outlook = [], {}, Outlook.empty()
+    rows = (PLANNER_BY_RULE, SELFISH_BY_RULE)
+    for done, row in enumerate(rows):
+        report(done, len(rows), f"{LABELS[row].title}: what past days tell")
+        if stop():
+            return None
+        outlook = outlook_of_past_days(row, build, seeds)
+        schedules.append(schedule_by_rule(row, days, outlook, build))
+        costs[row] = schedule_by_rule(row, tried, outlook, build).costs(stage.world.tariff)
+    schedules.append(random_schedule(days, outlook, build, int(seeds[0])))
+    report(len(rows), len(rows), "")
+    channel = Channel(config.learner.exchange, config.households, config.seed)
+    private = torch.from_numpy(costs[SELFISH_BY_RULE].cost_eur.T.copy())
+    total = channel.total("cost_total", private, 0)
+    tensors = _tensors_of(schedules) | {f"{TRIAL_COST}/{SELFISH_BY_RULE}": total}
+    return Saved(tensors, {"bytes_by_kind": channel.ledger.bytes_by_kind()})
+
+
+def references(config: GridConfig) -> list[Reference]:
+    """Sub-tasks that compute reference rows."""
+    found = [Reference(name="references", compute=refer)]
+    if config.variant == "in_turn":
+        found.append(Reference(name=SAME_INFORMATION, compute=refer_same_information))
+    return found
 
 
 SCENARIO = Scenario(
@@ -153,12 +223,15 @@ SCENARIO = Scenario(
     identity=lambda config, _: ("grid", f"h{config.households}"),
     prepare=prepare,
     open=open_setting,
-    references=lambda _: [Reference(name="references", compute=refer)],
+    references=references,
     score=score,
     rows=ROWS,
     labels=LABELS,
     baseline="nash",
     best="optimum",
+    uncoordinated=UNCOORDINATED,
+    cost_unit="EUR",
+    knows=knows,
     agent="household",
     title=title,
     columns=(

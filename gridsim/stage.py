@@ -12,18 +12,20 @@ from jaxtyping import Float
 
 from gridsim.config import GridConfig
 from gridsim.game.env import SchedulingEnv, World
+from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.joint_schedules import Schedule, stepwise_schedule
 from gridsim.game.quarter_hourly import QuarterHourlyEnv
 from gridsim.game.tariff import build_tariff
 from gridsim.households.forecast import LoadHistory
-from gridsim.households.households import Days, draw_days, draw_population
+from gridsim.households.households import STEPS_PER_HOUR, Days, draw_days, draw_population
+from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training
 
-POPULATION, HELD_OUT, PAST = 0, 2, 3  # streams of random numbers below a seed
+POPULATION, HELD_OUT, PAST, TRIAL = 0, 2, 3, 7  # streams of random numbers below a seed
 WELFARE_PLAYS = 2  # of every held-out day
 PAST_DAYS = 8  # from which the forecasting planner knows what is to come
 
@@ -53,6 +55,11 @@ def set_stage(config: GridConfig) -> Stage:
     return Stage(world, _days(config, world, config.days, HELD_OUT))
 
 
+def trial_days(config: GridConfig, stage: Stage) -> Days:
+    """Days on which coordination is tried before it is recommended, the same for every row."""
+    return _days(config, stage.world, config.trial_days, TRIAL)
+
+
 def past_days(config: GridConfig, stage: Stage) -> Days:
     """Days before the held-out ones, which a planner with a forecast has seen."""
     return _days(config, stage.world, PAST_DAYS, PAST)
@@ -74,12 +81,34 @@ def build_env(
     world: World,
     num_envs: int,
     days: Days | None = None,
-    history: LoadHistory | None = None,
-) -> SchedulingEnv | QuarterHourlyEnv:
-    """The environment of the configured form of decisions."""
+    history: LoadHistory | Outlook | None = None,
+) -> SchedulingEnv | QuarterHourlyEnv | InTurnEnv:
+    """The environment of the configured form of decisions; `history` is of its kind."""
+    if config.variant == "in_turn":
+        assert not isinstance(history, LoadHistory)
+        return in_turn_env(config, world, num_envs, days, history)
+    assert not isinstance(history, Outlook)
     if config.variant == "quarter_hourly":
         return QuarterHourlyEnv(world, num_envs, days=days, history=history)
     return SchedulingEnv(world, num_envs, days=days, history=history)
+
+
+def in_turn_env(
+    config: GridConfig,
+    world: World,
+    num_envs: int,
+    days: Days | None = None,
+    history: Outlook | None = None,
+) -> InTurnEnv:
+    """Households in turn, as configured."""
+    return InTurnEnv(
+        world,
+        num_envs,
+        days=days,
+        history=history,
+        revise_after=config.revise_after,
+        most_turns=config.most_turns,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +116,41 @@ class Played:
     """One play of the held-out days."""
 
     schedule: Schedule
-    decisions: Mapping[str, np.ndarray]  # [job]: candidate `chosen`, `probability` it had
+    decisions: Mapping[str, np.ndarray]  # [job]: plan `chosen`, its `probability`, `num_plans`
 
 
-def play(training: Training, stage: Stage, config: GridConfig, *, sample: int) -> Played:
-    """Play the held-out days with the stochastic policies; nothing is exchanged or learned."""
+def play(
+    training: Training,
+    stage: Stage,
+    config: GridConfig,
+    *,
+    sample: int,
+    days: Days | None = None,
+) -> Played:
+    """Play days with the stochastic policies, the held-out ones if none are given.
+
+    Nothing is exchanged or learned.
+    """
     history = training.env.history  # type: ignore[attr-defined]
-    env = build_env(config, stage.world, 0, stage.held_out, history)
+    days = days or stage.held_out
+    env = build_env(config, stage.world, 0, days, history)
     generator = torch.Generator().manual_seed(config.seed * 1009 + sample)
     rollout = collect_rollout(
         env, training.learner.actors, seed=0, generator=generator, with_successors=False
     )
     name = training.learner.config.algorithm
     if isinstance(env, QuarterHourlyEnv):  # decides on steps, not on jobs
-        return Played(stepwise_schedule(name, stage.held_out, env.ev_level, env.start_step), {})
-    probability = _probabilities(rollout, stage.held_out)
-    return Played(env.schedule(name), {"chosen": env.chosen.copy(), "probability": probability})
+        return Played(stepwise_schedule(name, days, env.ev_level, env.start_step), {})
+    return Played(env.schedule(name), _decisions(env, rollout, days))
+
+
+def trial_costs(
+    training: Training, stage: Stage, config: GridConfig
+) -> Float[np.ndarray, "household day"]:
+    """J_i of every trial day in EUR, private to each household."""
+    days = trial_days(config, stage)
+    played = play(training, stage, config, sample=config.policy_samples, days=days)
+    return played.schedule.costs(stage.world.tariff).cost_eur.T.copy()
 
 
 def daily_welfare(
@@ -114,10 +162,19 @@ def daily_welfare(
     return -np.mean(costs, axis=0)
 
 
-def _probabilities(rollout: Rollout, days: Days) -> Float[np.ndarray, " job"]:
+def _decisions(
+    env: SchedulingEnv | InTurnEnv, rollout: Rollout, days: Days
+) -> dict[str, np.ndarray]:
+    """Of the last decision about each job: plan taken, its probability, how many there were."""
     log_probs = rollout.log_probs.gather(-1, rollout.actions.unsqueeze(-1)).squeeze(-1)
-    hour = days.jobs.arrival_step // 4
-    return log_probs.exp().numpy(force=True)[hour, days.jobs.day, days.jobs.household].astype(float)
+    jobs = days.jobs
+    step = jobs.arrival_step // STEPS_PER_HOUR
+    chosen, count = env.chosen, env.num_plans
+    if isinstance(env, InTurnEnv):
+        last = env.last_decision
+        step, chosen, count = env.turns.turn[last], chosen[last], count[last]
+    probability = log_probs.exp().numpy(force=True)[step, jobs.day, jobs.household]
+    return {"chosen": chosen.copy(), "probability": probability.astype(float), "num_plans": count}
 
 
 def schedules_of(result: Checkpoint, days: Days) -> list[Schedule]:

@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gridsim.game.alternatives import others_bill_eur, own_alternatives_eur, senders_of
 from gridsim.game.costs import Costs, costs
 from gridsim.game.joint_schedules import Schedule, chosen_schedule
 from gridsim.game.tariff import Tariff
@@ -190,6 +191,11 @@ class SchedulingEnv:
         """Action taken per job."""
         return self._playing().chosen
 
+    @property
+    def num_plans(self) -> Int[np.ndarray, " job"]:
+        """How many different plans each job had."""
+        return self._playing().candidates.legal.sum(axis=1)
+
     def state(self) -> dict[str, Tensor]:
         """The public history of load curves."""
         return history_tensors(self.history)
@@ -202,17 +208,11 @@ class SchedulingEnv:
         """Each household's own return under every alternative of its own or a neighbour's job."""
         episode, tariff = self._playing(), self.world.tariff
         jobs, plans = episode.days.jobs, episode.candidates
-        n = episode.load_kw.shape[1]
         change = plans.load_kw - plans.load_kw[np.arange(jobs.num_jobs), episode.chosen][:, None]
         change = change.astype(np.float32)
-        mean_kw = episode.load_kw.mean(axis=1).astype(np.float32)
-        over = np.maximum(mean_kw - tariff.kappa, 0.0)[jobs.day]
-        over_after = np.maximum(mean_kw[jobs.day][:, None] + change / n - tariff.kappa, 0.0)
-        charge = tariff.gamma * STEP_H * ((over_after**2).sum(-1) - (over**2).sum(-1)[:, None])
-        own_kw = episode.load_kw[jobs.day, jobs.household].astype(np.float32)
-        price = (tariff.base_price + tariff.beta * mean_kw)[jobs.day].astype(np.float32)
-        bill = np.einsum("jat,jt->ja", change, price + tariff.beta / n * own_kw)
-        bill = STEP_H * (bill + tariff.beta / n * np.einsum("jat,jat->ja", change, change))
+        bill, charge = own_alternatives_eur(
+            change, episode.load_kw, jobs.day, jobs.household, tariff
+        )
         delay = plans.delay_eur - plans.delay_eur[np.arange(jobs.num_jobs), episode.chosen][:, None]
 
         hour = jobs.arrival_step // STEPS_PER_HOUR
@@ -221,11 +221,9 @@ class SchedulingEnv:
         own[hour, jobs.day, jobs.household] = -(bill + charge + delay)
         receivers = neighbours.numpy(force=True)
         peers = np.zeros((*shape, receivers.shape[1], own.shape[-1]), dtype=np.float32)
-        by_job = _senders_of(receivers, jobs.household)
-        job, sender, slot = by_job
-        their_kw = episode.load_kw[jobs.day[job], sender].astype(np.float32)
-        their_bill = STEP_H * tariff.beta / n * np.einsum("pat,pt->pa", change[job], their_kw)
-        peers[hour[job], jobs.day[job], sender, slot] = -(their_bill + charge[job])
+        job, sender, slot = senders_of(receivers, jobs.household)
+        more = others_bill_eur(change[job], episode.load_kw, jobs.day[job], sender, tariff)
+        peers[hour[job], jobs.day[job], sender, slot] = -(more + charge[job])
         return Counterfactuals(own=torch.from_numpy(own), peers=torch.from_numpy(peers))
 
     def _playing(self) -> _Episode:
@@ -287,22 +285,6 @@ def _forecast_features(
         ],
         axis=-1,
     )
-
-
-def _senders_of(
-    receivers: Int[np.ndarray, "N M"], household: Int[np.ndarray, " job"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All (job, sender, slot) with receivers[sender, slot] = the job's household."""
-    sender, slot = np.nonzero(np.ones_like(receivers))
-    receiver = receivers[sender, slot]
-    order = np.argsort(receiver, kind="stable")
-    sender, slot, receiver = sender[order], slot[order], receiver[order]
-    first = np.searchsorted(receiver, household, side="left")
-    count = np.searchsorted(receiver, household, side="right") - first
-    job = np.repeat(np.arange(len(household)), count)
-    within = np.arange(len(job)) - np.repeat(np.cumsum(count) - count, count)
-    at = np.repeat(first, count) + within
-    return job, sender[at], slot[at]
 
 
 def history_tensors(history: LoadHistory) -> dict[str, Tensor]:

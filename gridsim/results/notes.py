@@ -107,7 +107,8 @@ def _advice(
         )
     if config.households < FEW_HOUSEHOLDS:
         advice.append(
-            f"with {config.households} households one job moves the whole feeder, and learners "
-            "that know past load curves only hardly get ahead of the equilibrium (docs/limits.md)"
+            f"with {config.households} households one job moves the whole feeder: what Nash and "
+            "optimum know of the day beforehand counts for much; compare with the rows that know "
+            "what learners know (column 'knows')"
         )
     return advice

@@ -14,6 +14,7 @@ from gridsim.households.households import STEPS_PER_DAY
 from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
+from gridsim.references.same_information import SELFISH_BY_RULE
 from gridsim.results.key_figures import (
     equity_kpis,
     grid_kpis,
@@ -26,8 +27,10 @@ from ss_core.record.checkpoint import Checkpoint
 from ss_core.report.labels import in_order
 from ss_core.scenario.key_figures import DayFigures, Scores
 from ss_core.scenario.protocol import Prepared
+from ss_core.scenario.tasks import TRIAL_COST
 
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
+SAME_INFORMATION = "same_information"  # sub-task of the rows that know what learners know
 AUDIT = 6  # stream of random numbers below a seed
 
 
@@ -138,7 +141,9 @@ def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoi
     stage = set_stage(config)
     days, tariff = stage.held_out, stage.world.tariff
     referred = results["references"]
-    plays = {s.name: [s] for s in schedules_of(referred, days) if s.name in LABELS}
+    known = results.get(SAME_INFORMATION)
+    found = schedules_of(referred, days) + (schedules_of(known, days) if known else [])
+    plays = {s.name: [s] for s in found if s.name in LABELS}
     plays |= {name: plays_of(results[name], name, days) for name in config.learners}
     nash_cost = plays["nash"][0].costs(tariff).cost_eur
     rows = {
@@ -150,7 +155,11 @@ def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoi
         cost={name: row.play_cost_eur for name, row in rows.items()},
         no_dilemma=bool(referred.state["no_dilemma"]),
         num_agents=config.households,
-        bytes_by_kind={name: results[name].state["bytes_by_kind"] for name in config.learners},
+        trial_cost=_trial_cost(known),
+        bytes_by_kind={
+            **({SELFISH_BY_RULE: known.state["bytes_by_kind"]} if known else {}),
+            **{name: results[name].state["bytes_by_kind"] for name in config.learners},
+        },
         num_updates={name: results[name].state["num_updates"] for name in config.learners},
         detail=GridScores(
             stage,
@@ -162,10 +171,17 @@ def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoi
     )
 
 
+def _trial_cost(known: Checkpoint | None) -> dict[str, np.ndarray]:
+    """What trial days cost all households together, by row that nobody learned."""
+    if known is None:
+        return {}
+    return {SELFISH_BY_RULE: known.tensors[f"{TRIAL_COST}/{SELFISH_BY_RULE}"].numpy()}
+
+
 def _decisions(result: Checkpoint) -> dict[str, np.ndarray]:
     return {
         name: result.tensors[name][0].numpy()
-        for name in ("chosen", "probability")
+        for name in ("chosen", "probability", "num_plans")
         if name in result.tensors
     }
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from gridsim.game.joint_schedules import WET_APPLIANCES, device_load_kw
 from gridsim.households.households import STEP_H, Days, JobKind, Population
-from gridsim.households.schedules import Candidates
 from gridsim.powerflow.audit import Audit
 from gridsim.results.key_figures import HIGHEST_VM_PU, LOWEST_VM_PU
 from gridsim.results.scoring import Grid, Scored, highest
@@ -128,19 +127,12 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
 
 
 def write_decisions(
-    writer: TraceWriter,
-    row: Scored,
-    days: Days,
-    plans: Candidates,
-    chosen: np.ndarray,
-    probability: np.ndarray,
-    seed: int,
+    writer: TraceWriter, row: Scored, days: Days, decided: Mapping[str, np.ndarray], seed: int
 ) -> None:
-    """The `agent_decision` table of one learned row: one line per job."""
-    jobs = days.jobs
-    job = np.arange(jobs.num_jobs)
+    """The `agent_decision` table of one learned row: one line per job, its last decision."""
+    jobs, job_kw = days.jobs, row.schedule.job_kw
     kinds = np.array([kind.name.lower() for kind in JobKind])
-    started = plans.start_step[job, chosen] - jobs.arrival_step
+    started = (job_kw > 0).argmax(axis=1) - jobs.arrival_step
     writer.write(
         "agent_decision",
         {
@@ -152,11 +144,11 @@ def write_decisions(
             "sim_time_s": NOON_S + jobs.arrival_step * STEP_H * 3600.0,
             "agent_id": household_names(days.num_households)[jobs.household],
             "job_kind": kinds[jobs.kind],
-            "candidate": chosen.astype(np.int32),
-            "n_candidate": plans.legal.sum(axis=1).astype(np.int32),
-            "own_prob": probability,
+            "candidate": decided["chosen"].astype(np.int32),
+            "n_candidate": decided["num_plans"].astype(np.int32),
+            "own_prob": decided["probability"],
             "delay_h": started * STEP_H,
-            "energy_kwh": plans.load_kw[job, chosen].sum(axis=1) * STEP_H,
+            "energy_kwh": job_kw.sum(axis=1) * STEP_H,
         },
     )
 

@@ -8,7 +8,6 @@ from gridsim.config import GridConfig
 from gridsim.game.costs import charge_per_household
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days
-from gridsim.households.schedules import candidate_schedules
 from gridsim.results.labels import ROWS
 from gridsim.results.network_tables import write_feeder, write_network_steps
 from gridsim.results.replay import write_replay
@@ -43,13 +42,9 @@ def record(writer: TraceWriter, evaluation: Evaluation) -> None:
         write_key_figures(writer, evaluation, name)
         if name in TRACED or name in config.learners:
             _write_row(writer, config, row, days, tariff, grid)
-    plans = candidate_schedules(days, config.num_actions)
     for name, decided in scores.decisions.items():
-        if "chosen" in decided and writer.writes("agent_decision"):
-            chosen, probability = decided["chosen"], decided["probability"]
-            write_decisions(
-                writer, scores.rows[name], days, plans, chosen, probability, config.seed
-            )
+        if decided and writer.writes("agent_decision"):
+            write_decisions(writer, scores.rows[name], days, decided, config.seed)
     _write_incidents(writer, scores.rows, config)
     write_checks(writer, scores.audits, scores.certificate)
     if config.trace != "off":

@@ -1,7 +1,7 @@
 """A run's whole page: what its world has to say, then the chapters that every run has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ss_core.analysis.run_data import RunData
 from ss_core.report.exchange import exchange_section
@@ -53,5 +53,7 @@ def run_page(data: RunData, summary: RunSummary) -> bytes:
         incidents_section(data, summary.trust),
         made_section(data),
     )
-    page = Page(title=summary.title, part=summary.part, sections=sections, footer=FOOTER)
+    advised = data.result.get("recommendation", {}).get("sentence", "")
+    part = replace(summary.part, verdict=f"{summary.part.verdict} {advised}".rstrip())
+    page = Page(title=summary.title, part=part, sections=sections, footer=FOOTER)
     return html_page(page)

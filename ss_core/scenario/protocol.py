@@ -24,6 +24,7 @@ from ss_core.record.trace_writer import TraceWriter
 from ss_core.report.labels import LEARNED, SELFISH, Labels
 from ss_core.scenario.config import RunConfig
 from ss_core.scenario.key_figures import Scores, Summary
+from ss_core.scenario.recommendation import Recommendation
 from ss_core.statistics import Interval
 from ss_core.training.loop import Training
 from ss_core.training.saved_learner import SavedLearner
@@ -47,6 +48,8 @@ class Setting:
     training: Callable[[LearnerConfig], AbstractContextManager[Training]]  # before its first update
     evaluate: Callable[[Training], Mapping[str, float]]  # a point of the learning curve
     play: Callable[[Training], Saved]  # held-out days, with policies as they are
+    trial: Callable[[Training], Float[np.ndarray, "N day"]] | None = None
+    # private costs of trial days, the same days for all learners; their sum decides what to advise
     saved_learner: Callable[[LearnerConfig], SavedLearner] | None = None  # for `ss watch`
     welfare: Callable[[Training], Float[np.ndarray, " N"]] | None = None
     # of each agent on held-out days, more is better: for benchmarks of short runs
@@ -105,6 +108,7 @@ class Evaluation:
     scores: Scores
     summaries: Mapping[str, Mapping[str, Summary]]  # by row
     gaps: Mapping[str, Interval | None]  # by row; empty where a world has no gap
+    recommendation: Recommendation | None = None  # None: there were no trial days
 
     @property
     def algorithm(self) -> str:
@@ -146,6 +150,9 @@ class Scenario:
     references: Callable[[Any], Sequence[Reference]] = lambda _: ()
     title: Callable[[Evaluation], str] | None = None  # of the table
     best: str | None = None  # the other end of the gap; None: there is no gap
+    uncoordinated: Sequence[str] = ()  # rows that coordination must beat on trial days
+    cost_unit: str = ""  # of the costs of trial days
+    knows: Callable[[Any], Mapping[str, str]] = lambda _: {}  # by row, what it knows: a column
     agent: str = "agent"  # what a person calls one
     scope: str = "held-out days"
     units: Mapping[str, str] = field(default_factory=dict)  # by the ending of a figure's name
@@ -169,6 +176,10 @@ class Scenario:
             (
                 self.best is None or self.best in self.rows,
                 f"best={self.best!r} is one of its rows, or None",
+            ),
+            (
+                {*self.uncoordinated} <= {*self.rows},
+                f"uncoordinated={self.uncoordinated!r} are rows of its own",
             ),
             (
                 self.labels.keys() >= {*self.rows} - {SELFISH, LEARNED},

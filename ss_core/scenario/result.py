@@ -11,10 +11,12 @@ from ss_core.record.checkpoint import Checkpoint
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_rows import write_kpis, write_run
 from ss_core.record.trace_writer import TraceWriter
-from ss_core.report.labels import in_order, title_of
+from ss_core.report.labels import LEARNED, in_order, title_of
 from ss_core.scenario.config import RunConfig
 from ss_core.scenario.key_figures import Scores, Summary, gap_summary, gaps_closed, summarise
 from ss_core.scenario.protocol import Column, Evaluation, Prepared, Result, Scenario
+from ss_core.scenario.recommendation import Recommendation, recommendation
+from ss_core.scenario.tasks import TRIAL_COST
 from ss_core.statistics import Interval
 
 METHOD = "mean over {samples}, 95 % bootstrap interval; baseline: {baseline}"
@@ -30,15 +32,24 @@ def conclude(
     """Score every row, write the trace, and return the result."""
     found = prepared.trivial() if prepared.trivial else scenario.score(config, prepared, results)
     placed = in_order(scenario.rows, found.figures)
-    scores = replace(found, figures={name: found.figures[name] for name in placed})
+    scores = replace(
+        found,
+        figures={name: found.figures[name] for name in placed},
+        trial_cost={**found.trial_cost, **_trial_costs(results)},
+    )
     evaluation = evaluated(scenario, run, config, prepared, scores)
+    advised = evaluation.recommendation
     _write_traces(evaluation)
     result = {
         "tables": {
             _table_title(evaluation): table_of(scenario, evaluation),
             **(scenario.tables(evaluation) if scenario.tables else {}),
         },
-        "notes": [*scenario.notes(evaluation), *prepared.notes],
+        "notes": [
+            *([advised.sentence] if advised else []),
+            *scenario.notes(evaluation),
+            *prepared.notes,
+        ],
         "kpis": {
             name: {k: s.mean for k, s in summary.items()}
             for name, summary in evaluation.summaries.items()
@@ -49,7 +60,33 @@ def conclude(
             name: None if gap is None else [gap.estimate, gap.low, gap.high]
             for name, gap in evaluation.gaps.items()
         }
+    if advised is not None:
+        result["recommendation"] = _facts_of(advised)
     return result | dict(scenario.facts(evaluation) if scenario.facts else {})
+
+
+def _trial_costs(results: Mapping[str, Checkpoint]) -> dict[str, np.ndarray]:
+    """What learners' trial days cost all agents together, by row."""
+    return {
+        row: result.tensors[TRIAL_COST].double().numpy()
+        for row, result in results.items()
+        if TRIAL_COST in result.tensors
+    }
+
+
+def _facts_of(advised: Recommendation) -> dict[str, Any]:
+    """A recommendation for `result.json`; the gain is of all agents together, per day."""
+    tried = advised.adoption
+    return {
+        "row": advised.row,
+        "coordinated": advised.coordinated,
+        "against": advised.against,
+        "decision": tried.decision,
+        "gain": [tried.gain.estimate, tried.gain.low, tried.gain.high],
+        "confidence": tried.confidence,
+        "trial_days": tried.pairs,
+        "sentence": advised.sentence,
+    }
 
 
 def _table_title(evaluation: Evaluation) -> str:
@@ -87,6 +124,13 @@ def evaluated(
         scores=scores,
         summaries=summaries,
         gaps=gaps,
+        recommendation=recommendation(
+            scores.trial_cost,
+            next(iter(config.learners)),
+            scenario.uncoordinated,
+            scenario.labels,
+            scenario.cost_unit,
+        ),
     )
 
 
@@ -104,6 +148,10 @@ def _row(scenario: Scenario, evaluation: Evaluation, name: str) -> dict[str, Any
     if evaluation.gaps:
         row["gap closed %"] = percent(evaluation.gaps[name])
     row |= {column.title: _rounded(summary, column) for column in others}
+    if knows := scenario.knows(evaluation.config):
+        row["knows"] = knows.get(name, knows[LEARNED])
+    if evaluation.recommendation is not None:
+        row["recommended"] = "yes" if name == evaluation.recommendation.row else ""
     row[f"kB exchanged/{scenario.agent}"] = _kilobytes(scores, name)
     return row
 
@@ -156,7 +204,30 @@ def _write_traces(evaluation: Evaluation) -> None:
             write_key_figures(writer, evaluation, name)
     else:
         scenario.record(writer, evaluation)
+    _write_recommendation(writer, evaluation)
     writer.commit()
+
+
+def _write_recommendation(writer: TraceWriter, evaluation: Evaluation) -> None:
+    """Rows of the `kpi` table: which row is recommended, and what trial days gained."""
+    advised, scenario = evaluation.recommendation, evaluation.scenario
+    if advised is None or not writer.writes("kpi"):
+        return
+    gain, days = advised.adoption.gain, advised.adoption.pairs
+    method = (
+        f"paired trial days against {advised.against}; Student's t, each bound with "
+        f"{100 * advised.adoption.confidence:g} % confidence"
+    )
+    for row in {advised.coordinated: None, advised.against: None, advised.row: None}:
+        yes = float(row == advised.row)
+        figures = {"recommended": Summary(mean=yes, ci_low=yes, ci_high=yes, num_days=days)}
+        if row == advised.coordinated:
+            figures[f"trial_gain_{scenario.cost_unit.lower()}"] = Summary(
+                mean=gain.estimate, ci_low=gain.low, ci_high=gain.high, num_days=days
+            )
+        write_kpis(
+            writer, row, figures, {}, scope="trial days", method=method, units=scenario.units
+        )
 
 
 def write_key_figures(

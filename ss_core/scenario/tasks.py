@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ss_core.config import from_dict, to_dict
 from ss_core.exchange.channel import exchange_facts
@@ -27,9 +28,10 @@ from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_writer import TraceWriter
 from ss_core.scenario.config import RunConfig
 from ss_core.scenario.protocol import Place, Scenario, Setting, load_scenario
-from ss_core.training.loop import Training, affordable_updates, train
+from ss_core.training.loop import Training, affordable_updates, record_messages, train
 from ss_core.training.saved_learner import write_learner_file
 
+TRIAL_COST = "trial_cost"  # of a learner's result: all agents, by trial day
 INPUTS = "inputs"  # folder of a run
 
 
@@ -112,10 +114,11 @@ def _learn(
         write_learner_file(folder, setting.saved_learner(learner))
     constants = {"run_id": arguments["run_id"], "algorithm": row, "seed": config.seed}
     with setting.training(learner) as training:
+        writer = TraceWriter(folder, level=config.trace, constants=constants)
         finished = train(
             training,
             folder,
-            TraceWriter(folder, level=config.trace, constants=constants),
+            writer,
             evaluate=setting.evaluate,
             evaluate_every=max(1, learner.num_updates // config.evaluations),
             commit_every=config.commit_every,
@@ -123,12 +126,26 @@ def _learn(
             stop_requested=stop,
         )
         if finished:
+            tried = _trial_days(training, setting, writer)
             saved = setting.play(training)
             facts = exchange_facts(training.channel, training.learner.spec.agent_names)
             state = {"num_updates": training.update, **facts, **saved.state}
-            save_checkpoint(folder / "result", training.update, saved.tensors, state)
+            tensors = {**tried, **saved.tensors}
+            save_checkpoint(folder / "result", training.update, tensors, state)
             prune_checkpoints(folder, keep=1)  # models of credit are large
     return finished
+
+
+def _trial_days(training: Training, setting: Setting, writer: TraceWriter) -> dict[str, Tensor]:
+    """Costs of all agents together on trial days, which they add up over the channel."""
+    if setting.trial is None:
+        return {}
+    costs = torch.from_numpy(setting.trial(training)).double()
+    total = training.channel.total("cost_total", costs, training.update - 1)
+    names = training.learner.spec.agent_names
+    record_messages(writer, training.channel.ledger.take_rows(), names)
+    writer.commit()
+    return {TRIAL_COST: total}
 
 
 def _with_reward(training: Training, earned: str, report: Report) -> Report:

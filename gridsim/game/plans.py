@@ -1,0 +1,176 @@
+"""Plans a household chooses among at its turn, built by public rules for the load expected.
+
+Rules use the job's announcement, the tariff and the public outlook only, so whoever receives the
+announcement knows every plan. Beside the plans at once, and evenly spread or as planned, each rule
+(θ, δ) gives the plan that minimises, at the load expected,
+
+    own bill + own share of the charge + θ (what the plan adds to others' costs) + δ delay
+
+θ = 0, δ = 1 is best for its owner, θ = 1, δ = 1 for all together; delay counts as for the mean
+household, since what it costs its owner is private.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from gridsim.game.tariff import Tariff
+from gridsim.households.households import STEP_H, STEPS_PER_DAY, HouseholdConfig, JobKind
+from gridsim.households.schedules import EV_LEVELS
+
+RULES = ((0.0, 1.0), (1.0, 1.0), (0.2, 1.0), (1.0, 3.0), (0.0, 3.0), (2.0, 1.0))  # (θ, δ)
+NUM_FIXED = 2  # at once; evenly (a car's first turn), last start (a cycle's) or as planned (later)
+MOST_PLANS = NUM_FIXED + len(RULES)
+OUT_OF_WINDOW_EUR = 1e6
+
+
+class OpenJobs(NamedTuple):
+    """Jobs whose rest is to be planned now, one row each."""
+
+    now: Int[np.ndarray, " k"]
+    end: Int[np.ndarray, " k"]  # run before this step
+    duration: Int[np.ndarray, " k"]
+    cycle_kw: Float[np.ndarray, "k cycle"]
+    units: Int[np.ndarray, " k"]  # what is left of a car's; 0 for cycles
+    delay_cost: Float[np.ndarray, " k"]  # public: the mean of its kind; EUR/h, cars EUR/kWh/h
+    planned_kw: Float[np.ndarray, "k step"]  # from now on; zeros at the first turn
+    is_first: Bool[np.ndarray, " k"]
+
+
+def plans_by_rules(
+    jobs: OpenJobs,
+    expected_kw: Float[np.ndarray, "k step"],
+    tariff: Tariff,
+    households: int,
+    level_kw: float,
+    num_actions: int,
+) -> tuple[Float[np.ndarray, "k action step"], Bool[np.ndarray, "k action"]]:
+    """Load [kW] of every plan from now on, and which differ from those before them.
+
+    `expected_kw` is per household and without the job itself.
+    """
+    plans = np.zeros((len(jobs.now), num_actions, STEPS_PER_DAY), dtype=np.float32)
+    rules = RULES[: num_actions - NUM_FIXED]
+    for rows, plans_of in (
+        (np.flatnonzero(jobs.units > 0), _car_plans),
+        (np.flatnonzero(jobs.units == 0), _cycle_plans),
+    ):
+        if len(rows):
+            some = OpenJobs(*(column[rows] for column in jobs))
+            plans[rows] = plans_of(some, expected_kw[rows], tariff, households, level_kw, rules)
+    later = np.flatnonzero(~jobs.is_first)
+    plans[later, 1] = jobs.planned_kw[later]
+    return plans, _is_new(plans)
+
+
+def _is_new(plans: Float[np.ndarray, "k action step"]) -> Bool[np.ndarray, "k action"]:
+    new = np.ones(plans.shape[:2], dtype=bool)
+    for action in range(1, plans.shape[1]):
+        apart = np.abs(plans[:, :action] - plans[:, action, None]).sum(axis=-1)
+        new[:, action] = (apart >= 1e-3).all(axis=1)
+    return new
+
+
+def step_costs(
+    expected_kw: Float[np.ndarray, "k step"],
+    add_kw: Float[np.ndarray, " level"],
+    toll: float,
+    tariff: Tariff,
+    households: int,
+) -> Float[np.ndarray, "k step level"]:
+    """EUR that drawing `add_kw` in a step costs its owner, and others times the toll θ."""
+    load = expected_kw[..., None]
+    over = np.maximum(load - tariff.kappa, 0.0)
+    after = np.maximum(load + add_kw / households - tariff.kappa, 0.0)
+    bill = tariff.base_price[:, None] + (1.0 + toll) * tariff.beta * load
+    charge = (1.0 + toll * (households - 1)) * tariff.gamma * (after**2 - over**2)
+    return STEP_H * ((bill + tariff.beta / households * add_kw) * add_kw + charge)
+
+
+Rules = tuple[tuple[float, float], ...]
+
+
+def _car_plans(
+    jobs: OpenJobs,
+    expected_kw: Float[np.ndarray, "k step"],
+    tariff: Tariff,
+    households: int,
+    level_kw: float,
+    rules: Rules,
+) -> Float[np.ndarray, "k action step"]:
+    """Level-steps in the cheapest steps: exact, for a step's next level never costs less."""
+    count, steps = len(jobs.now), np.arange(STEPS_PER_DAY)
+    inside = (steps >= jobs.now[:, None]) & (steps < jobs.end[:, None])
+    units = np.zeros((count, NUM_FIXED + len(rules), STEPS_PER_DAY))
+    after, left = steps - jobs.now[:, None], jobs.units[:, None]
+    units[:, 0] = np.clip(left - EV_LEVELS * after, 0, EV_LEVELS) * inside
+    window = np.maximum(jobs.end - jobs.now, 1)[:, None]
+    units[:, 1] = ((after + 1) * left // window - after * left // window) * inside
+    levels = level_kw * np.arange(EV_LEVELS + 1)
+    unit_delay = jobs.delay_cost[:, None] * level_kw * STEP_H * STEP_H * np.maximum(after, 0)
+    each = np.arange(count)[:, None]
+    for action, (toll, delay) in enumerate(rules, NUM_FIXED):
+        cost = np.diff(step_costs(expected_kw, levels, toll, tariff, households), axis=-1)
+        cost += np.where(inside, delay * unit_delay, OUT_OF_WINDOW_EUR)[..., None]
+        cheapest = np.argsort(cost.reshape(count, -1), axis=1, kind="stable")
+        taken = np.zeros(cheapest.shape)
+        taken[each, cheapest] = np.arange(cheapest.shape[1]) < left
+        units[:, action] = taken.reshape(cost.shape).sum(axis=-1)
+    return units * level_kw
+
+
+def _cycle_plans(
+    jobs: OpenJobs,
+    expected_kw: Float[np.ndarray, "k step"],
+    tariff: Tariff,
+    households: int,
+    level_kw: float,
+    rules: Rules,
+) -> Float[np.ndarray, "k action step"]:
+    """The cheapest start of each rule; at once and as late as possible before them."""
+    del level_kw
+    count, length = jobs.cycle_kw.shape
+    steps = np.arange(STEPS_PER_DAY)
+    last = np.maximum(jobs.end - jobs.duration, jobs.now)
+    possible = (steps >= jobs.now[:, None]) & (steps <= last[:, None])
+    wait = STEP_H * np.maximum(steps - jobs.now[:, None], 0) * jobs.delay_cost[:, None]
+    starts = np.zeros((count, NUM_FIXED + len(rules)), dtype=np.int64)
+    starts[:, 0], starts[:, 1] = jobs.now, last
+    bill, congestion, charge = _start_costs(jobs.cycle_kw, expected_kw, tariff, households)
+    for action, (toll, delay) in enumerate(rules, NUM_FIXED):
+        cost = bill + (1.0 + toll) * congestion + (1.0 + toll * (households - 1)) * charge
+        cost = np.where(possible, STEP_H * cost + delay * wait, OUT_OF_WINDOW_EUR)
+        starts[:, action] = cost.argmin(axis=1)
+    load = np.zeros((*starts.shape, STEPS_PER_DAY + length))
+    where = starts[..., None] + np.arange(length)
+    np.put_along_axis(load, where, np.broadcast_to(jobs.cycle_kw[:, None], where.shape), axis=2)
+    return load[..., :STEPS_PER_DAY]
+
+
+def _start_costs(
+    cycle_kw: Float[np.ndarray, "k cycle"],
+    expected_kw: Float[np.ndarray, "k step"],
+    tariff: Tariff,
+    households: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a cycle at every start, over STEP_H: own bill, congestion, own share of the charge."""
+    length = cycle_kw.shape[1]
+    view = np.lib.stride_tricks.sliding_window_view
+    padded = np.concatenate([expected_kw, np.zeros(cycle_kw.shape)], axis=1)
+    windows = view(padded, length, axis=1)[:, :STEPS_PER_DAY]
+    prices = view(np.pad(tariff.base_price, (0, length)), length)[:STEPS_PER_DAY]
+    add = cycle_kw[:, None, :]
+    over = np.maximum(windows - tariff.kappa, 0.0) ** 2
+    after = np.maximum(windows + add / households - tariff.kappa, 0.0) ** 2
+    charge = tariff.gamma * (after - over).sum(axis=-1)
+    bill = ((prices + tariff.beta / households * add) * add).sum(axis=-1)
+    return bill, tariff.beta * (windows * add).sum(axis=-1), charge
+
+
+def mean_delay_cost(config: HouseholdConfig) -> Float[np.ndarray, " kind"]:
+    """EUR/h (cars: EUR/kWh/h) of the mean household: public."""
+    cost = np.full(len(JobKind), config.wet_delay_cost_eur_per_h)
+    cost[JobKind.EV] = config.ev_delay_cost_eur_per_kwh_h
+    cost[JobKind.HEAT_PUMP] = config.heat_pump_delay_cost_eur_per_h
+    return cost
