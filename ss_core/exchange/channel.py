@@ -215,12 +215,9 @@ class Channel:
     def _refuse(
         self, update: int, reason: str, links: Neighbourhood, messages: Int[Tensor, "N K"]
     ) -> None:
-        counts = np.zeros((self._num_agents, self._num_agents), dtype=np.int64)
         j, k = np.nonzero(links.received.numpy(force=True))
-        np.add.at(
-            counts, (links.senders.numpy(force=True)[j, k], j), messages.numpy(force=True)[j, k]
-        )
-        self.ledger.refuse(update, reason, counts)
+        i = links.senders.numpy(force=True)[j, k]
+        self.ledger.refuse(update, reason, i, j, messages.numpy(force=True)[j, k])
 
     def released(
         self,
@@ -288,9 +285,18 @@ class Channel:
         What arrives is added up at once, so that N copies of everything never exist together.
         """
         self._show_listener(kind, update, rows)
-        sent = (weights != 0.0).numpy(force=True).T & ~np.eye(self._num_agents, dtype=np.bool_)
+        receiver, sender = np.nonzero(weights.numpy(force=True))
+        apart = sender != receiver
         floats = sum(w[0].numel() for w in rows.values())
-        self.ledger.record(update, kind, np.stack([sent, sent * floats]).astype(np.int64))
+        messages = np.ones(np.count_nonzero(apart), dtype=np.int64)
+        self.ledger.record(
+            update,
+            kind,
+            sender[apart],
+            receiver[apart],
+            messages=messages,
+            floats=messages * floats,
+        )
         return {k: torch.tensordot(weights, w.detach(), dims=1) for k, w in rows.items()}
 
     def _show_listener(self, kind: str, update: int, sent: Mapping[str, Tensor]) -> None:
@@ -307,15 +313,15 @@ class Channel:
         *,
         to_receiver: bool,
     ) -> None:
-        counts = np.zeros((2, self._num_agents, self._num_agents), dtype=np.int64)
         linked = links.linked.numpy(force=True)
         i, m = np.nonzero(linked)
         j = links.receivers.numpy(force=True)[i, m]
         sent = decisions.numpy(force=True)[i, m]
         sender, receiver = (i, j) if to_receiver else (j, i)
-        counts[0, sender, receiver] = sent > 0
-        counts[1, sender, receiver] = sent * floats_each
-        self.ledger.record(update, kind, counts)
+        messages = (sent > 0).astype(np.int64)
+        self.ledger.record(
+            update, kind, sender, receiver, messages=messages, floats=sent * floats_each
+        )
 
 
 def exchange_facts(channel: Channel, names: Sequence[str]) -> dict[str, Any]:
@@ -332,6 +338,6 @@ def exchange_facts(channel: Channel, names: Sequence[str]) -> dict[str, Any]:
             "lie": liars.kind,
             "names": [names[i] for i in torch.nonzero(liars.among).flatten().tolist()],
             "num_agents": len(names),
-            "messages_refused": sum(int(each.sum()) for each in channel.ledger.refused.values()),
+            "messages_refused": channel.ledger.num_messages_refused(),
         }
     return facts
