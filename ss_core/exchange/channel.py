@@ -23,6 +23,7 @@ from ss_core.exchange.neighbourhood import (
     random_regular,
 )
 from ss_core.exchange.noise import epsilon_of, noised
+from ss_core.exchange.ring_sum import draw_mask, mask_generator, masked_running_sums
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB
 
 SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
@@ -37,6 +38,7 @@ MessageKind = Literal[
     "critic_parameters",  # all of an agent's value network (sharing of value parameters)
     "reward_parameters",  # all of its model of the team's mean reward (likewise)
     "policy_parameters",  # all of an agent's policy and copies of policies (policy sharing)
+    "cost_total",  # running sum of trial-day costs, under a mask
 ]
 
 
@@ -93,6 +95,7 @@ class Channel:
         self.liars = draw_liars(config.lie, config.liars, num_agents, seed)
         self.listener: Listener | None = None  # receives a copy of all that is sent; for benchmarks
         self._noise_generator, self._noise_update = torch.Generator(), -1
+        self._masks: tuple[int, np.random.Generator] | None = None  # update, random numbers
 
     def exchanges_at(self, update: int) -> bool:
         """Whether anything is exchanged at this update (every k-th; Appendix A.4, protocol 2)."""
@@ -298,6 +301,32 @@ class Channel:
             floats=messages * floats,
         )
         return {k: torch.tensordot(weights, w.detach(), dims=1) for k, w in rows.items()}
+
+    def total(
+        self, kind: MessageKind, values: Float[Tensor, "N D"], update: int
+    ) -> Float[Tensor, " D"]:
+        """Σᵢ of numbers that agents show nobody, in double precision: a sum around a masked ring.
+
+        Agent i sends its running sum to i + 1, the last one to the first (`ring_sum.py`); an agent
+        alone sends nothing. Masks would come off to rounding; here the values are added directly.
+        """
+        n, width = values.shape
+        if n != self._num_agents:
+            raise ValueError(f"numbers of {n} agents on a channel of {self._num_agents}")
+        if n > 1:
+            mask = draw_mask(width, self._masks_at(update))
+            self._show_listener(kind, update, {"": masked_running_sums(values, mask)})
+            ring, once = np.arange(n), np.ones(n, dtype=np.int64)
+            self.ledger.record(
+                update, kind, ring, (ring + 1) % n, messages=once, floats=once * width
+            )
+        return values.detach().double().sum(dim=0)
+
+    def _masks_at(self, update: int) -> np.random.Generator:
+        """Goes on within an update, so that no two sums have the same mask."""
+        if self._masks is None or self._masks[0] != update:
+            self._masks = update, mask_generator(self._seed, update)
+        return self._masks[1]
 
     def _show_listener(self, kind: str, update: int, sent: Mapping[str, Tensor]) -> None:
         if self.listener is not None:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,11 +18,12 @@ from ss_core.algorithms.vps import reward_inputs
 from ss_core.algorithms.vs import shared_advantages
 from ss_core.env import Step
 from ss_core.errors import ConfigError
-from ss_core.exchange.channel import Channel, ExchangeConfig
+from ss_core.exchange.channel import Channel, ExchangeConfig, MessageKind
 from ss_core.exchange.neighbourhood import all_to_all, from_graph, from_graphs
 from ss_core.learning.decisions import all_decisions
 from ss_core.learning.learner import LearnerConfig
 from ss_core.record.schema import TABLES
+from ss_core.report.exchange import KINDS
 from ss_core.training.loop import Training
 from tests.support.probe_envs import HelpingGame, mutual_help, ring_help
 
@@ -60,7 +61,8 @@ def test_the_schema_names_every_kind_of_message() -> None:
         kinds |= set(after(SMALL, algorithm=algorithm).channel.ledger.totals)
     (column,) = (c for c in TABLES["message"].columns if c.name == "kind")
     described = set(column.description.replace(" or ", ", ").split(", "))
-    assert kinds | {"announcement"} == described
+    assert kinds | {"announcement", "cost_total"} == described == set(get_args(MessageKind))
+    assert described == set(KINDS)  # and so does the report
 
 
 # --- Value sharing --------------------------------------------------------------------------------
