@@ -1,1 +1,1 @@
-"""All that passes between agents: channel, neighbours, ledger, noise, lies, trust, consensus."""
+"""All that passes between agents: channel, links, ledger, noise, lies, trust, consensus, sums."""

@@ -23,6 +23,7 @@ from ss_core.exchange.neighbourhood import (
     random_regular,
 )
 from ss_core.exchange.noise import epsilon_of, noised
+from ss_core.exchange.ring_sum import draw_mask, mask_generator, masked_running_sums
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB
 
 SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
@@ -37,6 +38,7 @@ MessageKind = Literal[
     "critic_parameters",  # all of an agent's value network (sharing of value parameters)
     "reward_parameters",  # all of its model of the team's mean reward (likewise)
     "policy_parameters",  # all of an agent's policy and copies of policies (policy sharing)
+    "cost_total",  # running sum of trial-day costs, under a mask
 ]
 
 
@@ -93,6 +95,7 @@ class Channel:
         self.liars = draw_liars(config.lie, config.liars, num_agents, seed)
         self.listener: Listener | None = None  # receives a copy of all that is sent; for benchmarks
         self._noise_generator, self._noise_update = torch.Generator(), -1
+        self._masks: tuple[int, np.random.Generator] | None = None  # update, random numbers
 
     def exchanges_at(self, update: int) -> bool:
         """Whether anything is exchanged at this update (every k-th; Appendix A.4, protocol 2)."""
@@ -215,12 +218,9 @@ class Channel:
     def _refuse(
         self, update: int, reason: str, links: Neighbourhood, messages: Int[Tensor, "N K"]
     ) -> None:
-        counts = np.zeros((self._num_agents, self._num_agents), dtype=np.int64)
         j, k = np.nonzero(links.received.numpy(force=True))
-        np.add.at(
-            counts, (links.senders.numpy(force=True)[j, k], j), messages.numpy(force=True)[j, k]
-        )
-        self.ledger.refuse(update, reason, counts)
+        i = links.senders.numpy(force=True)[j, k]
+        self.ledger.refuse(update, reason, i, j, messages.numpy(force=True)[j, k])
 
     def released(
         self,
@@ -288,10 +288,45 @@ class Channel:
         What arrives is added up at once, so that N copies of everything never exist together.
         """
         self._show_listener(kind, update, rows)
-        sent = (weights != 0.0).numpy(force=True).T & ~np.eye(self._num_agents, dtype=np.bool_)
+        receiver, sender = np.nonzero(weights.numpy(force=True))
+        apart = sender != receiver
         floats = sum(w[0].numel() for w in rows.values())
-        self.ledger.record(update, kind, np.stack([sent, sent * floats]).astype(np.int64))
+        messages = np.ones(np.count_nonzero(apart), dtype=np.int64)
+        self.ledger.record(
+            update,
+            kind,
+            sender[apart],
+            receiver[apart],
+            messages=messages,
+            floats=messages * floats,
+        )
         return {k: torch.tensordot(weights, w.detach(), dims=1) for k, w in rows.items()}
+
+    def total(
+        self, kind: MessageKind, values: Float[Tensor, "N D"], update: int
+    ) -> Float[Tensor, " D"]:
+        """Σᵢ of numbers that agents show nobody, in double precision: a sum around a masked ring.
+
+        Agent i sends its running sum to i + 1, the last one to the first (`ring_sum.py`); an agent
+        alone sends nothing. Masks would come off to rounding; here the values are added directly.
+        """
+        n, width = values.shape
+        if n != self._num_agents:
+            raise ValueError(f"numbers of {n} agents on a channel of {self._num_agents}")
+        if n > 1:
+            mask = draw_mask(width, self._masks_at(update))
+            self._show_listener(kind, update, {"": masked_running_sums(values, mask)})
+            ring, once = np.arange(n), np.ones(n, dtype=np.int64)
+            self.ledger.record(
+                update, kind, ring, (ring + 1) % n, messages=once, floats=once * width
+            )
+        return values.detach().double().sum(dim=0)
+
+    def _masks_at(self, update: int) -> np.random.Generator:
+        """Goes on within an update, so that no two sums have the same mask."""
+        if self._masks is None or self._masks[0] != update:
+            self._masks = update, mask_generator(self._seed, update)
+        return self._masks[1]
 
     def _show_listener(self, kind: str, update: int, sent: Mapping[str, Tensor]) -> None:
         if self.listener is not None:
@@ -307,15 +342,15 @@ class Channel:
         *,
         to_receiver: bool,
     ) -> None:
-        counts = np.zeros((2, self._num_agents, self._num_agents), dtype=np.int64)
         linked = links.linked.numpy(force=True)
         i, m = np.nonzero(linked)
         j = links.receivers.numpy(force=True)[i, m]
         sent = decisions.numpy(force=True)[i, m]
         sender, receiver = (i, j) if to_receiver else (j, i)
-        counts[0, sender, receiver] = sent > 0
-        counts[1, sender, receiver] = sent * floats_each
-        self.ledger.record(update, kind, counts)
+        messages = (sent > 0).astype(np.int64)
+        self.ledger.record(
+            update, kind, sender, receiver, messages=messages, floats=sent * floats_each
+        )
 
 
 def exchange_facts(channel: Channel, names: Sequence[str]) -> dict[str, Any]:
@@ -332,6 +367,6 @@ def exchange_facts(channel: Channel, names: Sequence[str]) -> dict[str, Any]:
             "lie": liars.kind,
             "names": [names[i] for i in torch.nonzero(liars.among).flatten().tolist()],
             "num_agents": len(names),
-            "messages_refused": sum(int(each.sum()) for each in channel.ledger.refused.values()),
+            "messages_refused": channel.ledger.num_messages_refused(),
         }
     return facts

@@ -42,8 +42,8 @@ class Neighbourhood:
 
 def all_to_all(num_agents: int) -> Neighbourhood:
     """Everybody sends to everybody else."""
-    others = [[j for j in range(num_agents) if j != i] for i in range(num_agents)]
-    receivers = torch.tensor(others, dtype=torch.long).reshape(num_agents, num_agents - 1)
+    others = torch.arange(num_agents - 1)[None, :]
+    receivers = others + (others >= torch.arange(num_agents)[:, None])
     return invert(receivers, torch.ones_like(receivers, dtype=torch.bool))
 
 
@@ -70,15 +70,11 @@ def random_regular(num_agents: int, degree: int, rng: np.random.Generator) -> Ne
 
 def from_graph(adjacency: Bool[Tensor, "N N"]) -> Neighbourhood:
     """The lists of a graph of (sender, receiver) pairs; the diagonal is ignored."""
-    n = adjacency.shape[0]
-    lists = [
-        [j for j, linked in enumerate(row) if linked and j != i]
-        for i, row in enumerate(adjacency.tolist())
-    ]
-    width = max(1, *(len(row) for row in lists)) if n > 1 else 1
-    receivers = torch.tensor([row + [i] * (width - len(row)) for i, row in enumerate(lists)])
-    linked = torch.tensor([[k < len(row) for k in range(width)] for row in lists])
-    return invert(receivers, linked)
+    linked = adjacency.cpu().clone().fill_diagonal_(False)
+    sender, receiver = torch.nonzero(linked, as_tuple=True)
+    counts = linked.sum(dim=1)
+    receivers, filled = _padded(sender, receiver, counts, padding=torch.arange(len(counts)))
+    return invert(receivers, filled)
 
 
 def from_graphs(adjacency: Bool[Tensor, "R N N"]) -> Neighbourhood:
@@ -90,14 +86,24 @@ def from_graphs(adjacency: Bool[Tensor, "R N N"]) -> Neighbourhood:
 
 def invert(receivers: Int[Tensor, "N M"], linked: Bool[Tensor, "N M"]) -> Neighbourhood:
     """Complete the lists of receivers by the lists of senders."""
-    n = receivers.shape[0]
-    incoming: list[list[tuple[int, int]]] = [[] for _ in range(n)]
-    for i, (row, flags) in enumerate(zip(receivers.tolist(), linked.tolist(), strict=True)):
-        for slot, (j, flag) in enumerate(zip(row, flags, strict=True)):
-            if flag:
-                incoming[j].append((i, slot))
-    width = max(1, *(len(row) for row in incoming)) if n > 1 else 1
-    padded = [row + [(0, 0)] * (width - len(row)) for row in incoming]
-    pairs = torch.tensor(padded, dtype=torch.long).reshape(n, width, 2)
-    received = torch.tensor([[k < len(row) for k in range(width)] for row in incoming])
-    return Neighbourhood(receivers, linked, pairs[..., 0], pairs[..., 1], received)
+    sender, slot = torch.nonzero(linked, as_tuple=True)
+    receiver, order = torch.sort(receivers[sender, slot], stable=True)
+    counts, nothing = torch.bincount(receiver, minlength=len(receivers)), receivers.new_zeros(1)
+    senders, received = _padded(receiver, sender[order], counts, padding=nothing)
+    slots, _ = _padded(receiver, slot[order], counts, padding=nothing)
+    return Neighbourhood(receivers, linked, senders, slots, received)
+
+
+def _padded(
+    row: Int[Tensor, " K"],
+    value: Int[Tensor, " K"],
+    counts: Int[Tensor, " N"],
+    *,
+    padding: Int[Tensor, " P"],
+) -> tuple[Int[Tensor, "N M"], Bool[Tensor, "N M"]]:
+    """The values of each row side by side, and which places hold one; `row` ascends."""
+    width = max(1, int(counts.max()))
+    place = torch.arange(len(row)) - (counts.cumsum(dim=0) - counts)[row]
+    lists = padding[:, None].expand(len(counts), width).clone()
+    lists[row, place] = value
+    return lists, torch.arange(width) < counts[:, None]

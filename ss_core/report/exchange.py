@@ -17,6 +17,7 @@ KINDS = {
     "critic_parameters": "parameters of value functions",
     "reward_parameters": "parameters of reward models",
     "policy_parameters": "parameters of policies",
+    "cost_total": "running sums of trial-day costs, under a mask",
 }
 
 

@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -17,11 +18,12 @@ from ss_core.algorithms.vps import reward_inputs
 from ss_core.algorithms.vs import shared_advantages
 from ss_core.env import Step
 from ss_core.errors import ConfigError
-from ss_core.exchange.channel import Channel, ExchangeConfig
+from ss_core.exchange.channel import Channel, ExchangeConfig, MessageKind
 from ss_core.exchange.neighbourhood import all_to_all, from_graph, from_graphs
 from ss_core.learning.decisions import all_decisions
 from ss_core.learning.learner import LearnerConfig
 from ss_core.record.schema import TABLES
+from ss_core.report.exchange import KINDS
 from ss_core.training.loop import Training
 from tests.support.probe_envs import HelpingGame, mutual_help, ring_help
 
@@ -59,7 +61,8 @@ def test_the_schema_names_every_kind_of_message() -> None:
         kinds |= set(after(SMALL, algorithm=algorithm).channel.ledger.totals)
     (column,) = (c for c in TABLES["message"].columns if c.name == "kind")
     described = set(column.description.replace(" or ", ", ").split(", "))
-    assert kinds | {"announcement"} == described
+    assert kinds | {"announcement", "cost_total"} == described == set(get_args(MessageKind))
+    assert described == set(KINDS)  # and so does the report
 
 
 # --- Value sharing --------------------------------------------------------------------------------
@@ -127,9 +130,12 @@ def test_among_all_copies_agree_after_every_update_and_learn_all_the_same(
 def test_an_estimate_is_told_whole() -> None:
     run = after(SMALL, algorithm="ps")
     floats = 3 * ((1 * 6 + 6) + (6 * 2 + 2))  # three copies of one hidden layer
-    told = run.channel.ledger.totals["policy_parameters"]
-    assert told[1].tolist() == (floats * (1 - torch.eye(3, dtype=torch.long))).tolist()
-    assert told[0].tolist() == (1 - torch.eye(3, dtype=torch.long)).tolist()
+    told = [
+        (r.kind, r.sender, r.receiver, r.num_messages, r.num_floats)
+        for r in run.channel.ledger.take_rows()
+    ]
+    pairs = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]
+    assert told == [("policy_parameters", i, j, 1, floats) for i, j in pairs]
 
 
 def test_copies_of_others_policies_need_a_place() -> None:
@@ -236,8 +242,12 @@ def test_random_neighbours_hear_as_much_as_they_say(algorithm: str) -> None:
     run = training(config, ring_help(6, num_envs=2))
     run.advance()
     run.advance()
-    (messages,) = (counts[0] for counts in run.channel.ledger.totals.values())
-    assert 0 < (messages > 0).sum() <= 2 * 6 * 4  # never everybody to everybody
+    rows = run.channel.ledger.take_rows()
+    assert len({r.kind for r in rows}) == 1
+    assert 0 < len({(r.sender, r.receiver) for r in rows}) <= 2 * 6 * 4  # never all to all
+    messages = np.zeros((6, 6), dtype=np.int64)
+    for r in rows:
+        messages[r.sender, r.receiver] += r.num_messages
     assert (messages.sum(axis=0) == messages.sum(axis=1)).all()
 
 

@@ -81,6 +81,9 @@ def test_a_graph_with_unequal_degrees_is_padded() -> None:
     assert inverse_pairs(where) == pairs(where)
     assert where.linked.sum(dim=1).tolist() == [3, 1, 0, 1]
     assert where.received.sum(dim=1).tolist() == [0, 2, 1, 2]
+    assert where.receivers.tolist() == [[1, 2, 3], [3, 1, 1], [2, 2, 2], [1, 3, 3]]
+    assert where.senders.tolist() == [[0, 0], [0, 3], [0, 0], [0, 1]]
+    assert where.slots.tolist() == [[0, 0], [0, 0], [1, 0], [2, 0]]
 
 
 def test_the_environments_graph_is_used_by_the_graph_protocol_alone() -> None:
