@@ -21,6 +21,30 @@ def seed_option(command: Command) -> Command:
     )(command)
 
 
+class NumberOrAuto(click.ParamType):
+    """A number within bounds, or the word auto."""
+
+    name = "number"
+
+    def __init__(self, low: float, high: float) -> None:
+        self._range = click.FloatRange(low, high)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        """Auto as it is; anything else as a number.
+
+        Raises:
+            click.BadParameter: neither.
+        """
+        if value == "auto":
+            return "auto"
+        try:
+            return self._range.convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message} Or say auto.", param, ctx)
+
+
 class AlgorithmType(click.ParamType):
     """The name of an algorithm, or somebody's own as module:ALGORITHM."""
 

@@ -9,6 +9,7 @@ from gridsim.game.in_turn import MOST_TURNS, REVISE_AFTER
 from gridsim.game.plans import MOST_PLANS
 from gridsim.game.tariff import TariffConfig
 from gridsim.households.households import HouseholdConfig
+from gridsim.network.sizing import sized_kappa_kw, sized_kva_per_household
 from gridsim.references.config import SearchConfig
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
@@ -40,7 +41,8 @@ class GridConfig(RunConfig):
 
     households: int = 50
     feeder: str = "auto"  # a shipped name, a pandapower JSON file, or by the number of households
-    kva_per_household: float | None = 2.0  # transformer rating; None: the net's own, as of a file
+    kva_per_household: float | Literal["auto"] | None = 2.0
+    # transformer rating; auto: with diversity (`sizing.py`); None: the net's own, as of a file
     power_factor: float = 0.97  # of every household, lagging
     days: int = 32  # held-out days every policy is scored on
     trial_days: int = 32  # on which coordination is tried before it is recommended
@@ -68,7 +70,10 @@ class GridConfig(RunConfig):
             (f"trial_days={self.trial_days}: between 2 and {MOST_PAIRS}"),
         )
         yield 0.0 < phi <= 1.0, f"power_factor={phi}: above 0, at most 1"
-        yield kva is None or 0 < kva < math.inf, f"kva_per_household={kva}: above 0"
+        yield (
+            kva is None or kva == "auto" or 0 < kva < math.inf,
+            f"kva_per_household={kva}: above 0, or auto",
+        )
         yield (
             self.variant != "in_turn" or n <= MOST_PLANS,
             f"num_actions={n}: variant='in_turn' has rules for {MOST_PLANS} plans",
@@ -86,6 +91,13 @@ class GridConfig(RunConfig):
             "households=1: algorithm='centralised' needs two or more",
         )
         yield from cooperation_check(self, "household")
+
+    @property
+    def rating_kva(self) -> float | None:
+        """Transformer rating per household, `auto` resolved."""
+        if self.kva_per_household == "auto":
+            return sized_kva_per_household(self.households)
+        return self.kva_per_household
 
     @property
     def feeder_name(self) -> str:
@@ -185,6 +197,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
     config = with_regime(config, values.pop("regime", None))
     if str(values.get("feeder", "")).endswith(".json"):  # somebody's own net: as it is
         values.setdefault("kva_per_household", None)
+    if values.get("kva_per_household") == "auto" and households == several:
+        values.setdefault("tariff.kappa", round(sized_kappa_kw(several), 3))
     if "neighbours" in values:
         values.setdefault("learner.exchange.protocol", "random")
     return override(config, values, SHORTHANDS)

@@ -62,7 +62,7 @@ def check(config: GridConfig) -> Grid:
     feeder = load_feeder(
         config.feeder_name,
         households=config.households,
-        kva_per_household=config.kva_per_household,
+        kva_per_household=config.rating_kva,
     )
     reactive_share = float(np.tan(np.arccos(config.power_factor)))
     return Grid(feeder, attach_households(feeder, config.households), reactive_share)

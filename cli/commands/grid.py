@@ -4,6 +4,7 @@ import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.commands.runs.verify import verify
+from cli.options import NumberOrAuto
 from cli.run_command import run_command
 
 
@@ -31,10 +32,11 @@ OPTIONS = (
     ),
     click.option(
         "--kva-per-household",
-        type=click.FloatRange(0.1, 100),
+        type=NumberOrAuto(0.1, 100),
+        metavar="KVA|auto",
         envvar="SS_KVA_PER_HOUSEHOLD",
         show_default="2.0",
-        help="Transformer rating per household [kVA].",
+        help="Transformer rating per household [kVA]; auto: few households get more each.",
     ),
     click.option(
         "--days",

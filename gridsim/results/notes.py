@@ -85,12 +85,18 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 def _transformer(config: GridConfig, grid: Grid) -> str:
     kva = 1000.0 * grid.feeder.transformer_sn_mva
-    if config.kva_per_household is None:
+    if config.rating_kva is None:
         return f"transformer: {kva:.0f} kVA, the feeder's own; --kva-per-household sizes it"
-    return (
-        f"transformer: sized to {kva:.0f} kVA, {config.kva_per_household:g} per household "
+    sized = (
+        f"transformer: sized to {kva:.0f} kVA, {config.rating_kva:.3g} per household "
         "(--kva-per-household); the feeder's own loads only say where households are connected"
     )
+    if config.kva_per_household == "auto":
+        return (
+            f"{sized}; auto: {config.households} households coincide more than many, so that the "
+            f"charge, too, begins at {config.tariff.kappa:.3g} kW per household (tariff.kappa)"
+        )
+    return sized
 
 
 def _advice(
