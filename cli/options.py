@@ -30,7 +30,7 @@ class NumberOrAuto(click.ParamType):
         self._range = click.FloatRange(low, high)
 
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | str:
         """Auto as it is; anything else as a number.
 

@@ -21,7 +21,7 @@ from gridsim.households.households import STEPS_PER_HOUR, Days, draw_days, draw_
 from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.rollout import Rollout, collect_rollout
+from ss_core.learning.rollout import play_episode
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training
 
@@ -135,13 +135,11 @@ def play(
     days = days or stage.held_out
     env = build_env(config, stage.world, 0, days, history)
     generator = torch.Generator().manual_seed(config.seed * 1009 + sample)
-    rollout = collect_rollout(
-        env, training.learner.actors, seed=0, generator=generator, with_successors=False
-    )
+    log_probs = play_episode(env, training.learner.actors, seed=0, generator=generator)
     name = training.learner.config.algorithm
     if isinstance(env, QuarterHourlyEnv):  # decides on steps, not on jobs
         return Played(stepwise_schedule(name, days, env.ev_level, env.start_step), {})
-    return Played(env.schedule(name), _decisions(env, rollout, days))
+    return Played(env.schedule(name), _decisions(env, log_probs, days))
 
 
 def trial_costs(
@@ -163,10 +161,9 @@ def daily_welfare(
 
 
 def _decisions(
-    env: SchedulingEnv | InTurnEnv, rollout: Rollout, days: Days
+    env: SchedulingEnv | InTurnEnv, log_probs: Float[torch.Tensor, "T E N"], days: Days
 ) -> dict[str, np.ndarray]:
     """Of the last decision about each job: plan taken, its probability, how many there were."""
-    log_probs = rollout.log_probs.gather(-1, rollout.actions.unsqueeze(-1)).squeeze(-1)
     jobs = days.jobs
     step = jobs.arrival_step // STEPS_PER_HOUR
     chosen, count = env.chosen, env.num_plans

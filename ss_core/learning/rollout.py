@@ -35,14 +35,14 @@ def collect_rollout(
     with_successors: bool = True,
 ) -> Rollout:
     """Play `horizon` steps from a fresh reset with the stochastic policies."""
-    step = env.reset(seed)
-    records: list[tuple[Tensor | None, ...]] = []
-    for _ in range(env.spec.horizon):
+    step, buffers = env.reset(seed), _Buffers(env.spec.horizon)
+    for t in range(env.spec.horizon):
         with torch.no_grad():
             log_probs = actors.own(step.observations, step.action_mask)
         actions = sample_actions(log_probs, generator)
         after = env.step(actions)
-        records.append(
+        buffers.put(
+            t,
             (
                 step.observations,
                 after.next_observations if with_successors else None,
@@ -54,15 +54,44 @@ def collect_rollout(
                 step.action_mask,
                 step.neighbours,
                 after.cooperative,
-            )
+            ),
         )
         step = after
-    return Rollout(*(_stack(column) for column in zip(*records, strict=True)))  # type: ignore[arg-type]
+    return Rollout(*buffers.columns)  # type: ignore[arg-type]
 
 
-def _stack(column: tuple[Tensor | None, ...]) -> Tensor | None:
-    present = [x for x in column if x is not None]
-    return torch.stack(present) if len(present) == len(column) else None
+class _Buffers:
+    """Columns of a rollout, filled in place: nothing is kept twice."""
+
+    def __init__(self, horizon: int) -> None:
+        self.columns: list[Tensor | None] = []
+        self._horizon = horizon
+
+    def put(self, t: int, record: tuple[Tensor | None, ...]) -> None:
+        """Row `t` of every column; a column that lacks one is dropped."""
+        if t == 0:
+            self.columns = [
+                None if x is None else x.new_empty((self._horizon, *x.shape)) for x in record
+            ]
+        for column, (buffer, x) in enumerate(zip(self.columns, record, strict=True)):
+            if buffer is None or x is None:
+                self.columns[column] = None
+            else:
+                buffer[t] = x
+
+
+def play_episode(
+    env: VectorEnv, actors: ActorBank, *, seed: int, generator: torch.Generator
+) -> Float[Tensor, "T E N"]:
+    """Play like `collect_rollout` and keep the log-probabilities of the actions taken alone."""
+    step, taken = env.reset(seed), []
+    for _ in range(env.spec.horizon):
+        with torch.no_grad():
+            log_probs = actors.own(step.observations, step.action_mask)
+        actions = sample_actions(log_probs, generator)
+        taken.append(log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1))
+        step = env.step(actions)
+    return torch.stack(taken)
 
 
 def sample_actions(
