@@ -21,11 +21,10 @@ from gridsim.stage import Stage, build_training, daily_welfare, past_days, play,
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.atomic import atomic_write
 from ss_core.scenario.protocol import Column, Place, Prepared, Reference, Saved, Scenario, Setting
 from ss_core.training.loop import Training
-
-RANDOM_PLANS = 4  # stream of random numbers below a seed
 
 
 def check(config: GridConfig) -> Grid:
@@ -123,7 +122,7 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
     restricted = nash(days, tariff, replace(config.search, num_random_starts=0), plans)[0]
     report(3, 4, "certificate")
     certificate = certify_dilemma(days, tariff, found, config=config.search)
-    rng = np.random.default_rng([config.seed, RANDOM_PLANS])
+    rng = numpy_generator(config.seed, Stream.RANDOM_PLANS)
     pick = rng.random(plans.legal.shape) * plans.legal
     schedules = (
         *found.schedules,
@@ -174,5 +173,4 @@ SCENARIO = Scenario(
     facts=facts,
     record=record,
     calibration_updates=6,
-    bootstrap_stream=5,
 )

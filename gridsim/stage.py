@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from gridsim.config import GridConfig
@@ -20,10 +19,10 @@ from gridsim.households.households import Days, draw_days, draw_population
 from gridsim.households.profiles import load_profiles
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
+from ss_core.random_streams import Stream, numpy_generator, torch_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training
 
-POPULATION, HELD_OUT, PAST = 0, 2, 3  # streams of random numbers below a seed
 WELFARE_PLAYS = 2  # of every held-out day
 PAST_DAYS = 8  # from which the forecasting planner knows what is to come
 
@@ -45,21 +44,21 @@ def set_stage(config: GridConfig) -> Stage:
         config.population,
         profiles,
         config.households,
-        np.random.default_rng([config.seed, POPULATION]),
+        numpy_generator(config.seed, Stream.POPULATION),
     )
     world = World(
         profiles, population, config.population, build_tariff(config.tariff), config.num_actions
     )
-    return Stage(world, _days(config, world, config.days, HELD_OUT))
+    return Stage(world, _days(config, world, config.days, Stream.HELD_OUT_DAYS))
 
 
 def past_days(config: GridConfig, stage: Stage) -> Days:
     """Days before the held-out ones, which a planner with a forecast has seen."""
-    return _days(config, stage.world, PAST_DAYS, PAST)
+    return _days(config, stage.world, PAST_DAYS, Stream.PAST_DAYS)
 
 
-def _days(config: GridConfig, world: World, count: int, stream: int) -> Days:
-    rng = np.random.default_rng([config.seed, stream])
+def _days(config: GridConfig, world: World, count: int, stream: Stream) -> Days:
+    rng = numpy_generator(config.seed, stream)
     return draw_days(config.population, world.profiles, world.population, count, rng)
 
 
@@ -94,7 +93,7 @@ def play(training: Training, stage: Stage, config: GridConfig, *, sample: int) -
     """Play the held-out days with the stochastic policies; nothing is exchanged or learned."""
     history = training.env.history  # type: ignore[attr-defined]
     env = build_env(config, stage.world, 0, stage.held_out, history)
-    generator = torch.Generator().manual_seed(config.seed * 1009 + sample)
+    generator = torch_generator(config.seed, Stream.PLAYED_ACTIONS, sample)
     rollout = collect_rollout(
         env, training.learner.actors, seed=0, generator=generator, with_successors=False
     )

@@ -22,13 +22,13 @@ from gridsim.results.key_figures import (
 )
 from gridsim.results.labels import LABELS, ROWS
 from gridsim.stage import Stage, plays_of, schedules_of, set_stage
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.report.labels import in_order
 from ss_core.scenario.key_figures import DayFigures, Scores
 from ss_core.scenario.protocol import Prepared
 
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
-AUDIT = 6  # stream of random numbers below a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,6 @@ def _audits(rows: Mapping[str, Scored], grid: Grid, config: GridConfig) -> dict[
             q_mvar,
             flow,
             samples=-(-config.audit_steps // len(checked)),
-            rng=np.random.default_rng([config.seed, AUDIT]),
+            rng=numpy_generator(config.seed, Stream.AUDIT),
         )
     return audits
