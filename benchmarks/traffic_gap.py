@@ -19,7 +19,6 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-PLAYS = 3
 VARIANTS = {  # overrides of the tuned preset
     "ss": {},
     "independent": {"algorithm": "independent"},
@@ -64,9 +63,11 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
 
     import torch
 
+    from ss_core.random_streams import Stream
     from trafficsim.routing.config import resolve
     from trafficsim.routing.inputs import checked_net, game_of, given_demand
     from trafficsim.routing.policies_on_the_road import (
+        curve_seeds,
         drive,
         held_out_seeds,
         open_training,
@@ -92,10 +93,12 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
                 training.advance()
                 training.channel.ledger.take_rows()
                 if training.update % max(1, total // 10) == 0:
-                    seeds = held_out_seeds(replace(config, seed=seed + 10_000, days=8))
-                    _, times_s, _ = drive(training, config, simulator, seeds, 0)
+                    seeds = curve_seeds(replace(config, evaluation_days=8))
+                    _, times_s, _ = drive(training, config, simulator, seeds, Stream.CURVE_ACTIONS)
                     curve.append([training.update, round(float(times_s.mean()), 2)])
-            _, times_s, _ = drive(training, config, simulator, held_out_seeds(config), PLAYS)
+            _, times_s, _ = drive(
+                training, config, simulator, held_out_seeds(config), Stream.PLAYED_ACTIONS
+            )
     mean_s = float(times_s.mean())
     return {
         "variant": variant,

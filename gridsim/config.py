@@ -53,7 +53,7 @@ class GridConfig(RunConfig):
         REVISE_AFTER  # of `in_turn`: quarter-hours until plans may change
     )
     most_turns: int = MOST_TURNS  # of `in_turn`: a day; where it holds more, several decide at once
-    evaluations: int = 20
+    evaluations: int = 10
     audit_steps: int = 12  # steps re-solved by pandapower
     population: HouseholdConfig = field(default_factory=HouseholdConfig)
     tariff: TariffConfig = field(default_factory=TariffConfig)
@@ -128,7 +128,7 @@ def tuned_learner() -> LearnerConfig:
 
 def days_per_update(households: int) -> int:
     """About as many decisions an update for any number of households: few of them need days."""
-    return min(64, max(8, round(400 / households)))
+    return min(64, max(4, round(400 / households)))
 
 
 def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:

@@ -45,12 +45,11 @@ from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop
+from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from ss_core.record.atomic import atomic_write
 from ss_core.scenario.protocol import Column, Place, Prepared, Reference, Saved, Scenario, Setting
 from ss_core.scenario.tasks import TRIAL_COST
 from ss_core.training.loop import Training
-
-RANDOM_PLANS, PAST_OF_RULES = 4, 8  # streams of random numbers below a seed
 
 
 def check(config: GridConfig) -> Grid:
@@ -149,7 +148,7 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
         report(2, 4, "equilibrium among the candidate schedules")
         plans = candidate_schedules(days, config.num_actions)
         restricted = nash(days, tariff, replace(config.search, num_random_starts=0), plans)[0]
-        rng = np.random.default_rng([config.seed, RANDOM_PLANS])
+        rng = numpy_generator(config.seed, Stream.RANDOM_PLANS)
         pick = rng.random(plans.legal.shape) * plans.legal
         schedules += [
             replace(restricted, name="nash_among_candidates"),
@@ -186,7 +185,7 @@ def refer_same_information(
         fresh = config.learner.num_envs if given is None else 0
         return in_turn_env(config, stage.world, fresh, given, outlook)
 
-    seeds = np.random.SeedSequence([config.seed, PAST_OF_RULES]).generate_state(PAST_BATCHES)
+    seeds = [drawn_seed(config.seed, Stream.PAST_DAYS, batch) for batch in range(PAST_BATCHES)]
     schedules, costs, outlook = [], {}, Outlook.empty()
     rows = (PLANNER_BY_RULE, SELFISH_BY_RULE)
     for done, row in enumerate(rows):
@@ -196,7 +195,7 @@ def refer_same_information(
         outlook = outlook_of_past_days(row, build, seeds)
         schedules.append(schedule_by_rule(row, days, outlook, build))
         costs[row] = schedule_by_rule(row, tried, outlook, build).costs(stage.world.tariff)
-    schedules.append(random_schedule(days, outlook, build, int(seeds[0])))
+    schedules.append(random_schedule(days, outlook, build, config.seed))
     report(len(rows), len(rows), "")
     channel = Channel(config.learner.exchange, config.households, config.seed)
     private = torch.from_numpy(costs[SELFISH_BY_RULE].cost_eur.T.copy())
@@ -247,5 +246,4 @@ SCENARIO = Scenario(
     facts=facts,
     record=record,
     calibration_updates=6,
-    bootstrap_stream=5,
 )

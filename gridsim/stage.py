@@ -22,10 +22,10 @@ from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import play_episode
+from ss_core.random_streams import Stream, numpy_generator, torch_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training
 
-POPULATION, HELD_OUT, PAST, TRIAL = 0, 2, 3, 7  # streams of random numbers below a seed
 WELFARE_PLAYS = 2  # of every held-out day
 PAST_DAYS = 8  # from which the forecasting planner knows what is to come
 
@@ -47,26 +47,26 @@ def set_stage(config: GridConfig) -> Stage:
         config.population,
         profiles,
         config.households,
-        np.random.default_rng([config.seed, POPULATION]),
+        numpy_generator(config.seed, Stream.POPULATION),
     )
     world = World(
         profiles, population, config.population, build_tariff(config.tariff), config.num_actions
     )
-    return Stage(world, _days(config, world, config.days, HELD_OUT))
+    return Stage(world, _days(config, world, config.days, Stream.HELD_OUT_DAYS))
 
 
 def trial_days(config: GridConfig, stage: Stage) -> Days:
     """Days on which coordination is tried before it is recommended, the same for every row."""
-    return _days(config, stage.world, config.trial_days, TRIAL)
+    return _days(config, stage.world, config.trial_days, Stream.TRIAL_DAYS)
 
 
 def past_days(config: GridConfig, stage: Stage) -> Days:
     """Days before the held-out ones, which a planner with a forecast has seen."""
-    return _days(config, stage.world, PAST_DAYS, PAST)
+    return _days(config, stage.world, PAST_DAYS, Stream.PAST_DAYS)
 
 
-def _days(config: GridConfig, world: World, count: int, stream: int) -> Days:
-    rng = np.random.default_rng([config.seed, stream])
+def _days(config: GridConfig, world: World, count: int, stream: Stream) -> Days:
+    rng = numpy_generator(config.seed, stream)
     return draw_days(config.population, world.profiles, world.population, count, rng)
 
 
@@ -134,7 +134,7 @@ def play(
     history = training.env.history  # type: ignore[attr-defined]
     days = days or stage.held_out
     env = build_env(config, stage.world, 0, days, history)
-    generator = torch.Generator().manual_seed(config.seed * 1009 + sample)
+    generator = torch_generator(config.seed, Stream.PLAYED_ACTIONS, sample)
     log_probs = play_episode(env, training.learner.actors, seed=0, generator=generator)
     name = training.learner.config.algorithm
     if isinstance(env, QuarterHourlyEnv):  # decides on steps, not on jobs

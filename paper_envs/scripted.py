@@ -26,6 +26,7 @@ from paper_envs.grid.moves import (
 from paper_envs.grid.rules import count_neighbours, is_occupied
 from paper_envs.grid.state import GridState, blank_state
 from paper_envs.grid.streams import draw_below, seeded_streams
+from ss_core.random_streams import Stream, drawn_seed
 
 Game = CleanupGame | HarvestGame
 
@@ -126,7 +127,7 @@ def play(
 ) -> Float[np.ndarray, "E N"]:
     """Apples that each agent ate in each of `episodes` episodes."""
     state = blank_state(game.grid_map, num_envs=episodes, num_agents=num_agents, seed=seed)
-    ties = seeded_streams(seed + 1, episodes)
+    ties = seeded_streams(drawn_seed(seed, Stream.SCRIPTED_TIES), episodes)
     game.restart(state)
     earned = np.zeros((episodes, num_agents))
     rewards = np.empty((episodes, num_agents), np.float32)

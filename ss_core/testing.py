@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ss_core.env import CounterfactualEnv, Counterfactuals, EnvSpec, StatefulEnv, Step, VectorEnv
 from ss_core.errors import CheckFailedError
+from ss_core.random_streams import Stream, drawn_seed, torch_generator
 
 TOLERANCE = 1e-3  # between a formula's return and a replayed one, beside one part in a thousand
 REPLAYS = 3  # alternatives that are really played
@@ -63,7 +64,7 @@ def check_env(
     if isinstance(env, CounterfactualEnv):
         replays = REPLAYS if replay_alternatives else 0
         _check_alternatives(env, spec, episode, play, seed, tolerance, replays)
-    _interrupt(env, seed + 1)
+    _interrupt(env, drawn_seed(seed, Stream.TRIED_EPISODES))
     again = play(episode.actions)
     _check_unchanged(episode)
     _require(
@@ -101,7 +102,7 @@ def _check_spec(spec: EnvSpec) -> None:
 
 def _play(env: VectorEnv, seed: int, actions: list[Tensor] | None) -> _Episode:
     """As a rollout does it: one reset, `horizon` steps, with `actions` or random legal ones."""
-    spec, generator = env.spec, torch.Generator().manual_seed(seed)
+    spec, generator = env.spec, torch_generator(seed, Stream.TRIED_ACTIONS)
     played = _Episode([env.reset(seed)], [], [])
     for t in range(spec.horizon):
         played.copies.append(_tensors(played.steps[-1], clone=True))
@@ -127,7 +128,7 @@ def _random_legal(step: Step, spec: EnvSpec, generator: torch.Generator) -> Int[
 def _interrupt(env: VectorEnv, seed: int) -> None:
     """Leave an episode of another seed half way: the next reset must not depend on it."""
     step = env.reset(seed)
-    env.step(_random_legal(step, env.spec, torch.Generator().manual_seed(seed)))
+    env.step(_random_legal(step, env.spec, torch_generator(seed, Stream.TRIED_ACTIONS)))
 
 
 def _tensors(step: Step, *, clone: bool = False) -> dict[str, Tensor]:
@@ -282,7 +283,7 @@ def _some_alternatives(
     taken: Int[Tensor, "T E N"], legal: Bool[Tensor, "T E N A"], seed: int
 ) -> Iterator[tuple[int, int, int, int]]:
     others = legal.scatter(-1, taken[..., None], False).nonzero()
-    order = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(others), generator=torch_generator(seed, Stream.TRIED_ALTERNATIVES))
     yield from others[order.to(others.device)].tolist()
 
 

@@ -20,7 +20,7 @@ LAYERS = {
 }
 ROOMS = {  # of each package, from the ground up: a room imports only itself and those before it
     "ss_core": (
-        *("errors", "resources", "statistics", "config", "env", "testing"),
+        *("errors", "resources", "random_streams", "statistics", "config", "env", "testing"),
         *("adapters.user_code", "algorithms.names"),
         *("objective", "policies", "exchange", "learning", "algorithms"),
         *("record", "processes", "training", "adapters", "analysis", "report"),

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from ss_core.learning.learner import LearnerConfig
+from ss_core.random_streams import Stream
 from ss_core.scenario.protocol import Column, Prepared, Reference, Saved, Scenario, Setting
 from ss_core.training.loop import Training
 from trafficsim.demand.trips import Demand
@@ -44,8 +45,6 @@ from trafficsim.routing.reference_tasks import optimise, refer
 from trafficsim.sumo.process import check_installed
 from trafficsim.sumo.recording import as_arrays
 from trafficsim.sumo.simulation import Simulator
-
-PLAYS = 3  # stream of random numbers below a seed
 
 
 def check(config: RoutingConfig) -> tuple[Net, Demand | None]:
@@ -107,11 +106,15 @@ def open_setting(config: RoutingConfig, inputs: Path, processes: int) -> Iterato
             return open_training(config, scaled_to_game(learner, config, game), game, simulator)
 
         def evaluate(trained: Training) -> dict[str, float]:
-            _, times_s, _ = drive(trained, config, simulator, curve_seeds(config), 0)
+            _, times_s, _ = drive(
+                trained, config, simulator, curve_seeds(config), Stream.CURVE_ACTIONS
+            )
             return {"mean_travel_time_s": float(times_s.mean())}
 
         def welfare(trained: Training) -> Float[ndarray, " N"]:
-            _, times_s, _ = drive(trained, config, simulator, held_out_seeds(config), 0)
+            _, times_s, _ = drive(
+                trained, config, simulator, held_out_seeds(config), Stream.PLAYED_ACTIONS
+            )
             return -times_s[:, game.drivers].mean(axis=0)
 
         yield Setting(
@@ -123,7 +126,9 @@ def open_setting(config: RoutingConfig, inputs: Path, processes: int) -> Iterato
 
 
 def _drive_held_out(training: Training, simulator: Simulator, config: RoutingConfig) -> Saved:
-    days = drive_recorded(training, config, simulator, held_out_seeds(config), PLAYS)
+    days = drive_recorded(
+        training, config, simulator, held_out_seeds(config), Stream.PLAYED_ACTIONS
+    )
     own = first_choices(training, days.actions)
     tensors = {
         "actions": torch.from_numpy(days.actions),

@@ -43,6 +43,7 @@ from gridsim.households.households import (
 from gridsim.households.profiles import Profiles
 from gridsim.households.schedules import Candidates, candidate_schedules
 from ss_core.env import Counterfactuals, EnvSpec, Step
+from ss_core.random_streams import Stream, numpy_generator
 
 NUM_PUBLIC = 5 + len(JobKind) + HOURS
 NUM_PRIVATE = 1
@@ -115,7 +116,7 @@ class SchedulingEnv:
         days = self._days
         if days is None:
             world = self.world
-            rng = np.random.default_rng([1, seed])
+            rng = numpy_generator(seed, Stream.TRAINING_DAYS)
             days = draw_days(
                 world.households, world.profiles, world.population, self._spec.num_envs, rng
             )

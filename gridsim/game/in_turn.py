@@ -32,6 +32,7 @@ from gridsim.game.turns import Turns, turns_of
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days, JobKind, draw_days
 from gridsim.households.outlook import Outlook, expected_kw, regressors
 from ss_core.env import Counterfactuals, EnvSpec, Step
+from ss_core.random_streams import Stream, numpy_generator
 
 NUM_COSTS = 3  # the first features: price, congestion, feeder charge of all
 NUM_PUBLIC = NUM_COSTS + 2 + len(JobKind) + MOST_PLANS
@@ -104,7 +105,7 @@ class InTurnEnv:
         days = self._days
         if days is None:
             world = self.world
-            rng = np.random.default_rng([1, seed])
+            rng = numpy_generator(seed, Stream.TRAINING_DAYS)
             days = draw_days(
                 world.households, world.profiles, world.population, self._spec.num_envs, rng
             )

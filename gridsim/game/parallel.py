@@ -16,6 +16,7 @@ from gridsim.households.households import HouseholdConfig, draw_days, draw_popul
 from gridsim.households.profiles import load_profiles
 from gridsim.households.schedules import candidate_schedules
 from ss_core.errors import ConfigError
+from ss_core.random_streams import Stream, numpy_generator
 
 if TYPE_CHECKING:
     from pettingzoo import ParallelEnv
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Variant = Literal["per_job", "quarter_hourly"]
 
 HISTORY_DAYS = 32
-_POPULATION, _PAST = 0, 3  # streams of random numbers below the seed, as in `tasks.py`
 _KEEP = 1.0  # decay that leaves a history as it is
 
 
@@ -64,7 +64,7 @@ def parallel_env(
 
 def uncontrolled_history(world: World, seed: int, num_days: int = HISTORY_DAYS) -> LoadHistory:
     """What past days look like when every job starts at once."""
-    rng = np.random.default_rng([seed, _PAST])
+    rng = numpy_generator(seed, Stream.PAST_DAYS)
     days = draw_days(world.households, world.profiles, world.population, num_days, rng)
     load_kw = days.base_kw.copy()
     at_once = candidate_schedules(days, 2).load_kw[:, 0]
@@ -84,7 +84,7 @@ def _build_world(
         raise ConfigError(f"num_actions={num_actions}: a choice needs at least 2")
     if seed < 0:
         raise ConfigError(f"seed={seed}: use 0 or more")
-    profiles, rng = load_profiles(), np.random.default_rng([seed, _POPULATION])
+    profiles, rng = load_profiles(), numpy_generator(seed, Stream.POPULATION)
     return World(
         profiles=profiles,
         population=draw_population(config, profiles, households, rng),

@@ -42,6 +42,7 @@ from gridsim.households.households import (
 from gridsim.households.schedules import EV_LEVELS
 from gridsim.households.workload import NUM_ACTIONS, Choices, Workload, choices, lay_out
 from ss_core.env import EnvSpec, Step
+from ss_core.random_streams import Stream, numpy_generator
 
 HOURS_AHEAD = 12
 OBSERVED = (
@@ -110,7 +111,7 @@ class QuarterHourlyEnv:
         """Draw new days from `seed`, those of `SchedulingEnv` (or begin the given ones again)."""
         days, world = self._days, self.world
         if days is None:
-            rng = np.random.default_rng([1, seed])
+            rng = numpy_generator(seed, Stream.TRAINING_DAYS)
             days = draw_days(
                 world.households, world.profiles, world.population, self._spec.num_envs, rng
             )

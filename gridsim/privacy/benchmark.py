@@ -12,6 +12,7 @@ import numpy as np
 
 from gridsim.privacy.leakage import read_leak
 from ss_core.experiments.attacks import ATTACKS, prepare, score
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.scenario.short_runs import Results, ShortRun
 from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
 
@@ -168,7 +169,7 @@ def _best(leaks: Leaks, names: Sequence[str], secret: str, shadows: int) -> Inte
 
 def _gain(results: Sequence[Mapping[str, Any]], selfish: Sequence[float]) -> Interval:
     better = np.array([each["welfare"] for each in results]) - np.array(selfish)
-    return bootstrap_interval(better, interquartile_mean, rng=np.random.default_rng(0))
+    return bootstrap_interval(better, interquartile_mean, rng=numpy_generator(0, Stream.BOOTSTRAP))
 
 
 def _cost(

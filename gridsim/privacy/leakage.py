@@ -24,6 +24,7 @@ from gridsim.stage import Stage, build_training, daily_welfare, set_stage
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.decisions import Decisions, decisions_of
 from ss_core.processes.child_tasks import Report, Stop
+from ss_core.random_streams import Stream, torch_generator
 from ss_core.record.atomic import atomic_write
 from ss_core.scenario.short_runs import is_done, write_short_run
 from ss_core.training.loop import Training
@@ -214,7 +215,7 @@ def _signals(payload: Tensor, shape: torch.Size) -> Float[ndarray, "N F"]:
 def _projected(rows: Mapping[str, Tensor]) -> Float[ndarray, "N F"]:
     """Parameters less their mean over households, projected at random, alike in every run."""
     flat = torch.cat([rows[name].flatten(1) for name in sorted(rows)], dim=1).double()
-    generator = torch.Generator().manual_seed(LAYOUT_SEED)
+    generator = torch_generator(LAYOUT_SEED, Stream.PROJECTION)
     out = torch.zeros((len(flat), PROJECTED), dtype=torch.float64)
     for start in range(0, flat.shape[1], 65_536):
         part = flat[:, start : start + 65_536]

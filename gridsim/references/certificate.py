@@ -14,6 +14,7 @@ from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, Days
 from gridsim.references.config import SearchConfig
 from gridsim.references.references import References, deviation_gains, random_schedule
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.statistics import SMALLEST_GAP
 
 NOTICEABLE_EUR = 1e-6
@@ -70,7 +71,11 @@ def certify_dilemma(
     household_days = at_nash.cost_eur.size
     spread = np.ptp(references.nash_cost_eur.sum(axis=1)) / at_nash.social_cost_eur.sum()
     help_ct = CT_PER_EUR * help_of_others_eur(
-        days, tariff, references, samples_per_household, np.random.default_rng(config.seed)
+        days,
+        tariff,
+        references,
+        samples_per_household,
+        numpy_generator(config.seed, Stream.OWN_SCHEDULES),
     )
     temptation_ct = CT_PER_EUR * _temptations_eur(days, tariff, references.optimum, config)
     return DilemmaCertificate(

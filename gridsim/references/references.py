@@ -36,6 +36,7 @@ from gridsim.references.searches import (
     placed_in_order,
     start_plan,
 )
+from ss_core.random_streams import Stream, numpy_generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,9 @@ def nash(
     def solve(d: int, day: DayJobs) -> Plan:
         uniform = np.zeros(len(day.household))
         if start > 0:
-            uniform = _day_rng(config, days, d, start).random(len(day.household))
+            uniform = _day_rng(config, days, d, Stream.RANDOM_STARTS, start).random(
+                len(day.household)
+            )
         return descended(day, goal, start_plan(day, uniform), config.max_sweeps)
 
     equilibria = []
@@ -153,7 +156,7 @@ def optimum(
         mix = as_mix(day, plan)
         bounds[d] = relax(day, goal, mix, config.relaxation_sweeps, config.relative_gap)[0]
         start = descended(day, goal, rounded(day, mix), config.max_sweeps)
-        return _perturbed(day, goal, start, config, _day_rng(config, days, d))
+        return _perturbed(day, goal, start, config, _day_rng(config, days, d, Stream.PERTURBATIONS))
 
     return _each_day("optimum", days, solve), bounds
 
@@ -166,7 +169,7 @@ def restricted_optimum(
 
     def solve(d: int, day: DayJobs) -> Plan:
         plan = descended(day, goal, start_plan(day), config.max_sweeps)
-        return _perturbed(day, goal, plan, config, _day_rng(config, days, d))
+        return _perturbed(day, goal, plan, config, _day_rng(config, days, d, Stream.PERTURBATIONS))
 
     return _each_day("restricted_optimum", days, solve, candidates)
 
@@ -215,7 +218,7 @@ def deviation_gains(
         day, rows = day_jobs(days, d), rows_of(days, d)
         plan = plan_of(day, schedule.job_kw[rows], schedule.delay_eur[rows])
         shape = (config.num_deviation_starts, len(day.household))
-        uniform = _day_rng(config, days, d).random(shape)
+        uniform = _day_rng(config, days, d, Stream.DEVIATIONS).random(shape)
         for h in np.unique(day.household):
             own = np.flatnonzero(day.household == h)
             found[d, h], bound[d, h] = deviation_gain(day, goal, plan, own, uniform)
@@ -233,12 +236,13 @@ def _each_day(
     return Schedule.of_jobs(name, days, job_kw, np.concatenate([plan.delay_eur for plan in plans]))
 
 
-def _day_rng(config: SearchConfig, days: Days, d: int, stream: int = 0) -> np.random.Generator:
+def _day_rng(
+    config: SearchConfig, days: Days, d: int, stream: Stream, *index: int
+) -> np.random.Generator:
     """Seeded by the day itself, so that a day's references are the same in any batch."""
     jobs = rows_of(days, d)
-    return np.random.default_rng(
-        [config.seed, stream, int(days.calendar_day[d]), jobs.stop - jobs.start]
-    )
+    known = (int(days.calendar_day[d]), jobs.stop - jobs.start)
+    return numpy_generator(config.seed, stream, *index, *known)
 
 
 def _perturbed(

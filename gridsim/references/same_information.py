@@ -5,9 +5,8 @@ not. Each picks, in turn, the plan that costs least at the load expected, to its
 The private delay cost is the household's own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from gridsim.game.joint_schedules import Schedule
 from gridsim.households.households import Days
 from gridsim.households.outlook import Outlook
 from ss_core.env import Step
+from ss_core.random_streams import Stream, torch_generator
 
 PAST_BATCHES = 16  # of days from which the outlook is known
 SELFISH_BY_RULE, PLANNER_BY_RULE = "selfish_by_rule", "planner_by_rule"
@@ -34,10 +34,10 @@ def cost_weights(row: str, households: int) -> tuple[float, ...]:
     return (1.0, 2.0, 1.0, 1.0)
 
 
-def outlook_of_past_days(row: str, build: BuildEnv, seeds: np.ndarray) -> Outlook:
+def outlook_of_past_days(row: str, build: BuildEnv, seeds: Sequence[int]) -> Outlook:
     """What past days tell of which everybody played `row`; one batch of days per seed."""
     outlook = Outlook.empty()
-    for seed in seeds.tolist():
+    for seed in seeds:
         env = build(None, outlook)
         _play(env, cost_weights(row, env.spec.num_agents), seed)
         outlook = env.history
@@ -54,7 +54,7 @@ def schedule_by_rule(row: str, days: Days, outlook: Outlook, build: BuildEnv) ->
 def random_schedule(days: Days, outlook: Outlook, build: BuildEnv, seed: int) -> Schedule:
     """A plan at random at every turn."""
     env = build(days, outlook)
-    step, generator = env.reset(0), torch.Generator().manual_seed(seed)
+    step, generator = env.reset(0), torch_generator(seed, Stream.RANDOM_PLANS)
     for _ in range(env.spec.horizon):
         assert step.action_mask is not None
         chance = step.action_mask.flatten(0, 1).double()

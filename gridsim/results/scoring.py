@@ -23,6 +23,7 @@ from gridsim.results.key_figures import (
 )
 from gridsim.results.labels import LABELS, ROWS
 from gridsim.stage import Stage, plays_of, schedules_of, set_stage
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.report.labels import in_order
 from ss_core.scenario.key_figures import DayFigures, Scores
@@ -31,7 +32,6 @@ from ss_core.scenario.tasks import TRIAL_COST
 
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
 SAME_INFORMATION = "same_information"  # sub-task of the rows that know what learners know
-AUDIT = 6  # stream of random numbers below a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +198,6 @@ def _audits(rows: Mapping[str, Scored], grid: Grid, config: GridConfig) -> dict[
             q_mvar,
             flow,
             samples=-(-config.audit_steps // len(checked)),
-            rng=np.random.default_rng([config.seed, AUDIT]),
+            rng=numpy_generator(config.seed, Stream.AUDIT),
         )
     return audits

@@ -19,6 +19,7 @@ from ss_core.learning.learner import Learner
 from ss_core.learning.rollout import sample_actions
 from ss_core.policies.feature_actor import PeerRows
 from ss_core.policies.mlp_stack import at_neighbours
+from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.record.atomic import atomic_write
 from ss_core.training.saved_learner import load_learner, read_learner_file, training_folders
 
@@ -65,19 +66,12 @@ def _spread(moments: list[Moment], count: int) -> list[Moment]:
     return [moments[index] for index in picked]
 
 
-def seeds_of(seed: int) -> tuple[int, int]:
-    """Of the environment and of the actions drawn: one for both would draw the same numbers."""
-    env_seed, action_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
-    return env_seed, action_seed
-
-
 def play(env: VectorEnv, task: str, learner: Learner, *, seed: int) -> list[Moment]:
     """One episode with the stochastic policies; a `Moment` per step."""
-    env_seed, action_seed = seeds_of(seed)
-    generator = torch.Generator().manual_seed(action_seed)
+    generator = torch_generator(seed, Stream.WATCHED_ACTIONS)
     names, moments = action_names(env), list[Moment]()
     returns = np.zeros(env.spec.num_agents)
-    step = env.reset(env_seed)
+    step = env.reset(drawn_seed(seed, Stream.WATCHED_EPISODE))
     for number in range(env.spec.horizon):
         with torch.no_grad():
             own = learner.actors.own(step.observations, step.action_mask)

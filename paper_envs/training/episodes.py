@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
 from ss_core.env import VectorEnv
 from ss_core.learning.rollout import collect_rollout
 from ss_core.policies.actors import ActorBank
+from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.record.checkpoint import Checkpoint
-
-HELD_OUT = 2**31  # stream of evaluation seeds below a run's seed; updates count from 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +31,14 @@ def play_episodes(env: VectorEnv, actors: ActorBank, *, episodes: int, seed: int
     Each copy's first episode counts, to its end or to the horizon; as many rounds as needed.
     """
     device = next(iter(actors.params.values())).device
-    generator = torch.Generator(device).manual_seed(seed * 1009 + 1)
+    generator = torch_generator(seed, Stream.PLAYED_ACTIONS, device=device)
     returns: list[np.ndarray] = []
     steps: list[np.ndarray] = []
     for part in range(-(-episodes // env.spec.num_envs)):
-        stream = np.random.SeedSequence([seed, HELD_OUT, part + 1])
         rollout = collect_rollout(
             env,
             actors,
-            seed=int(stream.generate_state(1)[0]),
+            seed=drawn_seed(seed, Stream.HELD_OUT_EPISODES, part),
             generator=generator,
             with_successors=False,
         )

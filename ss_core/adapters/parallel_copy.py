@@ -15,6 +15,7 @@ from numpy import ndarray
 from pettingzoo import ParallelEnv
 
 from ss_core.errors import ConfigError, InputError, SuggestionSharingError
+from ss_core.random_streams import Stream, numpy_generator
 
 MASK_KEY = "action_mask"
 RESET_PARTS = ("observations", "infos")
@@ -55,7 +56,7 @@ class RunningCopy:
         self.env = env
         self.layout = layout_of(env)
         self._horizon = horizon
-        self._rng = np.random.default_rng(0)
+        self._rng = numpy_generator(0, Stream.TRIED_EPISODES)
         self._playing: set[Any] = set()
         self._t = 0
 

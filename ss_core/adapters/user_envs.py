@@ -19,6 +19,7 @@ from ss_core.adapters.parallel_copy import RunningCopy
 from ss_core.adapters.pettingzoo import VectorFromParallel
 from ss_core.adapters.user_code import error_words, user_module, user_object
 from ss_core.errors import InputError
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.atomic import sha256_of
 
 EXAMPLE = "mpe2.simple_spread_v3:parallel_env"
@@ -92,7 +93,7 @@ def probe_user_env(make: MakeEnv, *, horizon: int | None = None) -> Probe:
         ConfigError: its spaces are not supported.
     """
     copy = RunningCopy(make(), LONGEST_PROBE if horizon is None else horizon)
-    rng = np.random.default_rng(0)
+    rng = numpy_generator(0, Stream.TRIED_ACTIONS)
     lengths: list[int] = []
     while len(lengths) < PROBE_EPISODES and sum(lengths) < PROBE_STEPS:
         lengths.append(_play(copy, rng))

@@ -9,6 +9,7 @@ from ss_core.learning.learner import Learner, LearnerConfig
 from ss_core.policies.actors import build_actors
 from ss_core.policies.critics import build_critics
 from ss_core.policies.optimiser import init_adam
+from ss_core.random_streams import Stream, torch_generator
 
 
 def build_learner(
@@ -25,7 +26,7 @@ def build_learner(
         config.check_algorithm(algorithm)
     except ValueError as error:
         raise ConfigError(f"learner: {error}") from error
-    init = torch.Generator(device).manual_seed(seed)
+    init = torch_generator(seed, Stream.INITIAL_PARAMETERS, device=device)
     actors = build_actors(
         config.architecture,
         spec,
@@ -52,7 +53,7 @@ def build_learner(
         critic_adam=init_adam(critics.params, 1 if algorithm.single_critic else n),
         kappa=torch.zeros(n, device=device),
         advantage_std=torch.zeros(n, device=device),
-        generator=torch.Generator(device).manual_seed(seed + 1_000_003),
+        generator=torch_generator(seed, Stream.TRAINING_ACTIONS, device=device),
     )
     algorithm.prepare(learner, init)
     return learner

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ss_core.errors import InputError
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.statistics import Interval, bootstrap_interval, difference_interval, interquartile_mean
 
 BOOTSTRAP_SEED = 0
@@ -115,7 +116,7 @@ def _value(sample: Sequence[Interval]) -> Interval | None:
         return None
     if len(sample) == 1:
         return sample[0]
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    rng = numpy_generator(BOOTSTRAP_SEED, Stream.BOOTSTRAP)
     return bootstrap_interval(_estimates(sample), interquartile_mean, rng=rng)
 
 
@@ -124,7 +125,7 @@ def _difference(first: Sequence[Interval], other: Sequence[Interval]) -> Interva
     if not first or not other:
         return None
     if len(first) > 1 and len(other) > 1:
-        rng = np.random.default_rng(BOOTSTRAP_SEED)
+        rng = numpy_generator(BOOTSTRAP_SEED, Stream.BOOTSTRAP)
         ours, theirs = [_estimates(other)], [_estimates(first)]
         return difference_interval(ours, theirs, interquartile_mean, rng=rng)
     a, b = _value(first), _value(other)

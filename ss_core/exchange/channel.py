@@ -25,6 +25,7 @@ from ss_core.exchange.neighbourhood import (
 from ss_core.exchange.noise import epsilon_of, noised
 from ss_core.exchange.ring_sum import draw_mask, mask_generator, masked_running_sums
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB
+from ss_core.random_streams import Stream, numpy_generator, torch_generator
 
 SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
 
@@ -116,7 +117,7 @@ class Channel:
             return from_graph(graph) if graph.dim() == 2 else from_graphs(graph)
         if self.config.protocol == "random":
             draw = update if self.config.redraw else 0
-            rng = np.random.default_rng([self._seed, draw])
+            rng = numpy_generator(self._seed, Stream.NEIGHBOURS, draw)
             return random_regular(self._num_agents, self.config.num_neighbours, rng)
         return all_to_all(self._num_agents)
 
@@ -245,8 +246,7 @@ class Channel:
     def _noise_at(self, update: int) -> torch.Generator:
         """Random numbers of an update: the same for a run that is continued."""
         if self._noise_update != update:
-            seed = np.random.SeedSequence([self._seed, 6, update]).generate_state(1)[0]
-            self._noise_generator.manual_seed(int(seed))
+            self._noise_generator = torch_generator(self._seed, Stream.NOISE, update)
             self._noise_update = update
         return self._noise_generator
 

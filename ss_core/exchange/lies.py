@@ -8,13 +8,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB, LEAST_PROB, NOT_ALLOWED
+from ss_core.random_streams import Stream, numpy_generator, torch_generator
 
 Lie = Literal[
     "silent",
@@ -61,7 +61,7 @@ def draw_liars(kind: Lie, share: float, num_agents: int, seed: int) -> Liars | N
     count = max(1, round(share * num_agents)) if share > 0.0 else 0
     if not count:
         return None
-    order = np.random.default_rng([seed, 5]).permutation(num_agents)
+    order = numpy_generator(seed, Stream.LIARS).permutation(num_agents)
     among = torch.zeros(num_agents, dtype=torch.bool)
     among[torch.from_numpy(order[:count])] = True
     return Liars(kind, among, seed)
@@ -137,7 +137,7 @@ def _chosen(
         case "constant":
             score = -torch.arange(wish.shape[-1], device=wish.device).expand(wish.shape).float()
         case "random":
-            generator = torch.Generator().manual_seed(liars.seed * 1_000_003 + update)
+            generator = torch_generator(liars.seed, Stream.LIES, update)
             score = torch.rand(wish.shape, generator=generator).to(wish.device)
         case _:
             score = _groups_wish(liars, wish, links)

@@ -13,13 +13,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ss_core.random_streams import Stream, numpy_generator
+
 MASK_RANGE = 1e9  # masks are uniform up to it, either side of 0; doubles keep 1e-7 beside it
-_MASKS = 0x6D61736B  # tells this stream of random numbers from others of the same seed
 
 
 def mask_generator(seed: int, update: int) -> np.random.Generator:
     """Random numbers for the masks of an update; each sum takes new ones."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_MASKS, update)))
+    return numpy_generator(seed, Stream.MASKS, update)
 
 
 def draw_mask(width: int, rng: np.random.Generator) -> Float[Tensor, " D"]:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from scipy.stats import rankdata
 
+from ss_core.random_streams import Stream, numpy_generator, torch_generator
 from ss_core.statistics import Interval
 
 COMPONENTS = 32  # principal components kept
@@ -54,7 +55,7 @@ def prepare(shadow: Rows, victims: Victims) -> Prepared:
 
 def linear_attack(shadow: Rows, secret: Target, victims: Victims) -> Guess:
     """Ridge regression, its strength chosen by cross-validation among the shadow rows."""
-    fold = np.random.default_rng(0).permutation(len(shadow)) % FOLDS
+    fold = numpy_generator(0, Stream.ATTACK_FOLDS).permutation(len(shadow)) % FOLDS
     errors = [
         sum(
             float(((_ridge(shadow[fold != k], secret[fold != k], shadow[fold == k], ridge)
@@ -75,7 +76,7 @@ def _ridge(shadow: Rows, secret: Target, victims: Victims, ridge: float) -> Gues
 
 def network_attack(shadow: Rows, secret: Target, victims: Victims) -> Guess:
     """One hidden layer, stopped where it guesses shadow rows best that it does not learn from."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch_generator(0, Stream.ATTACK_NETWORK)
     level, spread = secret.mean(), max(float(secret.std()), 1e-9)
     x, y = (torch.from_numpy(np.asarray(v)).float() for v in (shadow, (secret - level) / spread))
     held = torch.rand(len(x), generator=generator) < VALIDATION_SHARE
@@ -127,7 +128,7 @@ def area_under_roc(truth: Target, guessed: Target) -> float:
 def score(truth: Target, guessed: Target, *, yes_or_no: bool, resamples: int = 1000) -> Interval:
     """The score with its 95 % bootstrap interval over households."""
     measure = area_under_roc if yes_or_no else r_squared
-    rng = np.random.default_rng(0)
+    rng = numpy_generator(0, Stream.BOOTSTRAP)
     rows = rng.integers(len(truth), size=(resamples, len(truth)))
     drawn = [measure(truth[each], guessed[each]) for each in rows]
     low, high = np.quantile(drawn, [0.025, 0.975])

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ss_core.exchange.lies import Lie
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.scenario.short_runs import Results
 from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
 
@@ -117,7 +118,7 @@ def judge(
 
 
 def _mean(values: Float[np.ndarray, " seed"]) -> Interval:
-    return bootstrap_interval(values, interquartile_mean, rng=np.random.default_rng(0))
+    return bootstrap_interval(values, interquartile_mean, rng=numpy_generator(0, Stream.BOOTSTRAP))
 
 
 def ratio(
@@ -127,7 +128,7 @@ def ratio(
 
     None where `under` is not above zero in at least 97.5 % of the draws: nothing to divide by.
     """
-    rng = np.random.default_rng(0)
+    rng = numpy_generator(0, Stream.BOOTSTRAP)
     rows = rng.integers(len(under), size=(resamples, len(under)))
     top, bottom = over[rows].sum(axis=1), under[rows].sum(axis=1)
     if float((bottom > 0).mean()) < 0.975:

@@ -165,7 +165,6 @@ class Scenario:
     record: Callable[[TraceWriter, Evaluation], None] | None = None  # the world's own tables
     earned: str = "reward per agent"  # what progress says beside the update
     calibration_updates: int = 3  # timed to find out what a budget of seconds affords
-    bootstrap_stream: int = 7  # of random numbers below a seed
     paired_intervals: bool = False  # the same draws of days for every row
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ss_core.algorithms.registry import algorithm_named
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_rows import write_kpis, write_run
@@ -106,7 +107,7 @@ def evaluated(
     """Scores with means, intervals and gaps."""
 
     def draws() -> np.random.Generator:
-        return np.random.default_rng([config.seed, scenario.bootstrap_stream])
+        return numpy_generator(config.seed, Stream.BOOTSTRAP)
 
     rng = draws()
     gaps: Mapping[str, Interval | None] = {}

@@ -24,6 +24,7 @@ from ss_core.exchange.channel import Channel
 from ss_core.exchange.ledger import LedgerRow
 from ss_core.learning.learner import Learner, LearnerConfig, learner_tensors, restore_learner
 from ss_core.learning.rollout import Rollout, collect_rollout
+from ss_core.random_streams import Stream, drawn_seed
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import load_latest, prune_checkpoints, save_checkpoint
 from ss_core.record.trace_writer import TraceWriter
@@ -62,7 +63,7 @@ class Training:
 
     def advance(self) -> None:
         """One update: an episode per environment copy, then the algorithm."""
-        seed = int(np.random.SeedSequence([self.seed, self.update]).generate_state(1)[0])
+        seed = drawn_seed(self.seed, Stream.TRAINING_EPISODES, self.update)
         rollout = collect_rollout(
             self.env,
             self.learner.actors,

@@ -4,6 +4,11 @@ Carries out the golden runs with the code of the commit BASE and with the code o
 this machine, and compares every number of their results, tables and checkpoints, bit by bit. Names
 may differ: `names.json` translates those of BASE. `new.json` lists, run by run, numbers that BASE
 has not. Exits with 1 where a number differs.
+
+Random streams were renewed in this version, with `ss_core/random_streams.py`: commits before that
+one differ everywhere. The base is the commit that added it, or a later one:
+
+    git log --diff-filter=A --format=%h -- ss_core/random_streams.py
 """
 
 import argparse

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.scenario.key_figures import DayFigures, Scores
 from ss_core.scenario.protocol import Prepared
@@ -22,8 +23,6 @@ from trafficsim.routing.references import (
 )
 from trafficsim.sumo.recording import Recording, record_day
 from trafficsim.sumo.simulation import Simulator, travel_times_s
-
-TRIVIAL = 7  # stream of random numbers below a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def scored(config: RoutingConfig, game: RoutingGame, rows: Mapping[str, Row]) ->
 def without_choice(config: RoutingConfig, game: RoutingGame) -> Scores:
     """Scores where fewer than two drivers choose: there is nothing to coordinate."""
     seeds = held_out_seeds(config)
-    rng = np.random.default_rng([config.seed, TRIVIAL])
+    rng = numpy_generator(config.seed, Stream.EQUILIBRIUM)
     actions = np.zeros(game.num_drivers, dtype=np.int64)
     if game.num_drivers:
         with Simulator(quiet_scene(game.scene)) as simulator:

@@ -13,6 +13,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from ss_core.env import EnvSpec, Step
+from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from trafficsim.routing.env import TOLD, draw_neighbours, mean_free_flow_s, remember, time_unit_s
 from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.live_days import LiveDays, Snapshot
@@ -80,8 +81,9 @@ class EnRouteEnv:
 
     def reset(self, seed: int) -> Step:
         """Days with SUMO seeds and neighbours drawn from `seed`."""
-        rng = np.random.default_rng(seed)
-        drawn = rng.integers(2**31 - 1, size=self.spec.num_envs).tolist()
+        copies = range(self.spec.num_envs)
+        drawn = [drawn_seed(seed, Stream.TRAINING_DAYS, copy) for copy in copies]
+        rng = numpy_generator(seed, Stream.ROAD_NEIGHBOURS)
         chosen = draw_neighbours(self._shares, self._num_neighbours, rng)
         self._neighbours = torch.from_numpy(chosen).expand(self.spec.num_envs, -1, -1)
         self.last_actions = np.zeros_like(self.last_actions)

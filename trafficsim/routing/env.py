@@ -13,6 +13,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from ss_core.env import EnvSpec, Step
+from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from trafficsim.routing.game import RoutingGame, expected_route_times_s
 from trafficsim.sumo.backend import TrafficBackend
 from trafficsim.sumo.simulation import Outcome, travel_times_s
@@ -98,9 +99,10 @@ class RoutingEnv:
 
     def reset(self, seed: int) -> Step:
         """Days with SUMO seeds and neighbours drawn from `seed`."""
-        rng = np.random.default_rng(seed)
-        drawn_seeds = rng.integers(2**31 - 1, size=self.spec.num_envs).tolist()
+        copies = range(self.spec.num_envs)
+        drawn_seeds = [drawn_seed(seed, Stream.TRAINING_DAYS, copy) for copy in copies]
         self._seeds = self._fixed_seeds or drawn_seeds
+        rng = numpy_generator(seed, Stream.ROAD_NEIGHBOURS)
         drawn = draw_neighbours(self._shares, self._num_neighbours, rng)
         self._neighbours = torch.from_numpy(drawn).expand(self.spec.num_envs, -1, -1)
         return Step.first(self._seen(), action_mask=self._legal(), neighbours=self._neighbours)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ss_core.errors import ConfigError, InputError
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.atomic import atomic_write, json_bytes, sha256_of
 from trafficsim.demand.generate import generate_demand
 from trafficsim.demand.read import read_demand
@@ -30,7 +31,6 @@ from trafficsim.routing.game import RoutingGame, build_game
 from trafficsim.signals.checks import check_lights
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 
-DRAW, ADOPT = 0, 1  # streams of random numbers below a seed
 DEMAND_FILE, FACTS_FILE = "demand.rou.xml", "inputs.json"
 PROBLEMS_SHOWN = 20
 
@@ -96,7 +96,7 @@ def given_demand(config: RoutingConfig, net: Net) -> Demand | None:
 
 
 def _read(path: Path, kind: str, config: RoutingConfig, net: Net) -> Demand:
-    rng = np.random.default_rng([config.seed, DRAW])
+    rng = numpy_generator(config.seed, Stream.DEMAND)
     taz = (Path(config.taz),) if config.taz else ()
     return read_demand(path, kind=kind, edges=net.graph.position, taz=taz, rng=rng)  # type: ignore[arg-type]
 
@@ -115,7 +115,7 @@ def drawn_demand(config: RoutingConfig, net: Net, tell: Callable[[str], None]) -
         tell(f"level of demand: {level:.2f} x the empty road's time")
         return float(level)
 
-    rng = np.random.default_rng([config.seed, DRAW])
+    rng = numpy_generator(config.seed, Stream.DEMAND)
     return generate_demand(net.graph, config.generator, config.candidates, rng, congestion)
 
 
@@ -178,5 +178,5 @@ def _game(config: RoutingConfig, net: Net, demand: Demand) -> RoutingGame:
         candidates=config.candidates,
         sumo=config.sumo,
         share=config.share,
-        rng=np.random.default_rng([config.seed, ADOPT]),
+        rng=numpy_generator(config.seed, Stream.ADOPTERS),
     )

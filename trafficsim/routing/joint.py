@@ -19,6 +19,7 @@ from ss_core.env import EnvSpec, Step
 from ss_core.errors import ConfigError
 from ss_core.learning.rollout import collect_rollout
 from ss_core.policies.actors import ActorBank
+from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from trafficsim.demand.trips import Demand, Trip, demand_file
 from trafficsim.nets.read import read_records
 from trafficsim.routing.env import TOLD, draw_neighbours, plain_observations, time_unit_s
@@ -61,7 +62,7 @@ class JointEnv:
         self._num_neighbours = num_neighbours
         self._shares = game.shares()
         self._near = adjacency(read_records(Path(game.scene.net)), self._layout.agents)
-        self._rng = np.random.default_rng()
+        self._seed, self._day = 0, 0
         self._fixed_seeds: list[int] = []
         self._time = 0
         self._drivers_see = plain_observations(game, np.zeros((0, len(game.watched_free_s))))
@@ -110,7 +111,7 @@ class JointEnv:
 
     def reset(self, seed: int) -> Step:
         """Days with SUMO seeds and neighbours drawn from `seed`."""
-        self._rng = np.random.default_rng(seed)
+        self._seed, self._day = seed, 0
         return self._begin()
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
@@ -141,11 +142,14 @@ class JointEnv:
 
     def _begin(self) -> Step:
         self._time = 0
-        drawn = self._rng.integers(2**31 - 1, size=self.spec.num_envs).tolist()
+        seed, day, copies = self._seed, self._day, range(self.spec.num_envs)
+        drawn = [drawn_seed(seed, Stream.TRAINING_DAYS, copy, day) for copy in copies]
+        rng = numpy_generator(seed, Stream.ROAD_NEIGHBOURS, day)
+        self._day += 1
         self._seeds = self._fixed_seeds or drawn
         pairs = np.zeros((self.spec.num_agents, self.spec.num_agents), dtype=bool)
         n = self.game.num_drivers
-        pairs[:n, :n] = draw_neighbours(self._shares, self._num_neighbours, self._rng)
+        pairs[:n, :n] = draw_neighbours(self._shares, self._num_neighbours, rng)
         pairs[n:, n:] = self._near
         self._neighbours = torch.from_numpy(pairs).expand(self.spec.num_envs, -1, -1)
         return Step.first(self._seen(None), action_mask=self._legal(), neighbours=self._neighbours)

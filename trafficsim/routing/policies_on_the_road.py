@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import collect_rollout
+from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.training.loop import Training
 from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.en_route import EnRouteEnv
@@ -19,8 +20,6 @@ from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.joint import JointEnv, drive_jointly
 from trafficsim.sumo.recording import Recording
 from trafficsim.sumo.simulation import Order, Outcome, Simulator
-
-HELD_OUT, CURVE = 2, 6  # streams of random numbers below a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +69,10 @@ def drive(
     config: RoutingConfig,
     simulator: Simulator,
     seeds: Sequence[int],
-    stream: int,
+    actions: Stream,
 ) -> tuple[Int[ndarray, "day N"], Float[ndarray, "day vehicle"], list[Outcome]]:
     """Actions, travel times, outcomes of days driven with the stochastic policies, not learned."""
-    days = drive_recorded(training, config, simulator, seeds, stream)
+    days = drive_recorded(training, config, simulator, seeds, actions)
     return days.actions, days.times_s, days.outcomes
 
 
@@ -82,11 +81,11 @@ def drive_recorded(
     config: RoutingConfig,
     simulator: Simulator,
     seeds: Sequence[int],
-    stream: int,
+    actions: Stream,
 ) -> Driven:
     """As `drive`, and what is needed to know the first day in detail."""
     learning = training.env
-    generator = torch.Generator().manual_seed(training.seed * 1009 + stream)
+    generator = torch_generator(training.seed, actions)
     if isinstance(learning, JointEnv):
         days = drive_jointly(learning, training.learner.actors, seeds, generator)
         outcomes = [each.outcome for each in days.recordings]
@@ -123,8 +122,7 @@ def first_choices(training: Training, actions: Int[ndarray, "day N"]) -> Float[t
 
 def held_out_seeds(config: RoutingConfig) -> list[int]:
     """SUMO's seeds of the days that every row is scored on."""
-    rng = np.random.default_rng([config.seed, HELD_OUT])
-    return rng.integers(2**31 - 1, size=config.days).tolist()
+    return [drawn_seed(config.seed, Stream.HELD_OUT_DAYS, day) for day in range(config.days)]
 
 
 def scaled_to_game(
@@ -168,5 +166,5 @@ def incidents_of(outcomes: Sequence[Outcome], days: int) -> Int[ndarray, " 3"]:
 
 def curve_seeds(config: RoutingConfig) -> list[int]:
     """SUMO's seeds of the days that points of the learning curve are measured on."""
-    rng = np.random.default_rng([config.seed, CURVE])
-    return rng.integers(2**31 - 1, size=config.evaluation_days).tolist()
+    days = range(config.evaluation_days)
+    return [drawn_seed(config.seed, Stream.CURVE_DAYS, day) for day in days]

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from ss_core.processes.child_tasks import Report, Stop
+from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.scenario.protocol import Place, Saved
 from trafficsim.routing.config import RoutingConfig
@@ -21,7 +22,6 @@ from trafficsim.routing.references import (
     CROSS_CHECK,
     DUA,
     OPTIMUM,
-    RANDOM,
     RANDOM_ROW,
     cross_check,
     optimum,
@@ -43,7 +43,8 @@ def refer(config: RoutingConfig, place: Place, report: Report, stop: Stop) -> Sa
     assigned: Assignment | None = None
     if config.cross_check:
         tick("duaIterate")
-        assigned = assign(game, quiet, place.folder / CROSS_CHECK, config.seed, DUA)
+        seed = drawn_seed(config.seed, Stream.DUAITERATE)
+        assigned = assign(game, quiet, place.folder / CROSS_CHECK, seed, DUA)
         found[CROSS_CHECK] = cross_check(assigned, game, config, place.processes)
     return _scored_profiles(found, config, game, place.processes, assigned)
 
@@ -119,7 +120,7 @@ def _scored(
 ) -> list[Int[ndarray, " N"]]:
     """Choices for each day; one day stands for all where nothing differs between days."""
     if name == RANDOM_ROW:
-        rng = np.random.default_rng([config.seed, RANDOM])
+        rng = numpy_generator(config.seed, Stream.RANDOM_ROUTES)
         return [rng.integers(game.option_count[game.drivers]) for _ in seeds]
     return [profile.actions] * (1 if game.scene.is_deterministic else len(seeds))
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from ss_core.random_streams import Stream, numpy_generator
 from trafficsim.demand.trips import VehicleType
 from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.duaiterate import Assignment, DuaConfig
@@ -29,7 +30,6 @@ from trafficsim.routing.searches import (
 from trafficsim.sumo.backend import TrafficBackend
 from trafficsim.sumo.simulation import Outcome, Scene, Simulator, travel_times_s
 
-SEARCH, RANDOM = 4, 5  # streams of random numbers below a seed, as in `tasks.py`
 DUA = DuaConfig()
 EQUILIBRIUM, TOLLS, SHORTEST, RANDOM_ROW, OPTIMUM, GIVEN, CROSS_CHECK = (
     "user_equilibrium",
@@ -68,11 +68,12 @@ def references(
     found = {SHORTEST: Profile(shortest, times_s, "fastest empty road")}
     if shortest.any():  # the demand names routes
         found[GIVEN] = Profile(given, play([given])[0], "the routes that the demand names")
-    rng = np.random.default_rng([config.seed, RANDOM])
+    rng = numpy_generator(config.seed, Stream.RANDOM_ROUTES)
     drawn = [rng.integers(choices.count) for _ in range(search.random_plays)]
     mean_s = np.mean(play(drawn), axis=0)
     found[RANDOM_ROW] = Profile(drawn[0], mean_s, f"mean of {len(drawn)} draws")
     tick("user equilibrium")
+    rng = numpy_generator(config.seed, Stream.EQUILIBRIUM)
     found[EQUILIBRIUM] = equilibrium(game, simulator, shortest, search, rng, tick)
     if game.num_drivers <= search.exact_up_to:
         tick("marginal-cost tolls")
@@ -123,7 +124,7 @@ def optimum(
     play, choices = play_of(game, simulator), choices_of(game)
     rows = [*even_splits(choices), *starts]
     profiles = [Profile(a, t, "") for a, t in zip(rows, play(rows), strict=True)]
-    rng = np.random.default_rng([config.seed, SEARCH])
+    rng = numpy_generator(config.seed, Stream.ROUTE_SEARCH)
     budget = config.search.optimum_simulations
     return local_search(play, choices, profiles, simulations=budget, rng=rng, tick=tick)
 

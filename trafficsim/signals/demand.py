@@ -7,8 +7,7 @@ how the vehicles drive from episode to episode.
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from ss_core.random_streams import Stream, numpy_generator
 from trafficsim.demand.candidate_routes import CandidateConfig
 from trafficsim.demand.generate import GeneratorConfig, generate_demand
 from trafficsim.demand.trips import demand_file
@@ -16,7 +15,6 @@ from trafficsim.nets.read import read_records
 from trafficsim.nets.road_graph import build_road_graph
 from trafficsim.signals.scene import SignalScene
 
-DRAW = 0  # stream of random numbers below a seed
 ZONE_PAIRS = 8
 NOT_ASKED = 1.0  # the level of congestion is not looked for
 
@@ -33,7 +31,7 @@ def drawn_demand(scene: SignalScene, headway_s: float, seed: int) -> str:
         zone_pairs=ZONE_PAIRS,
         headway_s=headway_s,
     )
-    rng = np.random.default_rng([seed, DRAW])
+    rng = numpy_generator(seed, Stream.DEMAND)
     found = generate_demand(graph, trips, CandidateConfig(), rng, lambda _demand: NOT_ASKED)
     shifted = (replace(trip, depart_s=trip.depart_s + scene.begin_s) for trip in found.trips)
     source = f"{len(found.trips)} trips drawn, one every {headway_s:g} s (seed {seed})"

@@ -9,14 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import torch
-
 from ss_core.algorithms.build import build_learner
 from ss_core.errors import ConfigError, InputError, SimulatorError
 from ss_core.exchange.channel import Channel
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop
+from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.record.atomic import atomic_write
 from ss_core.scenario.protocol import Column, Place, Prepared, Reference, Saved, Scenario, Setting
 from ss_core.training.loop import Training
@@ -34,12 +32,11 @@ from trafficsim.signals.episode import (
 from trafficsim.signals.request import located_scene
 from trafficsim.signals.results.labels import LABELS, PROGRAMS, ROWS
 from trafficsim.signals.results.notes import announce, facts, licence_notes, notes, title
-from trafficsim.signals.results.scoring import BOOTSTRAP, UNITS, score
+from trafficsim.signals.results.scoring import UNITS, score
 from trafficsim.signals.results.trace import record
 from trafficsim.signals.scene import Program, SignalScene
 from trafficsim.signals.vector_env import SignalVectorEnv
 
-HELD_OUT, CURVE, EXPLORE = 2**31, 2**31 + 1, 2**31 + 2  # streams below a seed; updates count from 0
 DEMAND_FILE = "demand.rou.xml"
 
 
@@ -104,20 +101,22 @@ def open_setting(config: SignalsConfig, inputs: Path, processes: int) -> Iterato
     """One SUMO process for all held-out episodes; those of a training end with its block."""
     del processes
     scene = scene_of(config, inputs)
+    held_out = sumo_seeds(config, config.episodes, Stream.HELD_OUT_EPISODES)
     with closing(SignalClient(scene)) as client:
 
-        def played(training: Training, count: int, stream: int) -> list[Episode]:
-            seeds = sumo_seeds(config, count, stream)
-            return play_policies(client, training.learner.actors, seeds, exploration(config))
+        def played(training: Training, seeds: Sequence[int], actions: Stream) -> list[Episode]:
+            generator = torch_generator(config.seed, actions, device=config.device)
+            return play_policies(client, training.learner.actors, seeds, generator)
 
         def evaluate(training: Training) -> dict[str, float]:
-            figures = table_of(played(training, config.evaluation_episodes, CURVE))
+            seeds = sumo_seeds(config, config.evaluation_episodes, Stream.CURVE_EPISODES)
+            figures = table_of(played(training, seeds, Stream.CURVE_ACTIONS))
             return {f"held_out_{name}": float(row.mean()) for name, row in figures.items()}
 
         yield Setting(
             training=lambda learner: _training(config, scene, learner),
             evaluate=evaluate,
-            play=lambda trained: saved(played(trained, config.episodes, HELD_OUT)),
+            play=lambda trained: saved(played(trained, held_out, Stream.PLAYED_ACTIONS)),
             saved_learner=lambda learner: _described(config, learner, len(client.layout.agents)),
         )
 
@@ -147,16 +146,9 @@ def _described(config: SignalsConfig, learner: LearnerConfig, num_agents: int) -
     )
 
 
-def sumo_seeds(config: SignalsConfig, count: int, stream: int) -> list[int]:
+def sumo_seeds(config: SignalsConfig, count: int, stream: Stream) -> list[int]:
     """SUMO's seeds of held-out episodes, the same for every row."""
-    drawn = np.random.SeedSequence([config.seed, stream]).generate_state(count)
-    return [int(seed % 2**31) for seed in drawn]
-
-
-def exploration(config: SignalsConfig) -> torch.Generator:
-    """What actions are drawn with in held-out episodes, the same at every play."""
-    seed = int(np.random.SeedSequence([config.seed, EXPLORE]).generate_state(1)[0])
-    return torch.Generator(config.device).manual_seed(seed)
+    return [drawn_seed(config.seed, stream, episode) for episode in range(count)]
 
 
 def refer(
@@ -164,7 +156,7 @@ def refer(
 ) -> Saved:
     """The held-out episodes under a program of the lights' own."""
     del stop
-    seeds = sumo_seeds(config, config.episodes, HELD_OUT)
+    seeds = sumo_seeds(config, config.episodes, Stream.HELD_OUT_EPISODES)
     with closing(SignalClient(scene_of(config, place.inputs), program)) as client:
         return saved(play_program(client, seeds, lambda done: report(done, len(seeds), "")))
 
@@ -209,5 +201,4 @@ SCENARIO = Scenario(
     record=record,
     earned="reward per light",
     calibration_updates=2,
-    bootstrap_stream=BOOTSTRAP,
 )

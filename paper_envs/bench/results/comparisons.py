@@ -17,6 +17,7 @@ from paper_envs.preset_names import PresetName
 from paper_envs.tasks import TASKS
 from ss_core.algorithms.names import ALGORITHM_FACTS
 from ss_core.errors import InputError
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.statistics import (
     Interval,
     Strata,
@@ -286,4 +287,4 @@ def curve_band(runs: Runs, column: str, resamples: int = 500) -> CurveBand | Non
 
 
 def _rng() -> np.random.Generator:
-    return np.random.default_rng(BOOTSTRAP_SEED)
+    return numpy_generator(BOOTSTRAP_SEED, Stream.BOOTSTRAP)

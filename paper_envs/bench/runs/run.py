@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from paper_envs.bench.results.curves import read_curve, told_by
@@ -23,6 +22,7 @@ from ss_core.env import VectorEnv
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import Rollout, collect_rollout
 from ss_core.processes.child_tasks import Report, Stop
+from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import prune_checkpoints
 from ss_core.record.trace_writer import TraceWriter
@@ -32,7 +32,6 @@ from ss_core.training.saved_learner import LEARNER_FILE, SavedLearner, write_lea
 RESULT_FILE, TIMING_FILE = "result.json", "timing.json"
 COMMITS = 20  # checkpoints of a run, about
 CONDITION = ("cell", "learner", "env_options", "evaluation_episodes", "curve_points")
-EVALUATION = 1 << 40  # no update has this number, so no training episode has these seeds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +146,14 @@ def _evaluation(training: Training, spec: RunSpec) -> Rollout:
         _env(spec, spec.evaluation_episodes),
         training.learner.actors,
         seed=evaluation_seed(spec.seed),
-        generator=torch.Generator(spec.device).manual_seed(evaluation_seed(spec.seed)),
+        generator=torch_generator(spec.seed, Stream.PLAYED_ACTIONS, device=spec.device),
         with_successors=False,
     )
 
 
 def evaluation_seed(seed: int) -> int:
-    """Seed of the evaluation episodes of a run; that of its u-th update hashes [seed, u]."""
-    return int(np.random.SeedSequence([seed, EVALUATION]).generate_state(1)[0])
+    """Seed of the evaluation episodes of a run."""
+    return drawn_seed(seed, Stream.HELD_OUT_EPISODES)
 
 
 def _describe(spec: RunSpec, folder: Path) -> None:

@@ -9,10 +9,12 @@ from PIL import Image
 
 from cli.app import run
 from cli.ss import cli as ss
-from paper_envs.pictures.episode import seeds_of
+from paper_envs.pictures.episode import play
 from paper_envs.tasks import make_env
 from ss_core.algorithms.build import build_learner
+from ss_core.env import Step
 from ss_core.learning.learner import LearnerConfig, learner_tensors
+from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.record.checkpoint import save_checkpoint
 from ss_core.training.saved_learner import (
     LEARNER_FILE,
@@ -78,10 +80,23 @@ def test_the_same_command_writes_the_same_bytes_and_another_seed_does_not(tmp_pa
     assert a == b != c
 
 
-def test_an_episode_and_its_actions_are_drawn_from_different_seeds() -> None:
-    pairs = [seeds_of(seed) for seed in range(100)]
-    assert len({word for pair in pairs for word in pair}) == 200
-    assert pairs == [seeds_of(seed) for seed in range(100)]
+def test_an_episode_and_its_actions_are_drawn_from_different_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, seeds = saved_run(tmp_path / "run"), list[int]()
+    env = make_env("predation", 1, num_agents=3, options={"encoding": "state"})
+    learner, reset = load_learner(folder, read_learner_file(folder), env.spec), env.reset
+
+    def noted(seed: int) -> Step:
+        seeds.append(seed)
+        return reset(seed)
+
+    monkeypatch.setattr(env, "reset", noted)
+    for seed in range(20):
+        play(env, "predation", learner, seed=seed)
+    actions = [torch_generator(s, Stream.WATCHED_ACTIONS).initial_seed() for s in range(20)]
+    assert seeds == [drawn_seed(seed, Stream.WATCHED_EPISODE) for seed in range(20)]
+    assert len({*seeds, *actions}) == 40
 
 
 def test_it_is_the_checkpoint_that_plays(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.testing import check_env
 from ss_core.training.loop import Training
 
@@ -178,7 +179,7 @@ def test_unmasked_play_keeps_every_deadline_too(world: World, seed: int) -> None
     env.reset(seed)
     for _ in range(STEPS_PER_DAY):
         env.step(torch.randint(0, 8, (3, 6), generator=generator))
-    rng = np.random.default_rng([1, seed])
+    rng = numpy_generator(seed, Stream.TRAINING_DAYS)
     jobs = draw_days(world.households, world.profiles, world.population, 3, rng).jobs
     cycle = jobs.units == 0
     ends = env.start_step[cycle] + jobs.duration_steps[cycle]

@@ -23,7 +23,7 @@ def build(days: Days | None, outlook: Outlook | None) -> InTurnEnv:
 
 
 def cost_eur(row: str, days: Days) -> float:
-    outlook = outlook_of_past_days(row, build, np.arange(4))
+    outlook = outlook_of_past_days(row, build, range(4))
     schedule = schedule_by_rule(row, days, outlook, build)
     return float(schedule.costs(small_world().tariff).social_cost_eur.sum())
 
@@ -40,7 +40,7 @@ def test_the_selfish_pay_their_share_of_the_charge_alone() -> None:
 
 def test_random_plans_cost_more_than_chosen_ones() -> None:
     days = some_days(16, 8)
-    outlook = outlook_of_past_days(SELFISH_BY_RULE, build, np.arange(4))
+    outlook = outlook_of_past_days(SELFISH_BY_RULE, build, range(4))
     drawn = random_schedule(days, outlook, build, 0)
     cost = drawn.costs(small_world().tariff).social_cost_eur.sum()
     assert cost > cost_eur(PLANNER_BY_RULE, days)
@@ -49,7 +49,7 @@ def test_random_plans_cost_more_than_chosen_ones() -> None:
 def test_a_household_decides_by_its_own_delay_cost() -> None:
     days = some_days(8, 9)
     dear = replace(days, jobs=replace(days.jobs, delay_cost=100.0 * days.jobs.delay_cost))
-    outlook = outlook_of_past_days(SELFISH_BY_RULE, build, np.arange(4))
+    outlook = outlook_of_past_days(SELFISH_BY_RULE, build, range(4))
     waits = [
         schedule_by_rule(SELFISH_BY_RULE, each, outlook, build).job_kw @ np.arange(96)
         for each in (days, dear)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ss_core.errors import ConfigError
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.resources import data_path
 from ss_core.scenario.key_figures import mean_of, summarise
@@ -15,8 +16,6 @@ from trafficsim.signals.episode import Episode
 from trafficsim.signals.results.labels import PROGRAMS
 from trafficsim.signals.results.scoring import SignalScores, differences_of, score
 from trafficsim.signals.scenario import (
-    CURVE,
-    HELD_OUT,
     SCENARIO,
     check_stored,
     identity,
@@ -79,23 +78,24 @@ def test_rows_are_scored_in_the_order_of_the_table_and_compared_by_episode() -> 
     assert detail.episodes["actuated"][1].vehicle_ids == ("a", "b")
 
 
-def test_intervals_of_comparisons_are_drawn_after_those_of_key_figures() -> None:
+def test_intervals_of_comparisons_are_drawn_from_a_stream_of_their_own() -> None:
     config = SignalsConfig(seed=4)
     scores = score(config, Prepared(sentence="", world=LIGHTS), RESULTS)
-    rng = np.random.default_rng([config.seed, SCENARIO.bootstrap_stream])
+    rng = numpy_generator(config.seed, Stream.BOOTSTRAP)
     summaries = {name: summarise(figures, rng) for name, figures in scores.figures.items()}
     assert mean_of(summaries["fixed"], "mean_travel_time_s") == 45.0
     times_s = {name: row["mean_travel_time_s"] for name, row in scores.figures.items()}
+    rng = numpy_generator(config.seed, Stream.DIFFERENCES)
     assert scores.detail.compared == differences_of(times_s, "ss", rng)
 
 
 def test_held_out_episodes_differ_from_those_of_the_curve_and_follow_from_the_seed() -> None:
     config = SignalsConfig(seed=1)
-    held_out = sumo_seeds(config, 3, HELD_OUT)
-    assert held_out == sumo_seeds(config, 3, HELD_OUT)
-    assert held_out[:2] == sumo_seeds(config, 2, HELD_OUT)
-    assert not {*held_out} & {*sumo_seeds(config, 3, CURVE)}
-    assert held_out != sumo_seeds(SignalsConfig(seed=2), 3, HELD_OUT)
+    held_out = sumo_seeds(config, 3, Stream.HELD_OUT_EPISODES)
+    assert held_out == sumo_seeds(config, 3, Stream.HELD_OUT_EPISODES)
+    assert held_out[:2] == sumo_seeds(config, 2, Stream.HELD_OUT_EPISODES)
+    assert not {*held_out} & {*sumo_seeds(config, 3, Stream.CURVE_EPISODES)}
+    assert held_out != sumo_seeds(SignalsConfig(seed=2), 3, Stream.HELD_OUT_EPISODES)
     assert all(0 <= seed < 2**31 for seed in held_out)
 
 

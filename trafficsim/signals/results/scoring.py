@@ -7,16 +7,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.report.labels import in_order
-from ss_core.scenario.key_figures import Scores, summarise
+from ss_core.scenario.key_figures import Scores
 from ss_core.scenario.protocol import Prepared
 from ss_core.statistics import Interval, bootstrap_interval, mean
 from trafficsim.signals.config import SignalsConfig
 from trafficsim.signals.episode import Episode, from_tensors, table_of
 from trafficsim.signals.results.labels import ROWS
 
-BOOTSTRAP = 5  # stream of random numbers below a seed
 TIME = "mean_travel_time_s"
 UNITS = {"_s": "s", "_veh_per_h": "1/h"}
 
@@ -37,9 +37,7 @@ def score(config: SignalsConfig, prepared: Prepared, results: Mapping[str, Check
         for name in in_order(ROWS, results)
     }
     figures = {name: table_of(row) for name, row in episodes.items()}
-    rng = np.random.default_rng([config.seed, BOOTSTRAP])
-    for row in figures.values():  # the stream goes on where intervals of key figures leave it
-        summarise(row, rng)
+    rng = numpy_generator(config.seed, Stream.DIFFERENCES)
     times_s = {name: row[TIME] for name, row in figures.items()}
     return Scores(
         figures=figures,

@@ -26,6 +26,7 @@ from ss_core.errors import CorruptError
 from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.learner import LastRound
 from ss_core.learning.rollout import Rollout
+from ss_core.random_streams import Stream, drawn_seed
 from ss_core.record.checkpoint import load_latest
 from ss_core.training.saved_learner import read_learner_file
 from tests.support.small_bench import SMALL, small_spec
@@ -131,8 +132,7 @@ def test_points_of_a_curve_weigh_up_to_the_mean_of_all_updates(
 
 def test_no_update_trains_on_the_evaluation_episodes() -> None:
     for seed in (100, 101):
-        entropies = ([seed, update] for update in range(3000))
-        trained = {int(np.random.SeedSequence(e).generate_state(1)[0]) for e in entropies}
+        trained = {drawn_seed(seed, Stream.TRAINING_EPISODES, update) for update in range(3000)}
         assert evaluation_seed(seed) not in trained
     assert evaluation_seed(100) != evaluation_seed(101)
 
