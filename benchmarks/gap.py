@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,7 +154,7 @@ def line(rows: Sequence[Mapping[str, Any]]) -> str:
     """One line of a setting."""
     first = rows[0]
     shown = (first["learner"], "independent", "selfish_by_rule", "planner_by_rule")
-    parts = [f"{first['variant']:8s} N={first['households']:<5d}"]
+    parts = [_setting(first)]
     parts += [
         f"{name} {_interval([r['gap_closed'][name] for r in rows])}"
         for name in dict.fromkeys(shown)
@@ -170,6 +171,10 @@ def line(rows: Sequence[Mapping[str, Any]]) -> str:
     parts.append(f"{sum(r['cpu_s'] for r in rows) / len(rows):.0f} CPU s")
     parts.append(f"{sum(r['kb_per_household'] for r in rows) / len(rows):,.0f} kB/household")
     return " | ".join(parts)
+
+
+def _setting(row: Mapping[str, Any]) -> str:
+    return " ".join([row["variant"], f"N={row['households']}", *row.get("overrides", ())])
 
 
 def _interval(values: Sequence[float]) -> str:
@@ -202,7 +207,7 @@ def harm(settings: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
         rows = tested[at]
         extra = np.mean([r["extra_eur_per_household"] for r in rows])
         verdict = "WORSE" if rejected else "not worse"
-        setting = f"{rows[0]['variant']} N={rows[0]['households']}"
+        setting = _setting(rows[0])
         lines.append(
             f"{setting}: recommended row {verdict} than the better selfish row "
             f"({100 * extra:+.2f} ct per household and day, p = {chances[at]:.3f})"
@@ -218,6 +223,11 @@ def _assigned(text: str) -> tuple[str, Any]:
         return name, {"true": True, "false": False}.get(value, value)
 
 
+def _named(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file, with its name if it does not say what was set."""
+    return [{"overrides": [path.stem]} | row for row in json.loads(path.read_text())]
+
+
 def main() -> None:
     """Run settings over seeds, two processes at a time."""
     as_written = argparse.RawTextHelpFormatter
@@ -229,7 +239,15 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
+    parser.add_argument(
+        "--judge", nargs="+", type=Path, metavar="FILE", help="what --out kept, side by side"
+    )
     args = parser.parse_args()
+    if args.judge:
+        kept = [row for path in args.judge for row in _named(path)]
+        settings = [[*rows] for _, rows in groupby(kept, _setting)]
+        print(*map(line, settings), *harm(settings), sep="\n")
+        return
     for name in THREADS:
         os.environ.setdefault(name, "1")
     overrides, results = dict(map(_assigned, args.set)), []
@@ -239,7 +257,7 @@ def main() -> None:
                 seeds = range(args.first_seed, args.first_seed + args.seeds)
                 configs = [configured(variant, seed, households, overrides) for seed in seeds]
                 jobs = [pool.submit(one, config, variant) for config in configs]
-                results.append([job.result() for job in jobs])
+                results.append([job.result() | {"overrides": args.set} for job in jobs])
                 print(line(results[-1]), flush=True)
     print(*harm(results), sep="\n")
     if args.out:

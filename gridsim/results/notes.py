@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gridsim.config import GridConfig
+from gridsim.game.turns import decide_at_once, turns_of
+from gridsim.households.households import Days
 from gridsim.powerflow.audit import audit_note, nothing_confirmed
 from gridsim.results.labels import LABELS
 from gridsim.results.scoring import Grid, GridScores
@@ -74,6 +76,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         f"{audit_note(scores.audits.values())}; {solved}",
         grid.attachment.sentence,
         _transformer(config, grid),
+        *_turns(config, scores.stage.held_out),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
         "lowest voltage; losers: share of household-days that cost more than under Nash",
         *_advice(config, grid, figures),
@@ -81,6 +84,19 @@ def notes(evaluation: Evaluation) -> list[str]:
     if evaluation.scores.no_dilemma:
         said.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
     return said
+
+
+def _turns(config: GridConfig, days: Days) -> list[str]:
+    """How many households decide at once, where there are more decisions than turns."""
+    if config.variant != "in_turn":
+        return []
+    several = decide_at_once(days, turns_of(days, config.revise_after, config.most_turns))
+    if several <= 1:
+        return []
+    return [
+        f"households decide in turn, about {several:.0f} at once: a day has more decisions than "
+        f"the {config.most_turns} turns it is given (most_turns)"
+    ]
 
 
 def _transformer(config: GridConfig, grid: Grid) -> str:

@@ -34,7 +34,7 @@ def test_the_gap_of_the_smallest_world_is_measured_printed_and_kept(tmp_path: Pa
     )
     assert run.returncode == 0, run.stderr
     printed = run.stdout.splitlines()[0]
-    assert printed.startswith("ss       N=4")
+    assert printed.startswith("ss N=4 days=2")
     for name in ("independent", "selfish_by_rule", "planner_by_rule", "recommended", "dilemma"):
         assert name in printed
     (row,) = json.loads(out.read_text())
