@@ -76,7 +76,8 @@ class GridConfig(RunConfig):
         )
         yield (
             self.variant != "in_turn" or n <= MOST_PLANS,
-            f"num_actions={n}: variant='in_turn' has rules for {MOST_PLANS} plans",
+            f"num_actions={n}: variant='in_turn' has rules for {MOST_PLANS} plans; "
+            "fewer, or variant='per_job'",
         )
         waits = self.revise_after
         yield all(wait >= 1 for wait in waits), f"revise_after={waits}: quarter-hours, 1 or more"

@@ -44,12 +44,12 @@ def recommendation(
     against = min(tests, key=lambda row: tests[row].gain.low)
     helps = all(test.is_recommended for test in tests.values())
     row = coordinated if helps else min(others, key=lambda each: float(costs[each].mean()))
-    beside = f"against {title_of(labels, against)!r}: "
-    goes_on = "" if helps else f" Recommended instead: {title_of(labels, row)!r}."
+    pair = f"{title_of(labels, coordinated)} with '{title_of(labels, against)}'"
+    goes_on = "" if helps else f" Recommended instead: '{title_of(labels, row)}'."
     return Recommendation(
         row=row,
         coordinated=coordinated,
         against=against,
         adoption=tests[against],
-        sentence=f"{title_of(labels, coordinated)}, {beside}{tests[against].verdict}{goes_on}",
+        sentence=f"{tests[against].verdict} Compared: {pair}.{goes_on}",
     )
