@@ -1,4 +1,4 @@
-"""References that know what learners know: a planner beats selfish play, and nothing is peeked at."""
+"""References that know what learners know: a planner beats selfish play; nothing is peeked at."""
 
 from dataclasses import replace
 
