@@ -10,6 +10,7 @@ import pytest
 
 from cli import ss
 from cli.app import run
+from gridsim.privacy.leakage import DIFFERENCED
 from ss_core.processes.child_tasks import Task, perform
 from ss_core.processes.pool import Failure, Observe
 
@@ -70,6 +71,7 @@ def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> 
     heard = {(row["method"], row["heard"]) for row in learned}
     assert {
         ("selfish", "public data only"),
+        *((method, DIFFERENCED) for method in ("selfish", "ss", "vps", "vs", "ps", "cl")),
         ("ss", "announcements"),
         ("ss", "policies and suggestions"),
         ("vps", "critic_parameters"),
