@@ -22,8 +22,8 @@ NOISE = {  # multipliers z
     "quick": (0.3, 30.0),
     "full": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
 }
-SHADOWS = {"smoke": 2, "quick": 8, "full": 24}
-VICTIMS = {"smoke": 2, "quick": 4, "full": 10}
+SHADOWS = {"smoke": 2, "quick": 12, "full": 24}
+VICTIMS = {"smoke": 2, "quick": 5, "full": 10}
 UPDATES = {"smoke": 3, "quick": 20, "full": 60}
 DAYS_PER_UPDATE = {"smoke": 4, "quick": 10, "full": 20}
 HOUSEHOLDS = {"smoke": 6, "quick": 20, "full": 20}

@@ -58,7 +58,7 @@ def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(
         assert [row["lie"] for row in rows] == ["selfish"]
         assert 0.0 <= rows[0]["weight of liars"] < rows[0]["weight of honest"] <= 1.0
     done = {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")}
-    assert len(done) == 2 * 5 * 3
+    assert len(done) == 2 * 6 * 3
     again = bench_here()
     assert again["tables"] == tables
     assert {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")} == done
