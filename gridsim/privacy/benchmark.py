@@ -17,10 +17,11 @@ from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
 
 TARGET = "gridsim.privacy.leakage:listened_run"
 SECRETS = {"comfort_weight": False, "has_ev": True, "daily_cost_eur": False}  # yes or no
+PURE_NOISE = 3e4  # z at which suggestions say nothing: what is left, noise itself brings
 NOISE = {  # multipliers z
     "smoke": (1.0,),
-    "quick": (0.3, 30.0),
-    "full": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    "quick": (0.3, 30.0, PURE_NOISE),
+    "full": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, PURE_NOISE),
 }
 SHADOWS = {"smoke": 2, "quick": 12, "full": 24}
 VICTIMS = {"smoke": 2, "quick": 5, "full": 10}
@@ -29,6 +30,7 @@ DAYS_PER_UPDATE = {"smoke": 4, "quick": 10, "full": 20}
 HOUSEHOLDS = {"smoke": 6, "quick": 20, "full": 20}
 FIRST_SHADOW, FIRST_VICTIM = 500, 100  # seeds
 EV_OWNERSHIP = 0.8
+ONE_AT_A_TIME = 288  # turns a day: more than 20 households have decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Method:
 
 METHODS = (
     Method("selfish", "independent"),
+    Method("selfish, one at a time", "independent", settings=(("most_turns", ONE_AT_A_TIME),)),
     Method("ss", "ss"),
     Method("vps", "vps", "sampled"),
     Method("vs", "vs", "sampled"),
@@ -86,7 +89,7 @@ def _short_run(method: Method, seed: int, profile: str) -> ShortRun:
         "learner.num_envs": DAYS_PER_UPDATE[profile],
         **dict(method.settings),
     }
-    name = method.name.replace(" ", "-").replace("=", "")
+    name = method.name.replace(" ", "-").replace("=", "").replace(",", "")
     return ShortRun(name, seed, TARGET, {"preset": method.preset, "settings": settings})
 
 

@@ -80,7 +80,8 @@ def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> 
         ("cl", "rewards"),
     } <= heard
     assert {row["method"]: row["kB/household"] > 0 for row in cost} == {
-        "selfish": False, "ss": True, "vps": True, "vs": True, "ps": True, "cl": True,
+        "selfish": False, "selfish, one at a time": False,
+        "ss": True, "vps": True, "vs": True, "ps": True, "cl": True,
     }  # fmt: skip
     assert curve[0]["epsilon of a run"] == "∞"
     assert float(curve[1]["epsilon of a run"]) > 0
