@@ -48,11 +48,17 @@ class Condition:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Of the learner."""
+        """Of the run."""
         if self.lie == ALONE:
             return {"algorithm": "independent"}
-        lie = {"exchange.liars": self.share, "exchange.lie": self.lie} if self.lie else {}
-        return {**lie, "trust": self.trust}
+        trust = {"learner.trust": self.trust}
+        if not self.lie:
+            return trust
+        return {
+            "learner.exchange.liars": self.share,
+            "learner.exchange.lie": self.lie,
+            **trust,
+        }
 
 
 def conditions(

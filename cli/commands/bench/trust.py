@@ -98,9 +98,8 @@ def trust(
 def _short_run(condition: "Condition", seed: int, profile: str) -> "ShortRun":
     from ss_core.scenario.short_runs import ANY_WORLD, ShortRun
 
-    named = {f"learner.{key}": value for key, value in condition.settings.items()}
     updates = UPDATES[profile][condition.world]
-    settings = named | {"seed": seed, "learner.num_updates": updates}
+    settings = condition.settings | {"seed": seed, "learner.num_updates": updates}
     world, own = {
         "predation": ("train", {"env": "predation", "agents": 8}),
         "grid": ("grid", {"days": 16, "households": HOUSEHOLDS[profile]}),
