@@ -51,6 +51,7 @@ class _Episode:
     plans_kw: Float[np.ndarray, "event action step"]  # from now on
     legal: Bool[np.ndarray, "event action"]  # none: the job was over by its turn
     chosen: Int[np.ndarray, " event"]
+    changes_kw: Float[np.ndarray, "event step"]  # of the sum of all plans
     job_kw: Float[np.ndarray, "job step"]  # as planned at present
     announced_kw: Float[np.ndarray, "day step"]  # sum of plans, per household
     load_kw: Float[np.ndarray, "day household step"]
@@ -119,6 +120,7 @@ class InTurnEnv:
             plans_kw=np.zeros((events, actions, STEPS_PER_DAY), dtype=np.float32),
             legal=np.zeros((events, actions), dtype=bool),
             chosen=np.zeros(events, dtype=np.int64),
+            changes_kw=np.zeros((events, STEPS_PER_DAY), dtype=np.float32),
             job_kw=np.zeros((days.jobs.num_jobs, STEPS_PER_DAY)),
             announced_kw=np.zeros((days.num_days, STEPS_PER_DAY)),
             load_kw=days.base_kw.copy(),
@@ -160,6 +162,7 @@ class InTurnEnv:
         episode.chosen[event] = choice
         later = np.arange(STEPS_PER_DAY) >= episode.turns.now[event][:, None]
         change = np.where(later, episode.plans_kw[event, choice] - episode.job_kw[job], 0.0)
+        episode.changes_kw[event] = change
         episode.job_kw[job] += change
         episode.load_kw[day, household] += change
         np.add.at(episode.announced_kw, day, change / self._spec.num_agents)
@@ -206,6 +209,16 @@ class InTurnEnv:
     def chosen(self) -> Int[np.ndarray, " event"]:
         """Plan taken at every decision."""
         return self._playing().chosen
+
+    @property
+    def days(self) -> Days:
+        """The days being played."""
+        return self._playing().days
+
+    @property
+    def changes_kw(self) -> Float[np.ndarray, "event step"]:
+        """How every decision changed the sum of announced plans, which is public."""
+        return self._playing().changes_kw
 
     @property
     def num_plans(self) -> Int[np.ndarray, " event"]:

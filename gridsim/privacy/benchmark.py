@@ -1,4 +1,4 @@
-"""What neighbours learn about households, method by method, and what noise costs.
+"""What others learn about households, method by method, and what noise costs.
 
 The conditions and tables of `ss bench privacy`; one training is `leakage.listened_run`.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim.privacy.leakage import read_leak
+from gridsim.privacy.leakage import DIFFERENCED, read_leak
 from ss_core.experiments.attacks import ATTACKS, prepare, score
 from ss_core.random_streams import Stream, numpy_generator
 from ss_core.scenario.short_runs import Results, ShortRun
@@ -18,17 +18,20 @@ from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
 
 TARGET = "gridsim.privacy.leakage:listened_run"
 SECRETS = {"comfort_weight": False, "has_ev": True, "daily_cost_eur": False}  # yes or no
+PURE_NOISE = 3e4  # z at which suggestions say nothing: what is left, noise itself brings
 NOISE = {  # multipliers z
     "smoke": (1.0,),
-    "quick": (0.03, 0.3, 3.0, 30.0),
-    "full": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    "quick": (0.3, 30.0, PURE_NOISE),
+    "full": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, PURE_NOISE),
 }
 SHADOWS = {"smoke": 2, "quick": 12, "full": 24}
 VICTIMS = {"smoke": 2, "quick": 5, "full": 10}
-UPDATES = {"smoke": 9, "quick": 60, "full": 120}
+UPDATES = {"smoke": 3, "quick": 20, "full": 60}
+DAYS_PER_UPDATE = {"smoke": 4, "quick": 10, "full": 20}
 HOUSEHOLDS = {"smoke": 6, "quick": 20, "full": 20}
 FIRST_SHADOW, FIRST_VICTIM = 500, 100  # seeds
 EV_OWNERSHIP = 0.8
+ONE_AT_A_TIME = 288  # turns a day: more than 20 households have decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Method:
 
 METHODS = (
     Method("selfish", "independent"),
+    Method("selfish, one at a time", "independent", settings=(("most_turns", ONE_AT_A_TIME),)),
     Method("ss", "ss"),
     Method("vps", "vps", "sampled"),
     Method("vs", "vs", "sampled"),
@@ -83,9 +87,10 @@ def _short_run(method: Method, seed: int, profile: str) -> ShortRun:
         "population.ev_ownership": EV_OWNERSHIP,
         "learner.algorithm": method.algorithm,
         "learner.num_updates": UPDATES[profile],
+        "learner.num_envs": DAYS_PER_UPDATE[profile],
         **dict(method.settings),
     }
-    name = method.name.replace(" ", "-").replace("=", "")
+    name = method.name.replace(" ", "-").replace("=", "").replace(",", "")
     return ShortRun(name, seed, TARGET, {"preset": method.preset, "settings": settings})
 
 
@@ -114,7 +119,7 @@ def conclude(found: Results, folder: Path, profile: str) -> dict[str, Any]:
     return {
         "schema": "ss.bench_privacy/1",
         "tables": {
-            "what a curious neighbour learns: the better attack, 95 % interval": rows,
+            "what the curious learn: the better attack, 95 % interval": rows,
             "what it costs, and what it brings": costs,
             "noise on what suggestion sharing tells": curve,
         },
@@ -122,8 +127,10 @@ def conclude(found: Results, folder: Path, profile: str) -> dict[str, Any]:
             f"{shadows} shadow runs, {len(selfish)} runs listened to, "
             f"{HOUSEHOLDS[profile]} households each; comfort weight and daily cost: R² (0 is no "
             "better than the mean), car: area under the ROC curve (0.5 is chance)",
+            f"{DIFFERENCED}: the sum of all plans is public after every turn; whoever knows whose "
+            "turn it was has that household's plan, whatever the algorithm tells or keeps",
             "ε of the household that sent most, for the whole run, at δ = 1e-5; announcements, "
-            "actions seen and the number of decisions are not covered",
+            "plans, actions seen and the number of decisions are not covered",
         ],
         "run_dir": str(folder),
     }
@@ -135,12 +142,12 @@ Leaks = Sequence[Mapping[str, np.ndarray]]
 def _sources(leaks: Leaks) -> dict[str, list[str]]:
     """What may be listened to: each source alone, all of them, and what is public anyway."""
     heard = sorted(name for name in leaks[0] if name.startswith("heard/"))
-    single = {name.removeprefix("heard/"): [name] for name in heard if name != "heard/nothing"}
+    single = {name.removeprefix("heard/"): [name] for name in heard}
     if "policies" in single:
         single["policies and suggestions"] = ["heard/policies", "heard/suggestions"]
-    if len(single) > 1:
-        single["all"] = heard
-    return single or {"public data only": ["public"]}
+    if len(heard) > 1:
+        return single | {"all": heard}
+    return {"public data only": ["public"]} | single  # nothing is told
 
 
 def _rows_of(method: str, leaks: Leaks, shadows: int) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
-"""What a household's messages say about it: one training, listened to; for `ss bench privacy`.
+"""What households' words and plans say about them: one training, listened to.
 
-The eavesdroppers are honest-but-curious neighbours that put together what all of them were told in
-the last updates: at least what any one of them could know. Each household is described by numbers,
-source by source. What is to be guessed stays beside them.
+The eavesdroppers of `ss bench privacy` are honest-but-curious neighbours that put together what all
+of them were told in the last updates: at least what any one of them could know; and anybody on the
+feeder, who sees the sum of plans before and after every turn (`differences.py`). Each household is
+described by numbers, source by source. What is to be guessed stays beside them.
 """
 
 from collections.abc import Mapping
@@ -18,8 +19,9 @@ from numpy import ndarray
 from torch import Tensor
 
 from gridsim.config import GridConfig, resolve
-from gridsim.game.env import NUM_PUBLIC, SchedulingEnv
+from gridsim.game.in_turn import NUM_PUBLIC, InTurnEnv
 from gridsim.households.households import JobKind
+from gridsim.privacy.differences import described, differences_of
 from gridsim.stage import Stage, build_training, daily_welfare, set_stage
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.decisions import Decisions, decisions_of
@@ -30,6 +32,7 @@ from ss_core.scenario.short_runs import is_done, write_short_run
 from ss_core.training.loop import Training
 
 LEAK_FILE = "leak.safetensors"
+DIFFERENCED = "differenced announcements"  # the source that needs no message
 LISTENED_UPDATES = 8  # the last ones
 KIND_COLUMNS = slice(5, 5 + len(JobKind))  # of the public features
 LAYOUT_SEED = 11  # of random projections, the same in every run
@@ -67,9 +70,10 @@ def listened_run(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bo
         training.advance()
         report(training.update, total, "")
         if training.channel.listener is not None:
-            heard.append(describe(training, ear.told))
             env = training.env
-            assert isinstance(env, SchedulingEnv)
+            assert isinstance(env, InTurnEnv)
+            seen = {DIFFERENCED: described(differences_of(env))}
+            heard.append(seen | describe(training, ear.told))
             costs.append(env.outcome().cost_eur.mean(axis=0))
             loads.append(env.load_kw.mean(axis=(0, 1)).reshape(24, -1).mean(axis=1))
     _leave(folder, config, stage, heard, np.mean(costs, axis=0), np.mean(loads, axis=0))
@@ -134,7 +138,7 @@ def describe(
     for kind in ("critic_parameters", "policy_parameters"):
         if kind in told:
             found[kind] = _projected(told[kind])
-    return found or {"nothing": np.zeros((training.learner.spec.num_agents, 1))}
+    return found
 
 
 def _talked(training: Training) -> Neighbourhood:
@@ -201,14 +205,14 @@ def _wishes(
 
 
 def _signals(payload: Tensor, shape: torch.Size) -> Float[ndarray, "N F"]:
-    """Numbers told step by step or decision by decision: mean, spread, quantiles; hour by hour."""
+    """Numbers told step by step or decision by decision: mean, spread, quantiles; turn by turn."""
     flat = payload.transpose(0, 1).flatten(1).double()
     points = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
     parts = [flat.mean(dim=1, keepdim=True), flat.std(dim=1, keepdim=True)]
     parts.append(torch.quantile(flat[:, :: max(1, flat.shape[1] // 200_000)], points, dim=1).T)
     if payload.shape[0] == shape[0] * shape[1] and payload.dim() == 3:
-        by_hour = payload.unflatten(0, tuple(shape)).double().mean(dim=(1, 3)).T
-        parts.append(by_hour)
+        by_turn = payload.unflatten(0, tuple(shape)).double().mean(dim=(1, 3)).T
+        parts.append(by_turn)
     return torch.cat(parts, dim=1).numpy(force=True)
 
 

@@ -1,7 +1,8 @@
 """`ss bench trust`: what lies cost, and what trust saves, by world, lie and share of liars.
 
 A condition is trained with several seeds; all conditions of a seed meet the same agents and days,
-so differences are taken seed by seed. The worlds bring the short runs, by name.
+so differences are taken seed by seed, and set beside what honest agents gain over agents that
+learn alone. The worlds bring the short runs, by name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from ss_core.scenario.short_runs import Results
 from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
 
 SEEDS = tuple(range(100, 110))
+ALONE = "alone"  # in the place of a lie: every agent learns for itself, nothing is exchanged
 Profile = Literal["smoke", "quick", "full"]
 SHARES: dict[Profile, tuple[float, ...]] = {
     "smoke": (0.1,),
@@ -35,35 +37,53 @@ class Condition:
     """Who lies, how, and whether anybody learns whom to trust."""
 
     world: str
-    lie: str  # "" without liars
+    lie: str  # "" without liars; `ALONE`
     share: float
     trust: bool
 
     @property
     def slug(self) -> str:
         """Name of its folder."""
-        who = f"{self.lie}-{round(100 * self.share)}" if self.lie else "honest"
+        who = f"{self.lie}-{round(100 * self.share)}" if self.share else self.lie or "honest"
         return f"{self.world}-{who}{'-trust' if self.trust else ''}"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Of the learner."""
-        lie = {"exchange.liars": self.share, "exchange.lie": self.lie} if self.lie else {}
-        return {**lie, "trust": self.trust}
+        """Of the run."""
+        if self.lie == ALONE:
+            return {"algorithm": "independent"}
+        trust = {"learner.trust": self.trust}
+        if not self.lie:
+            return trust
+        return {
+            "learner.exchange.liars": self.share,
+            "learner.exchange.lie": self.lie,
+            **trust,
+        }
 
 
-def conditions(profile: Profile, worlds: Sequence[str]) -> list[Condition]:
-    """All that a profile compares, world by world."""
-    return [each for world in worlds for each in _conditions_of(profile, world)]
+def conditions(
+    profile: Profile,
+    worlds: Sequence[str],
+    *,
+    shares: Sequence[float] = (),
+    lies: Sequence[Lie] = (),
+) -> list[Condition]:
+    """All that a profile compares, world by world; given `shares` or `lies` replace its own."""
+    return [each for world in worlds for each in _conditions_of(profile, world, shares, lies)]
 
 
-def _conditions_of(profile: Profile, world: str) -> Iterator[Condition]:
+def _conditions_of(
+    profile: Profile, world: str, shares: Sequence[float], lies: Sequence[Lie]
+) -> Iterator[Condition]:
+    yield Condition(world, ALONE, 0.0, False)
     yield Condition(world, "", 0.0, False)
     yield Condition(world, "", 0.0, True)
-    for share in SHARES[profile]:
+    shares = shares or SHARES[profile]
+    for share in shares:
         yield Condition(world, "silent", share, False)
-        first = share == SHARES[profile][0]
-        for lie in LIES_AT_FIRST_SHARE[profile] if first else ("selfish",):
+        first = share == shares[0]
+        for lie in lies or (LIES_AT_FIRST_SHARE[profile] if first else ("selfish",)):
             yield Condition(world, lie, share, False)
             yield Condition(world, lie, share, True)
 
@@ -80,6 +100,8 @@ class Verdict:
     trusted: Interval  # lost with the same liars where agents learn whom to trust
     kept: Interval | None  # trusted / believed; None where believing costs nothing
     kept_of_words: Interval | None  # the same beyond `silent`: what the words alone cost
+    believed_of_gain: Interval | None  # believed / gain over learning alone; None without gain
+    trusted_of_gain: Interval | None  # the same with trust
     weight_of_liars: float | None
     weight_of_honest: float | None
 
@@ -93,13 +115,14 @@ def judge(
     """What every lie cost with and without trust."""
     verdicts = []
     for believed in sorted(welfare):
-        if believed.lie in ("", "silent") or believed.trust:
+        if believed.lie in ("", ALONE, "silent") or believed.trust:
             continue
         world, lie, share = believed.world, believed.lie, believed.share
         honest = welfare[Condition(world, "", 0.0, False)]
         trusted = Condition(world, lie, share, True)
         lost_silent = honest - welfare[Condition(world, "silent", share, False)]
         lost, saved = honest - welfare[believed], honest - welfare[trusted]
+        gained = honest - welfare[Condition(world, ALONE, 0.0, False)]
         verdicts.append(
             Verdict(
                 world=world,
@@ -110,6 +133,8 @@ def judge(
                 trusted=_mean(saved),
                 kept=ratio(saved, lost),
                 kept_of_words=ratio(saved - lost_silent, lost - lost_silent),
+                believed_of_gain=ratio(lost, gained),
+                trusted_of_gain=ratio(saved, gained),
                 weight_of_liars=weights[trusted][0],
                 weight_of_honest=weights[trusted][1],
             )
@@ -144,6 +169,12 @@ def premium(welfare: Welfare, world: str) -> Interval:
     return _mean(honest - welfare[Condition(world, "", 0.0, True)])
 
 
+def gain(welfare: Welfare, world: str) -> Interval:
+    """Welfare that honest agents have beyond agents that learn alone."""
+    honest = welfare[Condition(world, "", 0.0, False)]
+    return _mean(honest - welfare[Condition(world, ALONE, 0.0, False)])
+
+
 def conclude(
     wanted: Sequence[Condition], seeds: Sequence[int], found: Results, units: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -169,11 +200,14 @@ def conclude(
             for world in shown
         },
         "notes": [
+            *(f"{world}: without liars {_show(gain(welfare, world))} {units[world]} are gained "
+              "over agents that learn alone" for world in shown),
             *(f"{world}: trust where nobody lies costs {_show(premium(welfare, world))} "
               f"{units[world]}" for world in shown),
             "lost: interquartile mean over seeds of what the same agents have without liars, less "
             "what they have; kept: lost with trust / lost believed; words: the same beyond silent, "
-            "agents that neither tell nor heed anything; 95 % bootstrap intervals over seeds",
+            "agents that neither tell nor heed anything; of the gain: lost / what honest agents "
+            "gain over agents that learn alone, sums over seeds; 95 % bootstrap intervals",
         ],
     }  # fmt: skip
 
@@ -192,6 +226,8 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "with trust": _show(verdict.trusted),
         "kept": _show(verdict.kept),
         "kept of words": _show(verdict.kept_of_words),
+        "believed, of the gain": _show(verdict.believed_of_gain, "no gain"),
+        "with trust, of the gain": _show(verdict.trusted_of_gain, "no gain"),
         "weight of liars": _number(verdict.weight_of_liars),
         "weight of honest": _number(verdict.weight_of_honest),
     }
@@ -201,7 +237,7 @@ def _number(value: float | None) -> float | str:
     return "" if value is None else round(value, 3)
 
 
-def _show(interval: Interval | None) -> str:
+def _show(interval: Interval | None, instead: str = "nothing lost") -> str:
     if interval is None:
-        return "nothing lost"
+        return instead
     return f"{interval:.3g}"

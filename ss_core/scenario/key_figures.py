@@ -30,7 +30,7 @@ class Scores:
     figures: Mapping[str, DayFigures]  # by row
     cost: Mapping[str, Float[np.ndarray, "play day"]] = field(default_factory=dict)
     # what the gap is measured in, by row: less is better; empty where a world has no gap
-    trial_cost: Mapping[str, Float[np.ndarray, " day"]] = field(default_factory=dict)
+    trial_cost: Mapping[str, Float[np.ndarray, " trial_day"]] = field(default_factory=dict)
     # of all agents on trial days, by row that nobody learned; learners bring their own
     no_dilemma: bool = False  # equilibrium and optimum are too close for a gap
     bytes_by_kind: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by learner

@@ -1,4 +1,4 @@
-"""`ss bench privacy`: what messages reveal about households, and what noise on them costs."""
+"""`ss bench privacy`: what messages and plans reveal about households; what noise costs."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from cli.options import bench_options
 @click.command("privacy", context_settings=CONTEXT_SETTINGS)
 @bench_options(
     "privacy",
-    how_much="a minute, half an hour, hours",
+    how_much="a minute, ten minutes, hours",
     each="Trainings",
     kept="what is finished in there is",
 )
 @debug_option
 def privacy(profile: str, workers: int, out: Path | None, as_json: bool, quiet: bool) -> None:
-    """What curious neighbours learn from the messages they get, method by method.
+    """What the curious learn from messages and from the public sum of plans, method by method.
 
     A linear model and a small network, trained on shadow runs, guess comfort weight, car and daily
     cost of households in other runs. Then the same with noise on what suggestion sharing tells.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option
-from cli.options import bench_options
+from cli.options import LIES, bench_options
 from cli.worlds import WORLDS
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ GAMES = ("predation", "grid", "traffic")  # in which lies are tried
 UNITS = {"predation": "reward/step", "grid": "EUR/household and day", "traffic": "s/driver"}
 UPDATES = {  # of a short run, by profile
     "smoke": {"predation": 4, "grid": 2, "traffic": 2},
-    "quick": {"predation": 300, "grid": 100, "traffic": 50},
-    "full": {"predation": 300, "grid": 200, "traffic": 80},
+    "quick": {"predation": 300, "grid": 60, "traffic": 50},
+    "full": {"predation": 300, "grid": 120, "traffic": 80},
 }
 HOUSEHOLDS = {"smoke": 8, "quick": 50, "full": 50}
 NUM_SEEDS = {"smoke": 2, "quick": 5, "full": 10}
@@ -42,11 +42,30 @@ NET = "grid.net.xml"  # of those shipped
 @click.option(
     "--seeds", type=click.IntRange(2, 10), show_default="5, smoke: 2", help="Per condition."
 )
+@click.option(
+    "--liars",
+    "shares",
+    type=click.FloatRange(0, 1, min_open=True),
+    multiple=True,
+    metavar="SHARE",
+    show_default="those of the profile",
+    help="Only this share of liars; may be repeated.",
+)
+@click.option(
+    "--lie",
+    "lies",
+    type=click.Choice([lie for lie in LIES if lie != "silent"]),
+    multiple=True,
+    show_default="those of the profile",
+    help="Only this lie; may be repeated.",
+)
 @debug_option
 def trust(
     profile: str,
     worlds: tuple[str, ...],
     seeds: int | None,
+    shares: tuple[float, ...],
+    lies: tuple[str, ...],
     workers: int,
     out: Path | None,
     as_json: bool,
@@ -61,7 +80,7 @@ def trust(
     from ss_core.scenario.short_runs import run_bench
 
     folder = out or Path("bench") / f"trust-{profile}"
-    wanted = conditions(profile, worlds or GAMES)  # type: ignore[arg-type]
+    wanted = conditions(profile, worlds or GAMES, shares=shares, lies=lies)  # type: ignore[arg-type]
     used = SEEDS[: seeds or NUM_SEEDS[profile]]
     short_runs = [_short_run(each, seed, profile) for seed in used for each in wanted]
     with Progress(quiet=quiet) as progress:
@@ -79,9 +98,8 @@ def trust(
 def _short_run(condition: "Condition", seed: int, profile: str) -> "ShortRun":
     from ss_core.scenario.short_runs import ANY_WORLD, ShortRun
 
-    named = {f"learner.{key}": value for key, value in condition.settings.items()}
     updates = UPDATES[profile][condition.world]
-    settings = named | {"seed": seed, "learner.num_updates": updates}
+    settings = condition.settings | {"seed": seed, "learner.num_updates": updates}
     world, own = {
         "predation": ("train", {"env": "predation", "agents": 8}),
         "grid": ("grid", {"days": 16, "households": HOUSEHOLDS[profile]}),

@@ -6,14 +6,17 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from pettingzoo import ParallelEnv
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
-from gridsim.game.parallel import Variant, parallel_env
+from gridsim.game.in_turn import InTurnEnv
+from gridsim.game.parallel import Variant, _build_world, parallel_env, uncontrolled_outlook
+from gridsim.households.households import HouseholdConfig
 from ss_core.errors import ConfigError
 
 VARIANTS = get_args(Variant)
-STEP_COUNT = {"per_job": 24, "quarter_hourly": 96}
+STEP_COUNT = {"in_turn": 96, "per_job": 24, "quarter_hourly": 96}
 
 
 def play(env: ParallelEnv, seed: int) -> tuple[list[dict[str, np.ndarray]], dict[str, float]]:
@@ -54,6 +57,32 @@ def test_a_day_has_its_steps_and_everybody_pays(variant: Variant) -> None:
     assert env.metadata["name"] == f"scheduling_{variant}_v0"
 
 
+def test_households_in_turn_are_the_default_and_decide_by_what_past_days_tell() -> None:
+    env = parallel_env(6, seed=2)
+    assert env.metadata["name"] == "scheduling_in_turn_v0"
+    world = _build_world(6, 2, 8, HouseholdConfig(), None)
+    outlook = uncontrolled_outlook(world, 2)
+    assert outlook.weight == 1.0
+    played = InTurnEnv(world, 1, history=outlook, history_decay=1.0)
+    played.reset(0)
+    for _ in range(96):
+        played.step(torch.zeros((1, 6), dtype=torch.int64))
+    for kept, known in zip(played.state().values(), outlook.tensors().values(), strict=True):
+        assert torch.equal(kept, known)
+
+
+def test_in_turn_a_household_has_a_choice_only_when_it_is_its_turn() -> None:
+    env = parallel_env(4, seed=1)
+    _, infos = env.reset(seed=3)
+    deciding = []
+    while env.agents:
+        masks = {agent: infos[agent]["action_mask"] for agent in env.agents}
+        deciding.append(sum(mask.sum() > 1 for mask in masks.values()))
+        infos = env.step({a: int(np.flatnonzero(m)[-1]) for a, m in masks.items()})[-1]
+    assert max(deciding) == 1
+    assert sum(deciding) >= 4
+
+
 def test_another_seed_is_another_population() -> None:
     first, second = (play(parallel_env(4, seed=seed), 0)[1] for seed in (0, 1))
     assert first != second
@@ -64,6 +93,7 @@ def test_another_seed_is_another_population() -> None:
     [
         ({"households": 0}, "households=0"),
         ({"num_actions": 1}, "num_actions=1"),
+        ({"num_actions": 9}, "num_actions=9: variant='in_turn' has rules for 8 plans"),
         ({"seed": -1}, "seed=-1"),
     ],
 )
@@ -81,4 +111,4 @@ def test_importing_is_free_of_pettingzoo_and_an_unknown_variant_is_refused() -> 
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     last = done.stderr.strip().splitlines()[-1]
-    assert last.endswith("ConfigError: variant='hourly': choose per_job or quarter_hourly")
+    assert last.endswith("ConfigError: variant='hourly': choose in_turn, per_job or quarter_hourly")

@@ -10,6 +10,7 @@ import pytest
 
 from cli import ss
 from cli.app import run
+from gridsim.privacy.leakage import DIFFERENCED
 from ss_core.processes.child_tasks import Task, perform
 from ss_core.processes.pool import Failure, Observe
 
@@ -57,7 +58,7 @@ def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(
         assert [row["lie"] for row in rows] == ["selfish"]
         assert 0.0 <= rows[0]["weight of liars"] < rows[0]["weight of honest"] <= 1.0
     done = {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")}
-    assert len(done) == 2 * 5 * 3
+    assert len(done) == 2 * 6 * 3
     again = bench_here()
     assert again["tables"] == tables
     assert {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")} == done
@@ -70,6 +71,7 @@ def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> 
     heard = {(row["method"], row["heard"]) for row in learned}
     assert {
         ("selfish", "public data only"),
+        *((method, DIFFERENCED) for method in ("selfish", "ss", "vps", "vs", "ps", "cl")),
         ("ss", "announcements"),
         ("ss", "policies and suggestions"),
         ("vps", "critic_parameters"),
@@ -78,7 +80,8 @@ def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> 
         ("cl", "rewards"),
     } <= heard
     assert {row["method"]: row["kB/household"] > 0 for row in cost} == {
-        "selfish": False, "ss": True, "vps": True, "vs": True, "ps": True, "cl": True,
+        "selfish": False, "selfish, one at a time": False,
+        "ss": True, "vps": True, "vs": True, "ps": True, "cl": True,
     }  # fmt: skip
     assert curve[0]["epsilon of a run"] == "∞"
     assert float(curve[1]["epsilon of a run"]) > 0
