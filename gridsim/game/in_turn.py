@@ -37,7 +37,7 @@ from ss_core.random_streams import Stream, numpy_generator
 NUM_COSTS = 3  # the first features: price, congestion, feeder charge of all
 NUM_PUBLIC = NUM_COSTS + 2 + len(JobKind) + MOST_PLANS
 REVISE_AFTER = (4, 8, 16)  # quarter-hours after arrival
-MOST_TURNS = 96  # a day
+MOST_TURNS = 144  # a day
 UNIT_EUR = 0.3  # of cost features
 EVENTS_AT_ONCE = 4096  # of which alternatives are laid side by side: bounds memory
 

@@ -42,7 +42,7 @@ def parallel_env(
 ) -> "ParallelEnv":
     """Households of one feeder; `seed` draws who they are, `reset(seed=…)` the day they live.
 
-    `in_turn`: 96 turns, one of `num_actions` plans for the rest of the job of whose turn it is
+    `in_turn`: 144 turns, one of `num_actions` plans for the rest of the job of whose turn it is
     (`gridsim/game/in_turn.py`). `per_job`: 24 steps, one of `num_actions` schedules for the job
     that came (`gridsim/game/env.py`). `quarter_hourly`: 96 steps, charging level and starts
     (`gridsim/game/quarter_hourly.py`). Legal actions are in `infos[agent]["action_mask"]`.

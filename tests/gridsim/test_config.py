@@ -50,10 +50,10 @@ def test_a_protocol_that_is_set_is_kept() -> None:
     ("budget", "overrides", "updates", "seconds"),
     [
         ({"updates": 7}, {}, 7, None),
-        ({"episodes": 320}, {}, 20, None),  # 16 episodes an update
+        ({"episodes": 320}, {}, 40, None),  # 8 episodes an update
         ({"episodes": 320}, {"learner.num_envs": 4}, 80, None),
         ({"episodes": 1}, {}, 1, None),
-        ({"seconds": 90.0}, {}, 200, 90.0),
+        ({"seconds": 90.0}, {}, 60, 90.0),
     ],
 )
 def test_a_budget_is_updates_episodes_or_seconds(

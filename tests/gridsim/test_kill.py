@@ -22,7 +22,18 @@ from tests.support.fault_counts import counted
 UPDATES = 80
 COMMAND = (
     *(sys.executable, "-m", "cli.commands.grid", "run"),
-    *("--households", "5", "--days", "2", "--budget", f"{UPDATES}updates", "--workers", "2"),
+    *(
+        "--households",
+        "5",
+        "--days",
+        "2",
+        "--budget",
+        f"{UPDATES}updates",
+        "--workers",
+        "2",
+        "--set",
+        "learner.num_envs=4",
+    ),
     *(
         "--set",
         "compare_selfish=false",

@@ -25,7 +25,7 @@ from ss_core.report.labels import title_of
 from ss_core.resources import data_path
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
-SMALL = ("--households", "4", "--days", "1", "--budget", "3")
+SMALL = ("--households", "4", "--days", "1", "--budget", "3", "--set", "learner.num_envs=4")
 Streams = pytest.CaptureFixture[str]
 
 
@@ -105,7 +105,7 @@ def test_every_algorithm_is_trained_scored_and_traced_under_a_title_of_its_own(
     ((_, rows),) = result["tables"].items()
     (row,) = (row for row in rows if row["policy"] == title_of(LABELS, algorithm))
     alone = algorithm == "independent" or config.households == 1
-    assert (row["kB exchanged/household"] > 0) != alone
+    assert (row["kB exchanged/household"] > 0.2) != alone  # sums of trial days: 0.1
     steps = pq.read_table(run / "traces" / "feeder_step").to_pandas()
     assert set(steps["algorithm"]) == {"asap", "nash", "independent", algorithm, "optimum"}
     assert title_of(LABELS, algorithm) in (run / "report.html").read_text()
@@ -121,7 +121,7 @@ def test_ones_own_algorithm_is_trained_scored_and_shown_under_its_title(capsys: 
         "    crosses='nothing crosses', learn=ALONE.learn, judges_counterfactuals=True)\n"
     )
     own = ("--algorithm", "my_grid_algorithm:ALGORITHM")
-    assert ssgrid_run("--households", "4", "--days", "2", "--budget", "2", *own, "--json") == 0
+    assert ssgrid_run(*SMALL, *own, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     ((_, rows),) = result["tables"].items()
     assert "Mine, learned" in [row["policy"] for row in rows]

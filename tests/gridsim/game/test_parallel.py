@@ -16,7 +16,7 @@ from gridsim.households.households import HouseholdConfig
 from ss_core.errors import ConfigError
 
 VARIANTS = get_args(Variant)
-STEP_COUNT = {"in_turn": 96, "per_job": 24, "quarter_hourly": 96}
+STEP_COUNT = {"in_turn": 144, "per_job": 24, "quarter_hourly": 96}
 
 
 def play(env: ParallelEnv, seed: int) -> tuple[list[dict[str, np.ndarray]], dict[str, float]]:
@@ -65,7 +65,7 @@ def test_households_in_turn_are_the_default_and_decide_by_what_past_days_tell() 
     assert outlook.weight == 1.0
     played = InTurnEnv(world, 1, history=outlook, history_decay=1.0)
     played.reset(0)
-    for _ in range(96):
+    for _ in range(144):
         played.step(torch.zeros((1, 6), dtype=torch.int64))
     for kept, known in zip(played.state().values(), outlook.tensors().values(), strict=True):
         assert torch.equal(kept, known)

@@ -170,7 +170,18 @@ def test_a_trace_level_writes_its_tables_and_no_others(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
-    size = ("--households", "3", "--days", "1", "--budget", "2", "--set", "compare_selfish=false")
+    size = (
+        "--households",
+        "3",
+        "--days",
+        "1",
+        "--budget",
+        "2",
+        "--set",
+        "compare_selfish=false",
+        "--set",
+        "learner.num_envs=4",
+    )
     assert ssgrid_run(*size, "--trace", level, "--quiet") == 0
     run = only_run(tmp_path / "runs")
     written = {resource["name"] for resource in read_manifest(run)["resources"]}
