@@ -129,7 +129,7 @@ def tuned_learner() -> LearnerConfig:
 
 def days_per_update(households: int) -> int:
     """About as many decisions an update for any number of households: few of them need days."""
-    return min(64, max(4, round(400 / households)))
+    return min(64, max(2, round(400 / households)))
 
 
 def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:
