@@ -33,6 +33,7 @@ Variant = Literal["in_turn", "per_job", "quarter_hourly"]
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
+MANY = 1000  # households beyond which fewer days tell as much: scored and tried on 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +174,10 @@ def preset_config(preset: str, variant: Variant = "in_turn", households: int = 5
         raise ConfigError(f"preset={preset!r}: choose tuned, paper or sampled")
     if variant == "quarter_hourly" and preset != "paper":
         learner = stepwise_learner(learner)
-    return GridConfig(learner=learner, variant=variant)
+    config = GridConfig(learner=learner, variant=variant)
+    if households > MANY:
+        return replace(config, days=8, trial_days=8, evaluations=4)
+    return config
 
 
 SHORTHANDS = COMMON_SHORTHANDS | {"neighbours": "learner.exchange.num_neighbours"}

@@ -159,3 +159,24 @@ def test_a_feeder_of_ones_own_keeps_its_transformer_unless_asked_otherwise() -> 
     assert resolve("tuned", {"feeder": "nets/mine.json"}).kva_per_household is None
     sized = resolve("tuned", {"feeder": "nets/mine.json", "kva_per_household": 3.0})
     assert sized.kva_per_household == 3.0
+
+
+def test_days_follow_the_number_of_households() -> None:
+    envs = [resolve("tuned", {"households": n}).learner.num_envs for n in (1, 5, 20, 50, 1000)]
+    assert envs == [64, 64, 20, 8, 2]
+    assert resolve("tuned", {"households": 5, "learner.num_envs": 3}).learner.num_envs == 3
+    few, many = (resolve("tuned", {"households": n}) for n in (1000, 1001))
+    assert (few.days, few.trial_days) == (32, 32)
+    assert (many.days, many.trial_days) == (8, 8)
+    assert resolve("tuned", {"households": 2000, "days": 16}).days == 16
+
+
+def test_forms_of_the_decisions_have_settings_of_their_own() -> None:
+    old = resolve("tuned", {"variant": "per_job"}).learner
+    assert (old.num_envs, old.num_updates) == (16, 200)
+    assert resolve("tuned", {}).learner.num_updates == 60
+    with pytest.raises(ConfigError, match="fewer, or variant='per_job'"):
+        resolve("tuned", {"num_actions": 9})
+    assert resolve("tuned", {"num_actions": 9, "variant": "per_job"}).num_actions == 9
+    with pytest.raises(ConfigError, match="quarter-hours, 1 or more"):
+        resolve("tuned", {"revise_after": [0]})
