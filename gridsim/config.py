@@ -116,7 +116,7 @@ def tuned_learner() -> LearnerConfig:
         hidden=(16,),
         critic_hidden=(),  # nothing is estimated where every alternative is known
         num_envs=16,
-        num_updates=60,
+        num_updates=55,
         actor_lr=3e-2,
         suggestion_lr=1e-1,
         final_lr_fraction=0.1,

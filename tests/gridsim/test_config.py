@@ -53,7 +53,7 @@ def test_a_protocol_that_is_set_is_kept() -> None:
         ({"episodes": 320}, {}, 40, None),  # 8 episodes an update
         ({"episodes": 320}, {"learner.num_envs": 4}, 80, None),
         ({"episodes": 1}, {}, 1, None),
-        ({"seconds": 90.0}, {}, 60, 90.0),
+        ({"seconds": 90.0}, {}, 55, 90.0),
     ],
 )
 def test_a_budget_is_updates_episodes_or_seconds(
@@ -174,7 +174,7 @@ def test_days_follow_the_number_of_households() -> None:
 def test_forms_of_the_decisions_have_settings_of_their_own() -> None:
     old = resolve("tuned", {"variant": "per_job"}).learner
     assert (old.num_envs, old.num_updates) == (16, 200)
-    assert resolve("tuned", {}).learner.num_updates == 60
+    assert resolve("tuned", {}).learner.num_updates == 55
     with pytest.raises(ConfigError, match="fewer, or variant='per_job'"):
         resolve("tuned", {"num_actions": 9})
     assert resolve("tuned", {"num_actions": 9, "variant": "per_job"}).num_actions == 9
