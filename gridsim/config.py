@@ -147,8 +147,16 @@ def stepwise_learner(learner: LearnerConfig) -> LearnerConfig:
     )
 
 
-def preset_config(preset: str, variant: Variant = "in_turn", households: int = 50) -> GridConfig:
+def preset_config(
+    preset: str,
+    variant: Variant = "in_turn",
+    households: int = 50,
+    *,
+    of_alternatives: bool = True,
+) -> GridConfig:
     """The named starting point for a form of the decisions and a number of households.
+
+    `of_alternatives`: the algorithm asked for judges alternatives, by a formula or by a model.
 
     Raises:
         ConfigError: no preset of that name.
@@ -168,6 +176,14 @@ def preset_config(preset: str, variant: Variant = "in_turn", households: int = 5
             critic_hidden=(32,),
             num_updates=200,
         )
+        if variant == "in_turn" and of_alternatives:  # regressed on the public features of plans
+            learner = replace(
+                learner,
+                credit="model",
+                suggestions="best",
+                num_updates=55,
+                exchange=replace(learner.exchange, num_neighbours=16),
+            )
     elif preset == "paper":
         learner = replace(paper_learner(), gamma=1.0)
     elif preset != "tuned":
@@ -196,7 +212,12 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
     asked = values.get("algorithm", values.get("learner.algorithm"))
     facts = facts_of(asked)
     sampled = preset == "tuned" and facts is not None and not facts.judges_counterfactuals
-    config = preset_config("sampled" if sampled else preset, known, several)
+    config = preset_config(
+        "sampled" if sampled else preset,
+        known,
+        several,
+        of_alternatives=facts is None or facts.judges_counterfactuals,
+    )
     if needs_copies(asked) and config.learner.architecture == "shared":  # which keeps no copies
         config = replace(config, learner=replace(config.learner, architecture="multihead"))
     config = with_regime(config, values.pop("regime", None))

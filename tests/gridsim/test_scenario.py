@@ -131,6 +131,7 @@ def test_ones_own_algorithm_is_trained_scored_and_shown_under_its_title(capsys: 
         "mine",
         "independent",
         "references",
+        "same_information",
     }
 
 
