@@ -37,18 +37,7 @@ NEEDS_SUMO = {"signals.py", "traffic.py", "traffic_gap.py"}
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of some households."""
     monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
-    size = (
-        "--households",
-        "4",
-        "--days",
-        "1",
-        "--budget",
-        "1",
-        "--quiet",
-        "--no-report",
-        "--set",
-        "learner.num_envs=4",
-    )
+    size = ("--households", "4", "--days", "1", "--budget", "1", "--quiet", "--no-report")
     assert ssgrid_run(*size, "--out", str(tmp_path / "runs")) == 0
     return only_run(tmp_path / "runs")
 

@@ -182,18 +182,8 @@ def test_tests_themselves_have_no_network() -> None:
 
 @pytest.mark.slow
 def test_a_run_asks_for_no_network(tmp_path: Path) -> None:
-    command = [
-        "run",
-        "--households",
-        "4",
-        "--days",
-        "2",
-        "--budget",
-        "2",
-        "--quiet",
-        "--set",
-        "learner.num_envs=4",
-    ]
+    command = ["run", "--households", "4", "--days", "2", "--budget", "2", "--quiet"]
+    command += ["--set", "learner.num_envs=4"]
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, *command, "--out", str(tmp_path)],
         capture_output=True,

@@ -22,37 +22,11 @@ from tests.support.fault_counts import counted
 UPDATES = 80
 COMMAND = (
     *(sys.executable, "-m", "cli.commands.grid", "run"),
-    *(
-        "--households",
-        "5",
-        "--days",
-        "2",
-        "--budget",
-        f"{UPDATES}updates",
-        "--workers",
-        "2",
-        "--set",
-        "learner.num_envs=4",
-    ),
-    *(
-        "--set",
-        "compare_selfish=false",
-        "--set",
-        "commit_every=3",
-        "--set",
-        "evaluations=3",
-        "--set",
-        "policy_samples=1",
-    ),
-    *(
-        "--set",
-        "learner.num_envs=2",
-        "--set",
-        "audit_steps=3",
-        "--set",
-        "search.num_perturbations=2",
-    ),
-    *("--set", "search.num_random_starts=1", "--set", "search.relaxation_sweeps=20"),
+    *("--households", "5", "--days", "2", "--budget", f"{UPDATES}updates", "--workers", "2"),
+    *("--set", "compare_selfish=false", "--set", "commit_every=3", "--set", "evaluations=3"),
+    *("--set", "policy_samples=1", "--set", "learner.num_envs=2", "--set", "audit_steps=3"),
+    *("--set", "search.num_perturbations=2", "--set", "search.num_random_starts=1"),
+    *("--set", "search.relaxation_sweeps=20", "--set", "trial_days=2", "--set", "most_turns=64"),
 )
 PATIENCE_S = 120.0
 

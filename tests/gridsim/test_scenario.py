@@ -25,7 +25,7 @@ from ss_core.report.labels import title_of
 from ss_core.resources import data_path
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
-SMALL = ("--households", "4", "--days", "1", "--budget", "3", "--set", "learner.num_envs=4")
+SMALL = ("--households", "4", "--days", "1", "--budget", "3")
 Streams = pytest.CaptureFixture[str]
 
 

@@ -15,6 +15,7 @@ QUICK = (
     *("--set", "evaluations=1", "--set", "policy_samples=2", "--set", "learner.num_envs=2"),
     *("--set", "audit_steps=3", "--set", "search.num_perturbations=2"),
     *("--set", "search.num_random_starts=1", "--set", "search.relaxation_sweeps=20"),
+    *("--set", "trial_days=2", "--set", "most_turns=64"),
 )
 
 

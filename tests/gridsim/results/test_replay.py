@@ -23,19 +23,7 @@ def voltages(run: Path, name: str) -> dict[str, float]:
 
 
 def small_run(out: Path, *more: str) -> Path:
-    size = (
-        "--households",
-        "4",
-        "--days",
-        "2",
-        "--budget",
-        "2",
-        "--out",
-        str(out),
-        "--quiet",
-        "--set",
-        "learner.num_envs=4",
-    )
+    size = ("--households", "4", "--days", "2", "--budget", "2", "--out", str(out), "--quiet")
     with tasks_here():
         assert ssgrid_run(*size, *more) == 0
     return only_run(out)

@@ -184,8 +184,6 @@ def test_a_trace_level_writes_its_tables_and_no_others(
         "2",
         "--set",
         "compare_selfish=false",
-        "--set",
-        "learner.num_envs=4",
     )
     assert ssgrid_run(*size, "--trace", level, "--quiet") == 0
     run = only_run(tmp_path / "runs")

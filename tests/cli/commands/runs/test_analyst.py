@@ -27,18 +27,7 @@ Streams = pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def grid_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("analyst") / "runs"
-    options = (
-        "--households",
-        "4",
-        "--days",
-        "2",
-        "--budget",
-        "2",
-        "--quiet",
-        "--no-report",
-        "--set",
-        "learner.num_envs=4",
-    )
+    options = ("--households", "4", "--days", "2", "--budget", "2", "--quiet", "--no-report")
     options = (*options, "--seed", "1")  # these four have a dilemma, and thereby a gap
     with tasks_here():
         assert ssgrid_run(*options, "--out", str(out)) == 0
