@@ -33,7 +33,7 @@ Variant = Literal["in_turn", "per_job", "quarter_hourly"]
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
-MANY = 1000  # households beyond which fewer days tell as much: scored and tried on 8
+MANY = 500  # households beyond which fewer days tell as much: scored and tried on 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,7 +167,7 @@ def test_days_follow_the_number_of_households() -> None:
     envs = [resolve("tuned", {"households": n}).learner.num_envs for n in (1, 5, 20, 50, 1000)]
     assert envs == [64, 64, 20, 8, 2]
     assert resolve("tuned", {"households": 5, "learner.num_envs": 3}).learner.num_envs == 3
-    few, many = (resolve("tuned", {"households": n}) for n in (1000, 1001))
+    few, many = (resolve("tuned", {"households": n}) for n in (500, 501))
     assert (few.days, few.trial_days) == (32, 32)
     assert (many.days, many.trial_days) == (8, 8)
     assert resolve("tuned", {"households": 2000, "days": 16}).days == 16
