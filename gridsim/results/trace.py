@@ -110,9 +110,10 @@ def _learning_rows(config: GridConfig) -> dict[str, int]:
     kinds = algorithm.messages_per_link
     talks = algorithm.suggests
     draws = config.learner.num_updates if random and exchange.redraw else 1
+    turns = 1 + len(config.revise_after) if config.variant == "in_turn" else 1  # of a job
     return {
         "link": talks * config.households * m * draws,
-        "suggestion": talks * config.households * m * JOBS_A_DAY * config.num_actions,
+        "suggestion": talks * config.households * m * JOBS_A_DAY * turns * config.num_actions,
         "message": kinds * config.households * m * config.learner.num_updates,
         "metric": METRICS * len(config.learners) * config.learner.num_updates,
     }
