@@ -207,7 +207,7 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
     """
     values = dict(overrides)
     variant, households = values.get("variant", "in_turn"), values.get("households", 50)
-    known: Variant = variant if variant in get_args(Variant) else "in_turn"  # others: told below
+    known: Variant = variant if variant in get_args(Variant) else "in_turn"  # others: refused below
     several = households if type(households) is int and households > 0 else 50
     asked = values.get("algorithm", values.get("learner.algorithm"))
     facts = facts_of(asked)

@@ -88,7 +88,9 @@ def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], 
 
 def _import_audit() -> None:
     # pandapower takes seconds to import
-    with suppress(Exception):  # what fails here fails again where it is needed, and is told there
+    with suppress(
+        Exception
+    ):  # what fails here fails again where it is needed, and is reported there
         import gridsim.powerflow.audit  # noqa: F401
 
 

@@ -45,7 +45,7 @@ class Step:
     next_observations: Float[Tensor, "E N O"]  # successor of this step, before any auto-reset
     action_mask: Bool[Tensor, "E N A"] | None = None  # True = legal
     neighbours: Bool[Tensor, "E N N"] | None = None  # (sender, receiver): who may talk to whom now
-    cooperative: Bool[Tensor, "E N"] | None = None  # who acted so in the step just taken, if told
+    cooperative: Bool[Tensor, "E N"] | None = None  # who acted so in the step just taken, if known
 
     @classmethod
     def first(

@@ -29,7 +29,7 @@ class Stream(IntEnum):
     NEIGHBOURS = 104  # who sends to whom in a random graph [update]
     LIARS = 105  # who of the agents lies
     LIES = 106  # what liars say who say anything [update]
-    NOISE = 107  # on what is told [update]
+    NOISE = 107  # on what is sent [update]
     MASKS = 108  # of sums that agents make together [update]
 
     # Statistics of any world.
@@ -37,7 +37,7 @@ class Stream(IntEnum):
     DIFFERENCES = 202  # resamples of differences between rows
     ATTACK_FOLDS = 203  # rows that an attack on secrets is cross-validated on
     ATTACK_NETWORK = 204  # an attacking network: its held rows and initial parameters
-    PROJECTION = 205  # of what was heard, to few numbers
+    PROJECTION = 205  # of what was received, to few numbers
 
     # Environments that are tried out before anybody learns in them.
     TRIED_EPISODES = 211
@@ -69,7 +69,9 @@ class Stream(IntEnum):
     # Vehicles and traffic lights on roads.
     DEMAND = 501  # trips, and what a file of demand leaves open
     ADOPTERS = 502  # drivers who take part
-    ROAD_NEIGHBOURS = 503  # whom on the same roads a driver hears, below a reset's seed [day]
+    ROAD_NEIGHBOURS = (
+        503  # from whom on the same roads a driver receives, below a reset's seed [day]
+    )
     RANDOM_ROUTES = 504  # an alternative for each driver
     EQUILIBRIUM = 505  # who changes routes in successive averages
     ROUTE_SEARCH = 506  # local search for the optimum

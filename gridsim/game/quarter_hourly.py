@@ -134,7 +134,7 @@ class QuarterHourlyEnv:
         return Step.first(observations, action_mask=mask)
 
     def step(self, actions: Int[Tensor, "E N"]) -> Step:
-        """Charge and start as told; what would break a deadline becomes the nearest legal action.
+        """Charge and start as asked; what would break a deadline becomes the nearest legal action.
 
         Raises:
             RuntimeError: the days are over or were never begun.

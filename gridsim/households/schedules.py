@@ -1,7 +1,7 @@
 """Candidate schedules: the few plans a household chooses among when a job arrives.
 
 The plans follow by a public rule from the job's announcement (kind, arrival, deadline, size), so a
-neighbour who hears the announcement knows what each action would draw from the feeder.
+neighbour who receives the announcement knows what each action would draw from the feeder.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What others learn about households, method by method, and what noise costs.
 
-The conditions and tables of `ss bench privacy`; one training is `leakage.listened_run`.
+The conditions and tables of `ss bench privacy`; one training is `leakage.observed_run`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from ss_core.random_streams import Stream, numpy_generator
 from ss_core.scenario.short_runs import Results, ShortRun
 from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean
 
-TARGET = "gridsim.privacy.leakage:listened_run"
+TARGET = "gridsim.privacy.leakage:observed_run"
 SECRETS = {"comfort_weight": False, "has_ev": True, "daily_cost_eur": False}  # yes or no
-PURE_NOISE = 3e4  # z at which suggestions say nothing: what is left, noise itself brings
+PURE_NOISE = 3e4  # z at which suggestions carry no information: what is left is due to noise itself
 NOISE = {  # multipliers z
     "smoke": (1.0,),
     "quick": (0.3, 30.0, PURE_NOISE),
@@ -36,7 +36,7 @@ ONE_AT_A_TIME = 288  # turns a day: more than 20 households have decisions
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way of learning that is listened to."""
+    """One way of learning whose messages are observed."""
 
     name: str
     algorithm: str
@@ -58,7 +58,7 @@ METHODS = (
 
 
 def short_runs_of(profile: str) -> dict[str, list[ShortRun]]:
-    """The trainings of every method: shadow runs, then those listened to."""
+    """The trainings of every method: shadow runs, then those observed."""
     return {
         method.name: [_short_run(method, seed, profile) for seed in _seeds(profile)]
         for method in _methods(profile)
@@ -124,11 +124,11 @@ def conclude(found: Results, folder: Path, profile: str) -> dict[str, Any]:
             "noise on what suggestion sharing tells": curve,
         },
         "notes": [
-            f"{shadows} shadow runs, {len(selfish)} runs listened to, "
+            f"{shadows} shadow runs, {len(selfish)} runs observed, "
             f"{HOUSEHOLDS[profile]} households each; comfort weight and daily cost: R² (0 is no "
             "better than the mean), car: area under the ROC curve (0.5 is chance)",
             f"{DIFFERENCED}: the sum of all plans is public after every turn; whoever knows whose "
-            "turn it was has that household's plan, whatever the algorithm tells or keeps",
+            "turn it was has that household's plan, whatever the algorithm sends or keeps",
             "ε of the household that sent most, for the whole run, at δ = 1e-5; announcements, "
             "plans, actions seen and the number of decisions are not covered",
         ],
@@ -140,14 +140,14 @@ Leaks = Sequence[Mapping[str, np.ndarray]]
 
 
 def _sources(leaks: Leaks) -> dict[str, list[str]]:
-    """What may be listened to: each source alone, all of them, and what is public anyway."""
-    heard = sorted(name for name in leaks[0] if name.startswith("heard/"))
-    single = {name.removeprefix("heard/"): [name] for name in heard}
+    """What may be observed: each source alone, all of them, and what is public anyway."""
+    received = sorted(name for name in leaks[0] if name.startswith("received/"))
+    single = {name.removeprefix("received/"): [name] for name in received}
     if "policies" in single:
-        single["policies and suggestions"] = ["heard/policies", "heard/suggestions"]
-    if len(heard) > 1:
-        return single | {"all": heard}
-    return {"public data only": ["public"]} | single  # nothing is told
+        single["policies and suggestions"] = ["received/policies", "received/suggestions"]
+    if len(received) > 1:
+        return single | {"all": received}
+    return {"public data only": ["public"]} | single  # nothing is sent
 
 
 def _rows_of(method: str, leaks: Leaks, shadows: int) -> list[dict[str, Any]]:
@@ -199,10 +199,10 @@ def _point(
 ) -> dict[str, Any]:
     spent = [each["privacy"].get("epsilon") for each in results]
     known = [value for value in spent if value is not None]
-    heard = ["heard/policies", "heard/suggestions"]
+    received = ["received/policies", "received/suggestions"]
     return {
         "noise z": dict(method.settings).get("learner.exchange.noise", 0.0),
         "epsilon of a run": f"{max(known):.4g}" if known else "∞",
         "EUR/day saved against selfish": f"{_gain(results, selfish):.2f}",
-        **{secret: f"{_best(leaks, heard, secret, shadows):.2f}" for secret in SECRETS},
+        **{secret: f"{_best(leaks, received, secret, shadows):.2f}" for secret in SECRETS},
     }

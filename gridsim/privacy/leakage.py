@@ -1,7 +1,7 @@
-"""What households' words and plans say about them: one training, listened to.
+"""What households' messages and plans reveal about them: one training, observed.
 
 The eavesdroppers of `ss bench privacy` are honest-but-curious neighbours that put together what all
-of them were told in the last updates: at least what any one of them could know; and anybody on the
+of them received in the last updates: at least what any one of them could know; and anybody on the
 feeder, who sees the sum of plans before and after every turn (`differences.py`). Each household is
 described by numbers, source by source. What is to be guessed stays beside them.
 """
@@ -33,24 +33,24 @@ from ss_core.training.loop import Training
 
 LEAK_FILE = "leak.safetensors"
 DIFFERENCED = "differenced announcements"  # the source that needs no message
-LISTENED_UPDATES = 8  # the last ones
+OBSERVED_UPDATES = 8  # the last ones
 KIND_COLUMNS = slice(5, 5 + len(JobKind))  # of the public features
 LAYOUT_SEED = 11  # of random projections, the same in every run
 PROJECTED = 64  # numbers that stand for a household's parameters
 
 
 @dataclass(slots=True)
-class _Ear:
-    """Keeps what was told in the last exchange of each update, by kind."""
+class _Recorder:
+    """Keeps what was sent in the last communication round of each update, by kind."""
 
-    told: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    sent: dict[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
-    def __call__(self, kind: str, _update: int, told: Mapping[str, Tensor]) -> None:
-        self.told[kind] = told
+    def __call__(self, kind: str, _update: int, sent: Mapping[str, Tensor]) -> None:
+        self.sent[kind] = sent
 
 
-def listened_run(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
-    """Train, listen to the last updates, play the held-out days."""
+def observed_run(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
+    """Train, record the messages of the last updates, play the held-out days."""
     torch.set_num_threads(1)
     folder = Path(arguments["folder"])
     if is_done(folder):
@@ -58,25 +58,27 @@ def listened_run(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bo
     config = resolve(arguments["preset"], arguments["settings"])
     stage = set_stage(config)
     training = build_training(config, config.learner, stage)
-    heard: list[dict[str, Float[ndarray, "N F"]]] = []
+    received: list[dict[str, Float[ndarray, "N F"]]] = []
     costs: list[Float[ndarray, " N"]] = []
     loads: list[Float[ndarray, " hour"]] = []
     total = config.learner.num_updates
     while training.update < total:
         if stop():
             return False
-        ear = _Ear()
-        training.channel.listener = ear if total - training.update <= LISTENED_UPDATES else None
+        recorder = _Recorder()
+        training.channel.listener = (
+            recorder if total - training.update <= OBSERVED_UPDATES else None
+        )
         training.advance()
         report(training.update, total, "")
         if training.channel.listener is not None:
             env = training.env
             assert isinstance(env, InTurnEnv)
-            seen = {DIFFERENCED: described(differences_of(env))}
-            heard.append(seen | describe(training, ear.told))
+            public = {DIFFERENCED: described(differences_of(env))}
+            received.append(public | describe(training, recorder.sent))
             costs.append(env.outcome().cost_eur.mean(axis=0))
             loads.append(env.load_kw.mean(axis=(0, 1)).reshape(24, -1).mean(axis=1))
-    _leave(folder, config, stage, heard, np.mean(costs, axis=0), np.mean(loads, axis=0))
+    _leave(folder, config, stage, received, np.mean(costs, axis=0), np.mean(loads, axis=0))
     welfare = daily_welfare(training, stage, config)
     write_short_run(folder, training, welfare, privacy=training.channel.privacy() or {})
     return True
@@ -86,14 +88,15 @@ def _leave(
     folder: Path,
     config: GridConfig,
     stage: Stage,
-    heard: list[dict[str, Float[ndarray, "N F"]]],
+    received: list[dict[str, Float[ndarray, "N F"]]],
     daily_cost_eur: Float[ndarray, " N"],
     load_kw: Float[ndarray, " hour"],
 ) -> None:
-    """Features by source, their mean over the updates listened to; and what is to be guessed."""
+    """Features by source, their mean over the updates observed; and what is to be guessed."""
     households = config.households
     features = {
-        f"heard/{source}": np.mean([each[source] for each in heard], axis=0) for source in heard[0]
+        f"received/{source}": np.mean([each[source] for each in received], axis=0)
+        for source in received[0]
     }
     population, mean_cost = stage.world.population, _mean_delay_cost(config)
     owned = population.owns.astype(bool)
@@ -119,29 +122,29 @@ def _mean_delay_cost(config: GridConfig) -> Float[ndarray, " kind"]:
 
 
 def describe(
-    training: Training, told: Mapping[str, Mapping[str, Tensor]]
+    training: Training, sent: Mapping[str, Mapping[str, Tensor]]
 ) -> dict[str, Float[ndarray, "N F"]]:
-    """Numbers about each household, by what was heard of it."""
+    """Numbers about each household, by what was received from it."""
     assert training.rollout is not None
     decisions = decisions_of(training.rollout, training.learner.spec)
     shape = training.rollout.rewards.shape[:2]
     found: dict[str, Float[ndarray, "N F"]] = {}
-    if "own_policy" in told:
+    if "own_policy" in sent:
         found["announcements"] = _announced(decisions)
-        found["policies"] = _leanings(decisions, told["own_policy"][""].exp())
-    if "suggestion" in told:
-        where = _talked(training)
-        found["suggestions"] = _wishes(decisions, told, where)
+        found["policies"] = _leanings(decisions, sent["own_policy"][""].exp())
+    if "suggestion" in sent:
+        links = _last_links(training)
+        found["suggestions"] = _wishes(decisions, sent, links)
     for kind in ("advantage", "reward"):
-        if kind in told:
-            found[f"{kind}s"] = _signals(told[kind][""], shape)
+        if kind in sent:
+            found[f"{kind}s"] = _signals(sent[kind][""], shape)
     for kind in ("critic_parameters", "policy_parameters"):
-        if kind in told:
-            found[kind] = _projected(told[kind])
+        if kind in sent:
+            found[kind] = _projected(sent[kind])
     return found
 
 
-def _talked(training: Training) -> Neighbourhood:
+def _last_links(training: Training) -> Neighbourhood:
     last = training.learner.last_round
     assert last is not None
     return last.links
@@ -180,7 +183,7 @@ def _announced(decisions: Decisions) -> Float[ndarray, "N F"]:
 
 
 def _leanings(decisions: Decisions, policy: Float[Tensor, "B N A"]) -> Float[ndarray, "N F"]:
-    """What the policies told lean to, against even chances: features, first plan, certainty."""
+    """What the policies sent lean to, against even chances: features, first plan, certainty."""
     public, legal = _public(decisions), _legal(decisions)
     even = legal / legal.sum(dim=2, keepdim=True).clamp_min(1.0)
     lean = ((policy.unsqueeze(-1) - even) * public).sum(dim=2)
@@ -189,14 +192,14 @@ def _leanings(decisions: Decisions, policy: Float[Tensor, "B N A"]) -> Float[nda
 
 
 def _wishes(
-    decisions: Decisions, told: Mapping[str, Mapping[str, Tensor]], where: Neighbourhood
+    decisions: Decisions, sent: Mapping[str, Mapping[str, Tensor]], links: Neighbourhood
 ) -> Float[ndarray, "N F"]:
     """Where each sender's suggestions would move its receivers, in public features."""
-    public = _public(decisions)[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-    policy = told["own_policy"][""].exp()
-    theirs = policy[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
-    moved = told["suggestion"][""].exp() - theirs
-    valid = decisions.valid[:, where.receivers.reshape(-1)].unflatten(1, where.receivers.shape)
+    public = _public(decisions)[:, links.receivers.reshape(-1)].unflatten(1, links.receivers.shape)
+    policy = sent["own_policy"][""].exp()
+    theirs = policy[:, links.receivers.reshape(-1)].unflatten(1, links.receivers.shape)
+    moved = sent["suggestion"][""].exp() - theirs
+    valid = decisions.valid[:, links.receivers.reshape(-1)].unflatten(1, links.receivers.shape)
     pull = (moved.unsqueeze(-1) * public).sum(dim=3) * valid.unsqueeze(-1)
     count = valid.sum(dim=(0, 2)).clamp_min(1)
     size = (moved.abs().sum(dim=-1) * valid).sum(dim=(0, 2)) / count
@@ -205,7 +208,7 @@ def _wishes(
 
 
 def _signals(payload: Tensor, shape: torch.Size) -> Float[ndarray, "N F"]:
-    """Numbers told step by step or decision by decision: mean, spread, quantiles; turn by turn."""
+    """Numbers sent by step or by decision: mean, spread, quantiles; mean of each turn."""
     flat = payload.transpose(0, 1).flatten(1).double()
     points = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
     parts = [flat.mean(dim=1, keepdim=True), flat.std(dim=1, keepdim=True)]
@@ -229,6 +232,6 @@ def _projected(rows: Mapping[str, Tensor]) -> Float[ndarray, "N F"]:
 
 
 def read_leak(folder: Path) -> dict[str, ndarray]:
-    """What `listened_run` left: `heard/<source>`, `public`, `secret/<name>`; household by row."""
+    """`received/<source>`, `public`, `secret/<name>` of an `observed_run`; household by row."""
     tensors = safetensors.torch.load((folder / LEAK_FILE).read_bytes())
     return {name: tensor.numpy() for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""What a grid run says beside its table: references, exchange, audit, the feeder, advice."""
+"""What a grid run says beside its table: references, exchange, audit, the feeder, this scenario."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -79,7 +79,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         *_turns(config, scores.stage.held_out),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
         "lowest voltage; losers: share of household-days that cost more than under Nash",
-        *_advice(config, grid, figures),
+        *_scenario_notes(config, grid, figures),
     ]
     if evaluation.scores.no_dilemma:
         said.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
@@ -115,22 +115,22 @@ def _transformer(config: GridConfig, grid: Grid) -> str:
     return sized
 
 
-def _advice(
+def _scenario_notes(
     config: GridConfig, grid: Grid, figures: Mapping[str, Mapping[str, Summary]]
 ) -> list[str]:
     """What a reader of the table should know about this scenario in particular."""
-    advice = []
+    found = []
     loading = mean_of(figures["nash"], "trafo_loading_percent")
     if loading < UNLOADED_PERCENT:
-        advice.append(
+        found.append(
             f"the transformer is no constraint here (Nash loads it to {loading:.0f} % at the peak "
             "of a mean day): what is closed is a gap of the tariff, which is the same for any "
             "transformer"
         )
     if config.households < FEW_HOUSEHOLDS:
-        advice.append(
+        found.append(
             f"with {config.households} households one job moves the whole feeder: what Nash and "
             "optimum know of the day beforehand counts for much; compare with the rows that know "
             "what learners know (column 'knows')"
         )
-    return advice
+    return found

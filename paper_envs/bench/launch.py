@@ -124,7 +124,7 @@ def _run(request: Request, show: Show) -> Result:
     check_disk(out)
     with BenchFolder(out, conditions) as folder:
         folder.register(specs)
-        folder.results()  # a damaged one is told of now, not after hours
+        folder.results()  # a damaged one is reported now, not after hours
         if request.write_reference is not None:
             check_writable(request.write_reference)
         failures = _carry_out(specs, request, show)

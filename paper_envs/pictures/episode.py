@@ -75,7 +75,7 @@ def play(env: VectorEnv, task: str, learner: Learner, *, seed: int) -> list[Mome
     for number in range(env.spec.horizon):
         with torch.no_grad():
             own = learner.actors.own(step.observations, step.action_mask)
-            told = _told(learner, step, own)
+            mean_suggestions = _mean_suggestions(learner, step, own)
         actions = sample_actions(own, generator)
         moments.append(
             Moment(
@@ -86,7 +86,7 @@ def play(env: VectorEnv, task: str, learner: Learner, *, seed: int) -> list[Mome
                 action_names=names,
                 actions=actions[0].numpy().copy(),
                 own=own[0].exp().double().numpy(),
-                suggested=told,
+                suggested=mean_suggestions,
                 returns=returns.copy(),
             )
         )
@@ -97,10 +97,10 @@ def play(env: VectorEnv, task: str, learner: Learner, *, seed: int) -> list[Mome
     return moments
 
 
-def _told(
+def _mean_suggestions(
     learner: Learner, step: Step, own: Float[Tensor, "1 N A"]
 ) -> Float[np.ndarray, "N A"] | None:
-    """Mean suggestion for each agent, of all who may talk to it; None if no one ever suggests."""
+    """Mean suggestion for each agent, of all who may send to it; None if no one ever suggests."""
     count = learner.spec.num_agents
     if learner.config.algorithm != "ss" or count < 2:
         return None
@@ -109,12 +109,12 @@ def _told(
     suggested = learner.actors.suggest(
         step.observations, shared, step.action_mask, PeerRows(receivers)
     )[0].exp()
-    talks = torch.ones((count, count), dtype=torch.bool)
+    sends = torch.ones((count, count), dtype=torch.bool)
     if learner.config.exchange.protocol == "graph" and step.neighbours is not None:
-        talks = step.neighbours[0]
-    weight = talks.gather(1, receivers).double()  # (sender, slot)
+        sends = step.neighbours[0]
+    weight = sends.gather(1, receivers).double()  # (sender, slot)
     total = torch.zeros((count, own.shape[-1]), dtype=torch.double)
-    heard = torch.zeros(count, dtype=torch.double)
+    received = torch.zeros(count, dtype=torch.double)
     total.index_add_(0, receivers.flatten(), (suggested.double() * weight[..., None]).flatten(0, 1))
-    heard.index_add_(0, receivers.flatten(), weight.flatten())
-    return (total / heard[:, None]).numpy()  # 0 / 0 where nobody talks
+    received.index_add_(0, receivers.flatten(), weight.flatten())
+    return (total / received[:, None]).numpy()  # 0 / 0 where nobody sends

@@ -1,4 +1,4 @@
-"""Cleanup and Harvest as pictures: the board, and per agent the bars of what it is told."""
+"""Cleanup and Harvest as pictures: the board, and per agent the bars of what is suggested to it."""
 
 import numpy as np
 from jaxtyping import Bool

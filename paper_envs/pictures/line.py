@@ -23,7 +23,7 @@ NEEDLE = 1.6  # units of length of a suggestion that is certain
 
 
 def draw_line(moment: Moment, scene: LineScene) -> Image.Image:
-    """All predators, what each does and what it is told."""
+    """All predators, what each does and what is suggested to it."""
     count = len(scene.positions)
     lane = LANE if count <= MANY else NARROW_LANE
     left = MARGIN + 1.5 * UNIT

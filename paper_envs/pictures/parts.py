@@ -62,14 +62,14 @@ def draw_card(canvas: Canvas, corner: Point, moment: Moment, agent: int) -> None
     x, y = corner
     draw_agent(canvas, (x + 8, y + 8), 8, agent)
     canvas.text((x + 22, y + 8), f"return {number(float(moment.returns[agent]))}", 12)
-    told = None if moment.suggested is None else moment.suggested[agent]
-    if told is not None and np.isnan(told).any():
-        told = None
+    suggested = None if moment.suggested is None else moment.suggested[agent]
+    if suggested is not None and np.isnan(suggested).any():
+        suggested = None
         canvas.text((x + card_width(moment), y + 8), "nobody near", 11, FAINT, "rm")
     top = y + 22
     for action, name in enumerate(moment.action_names):
         left = x + action * (BAR_WIDTH + BAR_GAP)
-        _draw_bar(canvas, (left, top), moment.own[agent], told, action, agent)
+        _draw_bar(canvas, (left, top), moment.own[agent], suggested, action, agent)
         taken = action == moment.actions[agent]
         middle = left + BAR_WIDTH / 2
         canvas.text(
@@ -83,16 +83,22 @@ def _draw_bar(
     canvas: Canvas,
     corner: Point,
     own: Float[np.ndarray, " A"],
-    told: Float[np.ndarray, " A"] | None,
+    suggested: Float[np.ndarray, " A"] | None,
     action: int,
     agent: int,
 ) -> None:
     x, y = corner
     half = BAR_WIDTH / 2
     canvas.box((x, y), (BAR_WIDTH, BAR_HEIGHT), "#efede7", radius=2)
-    _fill(canvas, (x, y), half if told is not None else BAR_WIDTH, own[action], agent_colour(agent))
-    if told is not None:
-        _fill(canvas, (x + half, y), half, told[action], SUGGESTION)
+    _fill(
+        canvas,
+        (x, y),
+        half if suggested is not None else BAR_WIDTH,
+        own[action],
+        agent_colour(agent),
+    )
+    if suggested is not None:
+        _fill(canvas, (x + half, y), half, suggested[action], SUGGESTION)
 
 
 def _fill(canvas: Canvas, corner: Point, width: Pixels, share: float, colour: str) -> None:

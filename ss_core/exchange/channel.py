@@ -1,7 +1,7 @@
 """The exchange door: everything that passes from agent to agent passes here, and is counted.
 
 `Channel` decides who sends to whom (`ExchangeConfig.protocol`), re-indexes sender-major tensors to
-receiver-major ones, and keeps the ledger. What the ledger says was exchanged is what was exchanged.
+receiver-major ones, and keeps the ledger. What the ledger counts is what was exchanged.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -51,8 +51,8 @@ class ExchangeConfig:
     num_neighbours: int = 8  # m, for `random`
     every: int = 1  # exchange at every k-th update
     redraw: bool = True  # draw `random` neighbours anew at each update; False: once for all
-    liars: float = 0.0  # share of agents that do not tell the truth (lies.py)
-    lie: Lie = "selfish"  # what they tell instead
+    liars: float = 0.0  # share of agents that lie (lies.py)
+    lie: Lie = "selfish"  # what they send instead
     noise: float = 0.0  # multiplier z of the noise on what is sent (noise.py); 0: none
     noise_radius: float = 4.0  # C, to which logits are clipped before
     noise_delta: float = 1e-5  # δ for which the run's ε is stated
@@ -271,7 +271,7 @@ class Channel:
         links: Neighbourhood,
         update: int,
     ) -> Float[Tensor, "B N M A"]:
-        """What agents send, given what each would suggest if it told the truth."""
+        """What agents send, given what each would suggest if it were honest."""
         if self.liars is None:
             return suggested
         return sent_instead(self.liars.to(shared.device), suggested, shared, links, update)

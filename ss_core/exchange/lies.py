@@ -1,4 +1,4 @@
-"""Agents that do not tell the truth: what they say instead of what they would suggest.
+"""Agents that lie: what they send instead of what they would suggest.
 
 Fault models of the `Channel`, to measure what lies cost and what trust saves. Liars are chosen
 by the run's seed; they learn like everybody else, follow nobody, and lie in suggestions only.
@@ -29,12 +29,12 @@ Lie = Literal[
 ]
 
 LIES: dict[Lie, str] = {
-    "silent": "nothing: takes no part in the exchange; the yardstick of what lies cost",
+    "silent": "nothing: takes no part in the exchange; the reference for what lies cost",
     "selfish": "you defer, I do as I like: what is best for me, as if nothing else mattered",
     "contrary": "whatever I would like least",
     "random": "anything, anew every time",
     "constant": "always the first of your alternatives",
-    "collude": "what is best for our group, and every one of us says the same; we heed each other",
+    "collude": "what is best for our group, the same from every one of us; we follow each other",
     "malformed": "NaN, infinities, what does not add up to 1, actions that are not allowed",
     "stale": "what belongs to an exchange long past",
     "flood": "the truth, a thousand times over",
@@ -94,15 +94,15 @@ def sent_instead(
 
 
 def weight_with(liars: Liars, links: Neighbourhood) -> Bool[Tensor, "N K"]:
-    """Whether the sender in slot k weighs with j: nobody does with liars, but colluding ones do."""
-    listens = ~liars.among[:, None].expand(links.senders.shape)
+    """Whether the sender in slot k weighs with j: none does with liars, but colluding ones do."""
+    weighs = ~liars.among[:, None].expand(links.senders.shape)
     if liars.kind == "collude":
-        listens = listens | liars.among[links.senders]
-    return listens
+        weighs = weighs | liars.among[links.senders]
+    return weighs
 
 
 def stamps(liars: Liars, update: int) -> Int[Tensor, " N"]:
-    """The exchange that each agent's messages say they belong to."""
+    """The exchange that each agent's messages are stamped with."""
     stale = liars.among & (liars.kind == "stale")
     return torch.where(stale, update - 1, update)
 
@@ -114,8 +114,8 @@ def copies(liars: Liars) -> Int[Tensor, " N"]:
 
 def _mangled(shared: Float[Tensor, "B N M A"]) -> Float[Tensor, "B N M A"]:
     sent = shared.clone()
-    for turn, value in enumerate(_MANGLED):
-        sent[turn :: len(_MANGLED)] = value
+    for first, value in enumerate(_MANGLED):
+        sent[first :: len(_MANGLED)] = value
     return sent
 
 

@@ -1,6 +1,6 @@
-"""Differential privacy of what agents tell: Gaussian noise on clipped logits, and its accountant.
+"""Differential privacy of what agents send: Gaussian noise on clipped logits, and its accountant.
 
-Of every distribution that an agent tells (its own policy, a suggestion) the logits over the actions
+Of every distribution that an agent sends (its own policy, a suggestion) the logits over the actions
 that are allowed are centred, scaled down to a ball of radius C, and Gaussian noise of standard
 deviation z · 2C is added to each: two agents with the same decisions but other private data differ
 by at most 2C in what goes in, so each release is a Gaussian mechanism of noise multiplier z. What

@@ -4,8 +4,8 @@
 
 The first agent draws the mask and keeps it; each passes its running sum on to the next, the last
 one back to the first, which publishes the total. Any single message looks random to whoever gets it
-without the mask. Two in a row do not: whoever hears both, or agents on either side of another that
-put together what they know, find the number in between. Links have to be private.
+without the mask. Two in a row do not: whoever receives both, or agents on either side of another
+that put together what they know, find the number in between. Links have to be private.
 """
 
 import numpy as np

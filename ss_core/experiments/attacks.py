@@ -1,7 +1,7 @@
-"""Guessing secrets from what was heard: a linear model and a small network, trained on shadow runs.
+"""Guessing secrets from messages: a linear model and a small network, trained on shadow runs.
 
-The attacker runs the system itself with households it made up, learns there how what is heard goes
-with what is secret, and applies that to households of runs it only listens to. Scores: R² of
+The attacker runs the system itself with households it made up, learns there how messages go with
+what is secret, and applies that to households of runs it only observes. Scores: R² of
 numbers (0: no better than their mean), area under the ROC curve of yes-or-no secrets (0.5: no
 better than chance).
 """

@@ -206,8 +206,8 @@ def conclude(
               f"{units[world]}" for world in shown),
             "lost: interquartile mean over seeds of what the same agents have without liars, less "
             "what they have; kept: lost with trust / lost believed; words: the same beyond silent, "
-            "agents that neither tell nor heed anything; of the gain: lost / what honest agents "
-            "gain over agents that learn alone, sums over seeds; 95 % bootstrap intervals",
+            "agents that neither send nor weigh suggestions; of the gain: lost / what honest "
+            "agents gain over agents that learn alone, sums over seeds; 95 % bootstrap intervals",
         ],
     }  # fmt: skip
 

@@ -215,7 +215,7 @@ Answer = tuple[Literal["done"]] | tuple[Literal["error"], str, str, str]  # kind
 
 
 def perform(task: Task, report: Report, stop: Stop) -> Answer | None:
-    """Carry out a task in this process; None where it was stopped or nobody is left to be told."""
+    """Carry out a task in this process; None where it was stopped or nobody is left to ask."""
     try:
         module, _, name = task.target.partition(":")
         lock = _lock_folder(Path(task.folder), report)
@@ -267,14 +267,14 @@ def _keep_memory() -> None:
 
 
 def _described(task: Task, error: Exception) -> tuple[str, str, str]:
-    told = traceback.format_exc()  # a library may have put the reason into another error
-    if is_want_of_room(error) or any(words in told for words in OUT_OF_MEMORY):
+    trace = traceback.format_exc()  # a library may have put the reason into another error
+    if is_want_of_room(error) or any(words in trace for words in OUT_OF_MEMORY):
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         text = (
             f"task {task.name!r} is out of memory or disk ({reason[:300]}); free some and run again"
         )
         return ResourceError.__name__, text, ""
-    return type(error).__name__, str(error), told
+    return type(error).__name__, str(error), trace
 
 
 def _follow_parent(parent: int) -> None:

@@ -16,7 +16,7 @@ from ss_core.errors import InputError
 from trafficsim.demand.route_file import MAX_TRIPS
 from trafficsim.demand.trips import Demand, Trip
 from trafficsim.demand.zones import Zones, read_zones
-from trafficsim.nets.problems import Complaints
+from trafficsim.nets.problems import Problems
 from trafficsim.nets.safe_xml import SafeXml, check_file
 from trafficsim.nets.sumo_text import number, shown, time_s, whole_number
 
@@ -45,17 +45,17 @@ def read_od_matrix(
     Raises:
         InputError: with a line for everything that is wrong.
     """
-    complaints = Complaints(path)
-    relations = _read(path, complaints)
+    problems = Problems(path)
+    relations = _read(path, problems)
     zones = Zones(edges, read_zones(taz, edges) if taz else None)
     for relation in relations:
-        _check(relation, complaints)
-        _check_zone(relation.origin, "sources", relation.line, zones, complaints)
-        _check_zone(relation.destination, "sinks", relation.line, zones, complaints)
+        _check(relation, problems)
+        _check_zone(relation.origin, "sources", relation.line, zones, problems)
+        _check_zone(relation.destination, "sinks", relation.line, zones, problems)
     expected = sum(relation.trips for relation in relations if relation.trips > 0)
     if expected > MAX_TRIPS:
-        complaints.add(1, f"{expected:g} trips, more than {MAX_TRIPS}; scale the matrix down")
-    complaints.raise_any()
+        problems.add(1, f"{expected:g} trips, more than {MAX_TRIPS}; scale the matrix down")
+    problems.raise_any()
     found = [trip for relation in relations for trip in _trips(relation, zones, rng)]
     trips = [trip for trip in found if trip[1] != trip[2]]
     if not trips:
@@ -74,26 +74,26 @@ def _named(trips: list[tuple[float, str, str]]) -> tuple[Trip, ...]:
     )
 
 
-def _check(relation: Relation, complaints: Complaints) -> None:
+def _check(relation: Relation, problems: Problems) -> None:
     begin_s, end_s = relation.begin_s, relation.end_s
     if not 0 <= begin_s < end_s <= MAX_LATEST_S:
-        complaints.add(
+        problems.add(
             relation.line,
             f"interval from {begin_s:g} s to {end_s:g} s; it must have a length, begin at 0 or "
             f"later and end by {MAX_LATEST_S:.0f} s",
         )
     if not 0 <= relation.trips < math.inf:
-        complaints.add(relation.line, f"count is {relation.trips:g}; give a number from 0")
+        problems.add(relation.line, f"count is {relation.trips:g}; give a number from 0")
 
 
-def _check_zone(name: str, end: str, line: int, zones: Zones, complaints: Complaints) -> None:
+def _check_zone(name: str, end: str, line: int, zones: Zones, problems: Problems) -> None:
     if zones.by_id is None:
         if name not in zones.edges:
-            complaints.add(line, f"zone {shown(name)} is no edge for cars; give zones with --taz")
+            problems.add(line, f"zone {shown(name)} is no edge for cars; give zones with --taz")
     elif name not in zones.by_id:
-        complaints.add(line, f"zone {shown(name)} is in none of the zone files")
+        problems.add(line, f"zone {shown(name)} is in none of the zone files")
     elif not zones.ends(name, end):
-        complaints.add(line, f"zone {shown(name)} has no {end} that cars can use here")
+        problems.add(line, f"zone {shown(name)} has no {end} that cars can use here")
 
 
 def _trips(
@@ -122,7 +122,7 @@ def _drawn(edges: Sequence[tuple[str, float]], count: int, rng: np.random.Genera
     return [edges[at][0] for at in picked.tolist()]
 
 
-def _read(path: Path, complaints: Complaints) -> list[Relation]:
+def _read(path: Path, problems: Problems) -> list[Relation]:
     check_file(path, WHAT)
     try:
         with path.open("rb") as file:
@@ -130,7 +130,7 @@ def _read(path: Path, complaints: Complaints) -> list[Relation]:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give {WHAT} that can be read") from error
     if start.startswith(b"$"):
-        return list(_o_format(path, complaints))
+        return list(_o_format(path, problems))
     relations: list[Relation] = []
     xml = SafeXml(path, WHAT, roots=frozenset({"data"}))
     xml.read(_RelationReader(xml, relations).take)
@@ -157,7 +157,7 @@ class _RelationReader:
             self._relations.append(Relation(*self._interval_s, *ends, count, self._xml.line))
 
 
-def _o_format(path: Path, complaints: Complaints) -> Iterator[Relation]:
+def _o_format(path: Path, problems: Problems) -> Iterator[Relation]:
     """`$OR`, then `begin end` in hours.minutes, a factor, and lines `origin destination count`."""
     lines = _lines(path)
     number_of_line, header = next(lines)
@@ -171,7 +171,7 @@ def _o_format(path: Path, complaints: Complaints) -> Iterator[Relation]:
     interval = times[1].replace(",", " ").split()
     scale = number(factor[1])
     if len(interval) != 2 or not math.isfinite(scale):
-        complaints.add(
+        problems.add(
             times[0] or number_of_line, "after $OR: a line `begin end`, then one with a factor"
         )
         return
@@ -181,7 +181,7 @@ def _o_format(path: Path, complaints: Complaints) -> Iterator[Relation]:
         if len(fields) == 3:
             yield Relation(begin_s, end_s, fields[0], fields[1], number(fields[2]) * scale, at)
         else:
-            complaints.add(at, f"{shown(line)}: give origin, destination and count")
+            problems.add(at, f"{shown(line)}: give origin, destination and count")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

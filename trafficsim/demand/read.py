@@ -15,7 +15,7 @@ from trafficsim.demand.flows import flow_departures_s
 from trafficsim.demand.od_matrix import read_od_matrix
 from trafficsim.demand.route_file import MAX_TRIPS, Choice, Departing, RouteFile, read_route_file
 from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip, VehicleType
-from trafficsim.nets.problems import Complaints
+from trafficsim.nets.problems import Problems
 from trafficsim.nets.sumo_text import FORBIDDEN_IN_IDS, number, shown, time_s, whole_number
 
 MAX_DEPART_S = 31 * 86_400.0
@@ -80,7 +80,7 @@ class _Builder:
         self._file = file
         self._edges = edges
         self._rng = rng
-        self._complaints = Complaints(path)
+        self._problems = Problems(path)
         self._types: dict[str, VehicleType] = {}
         self._mixtures: dict[str, list[tuple[str, float]]] = {}
         self._routes: dict[str, list[tuple[Way, float]]] = {}
@@ -96,15 +96,15 @@ class _Builder:
         self._define_routes()
         for departing in self._file.departing:
             self._add(departing)
-        self._complaints.raise_any()
+        self._problems.raise_any()
         if not self._trips:
-            raise InputError(f"{self._path}: no trip in it{self._remarks()}; give a demand")
+            raise InputError(f"{self._path}: no trip in it{self._notes()}; give a demand")
         trips = tuple(sorted(self._trips, key=lambda trip: (trip.depart_s, trip.trip_id)))
         named = {trip.type_id for trip in trips}
         types = tuple(each for name, each in self._types.items() if name in named)
-        return Demand(trips, types, f"{self._path}: {len(trips)} trips{self._remarks()}")
+        return Demand(trips, types, f"{self._path}: {len(trips)} trips{self._notes()}")
 
-    def _remarks(self) -> str:
+    def _notes(self) -> str:
         counted = sorted(self._file.left_out.items())
         left_out = ", ".join(f"{count} x {what[:40]}" for what, count in counted[:12])
         unused = ", ".join(name[:40] for name in sorted(self._unused)[:12])
@@ -116,10 +116,10 @@ class _Builder:
         for name, attributes, line in self._file.types:
             own = OWN_DEFAULT_TYPE if name == DEFAULT_TYPE else name
             if not name or own in self._types:
-                self._complaints.add(line, f"vType {shown(name)}: no id, or defined before")
+                self._problems.add(line, f"vType {shown(name)}: no id, or defined before")
             for key, value in attributes.items():
                 if value.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
-                    self._complaints.add(line, f"vType {shown(name)}: {key} is {shown(value)}")
+                    self._problems.add(line, f"vType {shown(name)}: {key} is {shown(value)}")
             self._types[own] = VehicleType(own, tuple(attributes.items()))
         mixtures = {}
         for mixture in self._file.type_mixtures:
@@ -129,27 +129,27 @@ class _Builder:
                 if self._known_type(option.name, option.line)
             ]
             if not sum(weight for _, weight in options) > 0:
-                self._complaints.add(mixture.line, "vTypeDistribution without a vType")
+                self._problems.add(mixture.line, "vTypeDistribution without a vType")
             mixtures[mixture.name] = options
         self._mixtures = mixtures  # only now: none is part of another
 
     def _known_type(self, name: str, line: int) -> bool:
         known = name in self._types or name in BUILT_IN_TYPES or name in self._mixtures
         if not known:
-            self._complaints.add(line, f"vehicle type {shown(name)} is not defined")
+            self._problems.add(line, f"vehicle type {shown(name)} is not defined")
         return known
 
     def _weight(self, text: str, line: int) -> float:
         weight = number(text)
         if not 0 <= weight < 1e9:
-            self._complaints.add(line, f"probability is {shown(text)}; give a number from 0")
+            self._problems.add(line, f"probability is {shown(text)}; give a number from 0")
             return 0.0
         return weight
 
     def _define_routes(self) -> None:
         for choice in self._file.routes:
             if not choice.name or choice.name in self._routes:
-                self._complaints.add(choice.line, f"route {shown(choice.name)}: no id, or used")
+                self._problems.add(choice.line, f"route {shown(choice.name)}: no id, or used")
             self._routes[choice.name] = self._ways(choice)
 
     def _ways(self, choice: Choice) -> list[tuple[Way, float]]:
@@ -158,7 +158,7 @@ class _Builder:
         if choice.last is not None:
             last = whole_number(choice.last)
             if last is None or last >= len(options):
-                self._complaints.add(choice.line, f"last is {shown(choice.last)}: no such route")
+                self._problems.add(choice.line, f"last is {shown(choice.last)}: no such route")
                 return []
             options = [options[last]._replace(weight="1")]
         ways = []
@@ -167,14 +167,14 @@ class _Builder:
             if way is not None:
                 ways.append((way, self._weight(option.weight, option.line)))
         if len(ways) == len(options) and not sum(weight for _, weight in ways) > 0:
-            self._complaints.add(choice.line, "no route to choose from")
+            self._problems.add(choice.line, "no route to choose from")
         return ways
 
     def _way(self, edges: str, name: str, line: int) -> Way | None:
         if name:
             known = self._routes.get(name, [])
             if len(known) != 1:
-                self._complaints.add(line, f"route {shown(name)} is not defined before")
+                self._problems.add(line, f"route {shown(name)} is not defined before")
             return known[0][0] if len(known) == 1 else None
         if edges not in self._way_of:
             self._way_of[edges] = self._new_way(edges, line)
@@ -186,7 +186,7 @@ class _Builder:
         if self._route_edges > MAX_ROUTE_EDGES:
             raise InputError(f"{self._path}:{line}: more than {MAX_ROUTE_EDGES} edges in routes")
         if not edges:
-            self._complaints.add(line, "route without edges")
+            self._problems.add(line, "route without edges")
             return None
         unknown = dict.fromkeys(edge for edge in edges if edge not in self._edges)
         for edge in unknown:
@@ -194,7 +194,7 @@ class _Builder:
         return None if unknown else Way(edges[0], edges[-1], edges)
 
     def _unknown_edge(self, edge: str, line: int, what: str) -> None:
-        self._complaints.add(line, f"{what}: the net has no edge {shown(edge)} for cars")
+        self._problems.add(line, f"{what}: the net has no edge {shown(edge)} for cars")
 
     def _add(self, departing: Departing) -> None:
         """The trips of a trip, vehicle or flow."""
@@ -223,7 +223,7 @@ class _Builder:
         if "route" in given:
             ways = self._routes.get(given["route"])
             if ways is None:
-                self._complaints.add(
+                self._problems.add(
                     departing.line, f"{what}: route {shown(given['route'])} is not defined"
                 )
             return ways or []
@@ -233,7 +233,7 @@ class _Builder:
         sound = True
         for end in ("from", "to"):
             if end not in given:
-                self._complaints.add(line, f"{what} has neither a route nor an edge {end!r}")
+                self._problems.add(line, f"{what} has neither a route nor an edge {end!r}")
             elif given[end] not in self._edges:
                 self._unknown_edge(given[end], line, f"{what}, {end!r}")
             sound = sound and given.get(end) in self._edges
@@ -244,11 +244,11 @@ class _Builder:
         given, line, name = departing.attributes, departing.line, departing.name
         what = f"{departing.tag} {shown(name)}"
         if not name or FORBIDDEN_IN_IDS.search(name):
-            self._complaints.add(line, f"{what}: no id, or one with characters that SUMO refuses")
+            self._problems.add(line, f"{what}: no id, or one with characters that SUMO refuses")
         if departing.tag != "flow":
             depart_s = time_s(given.get("depart", ""))
             if not 0 <= depart_s <= MAX_DEPART_S:
-                self._complaints.add(
+                self._problems.add(
                     line,
                     f"{what}: depart is {shown(given.get('depart', ''))}; give seconds or "
                     f"hours:minutes:seconds, from 0 to {MAX_DEPART_S:.0f} s",
@@ -259,12 +259,12 @@ class _Builder:
             try:
                 departures = flow_departures_s(given, self._rng, most=most, latest_s=MAX_DEPART_S)
             except ValueError as error:
-                self._complaints.add(line, f"{what}: {error}")
+                self._problems.add(line, f"{what}: {error}")
                 return
             names = [f"{name}.{number}" for number in range(len(departures))]
         for each, depart_s in zip(names, departures, strict=True):
             if each in self._ids:
                 first = self._ids[each]
-                self._complaints.add(line, f"{what}: id {shown(each)} was used in line {first}")
+                self._problems.add(line, f"{what}: id {shown(each)} was used in line {first}")
             self._ids[each] = line
             yield each, round(depart_s, 2)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trafficsim.nets.problems import Complaints
+from trafficsim.nets.problems import Problems
 from trafficsim.nets.safe_xml import SafeXml
 from trafficsim.nets.sumo_text import number, shown
 
@@ -46,7 +46,7 @@ def read_zones(paths: Sequence[Path], edges: Collection[str]) -> dict[str, Zone]
     zones: dict[str, Zone] = {}
     for path in paths:
         xml = SafeXml(path, WHAT)
-        reader = _Reader(xml, zones, edges, Complaints(path))
+        reader = _Reader(xml, zones, edges, Problems(path))
         xml.read(reader.take)
         reader.finish()
     return zones
@@ -56,12 +56,12 @@ class _Reader:
     """Zones may stand at any depth; what belongs to a zone follows it."""
 
     def __init__(
-        self, xml: SafeXml, zones: dict[str, Zone], edges: Collection[str], complaints: Complaints
+        self, xml: SafeXml, zones: dict[str, Zone], edges: Collection[str], problems: Problems
     ) -> None:
         self._xml = xml
         self._zones = zones
         self._edges = edges
-        self._complaints = complaints
+        self._problems = problems
         self._zone: Zone | None = None
         self._depth = 0  # of the zone
         self._listed: list[tuple[str, float]] = []  # by its attribute `edges`
@@ -80,13 +80,13 @@ class _Reader:
 
     def finish(self) -> None:
         self._complete()
-        self._complaints.raise_any()
+        self._problems.raise_any()
 
     def _start_zone(self, attributes: dict[str, str], depth: int) -> None:
         self._complete()
         name = attributes.get("id", "")
         if not name or name in self._zones:
-            self._complaints.add(self._xml.line, f"taz {shown(name)}: no id, or defined before")
+            self._problems.add(self._xml.line, f"taz {shown(name)}: no id, or defined before")
         listed = attributes.get("edges", "").split()
         self._total += len(listed)
         if self._total > MAX_ZONE_EDGES:
@@ -104,6 +104,6 @@ class _Reader:
         edge, text = attributes.get("id", ""), attributes.get("weight", "1")
         weight = number(text)
         if not 0 <= weight < 1e9:
-            self._complaints.add(self._xml.line, f"weight is {shown(text)}; give a number from 0")
+            self._problems.add(self._xml.line, f"weight is {shown(text)}; give a number from 0")
         elif weight > 0 and edge in self._edges:
             into.append((edge, weight))

@@ -1,4 +1,4 @@
-"""What is wrong with a file, gathered to be told at once."""
+"""What is wrong with a file, gathered to be reported at once."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from ss_core.errors import InputError
 MAX_SHOWN = 20
 
 
-class Complaints:
+class Problems:
     """Sentences with the line they are about; the first `MAX_SHOWN` are kept, the rest counted."""
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +25,7 @@ class Complaints:
         """End here if anything was wrong.
 
         Raises:
-            InputError: one line for each complaint, in the order of the file.
+            InputError: one line for each problem, in the order of the file.
         """
         lines = [f"{self._path}:{line}: {sentence}" for line, sentence in sorted(self._shown)]
         if self._count == 1:

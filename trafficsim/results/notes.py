@@ -44,7 +44,7 @@ def notes(evaluation: Evaluation) -> list[str]:
     rows, config = evaluation.scores.detail.rows, evaluation.config
     return [
         *verdict(rows, evaluation.scores.no_dilemma),
-        *setback(rows, config, evaluation.gaps),
+        *slower_than_equilibrium(rows, config, evaluation.gaps),
         *found_and_sent(rows, config),
     ]
 
@@ -62,7 +62,7 @@ def verdict(rows: Mapping[str, Row], nothing_to_gain: bool) -> list[str]:
     return [between, "gap closed = (UE - T) / (UE - best found), 95 % interval over held-out days"]
 
 
-def setback(
+def slower_than_equilibrium(
     rows: Mapping[str, Row], config: RoutingConfig, gaps: Mapping[str, Interval | None]
 ) -> list[str]:
     """Says so where the learned row is slower than the equilibrium, beyond its interval."""

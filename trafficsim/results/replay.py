@@ -18,7 +18,7 @@ from trafficsim.sumo.simulation import Scene, travel_times_s, type_lines
 def repeatable(
     rows: Mapping[str, Row], recordings: Mapping[str, Recording], game: RoutingGame
 ) -> dict[str, Int[ndarray, " vehicle"]]:
-    """Routes on the recorded day of the rows that are told by routes alone.
+    """Routes on the recorded day of the rows that are determined by routes alone.
 
     Not so where lights learned, nor where drivers changed their minds on the way, as those of the
     best found may have: with the same routes from the start, times are others.

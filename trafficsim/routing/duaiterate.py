@@ -1,4 +1,4 @@
-"""SUMO's own assignment tool, `duaIterate.py`, on the same trips: a cross-check, not a yardstick.
+"""SUMO's own assignment tool, `duaIterate.py`, on the same trips: a cross-check, no reference.
 
 It routes by duarouter and simulates, again and again (Gawron, 1998). What its drivers do in the
 last iteration is scored by our own simulation, so that its times are comparable with ours.

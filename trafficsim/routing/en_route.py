@@ -14,7 +14,13 @@ from torch import Tensor
 
 from ss_core.env import EnvSpec, Step
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
-from trafficsim.routing.env import TOLD, draw_neighbours, mean_free_flow_s, remember, time_unit_s
+from trafficsim.routing.env import (
+    ANNOUNCED_FLOATS,
+    draw_neighbours,
+    mean_free_flow_s,
+    remember,
+    time_unit_s,
+)
 from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.live_days import LiveDays, Snapshot
 from trafficsim.sumo.simulation import Order, Outcome, Simulator, travel_times_s
@@ -72,7 +78,7 @@ class EnRouteEnv:
             observation_size=2 + len(game.od_pairs) + game.num_options,
             horizon=max(1, int(np.ceil(span_s / slice_s))),
             agent_names=tuple(game.scene.vehicle_ids[v] for v in game.drivers),
-            announcement_floats=TOLD,
+            announcement_floats=ANNOUNCED_FLOATS,
         )
 
     def fix_seeds(self, seeds: Sequence[int]) -> None:

@@ -19,7 +19,9 @@ from trafficsim.sumo.backend import TrafficBackend
 from trafficsim.sumo.simulation import Outcome, travel_times_s
 
 NUM_BASES = 6  # functions of the time of departure
-TOLD = 2  # floats: zone pair and time of departure, so that neighbours know what one chooses among
+ANNOUNCED_FLOATS = (
+    2  # zone pair and time of departure, so that neighbours know what one chooses among
+)
 MOST_MOMENTS = 5e7  # numbers that drivers' private models of credit hold in all (credit.py)
 FORGET = 0.3  # weight of the newest days in the public speeds
 
@@ -85,7 +87,7 @@ class RoutingEnv:
             candidate_size=0 if fixed is None else public + own,
             public_size=public,
             own_size=0 if fixed is None else own,
-            announcement_floats=TOLD,
+            announcement_floats=ANNOUNCED_FLOATS,
         )
 
     @property
@@ -235,7 +237,7 @@ def draw_neighbours(
     """(sender, receiver) pairs: everybody suggests to `most` of those it shares roads with.
 
     Agents sit at random around a table; each takes the sharers at the same `most` random distances,
-    so that where all share with all, everybody also hears from exactly as many.
+    so that where all share with all, everybody also receives from exactly as many.
     """
     n = len(shares)
     seat = rng.permutation(n)

@@ -22,7 +22,12 @@ from ss_core.policies.actors import ActorBank
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from trafficsim.demand.trips import Demand, Trip, demand_file
 from trafficsim.nets.read import read_records
-from trafficsim.routing.env import TOLD, draw_neighbours, plain_observations, time_unit_s
+from trafficsim.routing.env import (
+    ANNOUNCED_FLOATS,
+    draw_neighbours,
+    plain_observations,
+    time_unit_s,
+)
 from trafficsim.routing.game import RoutingGame
 from trafficsim.signals.client import SignalClient
 from trafficsim.signals.graph import adjacency
@@ -81,7 +86,7 @@ class JointEnv:
             observation_size=1 + widest,
             horizon=horizon,
             agent_names=drivers + tuple(f"light/{name}" for name in layout.agents),
-            announcement_floats=TOLD,  # lights, too, are counted as if they told as much
+            announcement_floats=ANNOUNCED_FLOATS,  # lights, too, count as if they sent as much
         )
 
     def _build_masks(self) -> tuple[Bool[Tensor, "N A"], Bool[Tensor, "N A"]]:

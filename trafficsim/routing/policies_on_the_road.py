@@ -128,15 +128,17 @@ def held_out_seeds(config: RoutingConfig) -> list[int]:
 def scaled_to_game(
     learner: LearnerConfig, config: RoutingConfig, game: RoutingGame
 ) -> LearnerConfig:
-    """ρ' times (drivers that share a road with one) / (neighbours it hears from).
+    """ρ' times (drivers that share a road with one) / (neighbours it receives from).
 
     m neighbours stand for all whom one's choice touches; others have no part in the game.
     """
     if not learner.scale_rho_follow:
         return learner
     sharers = float(game.shares().sum(axis=1).mean())
-    heard = max(1.0, min(float(config.neighbours), sharers))
-    weights = replace(learner.objective, rho_follow=learner.objective.rho_follow * sharers / heard)
+    senders = max(1.0, min(float(config.neighbours), sharers))
+    weights = replace(
+        learner.objective, rho_follow=learner.objective.rho_follow * sharers / senders
+    )
     return replace(learner, objective=weights, scale_rho_follow=False)
 
 

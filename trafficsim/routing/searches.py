@@ -15,7 +15,7 @@ from numpy import ndarray
 Actions = Int[ndarray, " N"]
 Times = Float[ndarray, " vehicle"]
 Play = Callable[[Sequence[Actions]], list[Times]]
-Tick = Callable[[str], None]  # told of every step on the way
+Tick = Callable[[str], None]  # called at every step on the way
 
 AT_ONCE = 2  # proposals of the local search, however many processes there are
 

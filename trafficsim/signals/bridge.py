@@ -27,7 +27,7 @@ TRIP_FIELDS = (
 
 
 class SignalInputError(Exception):
-    """Net or demand is not usable; told to the parent as an input error."""
+    """Net or demand is not usable; passed to the parent as an input error."""
 
 
 def import_sumo_rl() -> ModuleType:

@@ -65,7 +65,7 @@ class SignalsConfig(RunConfig):
 
 
 def tuned_learner() -> LearnerConfig:
-    """Ours for traffic lights: advice from light to next light, in the gradient regime."""
+    """Ours for traffic lights: suggestions from light to next light, in the gradient regime."""
     return LearnerConfig(
         architecture="tilted",
         hidden=(64, 64),

@@ -130,7 +130,7 @@ def parallel_env(
         InputError: no such net or demand, or no traffic lights in it.
     """
     if scenario:
-        net_named(scenario)  # an unknown name is told as such
+        net_named(scenario)  # an unknown name is reported as such
     try:
         scene = SignalScene(
             net=net, routes=routes, begin_s=begin_s, seconds=seconds, step_s=step_s, reward=reward

@@ -65,7 +65,7 @@ def main() -> None:
                 answer = server.handle(json.loads(line))
             except SignalInputError as error:
                 answer = {"refused": str(error)}
-            except Exception as error:  # noqa: BLE001 - told to the parent, which decides
+            except Exception as error:  # noqa: BLE001 - passed to the parent, which decides
                 answer = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
             with suppress(BrokenPipeError):
                 server.say(answer)

@@ -195,7 +195,7 @@ class Server:
         for line in self.requests:
             try:
                 answer = self.handle(json.loads(line))
-            except Exception as error:  # noqa: BLE001 - told to the parent, which decides
+            except Exception as error:  # noqa: BLE001 - passed to the parent, which decides
                 answer = {"error": f"{type(error).__name__}: {error}"}
             self.say(answer)
             if not self.requests.waiting():

@@ -268,7 +268,7 @@ class Simulator:
         return process
 
     def opening(self) -> dict[str, Any]:
-        """What a process is told first."""
+        """What a process receives first."""
         scene, config = self.scene, self.scene.sumo
         self._number += 1
         quick = scene.is_deterministic and not config.meso

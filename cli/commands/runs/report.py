@@ -102,6 +102,6 @@ def with_report(result: dict[str, Any], *, wanted: bool) -> dict[str, Any]:
     try:
         return {**result, "report": str(write_report([folder]))}
     except Exception as error:  # noqa: BLE001 - the run is complete; its result comes first
-        told = error if isinstance(error, SuggestionSharingError) else repr(error)
-        again = f"no report: {told}; `ss report {folder}` tries again"
+        reason = error if isinstance(error, SuggestionSharingError) else repr(error)
+        again = f"no report: {reason}; `ss report {folder}` tries again"
         return {**result, "notes": [*result.get("notes", ()), again]}

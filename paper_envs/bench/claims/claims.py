@@ -169,7 +169,7 @@ def _best_part(suite: Suite, task: str) -> Evidence:
         outcome=all_hold(parts),
         interval=closest.interval,
         num_runs=min(part.num_runs for part in parts if part.interval is not None),
-        remarks=(f"not run in {task}: {', '.join(absent)}",) if absent else (),
+        notes=(f"not run in {task}: {', '.join(absent)}",) if absent else (),
     )
 
 

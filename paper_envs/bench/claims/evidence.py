@@ -41,7 +41,7 @@ class Evidence:
     interval: Interval | None = None
     num_runs: int = 0  # fewest seeds of a cell in it
     scope: str = ""  # over which tasks, where not over one
-    remarks: tuple[str, ...] = ()  # what its figures leave out
+    notes: tuple[str, ...] = ()  # what its figures leave out
 
     @property
     def figures(self) -> str:
@@ -166,8 +166,8 @@ def overall_part(
                 level.append(task)
             else:
                 pairs[task] = scale.normalised(ours), scale.normalised(theirs)
-    remarks = (f"not counted, all algorithms are level: {', '.join(level)}",) if level else ()
-    return mean_part(label, pairs, rule, about=about, remarks=remarks)
+    notes = (f"not counted, all algorithms are level: {', '.join(level)}",) if level else ()
+    return mean_part(label, pairs, rule, about=about, notes=notes)
 
 
 def mean_part(
@@ -176,18 +176,18 @@ def mean_part(
     rule: Rule,
     *,
     about: Sequence[str],
-    remarks: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
 ) -> Evidence:
     """Mean over tasks of the difference in each: the first of a pair less the second."""
     if not pairs:
-        outcome = "undecided" if remarks else "not run"
-        return Evidence(label=label, outcome=outcome, remarks=remarks)
+        outcome = "undecided" if notes else "not run"
+        return Evidence(label=label, outcome=outcome, notes=notes)
     interval = difference(
         [ours for ours, _ in pairs.values()], [each for _, each in pairs.values()]
     )
     fewest = min(values.size for pair in pairs.values() for values in pair)
     part = _judged(label, interval, int(fewest), rule)
-    return replace(part, scope=scope_of(list(pairs), about), remarks=remarks)
+    return replace(part, scope=scope_of(list(pairs), about), notes=notes)
 
 
 def scope_of(tasks: Sequence[str], about: Sequence[str]) -> str:

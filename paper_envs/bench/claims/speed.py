@@ -56,9 +56,9 @@ def faster_than_ps(suite: Suite) -> list[Claim]:
             for name, runs in (("SS", ours), ("PS", theirs))
             if _arrived(runs, mark) < len(runs)
         ]
-    remarks = [f"not counted, neither gets there: {', '.join(nowhere)}"] if nowhere else []
-    remarks += [f"never there, so given the whole budget: {', '.join(late)}"] if late else []
-    part = mean_part("SS earlier by", pairs, above(0.0), about=suite.tasks, remarks=tuple(remarks))
+    notes = [f"not counted, neither gets there: {', '.join(nowhere)}"] if nowhere else []
+    notes += [f"never there, so given the whole budget: {', '.join(late)}"] if late else []
+    part = mean_part("SS earlier by", pairs, above(0.0), about=suite.tasks, notes=tuple(notes))
     return [claim_from(FASTER, suite, [part], beside=beside)]
 
 

@@ -128,7 +128,7 @@ def _notes(
     parts: Sequence[Evidence], beside: Sequence[Evidence], idle_tasks: Sequence[str]
 ) -> list[str]:
     shown_parts = (*parts, *beside)
-    notes = list(dict.fromkeys(remark for part in shown_parts for remark in part.remarks))
+    notes = list(dict.fromkeys(note for part in shown_parts for note in part.notes))
     present = [part for part in parts if part.interval is not None]
     if not present:
         return notes

@@ -17,14 +17,14 @@ RATES = ("rate_all", "rate_mixed", "rate_none")
 OPTIONAL = (*RATES, "suggestion_mse", "suggested_cooperation")
 
 
-def told_by(rollout: Rollout, sent: LastRound | None) -> dict[str, float]:
+def curve_point(rollout: Rollout, sent: LastRound | None) -> dict[str, float]:
     """What one update contributes to the curve, by column."""
-    told = {"averaged_return": float(rollout.rewards.double().mean())}
+    point = {"averaged_return": float(rollout.rewards.double().mean())}
     if rollout.cooperative is not None:
-        told |= joint_action_rates(rollout.cooperative)
+        point |= joint_action_rates(rollout.cooperative)
         if sent is not None and rollout.log_probs.shape[-1] == 2:
-            told |= suggested_cooperation(rollout, sent)
-    return told
+            point |= suggested_cooperation(rollout, sent)
+    return point
 
 
 def joint_action_rates(cooperative: Bool[Tensor, "T E N"]) -> dict[str, float]:

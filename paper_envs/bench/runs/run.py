@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from paper_envs.bench.results.curves import read_curve, told_by
+from paper_envs.bench.results.curves import curve_point, read_curve
 from paper_envs.bench.results.results import Cell, RunResult, write_result
 from paper_envs.tasks import make_env
 from ss_core.config import config_hash, from_dict, to_dict
@@ -98,14 +98,14 @@ def _train(training: Training, spec: RunSpec, folder: Path, report: Report, stop
     total = spec.learner.num_updates
 
     def progress(done: int, _total: int, _note: str) -> None:
-        told = training.rollout
-        report(done, total, "" if told is None else f"{float(told.rewards.mean()):.3g}")
+        rollout = training.rollout
+        report(done, total, "" if rollout is None else f"{float(rollout.rewards.mean()):.3g}")
 
     return train(
         training,
         folder,
         TraceWriter(folder, level="kpi", constants=constants),
-        evaluate=lambda now: told_by(_rollout_of(now), now.learner.last_round),
+        evaluate=lambda now: curve_point(_rollout_of(now), now.learner.last_round),
         evaluate_every=1,
         commit_every=max(1, -(-total // COMMITS)),
         progress=progress,

@@ -50,7 +50,7 @@ def moments_of(name: str, *, algorithm: str = "ss", agents: int | None = None) -
 
 def line_moment(suggested: list[list[float]] | None, *, prey: float = 20.0) -> Moment:
     """Two predators at 10 and 15; the first goes right, the second left."""
-    told = None if suggested is None else np.array(suggested)
+    mean = None if suggested is None else np.array(suggested)
     return Moment(
         task="predation",
         step=2,
@@ -59,7 +59,7 @@ def line_moment(suggested: list[list[float]] | None, *, prey: float = 20.0) -> M
         action_names=("left", "right"),
         actions=np.array([1, 0]),
         own=np.array([[0.2, 0.8], [0.7, 0.3]]),
-        suggested=told,
+        suggested=mean,
         returns=np.array([-8.0, 0.0]),
     )
 
@@ -107,7 +107,7 @@ def test_who_exchanges_nothing_is_drawn_without_suggestions() -> None:
     assert seen(render(moments[0]), SUGGESTION) == 0
 
 
-def test_a_suggestion_of_the_mean_is_heard_only_from_those_near() -> None:
+def test_a_mean_suggestion_is_received_only_from_those_near() -> None:
     env = make_env("predation", 1, num_agents=3)
     config = LearnerConfig(architecture="multihead", hidden=(8,))
     config = LearnerConfig(

@@ -42,7 +42,7 @@ def test_a_second_more_or_less_is_no_loss() -> None:
     assert figures["share_of_losers"].tolist() == figures["share_of_winners"].tolist() == [0.0]
 
 
-def test_delays_are_told_by_zone_pair() -> None:
+def test_delays_are_reported_by_zone_pair() -> None:
     delays_s = delay_by_od_s(TIMES_S, FREE_S, np.array([0, 2, 0, 2]), 3)
     assert delays_s.tolist() == [5.0, 0.0, 10.0]  # 5 and 5; nobody; 10 and 10
 

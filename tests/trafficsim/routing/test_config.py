@@ -17,7 +17,7 @@ ONCE = (
 
 
 @pytest.mark.parametrize("more", [{}, {"signals": True}, {"en_route": True}], ids=str)
-def test_a_number_of_neighbours_that_no_driver_would_heed_is_refused(more: dict[str, Any]) -> None:
+def test_a_number_of_neighbours_that_no_driver_would_use_is_refused(more: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=ONCE.format("graph")):
         resolve("tuned", {IDLE: 4, **more})
     with pytest.raises(ConfigError, match=ONCE.format("graph")):

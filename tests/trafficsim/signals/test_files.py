@@ -163,7 +163,7 @@ def test_settings_that_do_not_fit_are_refused(overrides: dict[str, object], mess
 
 
 @pytest.mark.parametrize("preset", ["tuned", "paper"])
-def test_a_number_of_neighbours_that_no_light_would_heed_is_refused(preset: str) -> None:
+def test_a_number_of_neighbours_that_no_light_would_use_is_refused(preset: str) -> None:
     given: dict[str, object] = {"scenario": "2x2grid", "learner.exchange.num_neighbours": 4}
     with pytest.raises(ConfigError, match=r"num_neighbours: .*protocol='graph'; .* lights next"):
         resolve(preset, given | {"learner.exchange.protocol": "graph"})

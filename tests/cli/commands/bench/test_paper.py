@@ -305,8 +305,8 @@ def test_a_signal_stops_and_the_same_command_goes_on_to_the_same_bytes(tmp_path:
     assert caught.value.exit_code == 143
     assert len(results_below(tmp_path / "a")) < 4
     assert not (tmp_path / "a" / "report.json").exists()
-    run_from_cli(request, lambda _tally: None)
-    run_from_cli(replace(request, out=tmp_path / "b"), lambda _tally: None)
+    run_from_cli(request, lambda _progress: None)
+    run_from_cli(replace(request, out=tmp_path / "b"), lambda _progress: None)
     assert results_below(tmp_path / "a") == results_below(tmp_path / "b")
     assert len(results_below(tmp_path / "a")) == 4
 

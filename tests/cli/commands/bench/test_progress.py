@@ -11,7 +11,7 @@ from paper_envs.bench.runs.progress import Group, Row, RunsProgress, start_progr
 from tests.support.small_bench import SMALL
 
 
-def tally_of_three() -> RunsProgress:
+def progress_of_three() -> RunsProgress:
     moral = replace(SMALL, algorithm="imr", num_agents=8)
     rows = [Row("a", SMALL, 1.0), Row("b", SMALL, 1.0), Row("c", moral, 2.0)]
     clock = iter([0.0, 60.0, 60.0, 60.0])
@@ -21,13 +21,13 @@ def tally_of_three() -> RunsProgress:
 
 
 def test_a_line_says_share_counts_and_time_left() -> None:
-    assert line_of(tally_of_three()) == "runs: 38 %, 1 of 3, about 5 min left  b -1.42"
+    assert line_of(progress_of_three()) == "runs: 38 %, 1 of 3, about 5 min left  b -1.42"
 
 
 def test_the_table_has_tasks_down_and_algorithms_across() -> None:
     console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     with console.file:
-        console.print(table_of(tally_of_three()))
+        console.print(table_of(progress_of_three()))
         text = console.export_text()
     assert "38 %, 1 of 3, about 5 min left" in text
     two, eight = (

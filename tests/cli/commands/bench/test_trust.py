@@ -64,11 +64,11 @@ def test_lies_are_tried_in_all_worlds_and_what_is_done_is_kept(
     assert {path: path.stat().st_mtime_ns for path in Path(out).rglob("trial.json")} == done
 
 
-def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> None:
+def test_a_curious_neighbour_is_measured_method_by_method(tmp_path: Path) -> None:
     tables = bench("privacy", "--out", str(tmp_path / "bench"))["tables"]
     assert isinstance(tables, dict)
     learned, cost, curve = tables.values()
-    heard = {(row["method"], row["heard"]) for row in learned}
+    received = {(row["method"], row["heard"]) for row in learned}
     assert {
         ("selfish", "public data only"),
         *((method, DIFFERENCED) for method in ("selfish", "ss", "vps", "vs", "ps", "cl")),
@@ -78,7 +78,7 @@ def test_a_curious_neighbour_is_listened_to_method_by_method(tmp_path: Path) -> 
         ("vs", "advantages"),
         ("ps", "policy_parameters"),
         ("cl", "rewards"),
-    } <= heard
+    } <= received
     assert {row["method"]: row["kB/household"] > 0 for row in cost} == {
         "selfish": False, "selfish, one at a time": False,
         "ss": True, "vps": True, "vs": True, "ps": True, "cl": True,

@@ -217,7 +217,7 @@ def test_a_fresh_folder_is_the_first_that_is_free(tmp_path: Path) -> None:
 # how far it is
 
 
-def test_the_tally_counts_runs_and_judges_the_time_left() -> None:
+def test_progress_counts_runs_and_judges_the_time_left() -> None:
     now_s = [100.0]
     other = replace(SMALL, algorithm="independent")
     rows = [Row("a", SMALL, 30.0), Row("b", SMALL, 30.0), Row("c", other, 10.0)]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from paper_envs.bench.results.curves import (
+    curve_point,
     joint_action_rates,
     read_curve,
     suggested_cooperation,
-    told_by,
     window_means,
 )
 from paper_envs.bench.results.results import Cell, RunResult, read_result
@@ -101,15 +101,15 @@ def test_suggested_cooperation_is_what_suggestions_give_to_the_cooperative_actio
         policies=torch.zeros(2, 2, 1, 2),
     )
     # sender 0 to receiver 1: 0.9 then 0.8; sender 1 to receiver 0: 0.3 then silence
-    told = suggested_cooperation(rollout_of(actions, cooperative), sent)
-    assert told == {"suggested_cooperation": pytest.approx((0.9 + 0.8 + 0.3) / 3)}
+    rates = suggested_cooperation(rollout_of(actions, cooperative), sent)
+    assert rates == {"suggested_cooperation": pytest.approx((0.9 + 0.8 + 0.3) / 3)}
     silent = replace(sent, valid=torch.zeros_like(sent.valid))
     assert suggested_cooperation(rollout_of(actions, cooperative), silent) == {}
 
 
 def test_a_task_without_cooperation_tells_only_returns() -> None:
     actions = torch.zeros(1, 2, 2, dtype=torch.long)
-    assert told_by(rollout_of(actions, None), None) == {"averaged_return": 1.5}
+    assert curve_point(rollout_of(actions, None), None) == {"averaged_return": 1.5}
 
 
 def test_a_point_of_the_curve_is_the_mean_since_the_one_before() -> None:
