@@ -1,6 +1,6 @@
 """Parquet files that anybody may have written: one error instead of Arrow's many."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet
 
-MAX_CELLS = 2**28  # rows times columns of one file, about 2 GB once read
+MAX_CELLS = 2**28  # rows times columns read of one file, about 2 GB once read
 
 
 @contextmanager
@@ -35,18 +35,23 @@ def reading(
         raise refusal(f"{path}: not a readable Parquet file ({why}); {remedy}") from error
 
 
-def check_claims(metadata: "pyarrow.parquet.FileMetaData") -> None:
+def check_claims(
+    metadata: "pyarrow.parquet.FileMetaData", columns: Sequence[str] | None = None
+) -> None:
     """Refuse a footer whose numbers of rows would have Arrow take memory for what is not there.
+
+    `columns`: those that will be read; None: all.
 
     Raises:
         ValueError: row groups do not add up, or claim too much; call it within `reading`.
     """
-    rows, columns = metadata.num_rows, metadata.num_columns
+    rows = metadata.num_rows
+    width = metadata.num_columns if columns is None else len(columns)
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     if min(groups, default=0) < 0 or sum(groups) != rows:
         raise ValueError(f"{rows} rows in the footer, {sum(groups)} in its row groups")
-    if rows * columns > MAX_CELLS:
-        raise ValueError(f"{rows} rows of {columns} columns, more than {MAX_CELLS} cells")
+    if rows * width > MAX_CELLS:
+        raise ValueError(f"{rows} rows of {width} columns, more than {MAX_CELLS} cells")
 
 
 def read_checked(path: Path, remedy: str, **options: Any) -> "pa.Table":
@@ -58,7 +63,7 @@ def read_checked(path: Path, remedy: str, **options: Any) -> "pa.Table":
     import pyarrow.parquet as pq
 
     with reading(path, remedy):
-        check_claims(pq.read_metadata(path))
+        check_claims(pq.read_metadata(path), options.get("columns"))
         table = pq.read_table(path, **options)
         table.validate(full=True)
         return table

@@ -21,6 +21,7 @@ def footer(rows: int, columns: int, groups: tuple[int, ...]) -> SimpleNamespace:
 def test_row_groups_add_up_to_what_can_be_held() -> None:
     check_claims(footer(5, 2, (2, 3)))
     check_claims(footer(MAX_CELLS // 2, 2, (MAX_CELLS // 2,)))
+    check_claims(footer(MAX_CELLS, 2, (MAX_CELLS,)), ["a"])  # one column of them is read
     for wrong in (footer(5, 2, (2, 4)), footer(1, 2, (-1, 2)), footer(MAX_CELLS, 2, (MAX_CELLS,))):
         with pytest.raises(ValueError, match="rows"):
             check_claims(wrong)
