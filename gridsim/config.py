@@ -50,9 +50,7 @@ class GridConfig(RunConfig):
     policy_samples: int = 4  # plays of each held-out day by the learned (stochastic) policies
     num_actions: int = 8  # candidate schedules per job
     variant: Variant = "in_turn"  # form of the decisions
-    revise_after: tuple[int, ...] = (
-        REVISE_AFTER  # of `in_turn`: quarter-hours until plans may change
-    )
+    revise_after: tuple[int, ...] = REVISE_AFTER  # of `in_turn`: quarter-hours after arrival
     most_turns: int = MOST_TURNS  # of `in_turn`: a day; where it holds more, several decide at once
     evaluations: int = 10
     audit_steps: int = 12  # steps re-solved by pandapower
@@ -68,7 +66,7 @@ class GridConfig(RunConfig):
         yield 3 <= n <= 96, f"num_actions={n}: between 3 and 96 schedules"
         yield (
             2 <= self.trial_days <= MOST_PAIRS,
-            (f"trial_days={self.trial_days}: between 2 and {MOST_PAIRS}"),
+            f"trial_days={self.trial_days}: between 2 and {MOST_PAIRS}",
         )
         yield 0.0 < phi <= 1.0, f"power_factor={phi}: above 0, at most 1"
         yield (

@@ -17,7 +17,7 @@ from gridsim.game.joint_schedules import Schedule, stepwise_schedule
 from gridsim.game.quarter_hourly import QuarterHourlyEnv
 from gridsim.game.tariff import build_tariff
 from gridsim.households.forecast import LoadHistory
-from gridsim.households.households import STEPS_PER_HOUR, Days, draw_days, draw_population
+from gridsim.households.households import STEPS_PER_HOUR, Days, draw_population
 from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
 from ss_core.learning.learner import LearnerConfig
@@ -66,8 +66,7 @@ def past_days(config: GridConfig, stage: Stage) -> Days:
 
 
 def _days(config: GridConfig, world: World, count: int, stream: Stream) -> Days:
-    rng = numpy_generator(config.seed, stream)
-    return draw_days(config.population, world.profiles, world.population, count, rng)
+    return world.draw(count, numpy_generator(config.seed, stream))
 
 
 def build_training(config: GridConfig, learner: LearnerConfig, stage: Stage) -> Training:

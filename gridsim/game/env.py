@@ -39,6 +39,7 @@ from gridsim.households.households import (
     JobKind,
     Population,
     draw_days,
+    household_names,
 )
 from gridsim.households.profiles import Profiles
 from gridsim.households.schedules import Candidates, candidate_schedules
@@ -59,6 +60,19 @@ class World:
     households: HouseholdConfig
     tariff: Tariff
     num_actions: int
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Of the households, in their order."""
+        return tuple(household_names(self.population.num_households).tolist())
+
+    def draw(self, num_days: int, rng: np.random.Generator) -> Days:
+        """Days of these households."""
+        return draw_days(self.households, self.profiles, self.population, num_days, rng)
+
+    def training_days(self, num_days: int, seed: int) -> Days:
+        """Days that a reset with this seed begins, the same in every form of the decisions."""
+        return self.draw(num_days, numpy_generator(seed, Stream.TRAINING_DAYS))
 
 
 @dataclass(slots=True)
@@ -93,7 +107,7 @@ class SchedulingEnv:
         self._days = days
         self._decay = history_decay
         self._episode: _Episode | None = None
-        names = tuple(f"household_{i:03d}" for i in range(world.population.num_households))
+        names = world.agent_names
         self._spec = EnvSpec(
             num_envs=num_envs if days is None else days.num_days,
             num_agents=len(names),
@@ -113,13 +127,7 @@ class SchedulingEnv:
 
     def reset(self, seed: int) -> Step:
         """Draw new days from `seed` (nothing is drawn when the days were given)."""
-        days = self._days
-        if days is None:
-            world = self.world
-            rng = numpy_generator(seed, Stream.TRAINING_DAYS)
-            days = draw_days(
-                world.households, world.profiles, world.population, self._spec.num_envs, rng
-            )
+        days = self._days or self.world.training_days(self._spec.num_envs, seed)
         candidates = candidate_schedules(days, self.world.num_actions)
         jobs = days.jobs
         job_at = np.full((days.num_days, days.num_households, HOURS), -1)

@@ -26,13 +26,12 @@ from gridsim.game.alternatives import others_bill_eur, own_alternatives_eur, sen
 from gridsim.game.costs import Costs, costs
 from gridsim.game.env import ANNOUNCEMENT_FLOATS, World
 from gridsim.game.joint_schedules import Schedule
-from gridsim.game.plans import MOST_PLANS, OpenJobs, mean_delay_cost, plans_by_rules
+from gridsim.game.plans import MOST_PLANS, OpenJobs, plans_by_rules
 from gridsim.game.tariff import Tariff
 from gridsim.game.turns import Turns, turns_of
-from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days, JobKind, draw_days
+from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days, JobKind, mean_delay_cost
 from gridsim.households.outlook import Outlook, expected_kw, regressors
 from ss_core.env import Counterfactuals, EnvSpec, Step
-from ss_core.random_streams import Stream, numpy_generator
 
 NUM_COSTS = 3  # the first features: price, congestion, feeder charge of all
 NUM_PUBLIC = NUM_COSTS + 2 + len(JobKind) + MOST_PLANS
@@ -83,7 +82,7 @@ class InTurnEnv:
         self._revise_after = revise_after
         self._episode: _Episode | None = None
         self._mean_delay = mean_delay_cost(world.households)
-        names = tuple(f"household_{i:03d}" for i in range(world.population.num_households))
+        names = world.agent_names
         self._spec = EnvSpec(
             num_envs=num_envs if days is None else days.num_days,
             num_agents=len(names),
@@ -103,13 +102,7 @@ class InTurnEnv:
 
     def reset(self, seed: int) -> Step:
         """Draw new days from `seed` (nothing is drawn when the days were given)."""
-        days = self._days
-        if days is None:
-            world = self.world
-            rng = numpy_generator(seed, Stream.TRAINING_DAYS)
-            days = draw_days(
-                world.households, world.profiles, world.population, self._spec.num_envs, rng
-            )
+        days = self._days or self.world.training_days(self._spec.num_envs, seed)
         turns = turns_of(days, self._revise_after, self._spec.horizon)
         events, actions = turns.num_events, self._spec.num_actions
         order = np.argsort(turns.turn, kind="stable")

@@ -15,7 +15,7 @@ from gridsim.game.plans import MOST_PLANS
 from gridsim.game.quarter_hourly import QuarterHourlyEnv
 from gridsim.game.tariff import TariffConfig, build_tariff
 from gridsim.households.forecast import LoadHistory, day_regressors, empty_history, remember
-from gridsim.households.households import Days, HouseholdConfig, draw_days, draw_population
+from gridsim.households.households import Days, HouseholdConfig, draw_population
 from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
 from gridsim.households.schedules import candidate_schedules
@@ -98,7 +98,7 @@ def _uncontrolled(
 ) -> tuple[Days, Float[np.ndarray, "job step"]]:
     """Past days, and the load of every job of theirs when it starts at once."""
     rng = numpy_generator(seed, Stream.PAST_DAYS)
-    days = draw_days(world.households, world.profiles, world.population, num_days, rng)
+    days = world.draw(num_days, rng)
     return days, candidate_schedules(days, 2).load_kw[:, 0]
 
 

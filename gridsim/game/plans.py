@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from gridsim.game.tariff import Tariff
-from gridsim.households.households import STEP_H, STEPS_PER_DAY, HouseholdConfig, JobKind
+from gridsim.households.households import STEP_H, STEPS_PER_DAY
 from gridsim.households.schedules import EV_LEVELS
 
 RULES = ((0.0, 1.0), (1.0, 1.0), (0.2, 1.0), (1.0, 3.0), (0.0, 3.0), (2.0, 1.0))  # (θ, δ)
@@ -166,11 +166,3 @@ def _start_costs(
     charge = tariff.gamma * (after - over).sum(axis=-1)
     bill = ((prices + tariff.beta / households * add) * add).sum(axis=-1)
     return bill, tariff.beta * (windows * add).sum(axis=-1), charge
-
-
-def mean_delay_cost(config: HouseholdConfig) -> Float[np.ndarray, " kind"]:
-    """EUR/h (cars: EUR/kWh/h) of the mean household: public."""
-    cost = np.full(len(JobKind), config.wet_delay_cost_eur_per_h)
-    cost[JobKind.EV] = config.ev_delay_cost_eur_per_kwh_h
-    cost[JobKind.HEAT_PUMP] = config.heat_pump_delay_cost_eur_per_h
-    return cost

@@ -37,12 +37,10 @@ from gridsim.households.households import (
     STEPS_PER_DAY,
     STEPS_PER_HOUR,
     Days,
-    draw_days,
 )
 from gridsim.households.schedules import EV_LEVELS
 from gridsim.households.workload import NUM_ACTIONS, Choices, Workload, choices, lay_out
 from ss_core.env import EnvSpec, Step
-from ss_core.random_streams import Stream, numpy_generator
 
 HOURS_AHEAD = 12
 OBSERVED = (
@@ -92,7 +90,7 @@ class QuarterHourlyEnv:
         self._days = days
         self._decay = history_decay
         self._episode: _Episode | None = None
-        names = tuple(f"household_{i:03d}" for i in range(world.population.num_households))
+        names = world.agent_names
         self._spec = EnvSpec(
             num_envs=num_envs if days is None else days.num_days,
             num_agents=len(names),
@@ -109,12 +107,7 @@ class QuarterHourlyEnv:
 
     def reset(self, seed: int) -> Step:
         """Draw new days from `seed`, those of `SchedulingEnv` (or begin the given ones again)."""
-        days, world = self._days, self.world
-        if days is None:
-            rng = numpy_generator(seed, Stream.TRAINING_DAYS)
-            days = draw_days(
-                world.households, world.profiles, world.population, self._spec.num_envs, rng
-            )
+        days = self._days or self.world.training_days(self._spec.num_envs, seed)
         work, regressors = lay_out(days), day_regressors(days.temperature_c, days.is_weekend)
         dawn_kw = self.history.expected_kw(regressors)
         self._episode = _Episode(

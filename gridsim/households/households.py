@@ -148,10 +148,6 @@ def draw_population(
         [*(a.ownership for a in wet), config.ev_ownership, config.heat_pump_ownership]
     )
     owns = (rng.random((n, kinds)) < ownership).astype(np.int64)
-    mean_cost = np.array(
-        [config.wet_delay_cost_eur_per_h] * len(wet)
-        + [config.ev_delay_cost_eur_per_kwh_h, config.heat_pump_delay_cost_eur_per_h]
-    )
     profile_kind = rng.integers(0, len(profiles.electricity_kw), n)
     # an unrenovated detached house needs 40 kWh a winter day: too much for a heat pump this size
     heated = [k for k, name in enumerate(profiles.building_names) if "old_single" not in name]
@@ -166,10 +162,24 @@ def draw_population(
         profile_kind=profile_kind,
         base_scale=own_scale * np.clip(1.0 - wet_kwh / yearly, 0.3, 1.0),
         owns=owns,
-        delay_cost=mean_cost * rng.lognormal(0.0, config.delay_cost_sigma, (n, kinds)),
+        delay_cost=mean_delay_cost(config)
+        * rng.lognormal(0.0, config.delay_cost_sigma, (n, kinds)),
         heat_scale=rng.lognormal(0.0, 0.2, n),
         building=rng.choice(heated, n),
     )
+
+
+def mean_delay_cost(config: HouseholdConfig) -> Float[np.ndarray, " kind"]:
+    """EUR/h (cars: EUR/kWh/h) of the mean household: public."""
+    cost = np.full(len(JobKind), config.wet_delay_cost_eur_per_h)
+    cost[JobKind.EV] = config.ev_delay_cost_eur_per_kwh_h
+    cost[JobKind.HEAT_PUMP] = config.heat_pump_delay_cost_eur_per_h
+    return cost
+
+
+def household_names(count: int) -> np.ndarray:
+    """Agent ids, in environments and traces alike."""
+    return np.array([f"household_{i:03d}" for i in range(count)])
 
 
 def wet_appliances() -> tuple[Appliance, ...]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gridsim.config import GridConfig, resolve
 from gridsim.game.in_turn import NUM_PUBLIC, InTurnEnv
-from gridsim.households.households import JobKind
+from gridsim.households.households import JobKind, mean_delay_cost
 from gridsim.privacy.differences import described, differences_of
 from gridsim.stage import Stage, build_training, daily_welfare, set_stage
 from ss_core.exchange.neighbourhood import Neighbourhood
@@ -98,7 +98,7 @@ def _leave(
         f"received/{source}": np.mean([each[source] for each in received], axis=0)
         for source in received[0]
     }
-    population, mean_cost = stage.world.population, _mean_delay_cost(config)
+    population, mean_cost = stage.world.population, mean_delay_cost(config.population)
     owned = population.owns.astype(bool)
     relative = np.log(population.delay_cost / mean_cost)
     comfort = np.where(owned, relative, 0.0).sum(axis=1) / np.maximum(owned.sum(axis=1), 1)
@@ -113,12 +113,6 @@ def _leave(
         k: torch.from_numpy(np.array(v, dtype=np.float32, order="C")) for k, v in arrays.items()
     }
     atomic_write(folder / LEAK_FILE, safetensors.torch.save(tensors))
-
-
-def _mean_delay_cost(config: GridConfig) -> Float[ndarray, " kind"]:
-    drawn = config.population
-    wet = [drawn.wet_delay_cost_eur_per_h] * 3
-    return np.array([*wet, drawn.ev_delay_cost_eur_per_kwh_h, drawn.heat_pump_delay_cost_eur_per_h])
 
 
 def describe(

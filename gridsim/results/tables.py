@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gridsim.game.joint_schedules import WET_APPLIANCES, device_load_kw
-from gridsim.households.households import STEP_H, Days, JobKind, Population
+from gridsim.households.households import STEP_H, Days, JobKind, Population, household_names
 from gridsim.powerflow.audit import Audit
 from gridsim.results.key_figures import HIGHEST_VM_PU, LOWEST_VM_PU
 from gridsim.results.scoring import Grid, Scored, highest
@@ -18,11 +18,6 @@ UNITS = {
     "_eur_per_household": "EUR/day", "_eur": "EUR/day", "_kw": "kW", "_kwh": "kWh/day",
     "_percent": "%", "_h": "h/day", "_pu": "p.u.", "_095": "h/day", "_steps": "1",
 }  # fmt: skip
-
-
-def household_names(count: int) -> np.ndarray:
-    """Agent ids, as the environment spells them."""
-    return np.array([f"household_{i:03d}" for i in range(count)])
 
 
 def clock(row: Scored, seed: int, shape: tuple[int, ...]) -> dict[str, Any]:

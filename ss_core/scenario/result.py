@@ -150,7 +150,7 @@ def _row(scenario: Scenario, evaluation: Evaluation, name: str) -> dict[str, Any
         row["gap closed %"] = percent(evaluation.gaps[name])
     row |= {column.title: _rounded(summary, column) for column in others}
     if knows := scenario.knows(evaluation.config):
-        row["knows"] = knows.get(name, knows[LEARNED])
+        row["knows"] = knows.get(name, knows.get(LEARNED, ""))
     if evaluation.recommendation is not None:
         row["recommended"] = "yes" if name == evaluation.recommendation.row else ""
     row[f"kB exchanged/{scenario.agent}"] = _kilobytes(scores, name)
@@ -223,7 +223,7 @@ def _write_recommendation(writer: TraceWriter, evaluation: Evaluation) -> None:
         yes = float(row == advised.row)
         figures = {"recommended": Summary(mean=yes, ci_low=yes, ci_high=yes, num_days=days)}
         if row == advised.coordinated:
-            figures[f"trial_gain_{scenario.cost_unit.lower()}"] = Summary(
+            figures[f"trial_gain_{scenario.cost_unit.lower()}".rstrip("_")] = Summary(
                 mean=gain.estimate, ci_low=gain.low, ci_high=gain.high, num_days=days
             )
         write_kpis(

@@ -33,9 +33,10 @@ from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.learner import LearnerConfig
 from ss_core.testing import check_env
 from ss_core.training.loop import Training
+from tests.support.learning import assert_it_learns
 
 N, A, HOURS = 6, 8, 24
-REFUSED = ("ps", "imr")  # no copies of others' policies; no action is told to be cooperative
+REFUSED = ("ps", "imr")  # no copies of others' policies; no action is marked cooperative
 
 
 @pytest.fixture(scope="module")
@@ -332,18 +333,7 @@ def test_every_algorithm_it_can_hold_learns_from_it(
         counterfactuals=counterfactuals,
         exchange=ExchangeConfig(protocol="random", num_neighbours=2),
     )
-    env = SchedulingEnv(world, 2)
-    learner = build_learner(config, env.spec, seed=0)
-    training = Training(learner, env, Channel(config.exchange, N, 0), seed=0)
-    before = build_learner(config, env.spec, seed=0).actors.params
-    for _ in range(2):
-        training.advance()
-    after = learner.actors.params
-    moved = {name for name, w in after.items() if not torch.equal(w, before[name])}
-    assert any(name.startswith("own_") for name in moved)
-    assert any(name.startswith("suggest_") for name in moved) == (algorithm == "ss")
-    assert all(bool(torch.isfinite(w).all()) for w in after.values())
-    assert training.metrics["episode_reward"] < 0.0
+    assert_it_learns(config, SchedulingEnv(world, 2), 2)
 
 
 def test_it_refuses_what_it_cannot_hold(world: World) -> None:

@@ -10,12 +10,17 @@ from gridsim.game.plans import (
     NUM_FIXED,
     RULES,
     OpenJobs,
-    mean_delay_cost,
     plans_by_rules,
     step_costs,
 )
 from gridsim.game.tariff import Tariff, TariffConfig, build_tariff
-from gridsim.households.households import STEP_H, STEPS_PER_DAY, HouseholdConfig, JobKind
+from gridsim.households.households import (
+    STEP_H,
+    STEPS_PER_DAY,
+    HouseholdConfig,
+    JobKind,
+    mean_delay_cost,
+)
 
 LEVEL_KW, N = 11.0 / 3.0, 10
 

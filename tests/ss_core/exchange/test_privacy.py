@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gridsim.game.env import SchedulingEnv, World
+from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.tariff import TariffConfig, build_tariff
 from gridsim.households.households import HouseholdConfig, draw_population
 from gridsim.households.profiles import load_profiles
@@ -50,8 +51,8 @@ class ReplayingChannel(Channel):
         valid: Tensor,
         update: int,
     ) -> Tensor:
-        told = super().share(kind, payload, links, valid, update)  # type: ignore[arg-type]
-        return self._deliver(told, links.receivers == CHANGED)
+        sent = super().share(kind, payload, links, valid, update)  # type: ignore[arg-type]
+        return self._deliver(sent, links.receivers == CHANGED)
 
     def send(
         self,
@@ -68,8 +69,8 @@ class ReplayingChannel(Channel):
         self, kind: str, rows: Mapping[str, Tensor], weights: Tensor, update: int
     ) -> dict[str, Tensor]:
         mixed = super().mix(kind, rows, weights, update)  # type: ignore[arg-type]
-        told = torch.cat([w.detach().flatten(1) for w in rows.values()], dim=1)
-        if self.replayed is not None:  # others hear what was said then, oneself what is now
+        sent = torch.cat([w.detach().flatten(1) for w in rows.values()], dim=1)
+        if self.replayed is not None:  # others receive what was sent then, oneself what is now
             earlier = self.replayed[len(self.delivered)][CHANGED]
             parts = earlier.split([w[0].numel() for w in rows.values()])
             for (k, w), part in zip(rows.items(), parts, strict=True):
@@ -79,7 +80,7 @@ class ReplayingChannel(Channel):
                 mixed[k] = torch.cat(
                     [others[:CHANGED], mixed[k][CHANGED : CHANGED + 1], others[CHANGED + 1 :]]
                 )
-        self.delivered.append(told.clone())
+        self.delivered.append(sent.clone())
         return mixed
 
     def _deliver(self, messages: Tensor, of_changed: Tensor) -> Tensor:
@@ -117,12 +118,19 @@ def _otherwise(x: Tensor) -> Tensor:
     return changed
 
 
-def households() -> VectorEnv:
+def households() -> World:
     config = HouseholdConfig()
     profiles = load_profiles()
     population = draw_population(config, profiles, 6, np.random.default_rng(0))
-    world = World(profiles, population, config, build_tariff(TariffConfig()), 4)
-    return SchedulingEnv(world, num_envs=2)
+    return World(profiles, population, config, build_tariff(TariffConfig()), 4)
+
+
+def in_turn() -> VectorEnv:
+    return InTurnEnv(households(), num_envs=2)
+
+
+def per_job() -> VectorEnv:
+    return SchedulingEnv(households(), num_envs=2)
 
 
 WORLDS: dict[str, tuple[Callable[[], VectorEnv], Architecture, bool]] = {
@@ -130,8 +138,10 @@ WORLDS: dict[str, tuple[Callable[[], VectorEnv], Architecture, bool]] = {
     "ring, multihead": (lambda: ring_help(AGENTS, 8, 2), "multihead", False),
     "ring, shared": (lambda: ring_help(AGENTS, 8, 2), "shared", False),
     "ring, what if": (lambda: CounterfactualHelpingGame(ring_help(AGENTS, 8, 2)), "shared", True),
-    "households": (households, "shared", True),
-    "households, sampled": (households, "shared", False),
+    "households": (in_turn, "shared", True),
+    "households, sampled": (in_turn, "shared", False),
+    "households, per job": (per_job, "shared", True),
+    "households, per job, sampled": (per_job, "shared", False),
 }
 REGIMES = {
     "paper": (ObjectiveWeights(), "mean"),
@@ -243,11 +253,11 @@ def test_other_algorithms_tell_of_the_reward_at_once_and_through_messages_alone(
 ) -> None:
     experiment = Experiment("ring, independent", algorithm, epochs=1)
     before, messages = experiment.learn(changed=False)
-    told, changed_messages = experiment.learn(changed=True)
+    leaked, changed_messages = experiment.learn(changed=True)
     sealed, _ = experiment.learn(changed=True, replayed=messages)
     assert len(messages) == 1
     assert not torch.equal(messages[0], changed_messages[0])
-    assert agents_that_differ(before, told) > {CHANGED}  # after a single pass
+    assert agents_that_differ(before, leaked) > {CHANGED}  # after a single pass
     assert agents_that_differ(before, sealed) == {CHANGED}
 
 
@@ -262,7 +272,9 @@ def test_without_an_exchange_the_reward_stays_private_in_other_algorithms(
     assert agents_that_differ(before, after) == {CHANGED}
 
 
-@pytest.mark.parametrize("world", ["ring, independent", "ring, what if", "households"])
+@pytest.mark.parametrize(
+    "world", ["ring, independent", "ring, what if", "households", "households, per job"]
+)
 def test_centralised_learning_is_told_every_reward(world: str) -> None:
     experiment = Experiment(world, "centralised", epochs=1)
     before, _ = experiment.learn(changed=False)
