@@ -158,6 +158,25 @@ def test_a_plan_announced_is_seen_by_whoever_is_next_and_by_nobody_before() -> N
     assert np.flatnonzero(changed).tolist() == [owner[job[turn]]]
 
 
+def test_what_one_announced_oneself_is_not_part_of_the_load_one_expects() -> None:
+    days = some_days(8, 10)
+    jobs = days.jobs
+    slack = (jobs.end_step - jobs.arrival_step - jobs.duration_steps) * (jobs.units == 0)
+    (alone,) = np.flatnonzero(np.arange(jobs.num_jobs) == slack.argmax())  # a cycle that can wait
+    days = replace(days, jobs=only(jobs, np.arange(jobs.num_jobs) == alone))
+    day, household = int(days.jobs.day[0]), int(days.jobs.household[0])
+    env, seen = env_of(days, revise_after=(1,)), []
+    for earlier in (0, 4):  # steps; both are still to come when it is revised
+        env.reset(0)
+        as_late = env._playing().plans_kw[0, 1]
+        as_late[:] = np.roll(as_late, -earlier)
+        step = env.step(torch.full((8, N), 1))
+        seen.append(step.observations.unflatten(-1, (A, NUM_PUBLIC + 1))[day, household])
+    assert env.turns.num_events == 2
+    assert bool(seen[0][0].any())  # there is something to revise
+    torch.testing.assert_close(seen[0][0], seen[1][0])  # to start now costs the same
+
+
 def test_a_state_restores_the_outlook() -> None:
     first = env_of(some_days(2, 7))
     other = InTurnEnv(small_world(), 0, days=some_days(2, 7))

@@ -53,6 +53,16 @@ def test_a_job_is_revised_while_its_window_is_open() -> None:
     assert later.sum() == open_
 
 
+def test_who_arrives_is_before_those_who_revise_in_the_same_quarter_hour() -> None:
+    days = some_days(16, 6)
+    turns = turns_of(days, REVISE, 96)
+    at = days.jobs.day[turns.job] * 96 + turns.now
+    both = [at == each for each in np.unique(at) if len({*turns.is_first[at == each]}) == 2]
+    assert both  # some quarter-hours hold both
+    for same in both:
+        assert turns.turn[same & turns.is_first].max() < turns.turn[same & ~turns.is_first].min()
+
+
 def test_a_window_that_ends_before_the_next_turn_has_no_revision() -> None:
     days = some_days(2, 3)
     short = np.minimum(days.jobs.end_step, days.jobs.arrival_step + 4)

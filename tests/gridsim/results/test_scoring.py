@@ -1,5 +1,6 @@
 """Figures and trace tables: schema, sums that must agree, levels, and readers of other people."""
 
+import html
 import json
 import re
 import subprocess
@@ -16,17 +17,20 @@ import pytest
 from cli.app import run as run_command
 from cli.commands.grid import cli as ssgrid
 from gridsim.config import GridConfig
+from gridsim.results.labels import LABELS
 from gridsim.results.network_tables import element_names
 from gridsim.results.scoring import highest
 from gridsim.results.tables import UNITS
 from gridsim.results.trace import traced_bytes
 from gridsim.scenario import check
+from gridsim.stage import set_stage, trial_days
 from ss_core.config import from_dict
 from ss_core.record.checkpoint import result_of
 from ss_core.record.layout import table_parts
 from ss_core.record.manifest import read_manifest, verify_run
 from ss_core.record.schema import LEVELS, TABLES, arrow_schema
 from ss_core.record.trace_rows import unit_of
+from ss_core.report.labels import title_of
 from ss_core.scenario.key_figures import Summary, mean_of
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
@@ -99,6 +103,39 @@ def test_the_ledger_counts_what_the_message_table_holds(run: Path) -> None:
     shown = {row["kB exchanged/household"] for row in table if row["kB exchanged/household"]}
     sums = {round(int(beside["n_bytes"].sum()) / HOUSEHOLDS / 1000, 1)}
     assert shown == {round(sum(ledger.values()) / HOUSEHOLDS / 1000, 1)} | (sums - {0.0})
+
+
+def test_what_is_recommended_stands_in_result_table_trace_and_page(run: Path) -> None:
+    result = json.loads((run / "result.json").read_bytes())
+    advised, algorithm = result["recommendation"], manifest_config(run).learner.algorithm
+    assert advised["coordinated"] == algorithm
+    assert advised["against"] in ("independent", "selfish_by_rule")
+    assert advised["trial_days"] == 2  # as many as were asked for
+    assert (advised["row"] == algorithm) == (advised["decision"] == "adopt")
+    assert result["notes"][0] == advised["sentence"]
+    ((_, table),) = result["tables"].items()
+    (row,) = [row for row in table if row["recommended"]]
+    assert row["policy"] == title_of(LABELS, advised["row"])
+    assert all(row["knows"] for row in table)
+    kpi = rows(run, "kpi")
+    tried = kpi[kpi["scope"] == "trial days"]
+    yes = tried[(tried["kpi"] == "recommended") & (tried["value"] == 1.0)]
+    assert yes["algorithm"].tolist() == [advised["row"]]
+    gain = tried[tried["kpi"] == "trial_gain_eur"]
+    assert gain[["algorithm", "unit", "n"]].to_numpy().tolist() == [[algorithm, "EUR/day", 2]]
+    assert gain["value"].tolist() == pytest.approx([advised["gain"][0]])
+    page = html.unescape((run / "report.html").read_text())
+    assert advised["sentence"] in page.replace("−", "-")
+
+
+def test_trial_days_are_days_of_their_own(run: Path) -> None:
+    config = manifest_config(run)
+    stage = set_stage(config)
+    tried, again = trial_days(config, stage), trial_days(config, stage)
+    assert tried.num_days == config.trial_days
+    assert np.array_equal(tried.base_kw, again.base_kw)
+    for day in tried.base_kw:
+        assert not any(np.array_equal(day, other) for other in stage.held_out.base_kw)
 
 
 def test_households_add_up_to_the_feeder_and_to_the_figures(run: Path) -> None:
