@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from gridsim.game.costs import potential
-from gridsim.game.in_turn import NUM_PUBLIC, InTurnEnv
+from gridsim.game.in_turn import NUM_PUBLIC, UNIT_EUR, InTurnEnv
 from gridsim.game.joint_schedules import Schedule
-from gridsim.households.households import STEPS_PER_DAY, STEPS_PER_HOUR, Jobs
+from gridsim.households.households import STEP_H, STEPS_PER_DAY, STEPS_PER_HOUR, Jobs
+from gridsim.households.outlook import expected_kw, regressors
 from ss_core.algorithms import ALGORITHMS
 from ss_core.env import CounterfactualEnv, StatefulEnv, VectorEnv
 from ss_core.exchange.channel import ExchangeConfig
@@ -153,7 +154,7 @@ def test_a_plan_announced_is_seen_by_whoever_is_next_and_by_nobody_before() -> N
     steps = [env.step(torch.full((1, N), plan)) for plan, env in enumerate(envs)]
     seen = [step.observations.unflatten(-1, (A, NUM_PUBLIC + 1))[0] for step in steps]
     costs = [rows[owner[job[turn + 1]], :, 1:3] for rows in seen]  # congestion and charge
-    assert not torch.allclose(*costs)
+    assert not torch.allclose(costs[0], costs[1])
     changed = np.abs(envs[0].load_kw - envs[1].load_kw).sum(axis=(0, 2))
     assert np.flatnonzero(changed).tolist() == [owner[job[turn]]]
 
@@ -165,16 +166,18 @@ def test_what_one_announced_oneself_is_not_part_of_the_load_one_expects() -> Non
     (alone,) = np.flatnonzero(np.arange(jobs.num_jobs) == slack.argmax())  # a cycle that can wait
     days = replace(days, jobs=only(jobs, np.arange(jobs.num_jobs) == alone))
     day, household = int(days.jobs.day[0]), int(days.jobs.household[0])
-    env, seen = env_of(days, revise_after=(1,)), []
-    for earlier in (0, 4):  # steps; both are still to come when it is revised
-        env.reset(0)
-        as_late = env._playing().plans_kw[0, 1]
-        as_late[:] = np.roll(as_late, -earlier)
-        step = env.step(torch.full((8, N), 1))
-        seen.append(step.observations.unflatten(-1, (A, NUM_PUBLIC + 1))[day, household])
+    env = env_of(days, revise_after=(1,))
+    env.reset(0)
+    step = env.step(torch.full((8, N), 1))  # as late as possible: still to come when it is revised
     assert env.turns.num_events == 2
-    assert bool(seen[0][0].any())  # there is something to revise
-    torch.testing.assert_close(seen[0][0], seen[1][0])  # to start now costs the same
+    row = step.observations.unflatten(-1, (A, NUM_PUBLIC + 1))[day, household, 1]  # as planned
+    plan, tariff = env.schedule("planned").job_kw[0], small_world().tariff
+    known, now = regressors(days), env.turns.now[1:]
+    base_kw = days.base_kw.mean(axis=1)
+    outlook = seen_outlook().coefficients()
+    others_kw = expected_kw(outlook, known, base_kw, np.array([day]), now)[0]
+    price_eur = STEP_H * tariff.beta * ((others_kw + plan / N) * plan).sum()
+    assert float(row[1]) == pytest.approx(price_eur / UNIT_EUR, rel=1e-4)
 
 
 def test_a_state_restores_the_outlook() -> None:
