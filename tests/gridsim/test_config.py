@@ -86,9 +86,12 @@ def test_small_steps_are_judged_from_samples() -> None:
 @pytest.mark.parametrize("algorithm", ["vps", "vs", "ps"])
 def test_algorithms_that_cannot_judge_alternatives_start_from_samples(algorithm: str) -> None:
     config = resolve("tuned", {"learner.algorithm": algorithm})
-    told = {"algorithm": algorithm, "architecture": "multihead" if algorithm == "ps" else "shared"}
+    wanted = {
+        "algorithm": algorithm,
+        "architecture": "multihead" if algorithm == "ps" else "shared",
+    }
     assert config.learner == replace(
-        preset_config("sampled", of_alternatives=False).learner, **told
+        preset_config("sampled", of_alternatives=False).learner, **wanted
     )  # type: ignore[arg-type]
     assert config == resolve("sampled", {"algorithm": algorithm})
     chosen = resolve("tuned", {"algorithm": algorithm, "learner.critic_hidden": [4]})

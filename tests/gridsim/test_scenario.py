@@ -424,14 +424,14 @@ def test_a_run_with_liars_says_whom_it_does_not_trust(capsys: Streams) -> None:
     assert ssgrid_run(*SMALL, *liars, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     run = only_run(Path("runs"))
-    told = read_manifest(run)["ss"]["liars"]["ss"]
-    assert told == result["liars"]["ss"]
+    known = read_manifest(run)["ss"]["liars"]["ss"]
+    assert known == result["liars"]["ss"]
     (note,) = (note for note in result["notes"] if "sent lies" in note)
-    assert note.startswith(f"ss: 1 of 4 agents sent lies (malformed): {told['names'][0]}; ")
-    assert f"{told['messages_refused']:,} messages were not taken" in note
+    assert note.startswith(f"ss: 1 of 4 agents sent lies (malformed): {known['names'][0]}; ")
+    assert f"{known['messages_refused']:,} messages were not taken" in note
     rows = pq.read_table(run / "tasks" / "ss" / "traces" / "incident").to_pylist()
     assert {row["code"] for row in rows} == {"SS-W110"}
-    assert {row["entity_id"] for row in rows} == {*told["names"]}
+    assert {row["entity_id"] for row in rows} == {*known["names"]}
     trust = pq.read_table(run / "tasks" / "ss" / "traces" / "trust").to_pylist()
     assert len(trust) == 4 * 3
     assert verify_run(run) == []

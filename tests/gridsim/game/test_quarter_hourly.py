@@ -103,7 +103,7 @@ def random_play(env: QuarterHourlyEnv, seed: int, laziness: float) -> list[Step]
 
 
 def play(env: QuarterHourlyEnv, action_of_2: dict[int, int], until: int) -> list[Step]:
-    """Household 2 acts as told, otherwise 0 is asked for."""
+    """Household 2 acts as asked, otherwise 0 is asked for."""
     steps = [env.reset(0)]
     for t in range(until):
         actions = torch.zeros(env.spec.num_envs, env.spec.num_agents, dtype=torch.long)

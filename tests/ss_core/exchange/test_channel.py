@@ -136,18 +136,18 @@ def test_messages_arrive_where_they_are_addressed(where: Neighbourhood) -> None:
     channel = Channel(ExchangeConfig(), 4, seed=0)
     valid = where.linked.expand(2, -1, -1)
     own = torch.arange(8.0).reshape(2, 4, 1)  # 4 b + agent
-    told = channel.share("own_policy", own, where, valid, update=0)
+    shared = channel.share("own_policy", own, where, valid, update=0)
     addressed = own[:, :, None] * 100 + where.receivers[None, :, :, None]
     received, arrived = channel.send("suggestion", addressed, where, valid, update=0)
-    heard = set()
+    reached = set()
     for b, i, m in torch.nonzero(valid).tolist():
-        assert told[b, i, m].item() == 4 * b + where.receivers[i, m].item()
+        assert shared[b, i, m].item() == 4 * b + where.receivers[i, m].item()
     for b, j, k in torch.nonzero(arrived).tolist():
         number = int(received[b, j, k].item())
         assert number % 100 == j  # it was meant for j
-        heard.add((number // 100 - 4 * b, j))
-    assert heard == pairs(where)
-    assert not told.requires_grad
+        reached.add((number // 100 - 4 * b, j))
+    assert reached == pairs(where)
+    assert not shared.requires_grad
     assert arrived.sum() == 2 * len(pairs(where))
 
 
@@ -155,9 +155,9 @@ def test_no_gradient_passes_the_channel() -> None:
     channel, where = Channel(ExchangeConfig(), 2, seed=0), all_to_all(2)
     valid = torch.ones((1, 2, 1), dtype=torch.bool)
     own = torch.ones((1, 2, 3), requires_grad=True)
-    told = channel.share("own_policy", own, where, valid, 0)
+    shared = channel.share("own_policy", own, where, valid, 0)
     received, _ = channel.send("suggestion", own[:, :, None], where, valid, 0)
-    assert not told.requires_grad
+    assert not shared.requires_grad
     assert not received.requires_grad
 
 

@@ -73,9 +73,9 @@ def test_links_carry_parameters_in_both_directions_and_nobody_else_hears_them() 
     channel = Channel(ExchangeConfig(), 4, seed=0)
     params = {"w": torch.zeros(4, 2, 5), "b": torch.zeros(4, 3)}
     average_parameters(params, channel, "policy_parameters", from_graph(STAR), 0)
-    told = {(r.sender, r.receiver): r.num_floats for r in channel.ledger.take_rows()}
+    counted = {(r.sender, r.receiver): r.num_floats for r in channel.ledger.take_rows()}
     links = [(0, 1), (0, 2), (2, 3)]
-    assert told == dict.fromkeys([*links, *((j, i) for i, j in links)], 2 * 5 + 3)
+    assert counted == dict.fromkeys([*links, *((j, i) for i, j in links)], 2 * 5 + 3)
     average_parameters(params, channel, "policy_parameters", None, 1)
     assert channel.ledger.take_rows() == []
 

@@ -1,4 +1,4 @@
-"""Noise on what is told: sensitivity, what comes out, and ε against an independent accountant."""
+"""Noise on what is sent: sensitivity, what comes out, and ε against an independent accountant."""
 
 import json
 import math
@@ -69,9 +69,9 @@ def test_no_two_policies_differ_by_more_than_twice_the_radius(
 def test_what_is_released_is_a_distribution_with_noise_of_the_stated_size() -> None:
     policy = torch.tensor([[0.2, 0.3, 0.5, 0.0]]).log().clamp_min(-1e9).expand(20_000, 4)
     legal, draw = LEGAL.expand(20_000, 4), torch.Generator().manual_seed(0)
-    told = noised(policy, legal, radius=2.0, multiplier=0.1, generator=draw)
-    assert bool(well_formed(told, legal).all())
-    between = told[:, 0] - told[:, 1]  # the normaliser falls out
+    released = noised(policy, legal, radius=2.0, multiplier=0.1, generator=draw)
+    assert bool(well_formed(released, legal).all())
+    between = released[:, 0] - released[:, 1]  # the normaliser falls out
     assert float(between.mean()) == pytest.approx(math.log(0.2 / 0.3), abs=0.01)
     assert float(between.std()) == pytest.approx(math.sqrt(2) * 2 * 2.0 * 0.1, rel=0.03)
 

@@ -17,18 +17,18 @@ COSTS = torch.tensor([[1.5, -2.0], [0.25, 4.0], [3.0, 0.5]], dtype=torch.float64
 
 def overheard(values: Tensor, updates: tuple[int, ...] = (0,), seed: int = 0) -> list[Tensor]:
     """What a listener gets of one sum at each of the updates."""
-    heard: list[Tensor] = []
+    received: list[Tensor] = []
 
     def listener(kind: str, update: int, sent: Mapping[str, Tensor]) -> None:
         assert kind == "cost_total"
-        assert update == updates[len(heard)]
-        heard.append(sent[""])
+        assert update == updates[len(received)]
+        received.append(sent[""])
 
     channel = Channel(ExchangeConfig(), len(values), seed)
     channel.listener = listener
     for update in updates:
         channel.total("cost_total", values, update)
-    return heard
+    return received
 
 
 def test_a_sum_and_its_messages_by_hand() -> None:

@@ -28,7 +28,9 @@ EVERYBODY = all_to_all(4)
 CONFIG = LearnerConfig(architecture="multihead", hidden=(6,), critic_hidden=(6,))
 
 
-def heard(distances: dict[tuple[int, int], float], links: Neighbourhood) -> tuple[Tensor, Tensor]:
+def exchanged(
+    distances: dict[tuple[int, int], float], links: Neighbourhood
+) -> tuple[Tensor, Tensor]:
     """Own policies (½, ½) and received ones that far from them, by (receiver, sender)."""
     own = torch.full((1, 4, 2), 0.5)
     received = own[:, :, None].expand(1, *links.senders.shape, 2).clone()
@@ -40,7 +42,7 @@ def heard(distances: dict[tuple[int, int], float], links: Neighbourhood) -> tupl
 
 def after(distances: dict[tuple[int, int], float], *, fade: float = 0.5, times: int = 1) -> Trust:
     trust = no_trust_yet(4)
-    own, received = heard(distances, EVERYBODY)
+    own, received = exchanged(distances, EVERYBODY)
     for _ in range(times):
         taken = EVERYBODY.received[None]
         remember(trust, own, received, taken, EVERYBODY, fade)
@@ -76,7 +78,7 @@ def test_nobody_is_discounted_who_asks_for_nothing_or_was_never_heard() -> None:
 
 def test_what_is_not_taken_teaches_nothing() -> None:
     trust = no_trust_yet(4)
-    own, received = heard({(0, 3): 0.5}, EVERYBODY)
+    own, received = exchanged({(0, 3): 0.5}, EVERYBODY)
     received[0, 0, 2] = torch.nan
     taken = EVERYBODY.received[None].clone()
     taken[0, 0, 2] = False
