@@ -5,11 +5,11 @@ Axes: `E` environment, `N` agent, `M` neighbour slot, `A` action, `O` observatio
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
 
@@ -28,6 +28,24 @@ class EnvSpec:
     own_size: int = 0  # the last so many features are what own policies look at; 0: all F
     announcement_floats: int = 0  # floats an agent tells so that neighbours can derive its `public`
     full_view: bool = False  # each observation tells the whole state: anyone knows what others see
+    num_features: int = 0  # > 0: observations are sparse, int16: the numbers of active features of
+    # so many, first in a row and padded with -1; such a world has `full_view`
+
+    @property
+    def input_size(self) -> int:
+        """Inputs of a first layer."""
+        return self.num_features or self.observation_size
+
+    @property
+    def active_size(self) -> int:
+        """Of sparse observations: how many features are active at most; else 0."""
+        return self.observation_size if self.num_features else 0
+
+    def with_inputs(self, more: int) -> "EnvSpec":
+        """A spec for networks that see `more` inputs beside an observation."""
+        if self.num_features:
+            return replace(self, num_features=self.num_features + more)
+        return replace(self, observation_size=self.observation_size + more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +56,11 @@ class Step:
     where copies end at different times, the two flags per copy are given to `Step` itself.
     """
 
-    observations: Float[Tensor, "E N O"]
+    observations: Real[Tensor, "E N O"]
     rewards: Float[Tensor, "E N"]  # of the step just taken; zeros after reset
     terminated: Bool[Tensor, " E"]  # a true end: nothing of value follows
     truncated: Bool[Tensor, " E"]  # a time limit: the value of `next_observations` still counts
-    next_observations: Float[Tensor, "E N O"]  # successor of this step, before any auto-reset
+    next_observations: Real[Tensor, "E N O"]  # successor of this step, before any auto-reset
     action_mask: Bool[Tensor, "E N A"] | None = None  # True = legal
     neighbours: Bool[Tensor, "E N N"] | None = None  # (sender, receiver): who may talk to whom now
     cooperative: Bool[Tensor, "E N"] | None = None  # who acted so in the step just taken, if known
@@ -50,7 +68,7 @@ class Step:
     @classmethod
     def first(
         cls,
-        observations: Float[Tensor, "E N O"],
+        observations: Real[Tensor, "E N O"],
         *,
         action_mask: Bool[Tensor, "E N A"] | None = None,
         neighbours: Bool[Tensor, "E N N"] | None = None,
@@ -59,7 +77,7 @@ class Step:
         """After `reset`: nothing was earned and nothing has ended."""
         return cls.next(
             observations,
-            observations.new_zeros(observations.shape[:2]),
+            torch.zeros(observations.shape[:2], device=observations.device),
             action_mask=action_mask,
             neighbours=neighbours,
             cooperative=cooperative,
@@ -68,7 +86,7 @@ class Step:
     @classmethod
     def next(
         cls,
-        observations: Float[Tensor, "E N O"],
+        observations: Real[Tensor, "E N O"],
         rewards: Float[Tensor, "E N"],
         *,
         action_mask: Bool[Tensor, "E N A"] | None = None,
@@ -91,10 +109,10 @@ class Step:
     @classmethod
     def last(
         cls,
-        observations: Float[Tensor, "E N O"],
+        observations: Real[Tensor, "E N O"],
         rewards: Float[Tensor, "E N"],
         *,
-        next_observations: Float[Tensor, "E N O"],
+        next_observations: Real[Tensor, "E N O"],
         truncated: bool = False,
         action_mask: Bool[Tensor, "E N A"] | None = None,
         neighbours: Bool[Tensor, "E N N"] | None = None,

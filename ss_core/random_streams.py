@@ -31,6 +31,7 @@ class Stream(IntEnum):
     LIES = 106  # what liars say who say anything [update]
     NOISE = 107  # on what is sent [update]
     MASKS = 108  # of sums that agents make together [update]
+    MINIBATCHES = 109  # which decisions make up a step [update, purpose]
 
     # Statistics of any world.
     BOOTSTRAP = 201  # resamples of key figures

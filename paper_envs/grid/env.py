@@ -5,10 +5,11 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int, Real
 from torch import Tensor
 
 from paper_envs.grid.cleanup import CLEANUP, SMALL_CLEANUP, CleanupGame
+from paper_envs.grid.egocentric import egocentric_rows, turn_to_facing
 from paper_envs.grid.harvest import HARVEST, SMALL_HARVEST, HarvestGame
 from paper_envs.grid.moves import translate
 from paper_envs.grid.observe import observation_size, observations_of
@@ -16,16 +17,29 @@ from paper_envs.grid.state import Board, blank_state, board_of
 from ss_core.env import EnvSpec, Step
 from ss_core.errors import ConfigError
 
+ENCODINGS = ("planes", "egocentric")
+
 
 class GridEnv:
     """A game in `num_envs` copies; use one of the classes below.
 
     All copies run in step on one processor thread; after `horizon` steps each restarts by itself.
+    With the encoding `egocentric` observations are sparse (see `egocentric.py`), and those who can
+    turn walk in the map's directions: 0 up, 1 right, 2 down, 3 left.
     """
 
     def __init__(
-        self, game: CleanupGame | HarvestGame, num_envs: int, num_agents: int, device: str
+        self,
+        game: CleanupGame | HarvestGame,
+        num_envs: int,
+        num_agents: int,
+        device: str,
+        encoding: str,
     ) -> None:
+        if encoding not in ENCODINGS:
+            raise ConfigError(
+                f"{game.name}: encoding={encoding!r}; it has {' and '.join(ENCODINGS)}"
+            )
         room = len(game.grid_map.spawn_cells) + len(game.grid_map.ground_cells)
         if num_envs < 1 or not 1 <= num_agents <= room:
             raise ConfigError(
@@ -33,16 +47,24 @@ class GridEnv:
                 f"num_agents={num_agents} from 1 to {room}"
             )
         self.game = game
+        has_waste = game.has_waste
+        self._sparse = None
+        size = observation_size(game.grid_map, has_waste=has_waste, num_agents=num_agents)
+        if encoding == "egocentric":
+            self._sparse = egocentric_rows(
+                game.grid_map, num_agents=num_agents, has_waste=has_waste, horizon=game.horizon
+            )
+            size = self._sparse.most_active
+        self._by_map = encoding == "egocentric" and game.fixed_facing < 0
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=num_agents,
             num_actions=len(game.actions),
-            observation_size=observation_size(
-                game.grid_map, has_waste=game.has_waste, num_agents=num_agents
-            ),
+            observation_size=size,
             horizon=game.horizon,
             agent_names=tuple(f"agent_{i}" for i in range(num_agents)),
             full_view=True,
+            num_features=0 if self._sparse is None else self._sparse.num_features,
         )
         self._device = torch.device(device)
         self._meaning = np.array(game.actions, np.int64)
@@ -69,12 +91,14 @@ class GridEnv:
                 f"{self.game.name}: actions from {chosen.min()} to {chosen.max()}; "
                 f"they must be from 0 to {len(self._meaning) - 1}"
             )
+        if self._by_map:
+            turn_to_facing(self.state.facings, chosen, meant)
         rewards = np.empty(chosen.shape, np.float32)
         cooperative = np.empty(chosen.shape, bool)
         self.game.advance(self.state, meant, rewards, cooperative)
         earned, helped = self._tensor(rewards), self._tensor(cooperative)
         self._t = (self._t + 1) % self.game.horizon
-        successors = self._observations()
+        successors = self._observations(self._t or self.game.horizon)
         if self._t > 0:
             return Step.next(successors, earned, cooperative=helped)
         self.game.restart(self.state)
@@ -86,7 +110,9 @@ class GridEnv:
         """A snapshot of copy e for renderers."""
         return board_of(self.game.grid_map, self.state, e)
 
-    def _observations(self) -> Float[Tensor, "E N O"]:
+    def _observations(self, t: int = 0) -> Real[Tensor, "E N O"]:
+        if self._sparse is not None:
+            return self._tensor(self._sparse.rows_of(self.state, t))
         return self._tensor(
             observations_of(self.game.grid_map, self.state, has_waste=self.game.has_waste)
         )
@@ -101,7 +127,8 @@ class CleanupEnv(GridEnv):
     Agents: `num_agents` (4), first on the 5 spawn cells, then on bare ground, facing anywhere.
     Action: 0 left, 1 right, 2 ahead, 3 back (as the agent faces), 4 stay, 5 and 6 turn clockwise
     and counter-clockwise, 7 clean: three lanes of 5 cells, each to its first waste, which vanishes.
-    Observation: as in `observe`; apples, waste, everyone's place and facing, seen by all.
+    Observation: as in `observe` (encoding `planes`) or `egocentric`; apples, waste, everyone's
+    place and facing, seen by all.
     Reward: 1 per apple eaten. Cooperative: a cleaning that removed waste.
     Apples: on 40 cells, each with a chance of 0.05 (1 - d/0.4) per step, where d is the share
     of the 48 river cells that is waste; none from d = 0.4 on. Waste: at most one new cell per
@@ -109,8 +136,10 @@ class CleanupEnv(GridEnv):
     Termination: after 100 steps, a true end.
     """
 
-    def __init__(self, num_envs: int, *, num_agents: int = 4, device: str = "cpu") -> None:
-        super().__init__(CLEANUP, num_envs, num_agents, device)
+    def __init__(
+        self, num_envs: int, *, num_agents: int = 4, device: str = "cpu", encoding: str = "planes"
+    ) -> None:
+        super().__init__(CLEANUP, num_envs, num_agents, device, encoding)
 
 
 class HarvestEnv(GridEnv):
@@ -118,15 +147,18 @@ class HarvestEnv(GridEnv):
 
     Agents: `num_agents` (4), first on the 4 spawn cells, then on bare ground, facing anywhere.
     Action: as in Cleanup, without cleaning: 0 to 6.
-    Observation: as in `observe`; apples, everyone's place and facing, seen by all.
+    Observation: as in `observe` (encoding `planes`) or `egocentric`; apples, everyone's place and
+    facing, seen by all.
     Reward: 1 per apple eaten. Cooperative: no apple eaten though one lay beside the agent.
     Apples: on 68 cells, all full at the start; an empty one regrows with a chance of 0, 0.005, 0.02
     or 0.05 per step if 0, 1, 2 or more of the eight cells around it hold apples.
     Termination: after 100 steps, a true end.
     """
 
-    def __init__(self, num_envs: int, *, num_agents: int = 4, device: str = "cpu") -> None:
-        super().__init__(HARVEST, num_envs, num_agents, device)
+    def __init__(
+        self, num_envs: int, *, num_agents: int = 4, device: str = "cpu", encoding: str = "planes"
+    ) -> None:
+        super().__init__(HARVEST, num_envs, num_agents, device, encoding)
 
 
 class SmallCleanupEnv(GridEnv):
@@ -139,8 +171,10 @@ class SmallCleanupEnv(GridEnv):
     cleans 36.7 (the two others 18 each, the cleaner none); two clean 34.5.
     """
 
-    def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:
-        super().__init__(SMALL_CLEANUP, num_envs, num_agents, device)
+    def __init__(
+        self, num_envs: int, *, num_agents: int = 3, device: str = "cpu", encoding: str = "planes"
+    ) -> None:
+        super().__init__(SMALL_CLEANUP, num_envs, num_agents, device, encoding)
 
 
 class SmallHarvestEnv(GridEnv):
@@ -155,5 +189,7 @@ class SmallHarvestEnv(GridEnv):
     their 9.0. So greed pays as soon as somebody else is greedy, and one is enough to ruin all.
     """
 
-    def __init__(self, num_envs: int, *, num_agents: int = 3, device: str = "cpu") -> None:
-        super().__init__(SMALL_HARVEST, num_envs, num_agents, device)
+    def __init__(
+        self, num_envs: int, *, num_agents: int = 3, device: str = "cpu", encoding: str = "planes"
+    ) -> None:
+        super().__init__(SMALL_HARVEST, num_envs, num_agents, device, encoding)

@@ -5,7 +5,7 @@ import torch
 from ss_core.algorithms.registry import algorithm_named
 from ss_core.env import EnvSpec
 from ss_core.errors import ConfigError
-from ss_core.learning.learner import Learner, LearnerConfig
+from ss_core.learning.learner import Learner, LearnerConfig, is_of_suggestions
 from ss_core.policies.actors import build_actors
 from ss_core.policies.critics import build_critics
 from ss_core.policies.optimiser import init_adam
@@ -43,17 +43,22 @@ def build_learner(
         sees_time=config.critic_sees_time,
         gamma=config.gamma,
     )
+    apart = config.exchange.per_update == "once" and config.architecture in ("shared", "tilted")
+    of_suggestions = {k: w for k, w in actors.params.items() if apart and is_of_suggestions(k)}
+    of_policies = {k: w for k, w in actors.params.items() if k not in of_suggestions}
     learner = Learner(
         config=config,
         facts=algorithm,
         spec=spec,
         actors=actors,
         critics=critics,
-        actor_adam=init_adam(actors.params, n),
+        actor_adam=init_adam(of_policies, n),
         critic_adam=init_adam(critics.params, 1 if algorithm.single_critic else n),
         kappa=torch.zeros(n, device=device),
         advantage_std=torch.zeros(n, device=device),
         generator=torch_generator(seed, Stream.TRAINING_ACTIONS, device=device),
+        seed=seed,
+        suggestion_adam=init_adam(of_suggestions, n) if of_suggestions else None,
     )
     algorithm.prepare(learner, init)
     return learner

@@ -6,7 +6,7 @@ estimates are averaged with Metropolis weights over the neighbourhood graph. Age
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 
 from ss_core.algorithms.algorithm import Algorithm
@@ -18,6 +18,7 @@ from ss_core.learning.action_advantages import sampled_advantages, scaled_advant
 from ss_core.learning.critics_update import update_critics
 from ss_core.learning.decisions import Decisions, all_decisions
 from ss_core.learning.learner import Learner
+from ss_core.learning.minibatches import minibatches
 from ss_core.learning.rollout import Rollout, flatten
 from ss_core.learning.update import links_at
 from ss_core.objective.objective import MAX_LOG_RATIO, probabilities
@@ -43,17 +44,23 @@ def _improve_estimates(
     learner: Learner, steps: Decisions, advantages: Float[Tensor, "B N"], update: int
 ) -> dict[str, float]:
     """K passes, in each of which every agent takes a step with its whole estimate."""
-    config, count = learner.config, steps.num_steps
+    config = learner.config
     metrics: dict[str, Tensor] = {}
-    old = None
-    for _ in range(config.num_epochs):
-        log_probs = joint_log_probs(learner, steps)
-        taken = log_probs.gather(-1, _joint_actions(steps).unsqueeze(-1)).sum(dim=(2, 3))
-        if old is None or config.old_policy == "literal":
-            old = taken.detach()
-        surrogate = joint_surrogate(taken - old, advantages, config.objective.clip_eps)
+    before = None
+    if config.old_policy == "behaviour" and config.num_minibatches > 1:
+        with torch.no_grad():
+            before = _taken(joint_log_probs(learner, steps), steps)
+    for part in minibatches(learner, len(steps.rows), update, "policies"):
+        some = steps.at(part)
+        log_probs = joint_log_probs(learner, some)
+        taken = _taken(log_probs, some)
+        old = taken.detach() if before is None else before[part]
+        if config.old_policy == "behaviour":
+            before = old if before is None else before
+        surrogate = joint_surrogate(taken - old, advantages[part], config.objective.clip_eps)
         entropy = -(probabilities(log_probs) * log_probs).sum(dim=-1)
-        gain = (surrogate + config.objective.ent_coef * entropy.sum(dim=-1)).sum(dim=0) / count
+        gain = surrogate + config.objective.ent_coef * entropy.sum(dim=-1)
+        gain = gain.sum(dim=0) / some.num_steps
         learner.ascend(gain, update)
         metrics = {
             "objective": gain.mean(),
@@ -61,6 +68,11 @@ def _improve_estimates(
             "approx_kl": (old - taken).mean(),  # of the joint policy
         }
     return {k: float(v.detach()) for k, v in metrics.items()}
+
+
+def _taken(log_probs: Float[Tensor, "B N N A"], steps: Decisions) -> Float[Tensor, "B N"]:
+    """log of an agent's estimate of what all did together."""
+    return log_probs.gather(-1, _joint_actions(steps).unsqueeze(-1)).sum(dim=(2, 3))
 
 
 def joint_log_probs(learner: Learner, steps: Decisions) -> Float[Tensor, "B N N A"]:
@@ -81,7 +93,7 @@ def joint_log_probs(learner: Learner, steps: Decisions) -> Float[Tensor, "B N N 
 
 
 def _at_views(
-    learner: Learner, steps: Decisions, seen: Float[Tensor, "B N O"]
+    learner: Learner, steps: Decisions, seen: Real[Tensor, "B N O"]
 ) -> Float[Tensor, "B N N A"]:
     """Every agent's estimate at what `seen` says that it looks at."""
     bank, rows = learner.actors, PeerRows(_others(steps))

@@ -7,10 +7,8 @@ not. Advantages are those of the own rewards under that common critic (their Alg
 way (their Algorithm 2).
 """
 
-from dataclasses import replace
-
 import torch
-from jaxtyping import Float
+from jaxtyping import Real
 from torch import Tensor
 
 from ss_core.algorithms.algorithm import Algorithm
@@ -18,7 +16,7 @@ from ss_core.env import VectorEnv
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.consensus import average_parameters, make_alike
 from ss_core.learning.action_advantages import sampled_advantages
-from ss_core.learning.critics_update import critic_inputs, regress
+from ss_core.learning.critics_update import critic_inputs, regress, with_choices
 from ss_core.learning.learner import Learner, Trained
 from ss_core.learning.rollout import Rollout, flatten
 from ss_core.learning.update import learn_alone, links_at
@@ -46,15 +44,14 @@ def learn(
     return metrics | losses
 
 
-def reward_inputs(learner: Learner, rollout: Rollout) -> Float[Tensor, "B N I"]:
+def reward_inputs(learner: Learner, rollout: Rollout) -> Real[Tensor, "B N I"]:
     """What each agent's critic sees, and the joint action as one-hots."""
     spec = learner.spec
     seen, _ = critic_inputs(
         rollout, sees_time=learner.config.critic_sees_time, one_view=learner.one_view
     )
-    taken = torch.nn.functional.one_hot(flatten(rollout.actions), spec.num_actions)
-    joint = taken.flatten(1)[:, None].expand(-1, spec.num_agents, -1)
-    return torch.cat([flatten(seen), joint.to(seen.dtype)], dim=-1)
+    joint = flatten(rollout.actions)[:, None].expand(-1, spec.num_agents, -1)
+    return with_choices(flatten(seen), joint, spec)
 
 
 def prepare(learner: Learner, generator: torch.Generator) -> None:
@@ -65,8 +62,7 @@ def prepare(learner: Learner, generator: torch.Generator) -> None:
     config, spec = learner.config, learner.spec
     make_alike(learner.critics.params)
     if config.vps_reward_model:
-        actions = spec.num_agents * spec.num_actions
-        seen = replace(spec, observation_size=spec.observation_size + actions)
+        seen = spec.with_inputs(spec.num_agents * spec.num_actions)
         sees_time, hidden = config.critic_sees_time, config.critic_hidden
         bank = build_critics(seen, hidden, generator, centralised=False, sees_time=sees_time)
         make_alike(bank.params)

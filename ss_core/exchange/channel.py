@@ -40,6 +40,7 @@ MessageKind = Literal[
     "reward_parameters",  # all of its model of the team's mean reward (likewise)
     "policy_parameters",  # all of an agent's policy and copies of policies (policy sharing)
     "cost_total",  # running sum of trial-day costs, under a mask
+    "scale_total",  # likewise of the spreads or sizes of advantages, for one common scale
 ]
 
 
@@ -50,6 +51,7 @@ class ExchangeConfig:
     protocol: Literal["all", "random", "graph"] = "all"  # graph: the environment's own neighbours
     num_neighbours: int = 8  # m, for `random`
     every: int = 1  # exchange at every k-th update
+    per_update: Literal["every_pass", "once"] = "every_pass"  # once: about π_old, see ss.py
     redraw: bool = True  # draw `random` neighbours anew at each update; False: once for all
     liars: float = 0.0  # share of agents that lie (lies.py)
     lie: Lie = "selfish"  # what they send instead
@@ -100,11 +102,16 @@ class Channel:
 
     def exchanges_at(self, update: int) -> bool:
         """Whether anything is exchanged at this update (every k-th; Appendix A.4, protocol 2)."""
-        return self._num_agents > 1 and update % self.config.every == 0
+        return self.open and update % self.config.every == 0
 
     def closed(self) -> "Channel":
         """The same channel with nobody at the other end."""
         return Channel(self.config, 1, self._seed)
+
+    @property
+    def open(self) -> bool:
+        """Whether there is anybody at the other end."""
+        return self._num_agents > 1
 
     def neighbourhood(
         self, update: int, graph: Bool[Tensor, "R N N"] | Bool[Tensor, "N N"] | None = None

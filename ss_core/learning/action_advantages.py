@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.env import Counterfactuals
+from ss_core.exchange.channel import Channel
 from ss_core.exchange.neighbourhood import Neighbourhood
-from ss_core.learning.critics_update import critic_inputs, regress
+from ss_core.learning.critics_update import critic_inputs, regress, with_choices
 from ss_core.learning.decisions import Decisions, at_peer_rows, at_rows
 from ss_core.learning.learner import Learner
 from ss_core.learning.rollout import Rollout, flatten
@@ -32,6 +33,19 @@ class ActionAdvantages:
     peer_weights: Float[Tensor, "B N M A"] | None
     peer_advantages: Float[Tensor, "B N M A"] | None
     sizes: Float[Tensor, "B N"]  # |Â_i| as κ measures it
+
+    def at(self, part: Int[Tensor, " b"] | slice) -> "ActionAdvantages":
+        """Those of some decisions, a minibatch."""
+        if isinstance(part, slice):
+            return self
+        weights, advantages = self.peer_weights, self.peer_advantages
+        return ActionAdvantages(
+            own_weights=self.own_weights[part],
+            own_advantages=self.own_advantages[part],
+            peer_weights=None if weights is None else weights[part],
+            peer_advantages=None if advantages is None else advantages[part],
+            sizes=self.sizes[part],
+        )
 
     def own_view(
         self, decisions: Decisions, log_probs: Float[Tensor, "B N A"], old_policy: OldPolicy
@@ -86,22 +100,41 @@ def sampled_advantages(
 
 
 def scaled_advantages(
-    learner: Learner, advantages: Float[Tensor, "T E N"], decisions: Decisions
+    learner: Learner,
+    advantages: Float[Tensor, "T E N"],
+    decisions: Decisions,
+    channel: Channel | None = None,
+    update: int = 0,
 ) -> Float[Tensor, "T E N"]:
-    """`centred`: less the agent's own mean; `per_agent`: also in units of its own largest spread.
+    """`centred`: less the agent's own mean; the others also in units of something.
 
-    Both use the agent's own advantages only. `centred` keeps one unit of reward the same for all.
+    `unit`: of a constant that all know. `per_agent`: of the agent's own largest spread so far.
+    `common`: of the largest mean of all agents' spreads so far, a sum that they make over the
+    `channel`; who has none goes by its own. With all but `per_agent`, one unit of reward is the
+    same for all, so that the sum of gains is the collective return (docs/theory.md).
     """
-    if learner.config.advantage_scale == "none":
+    kind = learner.config.advantage_scale
+    if kind == "none":
         return advantages
     own, valid = at_rows(flatten(advantages), decisions.rows), decisions.valid
     count = valid.sum(dim=0).clamp_min(1)
     mean = (own * valid).sum(dim=0) / count
-    if learner.config.advantage_scale == "centred":
+    if kind == "centred":
         return advantages - mean
-    variance = ((own - mean).square() * valid).sum(dim=0) / count
-    learner.advantage_std = torch.maximum(learner.advantage_std, variance.sqrt())
+    if kind == "unit":
+        return (advantages - mean) / learner.config.advantage_unit
+    spread = (((own - mean).square() * valid).sum(dim=0) / count).sqrt()
+    if kind == "common" and channel is not None and channel.open:
+        known = channel.exchanges_at(update)
+        spread = common_scale(spread, channel, update) if known else learner.advantage_std
+    learner.advantage_std = torch.maximum(learner.advantage_std, spread)
     return (advantages - mean) / learner.advantage_std.clamp_min(1e-8)
+
+
+def common_scale(scales: Float[Tensor, " N"], channel: Channel, update: int) -> Float[Tensor, " N"]:
+    """The mean of all agents' scales, as each knows it: a sum around a masked ring."""
+    total = channel.total("scale_total", scales.unsqueeze(1), update)
+    return (total / len(scales)).to(scales.dtype).expand_as(scales).clone()
 
 
 def less_own_action(
@@ -115,8 +148,8 @@ def less_own_action(
     model = learner.models.get("own_model")
     if model is None:
         return advantages
-    taken = torch.nn.functional.one_hot(rollout.actions, learner.spec.num_actions)
-    seen = flatten(torch.cat([rollout.observations, taken.to(advantages.dtype)], dim=-1))
+    choice = flatten(rollout.actions).unsqueeze(-1)
+    seen = with_choices(flatten(rollout.observations), choice, learner.spec)
     with torch.no_grad():
         expected = model.bank.values(seen).unflatten(0, advantages.shape[:2])
     regress(learner, model, seen, flatten(advantages), update)

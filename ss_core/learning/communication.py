@@ -6,8 +6,9 @@ with it is not decided here.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.exchange.channel import Channel
@@ -17,6 +18,7 @@ from ss_core.exchange.trust import remember, weights
 from ss_core.learning.action_advantages import ActionAdvantages
 from ss_core.learning.decisions import Decisions, pairs_at
 from ss_core.learning.learner import LastRound, Learner
+from ss_core.learning.minibatches import ALL
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB, best_suggestions
 from ss_core.objective.objective import ReceivedView
 from ss_core.policies.actors import JointActorBank
@@ -35,6 +37,16 @@ class CommunicationRound:
     follow_scale: float = 1.0  # of ρ': how many agents a neighbour stands for
     weight: Float[Tensor, "N K"] | None = None  # of each sender with each receiver; None: 1
 
+    def at(self, learner: Learner, part: Int[Tensor, " b"] | slice, some: Decisions) -> Self:
+        """The round of a minibatch: of `some` of the decisions."""
+        if isinstance(part, slice):
+            return self
+        valid, spec = self.valid[part], learner.spec
+        peers = pack_peer_rows(
+            some.observations, valid, self.links.receivers, spec.candidate_size, spec.public_size
+        )
+        return replace(self, valid=valid, peers=peers)
+
 
 @dataclass(frozen=True, slots=True)
 class Messages:
@@ -47,10 +59,12 @@ class Messages:
     received: Float[Tensor, "B N K A"]  # log π^ji as j received it
     valid: Bool[Tensor, "B N K"]  # which of those are suggestions: sent, and well-formed
 
-    def view(self, weight: Float[Tensor, "N K"] | None) -> ReceivedView:
-        """What was received, as the objective takes it."""
-        valid = self.valid.to(self.own.dtype)
-        return ReceivedView(suggestions=self.received, valid=valid, weight=weight)
+    def view(
+        self, weight: Float[Tensor, "N K"] | None, part: Int[Tensor, " b"] | slice = ALL
+    ) -> ReceivedView:
+        """What was received, or a part of it, as the objective takes it."""
+        valid = self.valid[part].to(self.own.dtype)
+        return ReceivedView(suggestions=self.received[part], valid=valid, weight=weight)
 
 
 def open_round(

@@ -1,10 +1,12 @@
 """Critics and other private regressions: what they look at, and K steps on what they are to say."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
+from ss_core.env import EnvSpec
 from ss_core.learning.learner import Learner, Trained, lr_decay
+from ss_core.learning.minibatches import minibatches
 from ss_core.learning.rollout import Rollout, flatten
 from ss_core.policies.optimiser import adam_step
 
@@ -12,16 +14,16 @@ from ss_core.policies.optimiser import adam_step
 def regress(
     learner: Learner,
     model: Trained,
-    inputs: Float[Tensor, "B N I"],
+    inputs: Real[Tensor, "B N I"],
     targets: Float[Tensor, "B C"],
     update: int,
 ) -> float:
-    """K steps on Eq. 18, E[(V_i(s_t) - Σ γˡ r_i,t+l)²]; returns the last loss."""
+    """K passes on Eq. 18, E[(V_i(s_t) - Σ γˡ r_i,t+l)²]; returns the last loss."""
     params = model.bank.params
     rate = lr_decay(learner.config, update) * learner.config.critic_lr
     loss = inputs.new_zeros(())
-    for _ in range(learner.config.num_epochs):
-        loss = (model.bank.values(inputs) - targets).square().mean(dim=0).sum()
+    for part in minibatches(learner, len(inputs), update, "regression"):
+        loss = (model.bank.values(inputs[part]) - targets[part]).square().mean(dim=0).sum()
         grads = torch.autograd.grad(loss, list(params.values()))
         adam_step(
             params,
@@ -47,8 +49,8 @@ def update_critics(
 
 def critic_inputs(
     rollout: Rollout, *, sees_time: bool, one_view: bool = False
-) -> tuple[Float[Tensor, "T E N I"], Float[Tensor, "T E N I"]]:
-    """What critics look at before and after each step; with `sees_time` also t / horizon.
+) -> tuple[Real[Tensor, "T E N I"], Real[Tensor, "T E N I"]]:
+    """What critics look at before and after each step; with `sees_time` also t / horizon, or t.
 
     With `one_view` all look at the state as the first agent sees it.
     """
@@ -59,6 +61,8 @@ def critic_inputs(
     if not sees_time:
         return seen, following
     before = _time_in_episode(rollout.terminated | rollout.truncated)
+    if not seen.is_floating_point():
+        return _with_time(seen, before), _with_time(following, before + 1)
     horizon = len(before)
     return (
         _with_time(seen, before / horizon),
@@ -73,8 +77,23 @@ def _time_in_episode(ended: Bool[Tensor, "T E"]) -> Int[Tensor, "T E"]:
     return times - torch.cat([torch.zeros_like(starts[:1]), starts[:-1]])
 
 
+def with_choices(
+    seen: Real[Tensor, "B N I"], choices: Int[Tensor, "B N C"], spec: EnvSpec
+) -> Real[Tensor, "B N O"]:
+    """What networks see, and C actions beside it: as one-hots, or sparse as further features.
+
+    Choice c of sparse rows is feature `num_features + c·A + action`.
+    """
+    if not spec.num_features:
+        taken = torch.nn.functional.one_hot(choices, spec.num_actions)
+        return torch.cat([seen, taken.flatten(2).to(seen.dtype)], dim=-1)
+    first = torch.arange(choices.shape[2], device=choices.device) * spec.num_actions
+    features = choices + first + spec.num_features
+    return torch.cat([features.to(seen.dtype), seen], dim=-1)
+
+
 def _with_time(
-    observations: Float[Tensor, "T E N O"], time: Float[Tensor, "T E"]
-) -> Float[Tensor, "T E N I"]:
+    observations: Real[Tensor, "T E N O"], time: Float[Tensor, "T E"]
+) -> Real[Tensor, "T E N I"]:
     column = time[:, :, None, None].expand(*observations.shape[:3], 1)
     return torch.cat([observations, column.to(observations.dtype)], dim=-1)

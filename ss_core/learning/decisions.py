@@ -9,7 +9,7 @@ of the sender's own state (`FeatureActor`).
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
 from ss_core.env import EnvSpec
@@ -24,11 +24,26 @@ class Decisions:
 
     rows: Int[Tensor, "B N"]
     valid: Bool[Tensor, "B N"]  # False pads
-    observations: Float[Tensor, "B N O"]
+    observations: Real[Tensor, "B N O"]
     actions: Int[Tensor, "B N"]
     old_log_probs: Float[Tensor, "B N A"]
     action_mask: Bool[Tensor, "B N A"] | None
     num_steps: int  # T*E: what every agent divides its objective by, whatever others decided
+
+    def at(self, part: Int[Tensor, " b"] | slice) -> "Decisions":
+        """Some of them, a minibatch; their share of the time steps is as large."""
+        if isinstance(part, slice):
+            return self
+        rows = self.rows[part]
+        return Decisions(
+            rows=rows,
+            valid=self.valid[part],
+            observations=self.observations[part],
+            actions=self.actions[part],
+            old_log_probs=self.old_log_probs[part],
+            action_mask=None if self.action_mask is None else self.action_mask[part],
+            num_steps=max(1, round(self.num_steps * len(rows) / len(self.rows))),
+        )
 
 
 def all_decisions(rollout: Rollout) -> Decisions:

@@ -17,14 +17,17 @@ from ss_core.objective.advantages import KappaKind
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import ActorBank, Architecture
 from ss_core.policies.critics import CriticBank
+from ss_core.policies.mlp_stack import Params
 from ss_core.policies.optimiser import AdamState, ascend
 
+AdvantageScale = Literal["none", "centred", "unit", "common", "per_agent"]
 MAX_WIDTH = 100_000  # units of a layer
 RANGES = {
-    **dict.fromkeys(("num_envs", "num_updates", "num_epochs"), (1, 10**9)),
+    **dict.fromkeys(("num_envs", "num_updates", "num_epochs", "num_minibatches"), (1, 10**9)),
     **dict.fromkeys(("gamma", "gae_lambda", "final_lr_fraction", "credit_forget"), (0, 1)),
     **dict.fromkeys(("actor_lr", "suggestion_lr", "critic_lr"), (0, 10)),
     "max_grad_norm": (0, 10**12),
+    "advantage_unit": (1e-9, 10**9),
     "imr_bonus": (0, 10**6),
     "credit_ridge": (1e-9, 10**9),
     "trust_tolerance": (1, 10**6),
@@ -51,6 +54,7 @@ class LearnerConfig:
     num_envs: int = 1  # episodes per update
     num_updates: int = 300
     num_epochs: int = 3  # K
+    num_minibatches: int = 1  # steps of a pass, each on a random part of the decisions
     actor_lr: float = 1e-4
     suggestion_lr: float = 1e-4  # rate of suggestion networks that stand apart
     critic_lr: float = 1e-4
@@ -58,7 +62,8 @@ class LearnerConfig:
     gamma: float = 0.99
     gae_lambda: float = 0.98
     max_grad_norm: float = 0.0  # per agent; 0 = off
-    advantage_scale: Literal["none", "centred", "per_agent"] = "none"  # see action_advantages.py
+    advantage_scale: AdvantageScale = "none"  # see action_advantages.py
+    advantage_unit: float = 1.0  # `unit`: what advantages are measured in, the same for all
     kappa: KappaKind = "mean"
     suggestion_baseline: bool = False  # suggestions: Â_i less what i's own action explains of it
     credit: Literal["samples", "model"] = "samples"  # whose advantages: see credit.py
@@ -101,6 +106,13 @@ class LearnerConfig:
         """
         if facts.suggests and self.suggestions == "best":
             self._check_closed_form()
+        if facts.suggests and self.exchange.per_update == "once":
+            self._check_one_exchange()
+        if self.agent_order == "sequential" and facts.suggests and self.num_minibatches > 1:
+            raise ValueError(
+                f"num_minibatches={self.num_minibatches}: agents who step one after the other take "
+                "all decisions at once; use agent_order='simultaneous'"
+            )
         if self.exchange.liars and not facts.beside_liars:
             raise ValueError(
                 f"exchange.liars={self.exchange.liars}: liars lie in suggestions, of which "
@@ -110,6 +122,20 @@ class LearnerConfig:
             raise ValueError(
                 f"architecture={self.architecture!r} has no copies of others' policies, which "
                 f"algorithm={self.algorithm!r} shares; use 'independent' or 'multihead'"
+            )
+
+    def _check_one_exchange(self) -> None:
+        """Suggestions learn apart from policies, so both need networks and gains of their own."""
+        apart = self.architecture in ("shared", "tilted")
+        if not apart or self.objective.surrogate != "additive":
+            raise ValueError(
+                "exchange.per_update='once' needs architecture 'shared' or 'tilted', and an "
+                "objective with surrogate='additive'"
+            )
+        if self.agent_order == "sequential" or self.old_policy == "literal":
+            raise ValueError(
+                "exchange.per_update='once' needs agent_order='simultaneous' and "
+                "old_policy='behaviour'"
             )
 
     def _check_closed_form(self) -> None:
@@ -166,6 +192,8 @@ class Learner:
     kappa: Float[Tensor, " N"]
     advantage_std: Float[Tensor, " N"]  # running maximum
     generator: torch.Generator  # samples actions
+    seed: int
+    suggestion_adam: AdamState | None = None  # where suggestions learn apart from policies
     models: dict[str, Trained] = field(default_factory=dict)  # further ones of the algorithm
     credit: CreditModel | None = None  # where `credit` asks for it
     trust: Trust | None = None  # where `trust` asks for it
@@ -180,9 +208,22 @@ class Learner:
         )
 
     def ascend(self, gain: Float[Tensor, " N"], update: int) -> None:
-        """One step of every agent's policies on its own gain."""
+        """One step of every agent's policies on its own gain; also of its suggestions, if as one."""
+        params = self.actors.params
+        if self.suggestion_adam is not None:
+            params = {k: w for k, w in params.items() if not is_of_suggestions(k)}
+        self._step(params, self.actor_adam, gain, update)
+
+    def ascend_suggestions(self, gain: Float[Tensor, " N"], update: int) -> None:
+        """One step of every agent's suggestions alone, where they learn apart."""
+        assert self.suggestion_adam is not None
+        params = {k: w for k, w in self.actors.params.items() if is_of_suggestions(k)}
+        self._step(params, self.suggestion_adam, gain, update)
+
+    def _step(
+        self, params: Params, adam: AdamState, gain: Float[Tensor, " N"], update: int
+    ) -> None:
         rates, most = self.learning_rates(update), self.config.max_grad_norm
-        params, adam = self.actors.params, self.actor_adam
         self.note_skipped(ascend(params, gain, adam, lr=rates, max_grad_norm=most))
 
     def note_skipped(self, agents: Bool[Tensor, " N"] | None) -> None:
@@ -200,9 +241,14 @@ class Learner:
         config = self.config
         decay = lr_decay(config, update)
         return {
-            k: decay * (config.suggestion_lr if k.startswith("suggest_") else config.actor_lr)
+            k: decay * (config.suggestion_lr if is_of_suggestions(k) else config.actor_lr)
             for k in self.actors.params
         }
+
+
+def is_of_suggestions(name: str) -> bool:
+    """Whether a parameter of actors belongs to suggestion networks that stand apart."""
+    return name.startswith("suggest_")
 
 
 def lr_decay(config: LearnerConfig, update: int) -> float:
@@ -224,6 +270,11 @@ def learner_tensors(learner: Learner) -> dict[str, Tensor]:
         named |= {f"{bank}_adam_m/{k}": w for k, w in adam.exp_avg.items()}
         named |= {f"{bank}_adam_v/{k}": w for k, w in adam.exp_avg_sq.items()}
         named[f"{bank}_adam_steps"] = adam.steps
+    if learner.suggestion_adam is not None:
+        adam = learner.suggestion_adam
+        named |= {f"suggestion_adam_m/{k}": w for k, w in adam.exp_avg.items()}
+        named |= {f"suggestion_adam_v/{k}": w for k, w in adam.exp_avg_sq.items()}
+        named["suggestion_adam_steps"] = adam.steps
     if learner.credit is not None:
         named["credit_gram"], named["credit_moment"] = learner.credit.gram, learner.credit.moment
     if learner.trust is not None:

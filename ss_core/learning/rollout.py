@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
 from ss_core.env import VectorEnv
@@ -14,8 +14,8 @@ from ss_core.policies.actors import ActorBank
 class Rollout:
     """One episode per environment copy; time-major."""
 
-    observations: Float[Tensor, "T E N O"]
-    next_observations: Float[Tensor, "T E N O"] | None  # only where a critic will ask for it
+    observations: Real[Tensor, "T E N O"]
+    next_observations: Real[Tensor, "T E N O"] | None  # only where a critic will ask for it
     actions: Int[Tensor, "T E N"]
     log_probs: Float[Tensor, "T E N A"]  # of the acting policy, all actions
     rewards: Float[Tensor, "T E N"]

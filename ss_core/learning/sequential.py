@@ -14,6 +14,8 @@ from ss_core.learning.action_advantages import ActionAdvantages
 from ss_core.learning.communication import (
     CommunicationRound,
     Messages,
+    agreement,
+    last_round,
     own_policies,
     send,
     share,
@@ -22,7 +24,8 @@ from ss_core.learning.communication import (
 )
 from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner
-from ss_core.objective.objective import Objective, OwnView, objective
+from ss_core.learning.update import step_metrics
+from ss_core.objective.objective import objective
 from ss_core.policies.actors import ActorBank, JointActorBank, one_agent
 from ss_core.policies.feature_actor import PeerRows
 from ss_core.policies.optimiser import AdamState, ascend
@@ -49,8 +52,8 @@ def sequential_passes(
     decisions: Decisions,
     advantages: ActionAdvantages,
     opened: CommunicationRound,
-) -> tuple[OwnView, Objective, Messages]:
-    """K passes in which agents step one after the other; the last step, for all agents."""
+) -> dict[str, float]:
+    """K passes in which agents step one after the other; metrics of the last, for all agents."""
     config, num_agents = learner.config, learner.spec.num_agents
     with torch.no_grad():
         messages = exchange(learner, decisions, advantages, opened)
@@ -83,7 +86,8 @@ def sequential_passes(
         num_steps=decisions.num_steps,
         follow_scale=opened.follow_scale,
     )
-    return own, step, messages
+    learner.last_round = last_round(opened, messages, decisions)
+    return step_metrics(own, step, decisions) | agreement(messages, decisions)
 
 
 def exchange(

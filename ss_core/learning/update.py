@@ -14,6 +14,7 @@ from ss_core.learning.action_advantages import ActionAdvantages, from_samples, s
 from ss_core.learning.critics_update import update_critics
 from ss_core.learning.decisions import Decisions, decisions_of
 from ss_core.learning.learner import Learner
+from ss_core.learning.minibatches import minibatches
 from ss_core.learning.rollout import Rollout, flatten
 from ss_core.objective.advantages import kappa
 from ss_core.objective.objective import Objective, OwnView, objective
@@ -34,17 +35,16 @@ def improve_alone(
     """K passes in which every agent steps on its own advantages and nothing is exchanged."""
     config = learner.config
     learner.kappa = kappa(advantages.sizes, decisions.valid, config.kappa, learner.kappa)
-    learner.last_round = own = step = None
-    for _ in range(config.num_epochs):
-        log_probs = learner.actors.own(decisions.observations, decisions.action_mask)
-        own = advantages.own_view(decisions, log_probs, config.old_policy)
-        step = objective(
-            own, None, None, config.objective, learner.kappa, num_steps=decisions.num_steps
-        )
+    learner.last_round, last = None, None
+    for part in minibatches(learner, len(decisions.rows), update, "policies"):
+        some = decisions.at(part)
+        log_probs = learner.actors.own(some.observations, some.action_mask)
+        own = advantages.at(part).own_view(some, log_probs, config.old_policy)
+        step = objective(own, None, None, config.objective, learner.kappa, num_steps=some.num_steps)
         learner.ascend(step.gain, update)
-    assert own is not None
-    assert step is not None
-    return step_metrics(own, step, decisions)
+        last = (own, step, some)
+    assert last is not None  # K is at least 1
+    return step_metrics(*last)
 
 
 def learn_alone(
@@ -72,7 +72,8 @@ def step_metrics(own: OwnView, step: Objective, decisions: Decisions) -> dict[st
         "entropy": step.entropy.sum() / count,
         "approx_kl": -log_ratio.sum() / count,
     }
-    if step.anchor_penalty is not None and step.follow_penalty is not None:
+    if step.anchor_penalty is not None:
         metrics["anchor_penalty"] = step.anchor_penalty.sum() / count
+    if step.follow_penalty is not None:
         metrics["follow_penalty"] = step.follow_penalty.sum() / count
     return {k: float(v) for k, v in metrics.items()}

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-KappaKind = Literal["mean", "max", "ema", "one"]
+KappaKind = Literal["mean", "max", "ema", "one", "common"]
 
 
 def generalized_advantages(
@@ -74,7 +74,8 @@ def kappa(
     """κ̂_i, the scale of an agent's advantages in the penalties of Eq. 16.
 
     `mean` is the paper's mean |Â_i| (Section 4.4), `max` the literal κ_i of Eq. 12, `ema` a slowly
-    decaying running maximum of the mean, `one` leaves ρ in the unit of the rewards.
+    decaying running maximum of the mean, `one` leaves ρ in the unit of the advantages. `common` is
+    the mean as far as an agent knows it alone: what agents make of it together is in `ss.py`.
     """
     if kind == "one":
         return torch.ones_like(previous)
@@ -82,4 +83,4 @@ def kappa(
     if kind == "max":
         return size.amax(dim=0)
     mean = size.sum(dim=0) / valid.sum(dim=0).clamp_min(1)
-    return mean if kind == "mean" else torch.maximum(decay * previous, mean)
+    return torch.maximum(decay * previous, mean) if kind == "ema" else mean

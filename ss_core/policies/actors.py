@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
 from ss_core.env import EnvSpec
 from ss_core.policies.feature_actor import FeatureActor, PeerRows, init_feature_actor
 from ss_core.policies.mlp_stack import (
     Params,
+    forward_agents,
     forward_stack,
     init_stack,
     layers_under,
@@ -24,6 +25,7 @@ from ss_core.policies.mlp_stack import (
     through_heads,
 )
 from ss_core.policies.residual_heads import ResidualHeads, init_residual_heads
+from ss_core.policies.sparse_layer import gather_sum
 
 Architecture = Literal["independent", "multihead", "shared", "tilted"]
 
@@ -37,14 +39,14 @@ class ActorBank(Protocol):
         ...
 
     def own(
-        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+        self, observations: Real[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii(· | s) of every agent."""
         ...
 
     def suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Real[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,
@@ -62,7 +64,7 @@ class JointActorBank(ActorBank, Protocol):
 
     def own_and_suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Real[Tensor, "B N O"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,
     ) -> tuple[Float[Tensor, "B N A"], Float[Tensor, "B N M A"]]:
@@ -79,7 +81,7 @@ class IndependentBank:
     agent: int | None = None  # whose networks alone these are; None: everybody's
 
     def own(
-        self, observations: Float[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
+        self, observations: Real[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
     ) -> Float[Tensor, "B S A"]:
         """log π^ii of the diagonal networks."""
         logits = self._some_logits(observations, _speakers(self, observations)[:, None])
@@ -87,7 +89,7 @@ class IndependentBank:
 
     def suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Real[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,
@@ -98,7 +100,7 @@ class IndependentBank:
 
     def own_and_suggest(
         self,
-        observations: Float[Tensor, "B S O"],
+        observations: Real[Tensor, "B S O"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,
     ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
@@ -123,9 +125,8 @@ class IndependentBank:
         return self._forward(params, observations, receivers.shape[1])
 
     def _forward(self, params: Params, observations: Tensor, nets: int) -> Tensor:
-        x = observations.transpose(0, 1)[:, None]
-        x = x.expand(-1, nets, -1, -1).flatten(0, 1)
-        return forward_stack(params, x).unflatten(0, (-1, nets)).permute(2, 0, 1, 3)
+        logits = forward_agents(params, observations, nets=nets)
+        return logits.unflatten(0, (-1, nets)).permute(2, 0, 1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class MultiheadBank:
     agent: int | None = None  # whose networks alone these are; None: everybody's
 
     def own(
-        self, observations: Float[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
+        self, observations: Real[Tensor, "B S O"], mask: Bool[Tensor, "B S A"] | None
     ) -> Float[Tensor, "B S A"]:
         """log π^ii through each trunk's own head."""
         logits = self._logits(observations, _speakers(self, observations)[:, None])
@@ -145,7 +146,7 @@ class MultiheadBank:
 
     def suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Real[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,
@@ -156,7 +157,7 @@ class MultiheadBank:
 
     def own_and_suggest(
         self,
-        observations: Float[Tensor, "B S O"],
+        observations: Real[Tensor, "B S O"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,
     ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S M A"]]:
@@ -168,7 +169,7 @@ class MultiheadBank:
 
     def _logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
         trunk = {k: w for k, w in self.params.items() if not k.startswith("head")}
-        x = torch.relu(forward_stack(trunk, observations.transpose(0, 1)))
+        x = torch.relu(forward_agents(trunk, observations))
         return through_heads(x, self.params["head_w"], self.params["head_b"], receivers)
 
 
@@ -178,37 +179,64 @@ class ConditionedBank:
 
     log π^ij = log π^jj + δ_i(s, one-hot j) + const, with δ_i zero at first: suggestions start at
     agreement. Cost grows with N·m; of the parameters only the first layer's rows of the one-hot
-    grow with N².
+    grow with N². Where all see the whole state, each from its own place in sparse rows, δ_i looks
+    at what the receiver sees.
     """
 
     params: Params  # `own_…` and `suggest_…` layers
     num_agents: int
+    full_view: bool = False
 
     def own(
-        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+        self, observations: Real[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii of the own networks."""
         return own_log_probs(self.params, observations, mask)
 
     def suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Real[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: what j said it would do, tilted by δ_i."""
         layers = layers_under("suggest_", self.params)
-        size, (_, m) = observations.shape[-1], peers.receivers.shape
-        of_state, of_receiver = layers["w0"].split([size, self.num_agents], dim=1)
-        state = torch.baddbmm(layers["b0"], observations.transpose(0, 1), of_state)
-        slot = peers.receivers.unsqueeze(-1).expand(-1, -1, of_receiver.shape[-1])
-        first = state[:, None] + of_receiver.gather(1, slot)[:, :, None]  # N, M, B, H
+        dense = observations.is_floating_point()
+        first = (self._dense if dense else self._sparse)(layers, observations, peers.receivers)
         if len(layers) > 2:
             first = first.relu_()
-        tilt = forward_stack(layers, first.flatten(1, 2), first_layer=1).unflatten(1, (m, -1))
+        tilt = forward_stack(layers, first.flatten(1, 2), first_layer=1)
+        tilt = tilt.unflatten(1, (peers.receivers.shape[1], -1))
         logits = shared + tilt.permute(2, 0, 1, 3)
         return torch.log_softmax(logits, dim=-1)  # what is illegal for j has no chance in `shared`
+
+    def _dense(
+        self,
+        layers: Params,
+        observations: Real[Tensor, "B N O"],
+        receivers: Int[Tensor, "N M"],
+    ) -> Float[Tensor, "N M B H"]:
+        """The first layer: one product for what i sees, and the receiver's row of weights."""
+        size = observations.shape[-1]
+        of_state, of_receiver = layers["w0"].split([size, self.num_agents], dim=1)
+        state = torch.baddbmm(layers["b0"], observations.transpose(0, 1), of_state)
+        slot = receivers.unsqueeze(-1).expand(-1, -1, of_receiver.shape[-1])
+        return state[:, None] + of_receiver.gather(1, slot)[:, :, None]
+
+    def _sparse(
+        self,
+        layers: Params,
+        observations: Real[Tensor, "B N K"],
+        receivers: Int[Tensor, "N M"],
+    ) -> Float[Tensor, "N M B H"]:
+        """The first layer by gathering, on j's row or i's own."""
+        weight, bias = layers["w0"], layers["b0"]
+        sender = torch.arange(len(receivers), device=receivers.device)
+        nets, to = sender.repeat_interleave(receivers.shape[1]), receivers.flatten()
+        seen, whom = to if self.full_view else nets, weight.shape[1] - self.num_agents + to
+        summed = gather_sum(weight, bias, observations, nets=nets, agents=seen, extra=whom)
+        return summed.unflatten(0, tuple(receivers.shape))
 
 
 def one_agent(bank: ActorBank, agent: int) -> ActorBank:
@@ -221,7 +249,7 @@ def one_agent(bank: ActorBank, agent: int) -> ActorBank:
 
 
 def _speakers(
-    bank: IndependentBank | MultiheadBank, observations: Float[Tensor, "B S O"]
+    bank: IndependentBank | MultiheadBank, observations: Real[Tensor, "B S O"]
 ) -> Int[Tensor, " S"]:
     if bank.agent is None:
         return torch.arange(bank.num_agents, device=observations.device)
@@ -256,18 +284,19 @@ def build_actors(
     `suggestion_hidden` gives the suggestion networks of `shared` other layers than `hidden`.
     """
     suggestion_layers = hidden if suggestion_hidden is None else suggestion_hidden
-    n, a, o = spec.num_agents, spec.num_actions, spec.observation_size
+    n, a, o, active = spec.num_agents, spec.num_actions, spec.input_size, spec.active_size
     if architecture == "independent":
         sizes = (o, *hidden, a)
-        return IndependentBank(init_stack((n, n), sizes, generator, zero_last=zero_logits), n)
+        stack = init_stack((n, n), sizes, generator, zero_last=zero_logits, active=active)
+        return IndependentBank(stack, n)
     if architecture == "multihead":
-        params = init_stack((n,), (o, *hidden), generator)
+        params = init_stack((n,), (o, *hidden), generator, active=active)
         head = init_stack((n, n), (hidden[-1], a), generator, zero_last=zero_logits)
         return MultiheadBank(params | {"head_w": head["w0"], "head_b": head["b0"]}, n)
     if architecture == "tilted":
-        return ResidualHeads(
-            init_residual_heads(n, (o, *hidden, a), suggestion_layers, generator, zero_logits), n
-        )
+        own_sizes = (o, *hidden, a)
+        heads = init_residual_heads(n, own_sizes, suggestion_layers, generator, zero_logits, active)
+        return ResidualHeads(heads, n)
     if spec.candidate_size:
         seen = spec.own_size or spec.candidate_size
         own = init_feature_actor("own_", n, (seen, *hidden, 1), generator)
@@ -275,7 +304,9 @@ def build_actors(
             "suggest_", n, (spec.public_size, *suggestion_layers, 1), generator
         )
         return FeatureActor(own | suggest, n, spec.candidate_size, spec.own_size)
-    own = init_stack((n,), (o, *hidden, a), generator, zero_last=zero_logits)
-    suggest = init_stack((n,), (o + n, *suggestion_layers, a), generator, zero_last=True)
+    own = init_stack((n,), (o, *hidden, a), generator, zero_last=zero_logits, active=active)
+    sizes = (o + n, *suggestion_layers, a)
+    suggest = init_stack((n,), sizes, generator, zero_last=True, active=active)
     named = {f"own_{k}": w for k, w in own.items()}
-    return ConditionedBank(named | {f"suggest_{k}": w for k, w in suggest.items()}, n)
+    named |= {f"suggest_{k}": w for k, w in suggest.items()}
+    return ConditionedBank(named, n, spec.full_view)

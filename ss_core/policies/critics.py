@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from ss_core.env import EnvSpec
-from ss_core.policies.mlp_stack import Params, forward_stack, init_stack
+from ss_core.policies.mlp_stack import Params, forward_agents, init_stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,21 +16,31 @@ class CriticBank:
 
     params: Params
     centralised: bool
-    horizon: int = 0  # > 0: outputs are per discounted step left, the last input being t / horizon
+    horizon: int = 0  # > 0: outputs are per discounted step left; the last input is t / horizon, or
+    # in sparse rows t
     gamma: float = 1.0
 
-    def values(self, observations: Float[Tensor, "B N O"]) -> Float[Tensor, "B C"]:
+    def values(self, observations: Real[Tensor, "B N O"]) -> Float[Tensor, "B C"]:
         """V_i(s); C is the number of agents, or 1 when centralised.
 
         With a horizon it is V_i(s, t) = h(t) v_i(s, t), where h(t) = Σ γᵏ over the steps left: what
         the network learns then has the scale of a reward, and nothing follows the last step.
         """
-        x = observations.flatten(1)[None] if self.centralised else observations.transpose(0, 1)
-        values = forward_stack(self.params, x).squeeze(-1).transpose(0, 1)
+        values = forward_agents(self.params, self._seen(observations)).squeeze(-1).transpose(0, 1)
         if not self.horizon:
             return values
-        left = discounted_steps((1.0 - observations[..., -1]) * self.horizon, self.gamma)
+        time = observations[..., -1]
+        sparse = not time.is_floating_point()
+        left = self.horizon - time if sparse else (1.0 - time) * self.horizon
+        left = discounted_steps(left.to(values.dtype), self.gamma)
         return left[:, : values.shape[1]] * values
+
+    def _seen(self, observations: Tensor) -> Tensor:
+        """Rows of the networks; one that sees everything reads the first of sparse ones alone."""
+        if observations.is_floating_point():
+            return observations.flatten(1)[:, None] if self.centralised else observations
+        rows = observations[..., :-1] if self.horizon else observations
+        return rows[:, :1] if self.centralised else rows
 
 
 def discounted_steps(steps: Float[Tensor, "*batch"], gamma: float) -> Float[Tensor, "*batch"]:
@@ -47,14 +57,16 @@ def build_critics(
     sees_time: bool = False,
     gamma: float | None = None,
 ) -> CriticBank:
-    """Value networks for an environment; `sees_time` adds t / horizon to each observation.
+    """Value networks for an environment; `sees_time` adds t / horizon to each dense observation.
 
     With `gamma` and `sees_time` the networks' outputs are per discounted step left.
     """
-    count, inputs = spec.num_agents, spec.observation_size + sees_time
+    count, inputs, active = spec.num_agents, spec.input_size, spec.active_size
+    if not active:
+        inputs += sees_time
     if centralised:
-        count, inputs = 1, inputs * count
-    params = init_stack((count,), (inputs, *hidden, 1), generator)
+        count, inputs = 1, inputs if active else inputs * count
+    params = init_stack((count,), (inputs, *hidden, 1), generator, active=active)
     if gamma is None or not sees_time:
         return CriticBank(params, centralised)
     return CriticBank(params, centralised, spec.horizon, gamma)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
@@ -37,7 +37,7 @@ class PeerRows:
 
 
 def pack_peer_rows(
-    observations: Float[Tensor, "B N O"],
+    observations: Real[Tensor, "B N O"],
     valid: Bool[Tensor, "B N M"],
     receivers: Int[Tensor, "N M"],
     candidate_size: int,
@@ -72,7 +72,7 @@ class FeatureActor:
     own_size: int = 0  # of the features, the last so many; 0: all
 
     def own(
-        self, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+        self, observations: Real[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii from the agent's own rows of candidate features."""
         rows = observations.unflatten(-1, (-1, self.candidate_size))[..., -self.own_size :]
@@ -81,7 +81,7 @@ class FeatureActor:
 
     def suggest(
         self,
-        observations: Float[Tensor, "B N O"],
+        observations: Real[Tensor, "B N O"],
         shared: Float[Tensor, "B N M A"],
         mask: Bool[Tensor, "B N A"] | None,
         peers: PeerRows,

@@ -7,8 +7,10 @@ Parameters are plain dicts of leaf tensors whose first axes are the stack. What 
 from itertools import pairwise
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
+
+from ss_core.policies.sparse_layer import gather_sum
 
 Params = dict[str, Tensor]
 
@@ -19,14 +21,17 @@ def init_stack(
     generator: torch.Generator,
     *,
     zero_last: bool = False,
+    active: int = 0,
 ) -> Params:
     """Weights of a stack of perceptrons; uniform within 1/sqrt(fan in), as torch's Linear.
 
-    Keys are `w0, b0, w1, …`; shapes `(*stack, fan in, fan out)` and `(*stack, 1, fan out)`.
+    Keys are `w0, b0, w1, …`; shapes `(*stack, fan in, fan out)` and `(*stack, 1, fan out)`. Of the
+    inputs of a first layer on sparse rows only `active` count as its fan in.
     """
     params: Params = {}
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        bound = 0.0 if zero_last and layer == len(sizes) - 2 else fan_in**-0.5
+        counted = active if active and layer == 0 else fan_in
+        bound = 0.0 if zero_last and layer == len(sizes) - 2 else counted**-0.5
         params[f"w{layer}"] = _uniform((*stack, fan_in, fan_out), bound, generator)
         params[f"b{layer}"] = _uniform((*stack, 1, fan_out), bound, generator)
     return params
@@ -38,7 +43,7 @@ def _uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator) -
 
 
 def forward_stack(
-    params: Params, x: Float[Tensor, "S B I"], *, first_layer: int = 0
+    params: Params, x: Real[Tensor, "S B I"], *, first_layer: int = 0
 ) -> Float[Tensor, "S B K"]:
     """ReLU perceptrons of a flat stack: one batched matrix product per layer.
 
@@ -50,6 +55,22 @@ def forward_stack(
         if layer < layers - 1:
             x = x.relu_()  # in place: neither gradient needs what was there before
     return x
+
+
+def forward_agents(
+    params: Params, observations: Real[Tensor, "B S O"], *, nets: int = 1
+) -> Float[Tensor, "Q B K"]:
+    """Each agent's rows through its own `nets` networks of a flat stack, Q = S·nets.
+
+    Rows of integers are sparse: they list active features (see `sparse_layer.py`).
+    """
+    if observations.is_floating_point():
+        x = observations.transpose(0, 1)
+        return forward_stack(params, x if nets == 1 else x.repeat_interleave(nets, dim=0))
+    every = torch.arange(observations.shape[1] * nets, device=observations.device)
+    weight, bias = params["w0"], params["b0"]
+    x = gather_sum(weight, bias, observations, nets=every, agents=every // nets)
+    return forward_stack(params, x.relu_() if len(params) > 2 else x, first_layer=1)
 
 
 def through_heads(
@@ -84,10 +105,10 @@ def masked_log_softmax(
 
 
 def own_log_probs(
-    params: Params, observations: Float[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
+    params: Params, observations: Real[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
 ) -> Float[Tensor, "B N A"]:
     """log π^ii of banks that keep own networks (`own_…`) apart from those of suggestions."""
-    logits = forward_stack(layers_under("own_", params), observations.transpose(0, 1))
+    logits = forward_agents(layers_under("own_", params), observations)
     return masked_log_softmax(logits.transpose(0, 1), mask)
 
 
