@@ -3,15 +3,15 @@
 A row of agent i lists, in the map's own directions (north up) and relative to i's cell: apples (in
 Harvest also how many lie around those nearby), waste by i's facing, the others' places without and
 with their names; then i's own cell and facing, the time in twentieths of an episode, and how much
-lies about. What is more than twelve columns away is told by side, half and distance in sixes. No
-two cells nearby share a number, so the row tells the whole state but for what is coarse.
+lies about. What is more than twelve columns away is told by side, half and distance in sixes, and
+listed as often as there is such a thing. So a row tells the whole state but for what is far away
+and which way others face.
 
 Actions of such a world are in the map's directions, too: 0 up, 1 right, 2 down, 3 left.
 """
 
 from dataclasses import dataclass
-from itertools import product
-from typing import Any, no_type_check
+from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Int16, Int64
@@ -105,26 +105,31 @@ def _reachable(
 ) -> np.ndarray:
     """Which raw numbers can be active: those of some agent's cell and some cell of the kind."""
     active = np.zeros(firsts[-1], bool)
-    free = np.flatnonzero(grid_map.walls == 0)
-    block = firsts[1]
-    kinds: list[tuple[Any, list[int]]] = [
-        (grid_map.apple_cells, [0]),
-        (free, [firsts[1], *(firsts[2] + j * block for j in range(num_agents))]),
-    ]
-    if has_waste:
-        kinds.append((grid_map.river_cells, [firsts[3] + f * block for f in range(FACINGS)]))
-    cols = grid_map.num_cols - 2
-    for cells, begins in kinds:
-        for own, cell in product(free, cells):
-            place, there = grid_map.places[own], grid_map.places[cell]
-            offset = _offset(there // cols - place // cols, there % cols - place % cols, *near)
-            for begin in begins:
-                active[begin + offset] = True
+    free, block, cols = np.flatnonzero(grid_map.walls == 0), firsts[1], grid_map.num_cols - 2
+
+    def mark(part: int, times: int, cells: np.ndarray) -> None:
+        seen = np.zeros(block, bool)
+        _mark_offsets(grid_map.places[free], grid_map.places[cells], cols, *near, seen)
+        active[firsts[part] : firsts[part] + times * block] = np.tile(seen, times)
+
+    mark(0, 1, grid_map.apple_cells)
+    mark(1, 1 + num_agents, free)
+    mark(3, FACINGS * has_waste, grid_map.river_cells)
     active[firsts[4] : firsts[5]] = not has_waste
     active[firsts[5] + grid_map.places[free]] = True
     active[firsts[6] : firsts[9]] = True
     active[firsts[9] :] = has_waste
     return active
+
+
+@njit(cache=True)
+@no_type_check
+def _mark_offsets(own_places, places, cols, near_rows, near_cols, seen):
+    """Which offsets there are from some place of an agent to some other place."""
+    for own in own_places:
+        for there in places:
+            down, right = there // cols - own // cols, there % cols - own % cols
+            seen[_offset(down, right, near_rows, near_cols)] = True
 
 
 @njit(cache=True)
@@ -140,7 +145,7 @@ def _offset(down, right, rows, cols):
 
 @njit(cache=True)
 @no_type_check
-def _pack(
+def _pack(  # noqa: C901 - one loop over everything that lies about
     cells, facings, apples, waste, has_waste, apple_cells, river_cells, places,
     num_cols, near_rows, near_cols, firsts, numbers, time, out,
 ):  # fmt: skip
@@ -192,7 +197,6 @@ def turn_to_facing(facings, chosen, actions):
     """Walks in the map's directions (0 up, then clockwise) as walks relative to each facing."""
     for e in range(chosen.shape[0]):
         for i in range(chosen.shape[1]):
-            choice = chosen[e, i]
-            actions[e, i] = (
-                WALKS[(choice - facings[e, i]) % FACINGS] if choice < FACINGS else choice
-            )
+            actions[e, i] = chosen[e, i]
+            if chosen[e, i] < FACINGS:
+                actions[e, i] = WALKS[(chosen[e, i] - facings[e, i]) % FACINGS]

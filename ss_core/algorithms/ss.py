@@ -185,9 +185,8 @@ def learn_to_suggest(
         gain = (suggestion_surrogate(peers) * peers.valid).sum(dim=(0, 2))
         gain = (gain - learner.kappa * penalty.sum(dim=(0, 2))) / some.num_steps
         learner.ascend_suggestions(gain, opened.update)
-        anchored = {
-            "anchor_penalty": float(penalty.detach().sum() / peers.valid.sum().clamp_min(1))
-        }
+        mean = penalty.detach().sum() / peers.valid.sum().clamp_min(1)
+        anchored = {"anchor_penalty": float(mean)}
     return anchored
 
 

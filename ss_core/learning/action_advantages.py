@@ -22,6 +22,7 @@ from ss_core.objective.advantages import discounted_returns, generalized_advanta
 from ss_core.objective.objective import OwnView, PeerView
 
 OldPolicy = Literal["behaviour", "literal"]
+LEAST_CHANCE = 1e-12  # of an action whose share in an expectation is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class ActionAdvantages:
     peer_weights: Float[Tensor, "B N M A"] | None
     peer_advantages: Float[Tensor, "B N M A"] | None
     sizes: Float[Tensor, "B N"]  # |Â_i| as κ measures it
+    sampled: bool  # weights are one-hot at what was done, else π_old
 
     def at(self, part: Int[Tensor, " b"] | slice) -> "ActionAdvantages":
         """Those of some decisions, a minibatch."""
@@ -45,7 +47,17 @@ class ActionAdvantages:
             peer_weights=None if weights is None else weights[part],
             peer_advantages=None if advantages is None else advantages[part],
             sizes=self.sizes[part],
+            sampled=self.sampled,
         )
+
+    def peer_gains(self, old_policies: Float[Tensor, "B N M A"]) -> Float[Tensor, "B N M A"]:
+        """w(a) Â_i(a) / π^jj_old(a): by how much π^ij(a) raises E[ξ_ij Â_i]."""
+        assert self.peer_weights is not None
+        assert self.peer_advantages is not None
+        if not self.sampled:  # w is π_old
+            return self.peer_advantages
+        chance = old_policies.exp().clamp_min(LEAST_CHANCE)
+        return self.peer_weights / chance * self.peer_advantages
 
     def own_view(
         self, decisions: Decisions, log_probs: Float[Tensor, "B N A"], old_policy: OldPolicy
@@ -183,6 +195,7 @@ def from_samples(
         peer_weights=peer_weights,
         peer_advantages=peer_advantages,
         sizes=own.abs(),
+        sampled=True,
     )
 
 
@@ -203,6 +216,7 @@ def from_counterfactuals(
         peer_weights=peer_weights,
         peer_advantages=peer_advantages,
         sizes=(behaviour * own.abs()).sum(dim=-1),
+        sampled=False,
     )
 
 

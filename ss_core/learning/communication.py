@@ -113,9 +113,8 @@ def suggest(
     if learner.config.suggestions == "networks":
         actors, mask = learner.actors, decisions.action_mask
         return actors.suggest(decisions.observations, policies, mask, opened.peers)
-    assert advantages.peer_advantages is not None
     rho = learner.config.objective.rho
-    return best_suggestions(policies, advantages.peer_advantages, learner.kappa, rho)
+    return best_suggestions(policies, advantages.peer_gains(policies), learner.kappa, rho)
 
 
 def send(

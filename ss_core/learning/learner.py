@@ -139,14 +139,16 @@ class LearnerConfig:
             )
 
     def _check_closed_form(self) -> None:
-        """The closed form is of one objective, and of advantages of all alternatives."""
-        known = self.counterfactuals or self.credit == "model"
+        """The closed form is of one objective, and of advantages relative to the shared policy."""
+        once = self.exchange.per_update == "once"  # what was shared is then the policy that acted
+        known = self.counterfactuals or self.credit == "model" or once
         weights = self.objective
         form = (weights.surrogate, weights.anchor, weights.indicators) == ("additive", "l2", False)
         if not known or not form or not weights.rho > 0.0:
             raise ValueError(
-                "suggestions='best' needs credit='model' or counterfactuals=true, and an objective "
-                "with surrogate='additive', anchor='l2', indicators=false and rho above 0"
+                "suggestions='best' needs credit='model', counterfactuals=true or "
+                "exchange.per_update='once', and an objective with surrogate='additive', "
+                "anchor='l2', indicators=false and rho above 0"
             )
         if self.agent_order == "sequential" or self.architecture != "shared":
             raise ValueError(
@@ -208,7 +210,7 @@ class Learner:
         )
 
     def ascend(self, gain: Float[Tensor, " N"], update: int) -> None:
-        """One step of every agent's policies on its own gain; also of its suggestions, if as one."""
+        """One step of every agent's policies on its own gain, and of suggestions that go along."""
         params = self.actors.params
         if self.suggestion_adam is not None:
             params = {k: w for k, w in params.items() if not is_of_suggestions(k)}

@@ -145,6 +145,7 @@ def _advantages_of(advantages: ActionAdvantages, here: slice) -> ActionAdvantage
         peer_weights=None if peer_weights is None else peer_weights[:, here],
         peer_advantages=None if peer_advantages is None else peer_advantages[:, here],
         sizes=advantages.sizes[:, here],
+        sampled=advantages.sampled,
     )
 
 

@@ -1,8 +1,8 @@
 """First layers on sparse rows: instead of a product with mostly zeros, a gather and a sum.
 
-A sparse row lists the numbers of its active features, padded with -1; such rows are integers, dense
-ones floats, and that alone decides which form of a first layer runs. `gather_sum` is exact: it is
-the product with the row's 0-and-1 form, at the cost of its active features.
+A sparse row lists the numbers of its active features, padded with -1; what is listed twice counts
+twice. Such rows are integers, dense ones floats, and that alone decides which form of a first layer
+runs. `gather_sum` is exact: it is the product with the row of counts, at the cost of what is active.
 """
 
 from typing import Any, no_type_check
@@ -72,20 +72,21 @@ class _GatherSum(torch.autograd.Function):
     ) -> Tensor:
         out = weight.new_empty((len(nets), len(rows), weight.shape[2]))
         listed = tuple(x.contiguous().numpy() for x in (rows, nets, agents, extra))
-        _forward(weight.detach().numpy(), bias.detach().numpy(), *listed, out.numpy())
+        _forward((weight.detach().numpy(), bias.detach().numpy()), listed, out.numpy())
         ctx.listed, ctx.sizes = listed, (weight.shape, bias.shape)  # type: ignore[attr-defined]
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         of_weight, of_bias = (grads[0].new_zeros(size) for size in ctx.sizes)
-        _backward(grads[0].contiguous().numpy(), *ctx.listed, of_weight.numpy(), of_bias.numpy())
+        _backward(grads[0].contiguous().numpy(), ctx.listed, (of_weight.numpy(), of_bias.numpy()))
         return of_weight, of_bias, None, None, None, None
 
 
 @njit(cache=True, fastmath=True)
 @no_type_check
-def _forward(weight, bias, rows, nets, agents, extra, out):
+def _forward(layer, listed, out):
+    (weight, bias), (rows, nets, agents, extra) = layer, listed
     most = rows.shape[2]
     for q in range(out.shape[0]):
         net, agent = nets[q], agents[q]
@@ -106,7 +107,8 @@ def _forward(weight, bias, rows, nets, agents, extra, out):
 
 @njit(cache=True, fastmath=True)
 @no_type_check
-def _backward(grad, rows, nets, agents, extra, of_weight, of_bias):
+def _backward(grad, listed, layer):
+    (of_weight, of_bias), (rows, nets, agents, extra) = layer, listed
     most = rows.shape[2]
     for q in range(grad.shape[0]):
         net, agent = nets[q], agents[q]
