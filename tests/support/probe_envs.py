@@ -306,5 +306,33 @@ def ring_help(num_agents: int, num_envs: int = 1, horizon: int = 1) -> HelpingGa
     )
 
 
+class UnequalStakes:
+    """Agent 0 may take 1 at a cost of 3 to agent 1, of whose reward a coin decides most.
+
+    One step. Observation: the constant 1. Action of agent 0: 0 leave, 1 take; of agent 1: a bet on
+    a coin that pays 20 or costs 20, whichever it bets on. All are best off if 0 leaves (-2 each
+    time it takes), but in units of each agent's own spread taking gains 2 and costs 3/20.
+    """
+
+    def __init__(self, num_envs: int = 1) -> None:
+        self.spec = _spec(num_envs, num_agents=2, horizon=1)
+        self._generator = torch.Generator()
+
+    def reset(self, seed: int) -> Step:
+        """Draw the coins by the seed."""
+        self._generator.manual_seed(seed)
+        return Step.first(self._seen())
+
+    def step(self, actions: Tensor) -> Step:
+        """What agent 0 takes, and agent 1's luck."""
+        takes = actions[:, 0].to(torch.float32)
+        luck = 20.0 * _random_signs(self.spec.num_envs, self._generator)
+        rewards = torch.stack([takes, luck - 3.0 * takes], dim=1)
+        return Step.last(self._seen(), rewards, next_observations=self._seen())
+
+    def _seen(self) -> Tensor:
+        return torch.ones(self.spec.num_envs, 2, 1)
+
+
 def _random_signs(num_envs: int, generator: torch.Generator) -> Tensor:
     return 2.0 * torch.randint(0, 2, (num_envs,), generator=generator) - 1.0
