@@ -19,7 +19,8 @@ HORIZON = 100
 COLLISION_PENALTY = 1.0
 Encoding = Literal["places", "relative"]
 
-MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # stay, up, down, left, right
+MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # as named below
+MOVE_NAMES = ("stay", "up", "down", "left", "right")
 
 
 def moved(places: Int[Tensor, "E N 2"], actions: Int[Tensor, "E N"]) -> Int[Tensor, "E N 2"]:
@@ -106,6 +107,11 @@ class NavigationEnv:
         self._chain = (agents[:, None] - agents[None, :]).abs() == 1
         self._generator = torch.Generator(device)
         self._t = 0
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """What each action does, in a word."""
+        return MOVE_NAMES
 
     def reset(self, seed: int) -> Step:
         """Draw places and landmarks anew; the same seed gives the same episodes."""

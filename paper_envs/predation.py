@@ -16,6 +16,7 @@ from ss_core.errors import ConfigError
 LENGTH = 30.0  # the line is [0, LENGTH]
 STEP_LENGTH = 1.0  # covered by one action
 HORIZON = 30
+ACTION_NAMES = ("left", "right")
 RADIUS = 0.1  # of neighbours, as a share of LENGTH
 
 Encoding = Literal["sign", "state"]
@@ -99,6 +100,11 @@ class PredationEnv:
         self.positions = torch.zeros((num_envs, num_agents), device=device)
         self._generator = torch.Generator(device)
         self._t = 0
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """What each action does, in a word."""
+        return ACTION_NAMES
 
     def reset(self, seed: int) -> Step:
         """Draw prey and predators anew; the same seed gives the same episodes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, no_type_check
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt64
+from jaxtyping import Bool, Float, Int64, UInt64
 from numba import njit
 
 from paper_envs.grid.cleanup import CleanupGame
@@ -63,13 +63,16 @@ class Foragers:
 
     Until step `free_from` the first `restrained` agents (None: all) eat only apples with at least
     `min_neighbours` apples around them, and walk around the others. In Cleanup the first `cleaners`
-    agents never eat on purpose: they go where they remove most waste per step, and clean.
+    agents go where they remove most waste per step, and clean. With a `shift` they take turns: each
+    second one of them cleans for so many steps, then the others do, and who is off duty eats. With
+    none they never eat on purpose.
     """
 
     min_neighbours: int = 0
     free_from: int = 0
     restrained: int | None = None
     cleaners: int = 0
+    shift: int = 0  # steps
 
     def actions(
         self, game: Game, state: GridState, t: int, streams: UInt64[np.ndarray, " E"]
@@ -80,17 +83,24 @@ class Foragers:
         least = np.zeros(state.cells.shape[1], np.int64)
         if t < self.free_from:
             least[: self.restrained] = self.min_neighbours
+        on_duty = self._on_duty(state.cells.shape[1], t)
         _forage(
             state.cells, state.facings, state.apples, grid_map.walls, grid_map.apple_cells,
-            grid_map.offsets, least, self.cleaners, streams, chosen,
+            grid_map.offsets, least, ~on_duty, streams, chosen,
         )  # fmt: skip
         if self.cleaners and isinstance(game, CleanupGame):
             can_turn = TURN_CLOCKWISE in game.actions
             _clean(
                 state.cells, state.facings, state.waste, grid_map.walls, grid_map.offsets,
-                game.beam_length, can_turn, self.cleaners, streams, chosen,
+                game.beam_length, can_turn, on_duty, streams, chosen,
             )  # fmt: skip
         return _action_numbers(game)[chosen]
+
+    def _on_duty(self, num_agents: int, t: int) -> Bool[np.ndarray, " N"]:
+        """Who cleans in step t."""
+        agents = np.arange(num_agents)
+        cleans = agents < self.cleaners
+        return cleans & ((agents + t // self.shift) % 2 == 0) if self.shift else cleans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,10 +167,10 @@ def _draw_actions(streams, num_actions, chosen):
 
 @njit(cache=True)
 @no_type_check
-def _forage(cells, facings, apples, walls, apple_cells, offsets, least, first, streams, chosen):
+def _forage(cells, facings, apples, walls, apple_cells, offsets, least, who, streams, chosen):
     for e in range(len(streams)):
         stream = streams[e : e + 1]
-        for i in range(first, cells.shape[1]):
+        for i in np.flatnonzero(who):
             goal = _nearest_apple(cells[e, i], apples[e], apple_cells, offsets[2], least[i], stream)
             chosen[e, i] = STAY
             if goal >= 0:
@@ -218,11 +228,11 @@ def _step_towards(goal, cells, i, facing, apples, walls, offsets, stream, min_ne
 
 @njit(cache=True)
 @no_type_check
-def _clean(cells, facings, waste, walls, offsets, beam_length, can_turn, cleaners, streams, chosen):
+def _clean(cells, facings, waste, walls, offsets, beam_length, can_turn, who, streams, chosen):
     nothing = np.zeros_like(waste[0])
     for e in range(len(streams)):
         stream = streams[e : e + 1]
-        for i in range(min(cleaners, cells.shape[1])):
+        for i in np.flatnonzero(who):
             facing = facings[e, i]
             cell, towards, hits = _best_stand(
                 cells[e], i, facing, waste[e], walls, offsets, beam_length, can_turn

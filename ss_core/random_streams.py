@@ -80,6 +80,7 @@ class Stream(IntEnum):
 
     # The paper's tasks.
     SCRIPTED_TIES = 601  # between equally good actions of a script
+    SCRIPTED_EPISODES = 602  # of scripts that cooperate or defect [cooperators]
 
 
 def seed_sequence(seed: int, stream: Stream, *index: int) -> np.random.SeedSequence:

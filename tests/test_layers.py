@@ -46,7 +46,7 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
             "parallel",
         ),
         *("training", "pictures", "bench.results", "bench.runs", "bench.claims"),
-        *("bench.figures", "bench.page", "bench"),
+        *("bench.figures", "bench.page", "bench", "dilemma"),
     ),
     "cli": (
         *("app", "settings", "options", "render", "worlds"),

@@ -42,7 +42,7 @@ class CleanupGame:
     def restart(self, state: GridState) -> None:
         """Begin new episodes in every environment of a state."""
         _restart(
-            state.cells, state.facings, state.apples, state.waste, state.beams, state.streams,
+            state.cells, state.facings, state.apples, state.waste, state.streams,
             self.grid_map.waste, self.grid_map.spawn_cells, self.grid_map.ground_cells,
             self.fixed_facing, *self._spawning(),
         )  # fmt: skip
@@ -59,9 +59,9 @@ class CleanupGame:
         Cooperative is who removed waste in this step.
         """
         _advance(
-            state.cells, state.facings, state.apples, state.waste, state.beams, state.streams,
-            actions, rewards, cooperative, self.grid_map.walls, self.grid_map.offsets,
-            self.beam_length, *self._spawning(),
+            state.cells, state.facings, state.apples, state.waste, state.beams, state.removed,
+            state.streams, actions, rewards, cooperative, self.grid_map.walls,
+            self.grid_map.offsets, self.beam_length, *self._spawning(),
         )  # fmt: skip
 
     def _spawning(self) -> tuple[np.ndarray, np.ndarray, float, float, float]:
@@ -103,7 +103,7 @@ def spawn(cells, apples, waste, stream, apple_cells, river_cells, most, depletio
 @njit(cache=True)
 @no_type_check
 def _restart(
-    cells, facings, apples, waste, beams, streams,
+    cells, facings, apples, waste, streams,
     start_waste, spawn_cells, ground_cells, fixed_facing,
     apple_cells, river_cells, most, depletion, waste_chance,
 ):  # fmt: skip
@@ -111,7 +111,7 @@ def _restart(
     for e in range(len(streams)):
         stream = streams[e : e + 1]
         for cell in range(len(start_waste)):
-            apples[e, cell] = beams[e, cell] = 0
+            apples[e, cell] = 0
             waste[e, cell] = start_waste[cell]
         place_agents(cells[e], facings[e], spawn_cells, ground_cells, fixed_facing, stream, order)
         spawn(
@@ -123,12 +123,11 @@ def _restart(
 @njit(cache=True)
 @no_type_check
 def _advance(
-    cells, facings, apples, waste, beams, streams, actions, rewards, cooperative,
+    cells, facings, apples, waste, beams, removed, streams, actions, rewards, cooperative,
     walls, offsets, beam_length, apple_cells, river_cells, most, depletion, waste_chance,
 ):  # fmt: skip
     targets = np.empty(cells.shape[1], cells.dtype)
     order = np.empty(cells.shape[1], np.int64)
-    cleaned = np.empty(cells.shape[1], np.int64)
     for e in range(len(streams)):
         stream = streams[e : e + 1]
         turn_agents(facings[e], actions[e])
@@ -136,10 +135,10 @@ def _advance(
         eat_apples(cells[e], apples[e], rewards[e])
         fire_beams(
             cells[e], facings[e], actions[e], walls, offsets, beam_length, stream,
-            waste[e], beams[e], cleaned, order,
+            waste[e], beams[e], removed[e], order,
         )  # fmt: skip
-        for i in range(len(cleaned)):
-            cooperative[e, i] = cleaned[i] > 0
+        for i in range(len(order)):
+            cooperative[e, i] = removed[e, i] > 0
         spawn(
             cells[e], apples[e], waste[e], stream,
             apple_cells, river_cells, most, depletion, waste_chance,

@@ -9,6 +9,7 @@ no two agents ever share a cell:
 * a cell that its occupant leaves in the same step may be entered, also around in a circle.
 """
 
+from collections.abc import Sequence
 from typing import no_type_check
 
 import numpy as np
@@ -18,6 +19,22 @@ from paper_envs.grid.streams import draw_below
 
 LEFT, RIGHT, UP, DOWN, STAY, TURN_CLOCKWISE, TURN_COUNTERCLOCKWISE, CLEAN = range(8)
 _QUARTER_TURNS = np.array([3, 1, 0, 2])  # from the facing to the direction of actions 0 … 3
+_NAMES = ("left", "right", "ahead", "back", "stay", "cw", "ccw", "clean")
+_DIRECTIONS = ("up", "right", "down", "left")
+
+
+def names_of(actions: Sequence[int], fixed_facing: int) -> tuple[str, ...]:
+    """Actions in a word each; walks by where they lead on the map if all face one way for ever.
+
+    A `fixed_facing` below 0 means that agents turn: walks are named as the agent sees them.
+    """
+    return tuple(_name(action, fixed_facing) for action in actions)
+
+
+def _name(action: int, fixed_facing: int) -> str:
+    if action < STAY and fixed_facing >= 0:
+        return _DIRECTIONS[(fixed_facing + _QUARTER_TURNS[action]) % 4]
+    return _NAMES[action]
 
 
 @njit(cache=True)

@@ -20,7 +20,10 @@ class GridState:
     facings: Int8[np.ndarray, "E N"]  # 0 up, 1 right, 2 down, 3 left
     apples: UInt8[np.ndarray, "E C"]  # 1 = an apple lies there
     waste: UInt8[np.ndarray, "E C"]  # likewise; always 0 in Harvest
-    beams: UInt8[np.ndarray, "E C"]  # swept by a cleaning beam in the last step
+    beams: UInt8[
+        np.ndarray, "E C"
+    ]  # swept by a cleaning beam in the last step, of whatever episode
+    removed: Int64[np.ndarray, "E N"]  # waste that each removed in the last step
     streams: UInt64[np.ndarray, " E"]  # random streams
 
     def only(self, e: int) -> "GridState":
@@ -31,6 +34,7 @@ class GridState:
             apples=self.apples[e : e + 1].copy(),
             waste=self.waste[e : e + 1].copy(),
             beams=self.beams[e : e + 1].copy(),
+            removed=self.removed[e : e + 1].copy(),
             streams=self.streams[e : e + 1].copy(),
         )
 
@@ -44,6 +48,7 @@ def blank_state(grid_map: GridMap, *, num_envs: int, num_agents: int, seed: int)
         apples=np.zeros((num_envs, num_cells), np.uint8),
         waste=np.zeros((num_envs, num_cells), np.uint8),
         beams=np.zeros((num_envs, num_cells), np.uint8),
+        removed=np.zeros((num_envs, num_agents), np.int64),
         streams=seeded_streams(seed, num_envs),
     )
 
@@ -58,6 +63,7 @@ class Board:
     apples: Bool[np.ndarray, "row col"]
     waste: Bool[np.ndarray, "row col"]
     beams: Bool[np.ndarray, "row col"]  # swept in the step just taken
+    removed: Int64[np.ndarray, " N"]  # waste that each removed in it
     agent_rows: Int64[np.ndarray, " N"]
     agent_cols: Int64[np.ndarray, " N"]
     facings: Int64[np.ndarray, " N"]  # 0 up, 1 right, 2 down, 3 left
@@ -80,6 +86,7 @@ def board_of(grid_map: GridMap, state: GridState, e: int) -> Board:
         apples=state.apples[e].astype(bool).reshape(shape),
         waste=state.waste[e].astype(bool).reshape(shape),
         beams=state.beams[e].astype(bool).reshape(shape),
+        removed=state.removed[e].copy(),
         agent_rows=rows,
         agent_cols=cols,
         facings=state.facings[e].astype(np.int64),

@@ -16,18 +16,19 @@ Anchor = Literal["lm", "mm", "rm", "lt", "mt", "mb"]
 SUPERSAMPLING = 3
 PAPER, INK, FAINT, RULE = "#fbfaf7", "#23262d", "#7d8087", "#dcdad3"
 SUGGESTION = "#e8590c"  # whatever others suggest is this orange
-AGENTS = (
-    "#1f6fb4",
-    "#2b9348",
-    "#8e4ec6",
-    "#c2255c",
-    "#0b8a94",
-    "#8a6d1d",
-    "#5c677d",
-    "#d6336c",
-    "#364fc7",
-    "#5f8d1f",
+AGENTS = (  # told apart by those who do not tell red from green, too
+    "#0072b2",
+    "#86e04c",
+    "#f3a6e6",
+    "#5e0825",
+    "#0b168e",
+    "#4fa878",
+    "#bd0f74",
+    "#6d13ec",
+    "#a871f4",
+    "#7b8794",
 )
+BRIGHT = 0.3  # relative luminance from which on letters are dark
 MAX_COLOURS = 255
 SAMPLED_FRAMES = 12  # whose colours make the palette of a GIF
 SHEET_GAP = 12
@@ -36,6 +37,13 @@ SHEET_GAP = 12
 def agent_colour(index: int) -> str:
     """The colour of an agent; after ten they repeat."""
     return AGENTS[index % len(AGENTS)]
+
+
+def letters_on(colour: str) -> str:
+    """Dark or light, whichever can be read on a colour."""
+    shares = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = (share**2.2 for share in shares)
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > BRIGHT else PAPER
 
 
 class Canvas:

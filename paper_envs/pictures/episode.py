@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from paper_envs.pictures.canvas import contact_sheet, gif_bytes, png_bytes
-from paper_envs.pictures.frame import Moment, action_names, scene_of
+from paper_envs.pictures.frame import GridScene, Moment, acted, action_names, scene_of
 from paper_envs.pictures.render import render
 from paper_envs.tasks import make_env, task_named
 from ss_core.env import Step, VectorEnv
@@ -70,37 +70,39 @@ def play(env: VectorEnv, task: str, learner: Learner, *, seed: int) -> list[Mome
     """One episode with the stochastic policies; a `Moment` per step."""
     generator = torch_generator(seed, Stream.WATCHED_ACTIONS)
     names, moments = action_names(env), list[Moment]()
-    returns = np.zeros(env.spec.num_agents)
+    returns, totals = np.zeros(env.spec.num_agents), None
     step = env.reset(drawn_seed(seed, Stream.WATCHED_EPISODE))
     for number in range(env.spec.horizon):
         with torch.no_grad():
             own = learner.actors.own(step.observations, step.action_mask)
-            mean_suggestions = _mean_suggestions(learner, step, own)
-        actions = sample_actions(own, generator)
+            suggestions = _suggestions(learner, step, own)
+        actions, before = sample_actions(own, generator), scene_of(env)
+        step = env.step(actions)
+        returns = returns + step.rewards[0].double().numpy()
+        scene = acted(before, env, step, totals)
+        totals = scene.totals if isinstance(scene, GridScene) else None
         moments.append(
             Moment(
                 task=task,
                 step=number,
                 horizon=env.spec.horizon,
-                scene=scene_of(env),
+                scene=scene,
                 action_names=names,
                 actions=actions[0].numpy().copy(),
                 own=own[0].exp().double().numpy(),
-                suggested=mean_suggestions,
-                returns=returns.copy(),
+                suggestions=suggestions,
+                returns=returns,
             )
         )
-        step = env.step(actions)
-        returns += step.rewards[0].double().numpy()
         if bool((step.terminated | step.truncated).any()):
             break
     return moments
 
 
-def _mean_suggestions(
+def _suggestions(
     learner: Learner, step: Step, own: Float[Tensor, "1 N A"]
-) -> Float[np.ndarray, "N A"] | None:
-    """Mean suggestion for each agent, of all who may send to it; None if no one ever suggests."""
+) -> Float[np.ndarray, "N N A"] | None:
+    """What each suggests to each, NaN where it sends nothing; None if no one ever suggests."""
     count = learner.spec.num_agents
     if learner.config.algorithm != "ss" or count < 2:
         return None
@@ -109,12 +111,8 @@ def _mean_suggestions(
     suggested = learner.actors.suggest(
         step.observations, shared, step.action_mask, PeerRows(receivers)
     )[0].exp()
-    sends = torch.ones((count, count), dtype=torch.bool)
+    table = torch.full((count, count, own.shape[-1]), torch.nan, dtype=torch.double)
+    table[torch.arange(count)[:, None], receivers] = suggested.double()
     if learner.config.exchange.protocol == "graph" and step.neighbours is not None:
-        sends = step.neighbours[0]
-    weight = sends.gather(1, receivers).double()  # (sender, slot)
-    total = torch.zeros((count, own.shape[-1]), dtype=torch.double)
-    received = torch.zeros(count, dtype=torch.double)
-    total.index_add_(0, receivers.flatten(), (suggested.double() * weight[..., None]).flatten(0, 1))
-    received.index_add_(0, receivers.flatten(), weight.flatten())
-    return (total / received[:, None]).numpy()  # 0 / 0 where nobody sends
+        table[~step.neighbours[0]] = torch.nan
+    return table.numpy()

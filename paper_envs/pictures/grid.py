@@ -1,74 +1,127 @@
-"""Cleanup and Harvest as pictures: the board, and per agent the bars of what is suggested to it."""
+"""Cleanup and Harvest as pictures: the board with who eats and who cleans, and a card per agent."""
+
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool
 from PIL import Image
 
-from paper_envs.grid.state import Board
 from paper_envs.pictures.canvas import (
+    INK,
     PAPER,
-    SUGGESTION,
     Canvas,
     Pixels,
     Point,
     agent_colour,
+    letters_on,
 )
 from paper_envs.pictures.frame import GridScene, Moment
 from paper_envs.pictures.parts import (
-    CARD_HEIGHT,
     HEADING,
-    KEY,
     MARGIN,
+    SYMBOL,
+    KeyEntry,
+    card_height,
     card_width,
     draw_card,
     draw_heading,
     draw_key,
+    key_height,
+    suggestion_key,
 )
+from paper_envs.pictures.symbols import draw_apple, draw_cleaned, draw_spared, draw_waste
 
 SMALL_BOARD, WIDE_BOARD = 12, 24  # columns
-CELL, SMALL_BOARDS_CELL = 26.0, 38.0  # pixels
+CELL, MIDDLE_CELL, SMALL_BOARDS_CELL = 26.0, 30.0, 38.0  # pixels: wide boards, others, small ones
 CARD_GAP = 26.0  # between cards side by side
+MOST_STACKED = 5  # cards beside a board
+BADGE = 0.36  # of a cell: how far from the agent's middle its mark is, across and up
 WALL, GROUND, ORCHARD = "#5c616b", "#f1efe8", "#e4efd8"
-RIVER, STREAM, WASTE, APPLE, STALK = "#bfe0f2", "#d7ecf7", "#8a6a3f", "#d92f2f", "#2b7a3d"
+RIVER, STREAM = "#bfe0f2", "#d7ecf7"
 BEAM = "#ffe066"
+Symbol = Callable[[Canvas, Point, Pixels], None]
 FACINGS = ((0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0))  # up, right, down, left
 
 
 def draw_grid(moment: Moment, scene: GridScene) -> Image.Image:
     """The board; cards beside it, or below it where it is wide."""
-    board = scene.board
-    rows, columns = board.walls.shape
-    cell = SMALL_BOARDS_CELL if columns <= SMALL_BOARD else CELL
+    rows, columns = scene.board.walls.shape
+    cell = _cell_size(columns)
     left, top = float(MARGIN), float(MARGIN + HEADING)
     wide, high = columns * cell, rows * cell
-    count = len(board.agent_rows)
+    count = len(scene.board.agent_rows)
+    across, down = card_width(moment) + CARD_GAP, card_height(moment)
     if columns > WIDE_BOARD:
-        per_row = max(1, int((wide + CARD_GAP) // (card_width(moment) + CARD_GAP)))
-        corner, below = (left, top + high + MARGIN), -(-count // per_row) * CARD_HEIGHT
-        size = (wide + 2 * MARGIN, top + high + MARGIN + below + KEY + MARGIN)
+        per_row = max(1, int((wide + CARD_GAP) // across))
+        corner = (left, top + high + MARGIN)
+        width, bottom = wide + 2 * MARGIN, corner[1] + -(-count // per_row) * down
     else:
-        per_row, corner = 1, (left + wide + 1.5 * MARGIN, top)
-        body = max(high, count * CARD_HEIGHT)
-        size = (corner[0] + card_width(moment) + MARGIN, top + body + KEY + MARGIN)
-    canvas = Canvas(*size)
+        per_row = -(-count // MOST_STACKED)
+        corner = (left + wide + 1.5 * MARGIN, top)
+        width = corner[0] + per_row * across - CARD_GAP + MARGIN
+        bottom = top + max(high, -(-count // per_row) * down)
+    key = _key(moment, scene)
+    canvas = Canvas(width, bottom + key_height(key, width) + MARGIN)
     draw_heading(canvas, moment)
     _draw_board(canvas, scene, (left, top), cell)
     for n in range(count):
         line, place = divmod(n, per_row)
-        shift = place * (card_width(moment) + CARD_GAP), line * CARD_HEIGHT
-        draw_card(canvas, (corner[0] + shift[0], corner[1] + shift[1]), moment, n)
-    draw_key(canvas, _key(moment, board))
+        at = (corner[0] + place * across, corner[1] + line * down)
+        draw_card(canvas, at, moment, n, head=partial(_draw_ledger, scene=scene, agent=n))
+    draw_key(canvas, key)
     return canvas.finished()
 
 
-def _key(moment: Moment, board: Board) -> list[tuple[str, str]]:
-    entries = [(agent_colour(0), "own policy")]
-    if moment.suggested is not None:
-        entries.append((SUGGESTION, "what the others suggest (mean)"))
-    entries.append((APPLE, "apple"))
-    if board.river.any():
-        entries += [(WASTE, "waste"), (BEAM, "swept clean")]
+def _cell_size(columns: int) -> float:
+    if columns > WIDE_BOARD:
+        return CELL
+    return SMALL_BOARDS_CELL if columns <= SMALL_BOARD else MIDDLE_CELL
+
+
+def _key(moment: Moment, scene: GridScene) -> list[KeyEntry]:
+    entries: list[KeyEntry] = [(agent_colour(0), "own policy"), *suggestion_key(moment)]
+    entries += [(draw_apple, "apples; in cards: eaten so far"), (_badge(draw_apple), "eats now")]
+    if scene.has_waste:
+        entries += [
+            (draw_waste, "waste; in cards: removed so far"),
+            (_badge(draw_cleaned), "removes waste now"),
+            (BEAM, "beams now"),
+        ]
+    else:
+        entries += [
+            (_badge(draw_spared), "leaves all apples beside it now; in cards: steps of that so far")
+        ]
     return entries
+
+
+def _badge(symbol: Symbol) -> Symbol:
+    """The symbol on a disc, as on the board."""
+
+    def draw(canvas: Canvas, centre: Point, size: Pixels) -> None:
+        canvas.disc(centre, 0.5 * size, PAPER, outline=INK, width=1)
+        symbol(canvas, centre, 1.3 * size if symbol is not draw_cleaned else 0.85 * size)
+
+    return draw
+
+
+def _draw_ledger(canvas: Canvas, start: Point, *, scene: GridScene, agent: int) -> None:
+    """What an agent has done so far, this step included: apples, then waste or steps of sparing."""
+    x, y = start
+    counts = [(draw_apple, int(scene.totals.eaten[agent]))]
+    if scene.has_waste:
+        counts.append((draw_waste, int(scene.totals.removed[agent])))
+    else:
+        counts.append((draw_spared, int(scene.totals.spared[agent])))
+    for draw, count in counts:
+        draw(canvas, (x + SYMBOL / 2, y), 1.4 * SYMBOL)
+        canvas.text((x + SYMBOL + 3, y), str(count), 13)
+        x += SYMBOL + 36
+    removed = int(scene.deeds.removed[agent])
+    if scene.deeds.eaten[agent]:
+        canvas.text((x, y), "eats", 12)
+    elif removed:
+        canvas.text((x, y), f"removes {removed}", 12)
 
 
 def _draw_board(canvas: Canvas, scene: GridScene, corner: Point, cell: Pixels) -> None:
@@ -79,17 +132,33 @@ def _draw_board(canvas: Canvas, scene: GridScene, corner: Point, cell: Pixels) -
         (scene.orchard, ORCHARD),
         (board.river, RIVER),
         (board.stream, STREAM),
-        (board.beams & ~board.walls, BEAM),
+        (scene.beams, BEAM),
         (board.walls, WALL),
     ):
         _fill_cells(canvas, where, corner, cell, colour)
     for row, column in np.argwhere(board.waste).tolist():
-        _draw_waste(canvas, _middle(corner, cell, row, column), cell)
+        draw_waste(canvas, _middle(corner, cell, row, column), cell)
     for row, column in np.argwhere(board.apples).tolist():
-        _draw_apple(canvas, _middle(corner, cell, row, column), cell)
-    places = np.stack([board.agent_rows, board.agent_cols, board.facings], axis=1)
-    for n, (row, column, facing) in enumerate(places.tolist()):
+        draw_apple(canvas, _middle(corner, cell, row, column), cell)
+    places = np.stack([board.agent_rows, board.agent_cols, board.facings], axis=1).tolist()
+    for n, (row, column, facing) in enumerate(places):
         _draw_walker(canvas, _middle(corner, cell, row, column), cell, facing, n)
+    for n, (row, column, _) in enumerate(places):
+        _draw_badge(canvas, _middle(corner, cell, row, column), cell, scene, n)
+
+
+def _draw_badge(canvas: Canvas, centre: Point, cell: Pixels, scene: GridScene, n: int) -> None:
+    """What an agent does in this step, on a disc at its upper right."""
+    deeds = scene.deeds
+    marks = (
+        (deeds.eaten[n], draw_apple),
+        (deeds.removed[n], draw_cleaned),
+        (deeds.spared[n], draw_spared),
+    )
+    for done, symbol in marks:
+        if done:
+            place = (centre[0] + BADGE * cell, centre[1] - BADGE * cell)
+            _badge(symbol)(canvas, place, 0.6 * cell)
 
 
 def _fill_cells(
@@ -107,18 +176,6 @@ def _middle(corner: Point, cell: Pixels, row: int, column: int) -> Point:
     return (corner[0] + (float(column) + 0.5) * cell, corner[1] + (float(row) + 0.5) * cell)
 
 
-def _draw_apple(canvas: Canvas, centre: Point, cell: Pixels) -> None:
-    x, y = centre
-    canvas.line((x, y - 0.12 * cell), (x + 0.1 * cell, y - 0.34 * cell), STALK, 0.07 * cell)
-    canvas.disc((x, y + 0.04 * cell), 0.24 * cell, APPLE)
-
-
-def _draw_waste(canvas: Canvas, centre: Point, cell: Pixels) -> None:
-    x, y = centre
-    for dx, dy, radius in ((-0.12, 0.06, 0.2), (0.14, 0.1, 0.17), (0.03, -0.14, 0.17)):
-        canvas.disc((x + dx * cell, y + dy * cell), radius * cell, WASTE)
-
-
 def _draw_walker(canvas: Canvas, centre: Point, cell: Pixels, facing: int, n: int) -> None:
     """A disc with a nose where it faces, and its number."""
     (x, y), (ahead, down) = centre, FACINGS[facing]
@@ -134,4 +191,4 @@ def _draw_walker(canvas: Canvas, centre: Point, cell: Pixels, facing: int, n: in
     canvas.disc(centre, radius + 0.06 * cell, PAPER)
     canvas.polygon([tip, *sides], colour)
     canvas.disc(centre, radius, colour)
-    canvas.text(centre, str(n), 1.25 * radius, PAPER, "mm")
+    canvas.text(centre, str(n), 1.25 * radius, letters_on(colour), "mm")

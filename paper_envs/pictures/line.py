@@ -13,7 +13,15 @@ from paper_envs.pictures.canvas import (
     Point,
 )
 from paper_envs.pictures.frame import LineScene, Moment
-from paper_envs.pictures.parts import HEADING, KEY, MARGIN, draw_agent, draw_heading, draw_key
+from paper_envs.pictures.parts import (
+    HEADING,
+    MARGIN,
+    KeyEntry,
+    draw_agent,
+    draw_heading,
+    draw_key,
+    key_height,
+)
 
 UNIT = 21.0  # pixels of one unit of length
 LANE, NARROW_LANE, MANY = 32.0, 18.0, 16  # pixels; the narrow one where there are many predators
@@ -30,16 +38,25 @@ def draw_line(moment: Moment, scene: LineScene) -> Image.Image:
     width = 2 * left + scene.length * UNIT
     top = MARGIN + HEADING
     bottom = top + count * lane
-    canvas = Canvas(width, bottom + AXIS + KEY + MARGIN)
+    key = _key(moment)
+    canvas = Canvas(width, bottom + AXIS + key_height(key, width) + MARGIN)
     draw_heading(canvas, moment)
     _draw_axis(canvas, scene, left, top, bottom)
     for n in range(count):
         _draw_predator(canvas, moment, scene, n, (left, top + (n + 0.5) * lane), lane)
-    entries = [(TOWARDS, "goes towards the prey"), (AWAY, "goes away from it"), (INK, "prey")]
-    if moment.suggested is not None:
-        entries.append((SUGGESTION, "where the others suggest to go"))
-    draw_key(canvas, entries)
+    draw_key(canvas, key)
     return canvas.finished()
+
+
+def _key(moment: Moment) -> list[KeyEntry]:
+    entries: list[KeyEntry] = [
+        (TOWARDS, "goes towards the prey"),
+        (AWAY, "goes away from it"),
+        (INK, "prey"),
+    ]
+    if moment.suggestions is not None:
+        entries.append((SUGGESTION, "where the others suggest to go"))
+    return entries
 
 
 def _draw_axis(canvas: Canvas, scene: LineScene, left: Pixels, top: Pixels, bottom: Pixels) -> None:

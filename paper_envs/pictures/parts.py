@@ -1,5 +1,7 @@
 """Parts that pictures of all tasks share: heading, key, bars of what is suggested."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from jaxtyping import Float
 
@@ -13,13 +15,20 @@ from paper_envs.pictures.canvas import (
     Pixels,
     Point,
     agent_colour,
+    letters_on,
     text_width,
 )
 from paper_envs.pictures.frame import Moment
 
-MARGIN, HEADING, KEY = 16, 44, 30  # pixels: around, the heading's height, the key's height
+MARGIN, HEADING = 16, 44  # pixels: around, the heading's height
+KEY_LINE, KEY_GAP, KEY_MARK = 20.0, 20.0, 19.0  # a line's height, between entries, a mark's room
 BAR_WIDTH, BAR_HEIGHT, BAR_GAP = 28.0, 32.0, 5.0
 CARD_HEIGHT = 90.0  # of one agent's bars with their labels
+SAID_HEIGHT = 20.0  # of the line below them: what the agent suggests to another
+SYMBOL = 16.0  # pixels, in keys and cards
+
+Mark = str | Callable[[Canvas, Point, Pixels], None]  # a colour, or what draws a symbol
+KeyEntry = tuple[Mark, str]
 
 
 def draw_heading(canvas: Canvas, moment: Moment) -> None:
@@ -37,19 +46,56 @@ def draw_heading(canvas: Canvas, moment: Moment) -> None:
     canvas.box((MARGIN, y + 14), (max(3.0, width * share), 3), INK, radius=1.5)
 
 
-def draw_key(canvas: Canvas, entries: list[tuple[str, str]]) -> None:
-    """Colours and their meaning, in one line at the bottom."""
-    x, y = float(MARGIN), canvas.height - MARGIN - 2
-    for colour, meaning in entries:
-        canvas.box((x, y - 4), (14, 8), colour, radius=2)
-        canvas.text((x + 19, y), meaning, 11.5, FAINT)
-        x += 19 + text_width(meaning, 11.5) + 20
+def suggestion_key(moment: Moment) -> list[KeyEntry]:
+    """What stands for suggestions in cards; nothing where nobody suggests."""
+    if moment.suggestions is None:
+        return []
+    return [
+        (SUGGESTION, "what the others suggest (mean)"),
+        (_draw_sent, "largest change it suggests: to whom, chance now, chance suggested"),
+    ]
+
+
+def key_height(entries: Sequence[KeyEntry], width: Pixels) -> float:
+    """Of the key on a picture of that width, with what keeps it off the rest."""
+    return KEY_LINE * len(_key_lines(entries, width)) + 10
+
+
+def draw_key(canvas: Canvas, entries: Sequence[KeyEntry]) -> None:
+    """Marks and their meaning, in as few lines as they fit in, at the bottom."""
+    lines = _key_lines(entries, canvas.width)
+    for row, line in enumerate(lines):
+        x, y = float(MARGIN), canvas.height - MARGIN - 2 - KEY_LINE * (len(lines) - 1 - row)
+        for mark, meaning in line:
+            if isinstance(mark, str):
+                canvas.box((x, y - 4), (14, 8), mark, radius=2)
+            else:
+                mark(canvas, (x + 7, y), SYMBOL)
+            canvas.text((x + KEY_MARK, y), meaning, 11.5, FAINT)
+            x += _key_width(meaning)
+
+
+def _key_lines(entries: Sequence[KeyEntry], width: Pixels) -> list[list[KeyEntry]]:
+    lines, x = [list[KeyEntry]()], float(MARGIN)
+    for entry in entries:
+        needed = _key_width(entry[1])
+        if lines[-1] and x + needed - KEY_GAP > width - MARGIN:
+            lines.append([])
+            x = float(MARGIN)
+        lines[-1].append(entry)
+        x += needed
+    return lines
+
+
+def _key_width(meaning: str) -> float:
+    return KEY_MARK + text_width(meaning, 11.5) + KEY_GAP
 
 
 def draw_agent(canvas: Canvas, place: Point, radius: Pixels, index: int) -> None:
     """A disc with the agent's number."""
-    canvas.disc(place, radius, agent_colour(index), outline=PAPER, width=1.5)
-    canvas.text(place, str(index), 1.15 * radius, PAPER, "mm")
+    colour = agent_colour(index)
+    canvas.disc(place, radius, colour, outline=PAPER, width=1.5)
+    canvas.text(place, str(index), 1.15 * radius, letters_on(colour), "mm")
 
 
 def card_width(moment: Moment) -> float:
@@ -57,16 +103,44 @@ def card_width(moment: Moment) -> float:
     return len(moment.action_names) * (BAR_WIDTH + BAR_GAP) - BAR_GAP
 
 
-def draw_card(canvas: Canvas, corner: Point, moment: Moment, agent: int) -> None:
-    """An agent's return, and per action its own probability and what others suggest on average."""
+def card_height(moment: Moment) -> float:
+    """Of one agent's bars, with what it suggests and the gap to the next card."""
+    return CARD_HEIGHT if moment.suggestions is None else CARD_HEIGHT + SAID_HEIGHT
+
+
+def draw_card(
+    canvas: Canvas,
+    corner: Point,
+    moment: Moment,
+    agent: int,
+    *,
+    head: Callable[[Canvas, Point], None] | None = None,
+) -> None:
+    """An agent: its return (or `head`), its policy beside what others suggest, what it suggests."""
     x, y = corner
     draw_agent(canvas, (x + 8, y + 8), 8, agent)
-    canvas.text((x + 22, y + 8), f"return {number(float(moment.returns[agent]))}", 12)
+    if head is None:
+        canvas.text((x + 22, y + 8), f"return {number(float(moment.returns[agent]))}", 12)
+    else:
+        head(canvas, (x + 22, y + 8))
     suggested = None if moment.suggested is None else moment.suggested[agent]
     if suggested is not None and np.isnan(suggested).any():
         suggested = None
         canvas.text((x + card_width(moment), y + 8), "nobody near", 11, FAINT, "rm")
-    top = y + 22
+    _draw_bars(canvas, (x, y + 22), moment, suggested, agent)
+    if moment.suggestions is not None:
+        _draw_said(canvas, (x, y + BAR_HEIGHT + 52), moment, agent)
+
+
+def _draw_bars(
+    canvas: Canvas,
+    corner: Point,
+    moment: Moment,
+    suggested: Float[np.ndarray, " A"] | None,
+    agent: int,
+) -> None:
+    """A bar or two per action, the chosen one underlined."""
+    x, top = corner
     for action, name in enumerate(moment.action_names):
         left = x + action * (BAR_WIDTH + BAR_GAP)
         _draw_bar(canvas, (left, top), moment.own[agent], suggested, action, agent)
@@ -77,6 +151,27 @@ def draw_card(canvas: Canvas, corner: Point, moment: Moment, agent: int) -> None
         )
         if taken:
             canvas.box((left, top + BAR_HEIGHT + 15.5), (BAR_WIDTH, 2), agent_colour(agent))
+
+
+def _draw_said(canvas: Canvas, start: Point, moment: Moment, agent: int) -> None:
+    """To whom the agent suggests what: of all, what exceeds the receiver's policy most."""
+    x, y = start
+    _draw_sent(canvas, (x + 8, y), SYMBOL)
+    said = moment.strongest(agent)
+    if said is None:
+        canvas.text((x + 22, y), "suggests no change", 11, FAINT)
+        return
+    draw_agent(canvas, (x + 29, y), 7, said.receiver)
+    own, wanted = f"{moment.action_names[said.action]} {percent(said.own)}", percent(said.suggested)
+    canvas.text((x + 41, y), own, 11)
+    end = x + 41 + text_width(own, 11)
+    canvas.arrow((end + 5, y), (end + 17, y), INK, 1.2)
+    canvas.text((end + 22, y), f"{wanted} %", 11)
+
+
+def _draw_sent(canvas: Canvas, centre: Point, size: Pixels) -> None:
+    x, y = centre
+    canvas.arrow((x - size / 2, y), (x + size / 2, y), SUGGESTION, 2.2)
 
 
 def _draw_bar(
@@ -110,3 +205,8 @@ def _fill(canvas: Canvas, corner: Point, width: Pixels, share: float, colour: st
 def number(value: float) -> str:
     """A number with a decimal where it has one."""
     return f"{value:.1f}" if value % 1 else f"{value:.0f}"
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage, without its sign."""
+    return f"{100 * share:.0f}"

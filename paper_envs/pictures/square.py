@@ -5,6 +5,7 @@ from PIL import Image
 
 from paper_envs.navigation import MOVES
 from paper_envs.pictures.canvas import (
+    INK,
     PAPER,
     RULE,
     SUGGESTION,
@@ -14,15 +15,16 @@ from paper_envs.pictures.canvas import (
 )
 from paper_envs.pictures.frame import Moment, SquareScene
 from paper_envs.pictures.parts import (
-    CARD_HEIGHT,
     HEADING,
-    KEY,
     MARGIN,
+    card_height,
     card_width,
     draw_agent,
     draw_card,
     draw_heading,
     draw_key,
+    key_height,
+    suggestion_key,
 )
 
 CELL = 76.0
@@ -37,10 +39,12 @@ def draw_square(moment: Moment, scene: SquareScene) -> Image.Image:
     """The board, and a card per agent beside it."""
     count = len(scene.places)
     side = scene.size * CELL
-    body = max(side, count * CARD_HEIGHT)
+    body = max(side, count * card_height(moment))
     left, top = float(MARGIN), float(MARGIN + HEADING)
     cards = left + side + 1.5 * MARGIN
-    canvas = Canvas(cards + card_width(moment) + MARGIN, top + body + KEY + MARGIN)
+    width = cards + card_width(moment) + MARGIN
+    key = [(agent_colour(0), "agent: landmark, move, own policy"), *suggestion_key(moment)]
+    canvas = Canvas(width, top + body + key_height(key, width) + MARGIN)
     draw_heading(canvas, moment)
     _draw_board(canvas, scene, (left, top))
     centres = _centres(scene, (left, top))
@@ -48,11 +52,8 @@ def draw_square(moment: Moment, scene: SquareScene) -> Image.Image:
         _draw_moves(canvas, moment, n, centre)
     for n, centre in enumerate(centres):
         draw_agent(canvas, centre, RADIUS, n)
-        draw_card(canvas, (cards, top + n * CARD_HEIGHT), moment, n)
-    entries = [(agent_colour(0), "agent: landmark, move, own policy")]
-    if moment.suggested is not None:
-        entries.append((SUGGESTION, "what its neighbours suggest (mean)"))
-    draw_key(canvas, entries)
+        draw_card(canvas, (cards, top + n * card_height(moment)), moment, n)
+    draw_key(canvas, key)
     return canvas.finished()
 
 
@@ -68,7 +69,7 @@ def _draw_board(canvas: Canvas, scene: SquareScene, corner: Point) -> None:
         x, y = left + column * CELL, top + row * CELL
         colour, size = agent_colour(n), CELL - 16
         canvas.box((x + 8, y + 8), (size, size), None, radius=8, outline=colour, width=3)
-        canvas.text((x + 19, y + 20), str(n), 13, colour, "mm")
+        canvas.text((x + 19, y + 20), str(n), 13, INK, "mm")
 
 
 def _centres(scene: SquareScene, corner: Point) -> list[Point]:

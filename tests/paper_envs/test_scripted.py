@@ -93,6 +93,20 @@ def test_only_the_first_agents_clean() -> None:
     assert choices(game, Foragers(), "HA<.<") == [UP, UP]
 
 
+def test_cleaners_take_turns_and_eat_when_off_duty() -> None:
+    game, board = still_cleanup("HB     "), "HA<.<.<"
+    turns = Foragers(cleaners=2, shift=10)  # the third agent never cleans
+    for t, expected in ((0, [CLEAN, UP, UP]), (9, [CLEAN, UP, UP]), (10, [UP, CLEAN, UP])):
+        assert choices(game, turns, board, t=t) == expected
+    assert choices(game, turns, board, t=20) == choices(game, turns, board, t=0)
+
+
+def test_cleaning_in_turns_feeds_all_who_clean() -> None:
+    shared = reference(CLEANUP, Foragers(cleaners=4, shift=50), num_agents=4)
+    assert min(shared.agent_apples) > 15
+    assert reference(CLEANUP, Foragers(cleaners=4), num_agents=4).apples < 1
+
+
 def test_random_play_uses_every_action_alike() -> None:
     state = state_of(HARVEST.grid_map, *["^" + "." * 35, *["." * 36] * 4], copies=7000)
     actions = RandomPlay().actions(HARVEST, state, 0, seeded_streams(0, 7000))

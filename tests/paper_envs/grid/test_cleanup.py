@@ -74,6 +74,18 @@ def test_a_second_beam_passes_where_the_first_has_cleaned() -> None:
         assert after.cooperative == [True, True]
 
 
+def test_the_state_tells_how_much_waste_each_removed_in_the_last_step() -> None:
+    rows = ["........", ".......<", "..HHH...", "....H..<", "........"]
+    totals = set()
+    for seed in range(10):
+        after = played(RIVER_5_BY_8, rows, [CLEAN, CLEAN], seed)
+        removed = after.state.removed[0].tolist()
+        totals.add(sum(removed))
+        assert [count > 0 for count in removed] == after.cooperative
+    assert totals == {sum(row.count("H") for row in rows) - 1}
+    assert played(RIVER_5_BY_8, rows, [STAY, STAY]).state.removed.tolist() == [[0, 0]]
+
+
 def test_nobody_cleans_past_another_agent() -> None:
     rows = ["........", "........", "HH....v<", "........", "........"]
     after = played(RIVER_5_BY_8, rows, [STAY, CLEAN])

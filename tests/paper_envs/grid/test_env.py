@@ -209,6 +209,21 @@ def test_a_board_is_a_copy_that_tells_walls_water_and_beams() -> None:
     assert not env.board().beams.any()
 
 
+def test_a_board_tells_the_beams_of_the_step_that_ended_an_episode() -> None:
+    env = CleanupEnv(1)
+    env.reset(0)
+    cleaning = torch.full((1, 4), 7)
+    steps = [env.step(cleaning) for _ in range(env.spec.horizon)]
+    assert bool(steps[-1].terminated)
+    board, cooperative = env.board(), steps[-1].cooperative
+    assert board.beams.any()
+    assert cooperative is not None
+    assert (board.removed > 0).tolist() == cooperative[0].tolist()
+    env.reset(0)
+    assert not env.board().beams.any()
+    assert not env.board().removed.any()
+
+
 def test_tensors_come_on_the_device_asked_for() -> None:
     step = HarvestEnv(2, device="meta").reset(0)
     tensors = [getattr(step, field.name) for field in dataclasses.fields(Step)]

@@ -1,0 +1,1 @@
+"""Schelling diagrams: whether a task is a social dilemma, found with scripted play."""
