@@ -46,7 +46,7 @@ class Contender:
     def name(self) -> str:
         """Algorithm and architecture in columns."""
         order = " literal" if self.config.agent_order == "sequential" else ""
-        return f"{self.config.algorithm + order:12} {self.config.architecture:12}"
+        return f"{self.config.algorithm + order:15} {self.config.architecture:12}"
 
     def collect(self) -> None:
         """One episode of every copy."""
@@ -88,7 +88,7 @@ def by_algorithm(repeats: int) -> None:
         print(
             f"{task} N={num_agents} O={spec.observation_size} A={spec.num_actions}, {num_envs} x"
             f" {spec.horizon} steps, {HIDDEN}, {EPOCHS} passes; ms, least / median\n"
-            f"{'':25} {'learning, CPU':>17} {'wall':>17} {'x independent':>13}"
+            f"{'':28} {'learning, CPU':>17} {'wall':>17} {'x independent':>13}"
             f" {'collecting, CPU':>17} {'wall':>17}"
         )
         alone = _learning_alone(field, spent[1::2])

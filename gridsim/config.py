@@ -14,7 +14,7 @@ from gridsim.references.config import SearchConfig
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.presets import in_regime, paper_learner
+from ss_core.learning.presets import EQUAL_COSTS, in_regime, paper_learner
 from ss_core.scenario.adoption import MOST_PAIRS
 from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
@@ -121,6 +121,7 @@ def tuned_learner() -> LearnerConfig:
         gamma=1.0,
         kappa="one",
         counterfactuals=True,
+        svo_angle=EQUAL_COSTS,
         exchange=ExchangeConfig(protocol="random", num_neighbours=8, redraw=False),
     )
     return in_regime(base, "gradient")
@@ -183,7 +184,7 @@ def preset_config(
                 exchange=replace(learner.exchange, num_neighbours=16),
             )
     elif preset == "paper":
-        learner = replace(paper_learner(), gamma=1.0)
+        learner = replace(paper_learner(), gamma=1.0, svo_angle=EQUAL_COSTS)
     elif preset != "tuned":
         raise ConfigError(f"preset={preset!r}: choose tuned, paper or sampled")
     if variant == "quarter_hourly" and preset != "paper":

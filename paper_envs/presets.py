@@ -14,9 +14,10 @@ from paper_envs.preset_names import PresetName
 from paper_envs.tasks import task_named
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.presets import REGIMES, paper_learner
+from ss_core.learning.presets import EQUAL_COSTS, REGIMES, paper_learner
 
 Change = Callable[[LearnerConfig], LearnerConfig]
+COSTLY = ("predation", "navigation")  # tasks in which no reward is above 0
 
 
 def learner_config(
@@ -40,6 +41,8 @@ def learner_config(
         num_updates=num_updates,
         imr_bonus=_moral_bonus(task, num_agents, preset),
     )
+    if task in COSTLY:
+        config = replace(config, svo_angle=EQUAL_COSTS)
     return variant_named(variant)(config) if variant else config
 
 

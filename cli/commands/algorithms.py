@@ -9,7 +9,7 @@ from cli.app import debug_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def algorithms(as_json: bool) -> None:
-    """List the algorithms that `ss train` and `ss bench` know, and what crosses between agents."""
+    """List the algorithms, what crosses between agents, and whether the paper compares them."""
     from cli.render import print_records
     from ss_core.algorithms.names import ALGORITHM_FACTS
 
@@ -18,6 +18,7 @@ def algorithms(as_json: bool) -> None:
             "algorithm": name,
             "what_it_is": facts.description,
             "between_agents": facts.crosses,
+            "in_paper": facts.in_paper,
             "reference": facts.reference or None,
             "code": f"ss_core/algorithms/{name}.py",
         }

@@ -78,6 +78,7 @@ ALGORITHM = Algorithm(
     crosses="every reward crosses",
     reference="Schulman et al. (2017), on the sum of rewards",
     rank=3,
+    in_paper=True,
     exchanges=("reward", "observation"),
     judges_counterfactuals=True,
     single_critic=True,

@@ -42,6 +42,7 @@ ALGORITHM = Algorithm(
     crosses="a bonus for own cooperation, nothing crosses",
     reference="Tennant et al. (2023)",
     rank=7,
+    in_paper=True,
     needs=("cooperative_actions",),
     learn=learn,
 )

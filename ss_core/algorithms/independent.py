@@ -34,6 +34,7 @@ ALGORITHM = Algorithm(
     crosses="nothing crosses",
     reference="Schulman et al. (2017), by every agent for itself",
     rank=2,
+    in_paper=True,
     judges_counterfactuals=True,
     beside_liars=True,
     learn=learn,

@@ -39,6 +39,7 @@ class AlgorithmFacts:
     role: Role = "ours"  # which gives it its colour
     reference: str = ""  # paper
     rank: int = _LAST  # place in lists
+    in_paper: bool = False  # of the paper's comparison, selfish end included: `ss bench paper`
     exchanges: tuple[str, ...] = ()  # kinds of the ledger that it may use
     needs: tuple[Capability, ...] = ()
     judges_counterfactuals: bool = False  # can use the own rewards of alternative actions

@@ -133,6 +133,7 @@ ALGORITHM = Algorithm(
     crosses="copies of all policies are averaged among neighbours",
     reference="Zhang and Zavlanos (2019)",
     rank=6,
+    in_paper=True,
     exchanges=("policy_parameters",),
     needs=("own_copies",),
     learn=learn,

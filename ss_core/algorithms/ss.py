@@ -243,6 +243,7 @@ ALGORITHM = Algorithm(
     crosses="action distributions and suggestions cross",
     reference="Jin, Wei and Montana (2025)",
     rank=1,
+    in_paper=True,
     exchanges=("announcement", "own_policy", "suggestion", "scale_total"),
     judges_counterfactuals=True,
     beside_liars=True,

@@ -78,6 +78,7 @@ ALGORITHM = Algorithm(
     crosses="critics are averaged among neighbours",
     reference="Zhang et al. (2018)",
     rank=4,
+    in_paper=True,
     exchanges=("critic_parameters", "reward_parameters"),
     common_view=True,
     learn=learn,

@@ -51,6 +51,7 @@ ALGORITHM = Algorithm(
     crosses="neighbours' advantages are averaged",
     reference="Du et al. (2022)",
     rank=5,
+    in_paper=True,
     exchanges=("advantage",),
     learn=learn,
 )

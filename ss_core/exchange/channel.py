@@ -33,7 +33,7 @@ MessageKind = Literal[
     "announcement",  # what a decision is about: the public features of its actions
     "own_policy",  # π^jj(· | s): "this is what I would do"
     "suggestion",  # π^ij(· | s): "this is what I suggest you do"
-    "reward",  # r_j, or what alternatives would have brought (centralised learning)
+    "reward",  # r_j, a share of it that is given away, or what alternatives would have brought
     "observation",  # to the one critic of the centralised learner, where not all see everything
     "advantage",  # Â_j of a step (value sharing)
     "critic_parameters",  # all of an agent's value network (sharing of value parameters)

@@ -29,6 +29,9 @@ RANGES = {
     "max_grad_norm": (0, 10**12),
     "advantage_unit": (1e-9, 10**9),
     "imr_bonus": (0, 10**6),
+    "self_interest": (0, 1),
+    "svo_angle": (-180, 180),
+    "svo_weight": (0, 10**6),
     "credit_ridge": (1e-9, 10**9),
     "trust_tolerance": (1, 10**6),
     "trust_fade": (0, 1),
@@ -79,6 +82,9 @@ class LearnerConfig:
     trust_fade: float = 0.05  # weight that older updates lose at each
     imr_bonus: float = 1.0  # `imr`: intrinsic reward of a cooperative action
     vps_reward_model: bool = False  # `vps`: learn the team's mean reward, too (its Algorithm 2)
+    self_interest: float | None = None  # `reward_transfer`: s, what one keeps; None: see there
+    svo_angle: float = 45.0  # `svo`, degrees: 0 cares for oneself, 45 for equality, 90 for others
+    svo_weight: float = 0.5  # `svo`: w, in rewards per radian away from that angle
     objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
     exchange: ExchangeConfig = field(default_factory=ExchangeConfig)
 
@@ -88,7 +94,7 @@ class LearnerConfig:
                 raise ValueError(f"{name}={getattr(self, name)}: widths from 1 to {MAX_WIDTH}")
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise ValueError(f"{name}={value}: between {low} and {high}")
         if self.architecture in ("multihead", "tilted") and not self.hidden:
             raise ValueError("hidden=(): this architecture needs at least one hidden layer")

@@ -23,7 +23,7 @@ REGIMES: dict[Regime, ObjectiveWeights] = {
     "norm": ObjectiveWeights(rho=0.1, rho_follow=1.0, surrogate="additive", follow="tv"),
 }
 
-
+EQUAL_COSTS = -135.0  # `svo_angle` where rewards are costs: all below 0, and alike
 NUM_NEIGHBOURS = "learner.exchange.num_neighbours"
 
 

@@ -2,7 +2,7 @@
 
 A sparse row lists the numbers of its active features, padded with -1; what is listed twice counts
 twice. Such rows are integers, dense ones floats, and that alone decides which form of a first layer
-runs. `gather_sum` is exact: it is the product with the row of counts, at the cost of what is active.
+runs. `gather_sum` is exact: the product with the row of counts, at the cost of what is active.
 """
 
 from typing import Any, no_type_check

@@ -11,6 +11,7 @@ from cli.ss import cli as ss
 from cli.worlds import WORLDS, loaded, world_of
 from ss_core.algorithms.names import ALGORITHM_FACTS
 from ss_core.errors import ConfigError
+from ss_core.learning.presets import EQUAL_COSTS
 from ss_core.scenario.protocol import load_scenario
 
 OWN: Mapping[str, Mapping[str, Any]] = {
@@ -48,6 +49,31 @@ def test_every_algorithm_is_offered_or_refused_in_a_sentence(name: str, algorith
             resolve("tuned", asked)
     else:
         assert next(iter(resolve("tuned", asked).learners)) == algorithm
+
+
+@pytest.mark.parametrize("preset", ["tuned", "paper"])
+@pytest.mark.parametrize(
+    ("name", "own", "angle"),
+    [
+        ("grid", {}, EQUAL_COSTS),
+        ("grid", {"variant": "quarter_hourly"}, EQUAL_COSTS),
+        ("traffic", {}, EQUAL_COSTS),
+        ("traffic", {"en_route": True}, EQUAL_COSTS),
+        ("signals", {}, 45.0),  # rewards of either sign
+        ("train", {}, EQUAL_COSTS),
+        ("train", {"env": "predation"}, EQUAL_COSTS),
+        ("train", {"env": "cleanup-small"}, 45.0),
+    ],
+)
+def test_equal_costs_are_the_orientation_where_rewards_are_costs(
+    name: str, own: Mapping[str, Any], angle: float, preset: str
+) -> None:
+    asked = {**OWN[name], **own, "algorithm": "svo"}
+    config: Any = load_scenario(WORLDS[name].scenario).resolve(preset, asked)
+    assert config.learner.svo_angle == angle
+    asked["learner.svo_angle"] = 20.0
+    config = load_scenario(WORLDS[name].scenario).resolve(preset, asked)
+    assert config.learner.svo_angle == 20.0
 
 
 @pytest.mark.parametrize("name", ["grid", "signals"])

@@ -7,7 +7,7 @@ from typing import Any
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
-from ss_core.learning.presets import paper_learner, refuse_idle_neighbours
+from ss_core.learning.presets import EQUAL_COSTS, paper_learner, refuse_idle_neighbours
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
@@ -103,6 +103,7 @@ def tuned_learner() -> LearnerConfig:
         credit="model",
         suggestions="best",
         scale_rho_follow=True,
+        svo_angle=EQUAL_COSTS,
         objective=ObjectiveWeights(
             rho=10.0, rho_follow=10.0, surrogate="additive", indicators=False
         ),
@@ -141,7 +142,7 @@ def preset_config(preset: str) -> RoutingConfig:
     if preset == "tuned":
         return RoutingConfig()
     if preset == "paper":
-        learner = replace(paper_learner(), gamma=1.0)
+        learner = replace(paper_learner(), gamma=1.0, svo_angle=EQUAL_COSTS)
         return RoutingConfig(learner=learner)
     raise ConfigError(f"preset={preset!r}: choose {' or '.join(PRESETS)}")
 

@@ -34,7 +34,7 @@ BOOTSTRAP_SEED = 20241216
 LAST_SHARE = 0.05  # of a curve: what stands for the end of training
 
 ALGORITHM_TITLES = {  # as the paper calls them, in the order of tables and figures
-    name: facts.short_title or name for name, facts in ALGORITHM_FACTS.items()
+    name: facts.short_title or name for name, facts in ALGORITHM_FACTS.items() if facts.in_paper
 }
 
 Runs = tuple[RunResult, ...]  # of one cell, by seed

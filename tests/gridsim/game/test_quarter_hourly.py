@@ -422,5 +422,7 @@ def test_every_algorithm_it_can_hold_learns_from_it(
         "vps": {"critic_parameters"},
         "vs": {"advantage"},
         "ps": {"policy_parameters"},
+        "reward_transfer": {"reward"},
+        "svo": {"reward"},
     }
     assert set(exchanged) == kinds[algorithm]

@@ -1,5 +1,7 @@
 """Sparse egocentric rows: what they list, from where, and that nothing is lost or out of range."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -10,7 +12,12 @@ from paper_envs.grid.maps import parse_map
 from ss_core.errors import ConfigError
 from tests.support.grid_drawings import state_of, walled
 
-MAKERS = [CleanupEnv, HarvestEnv, SmallCleanupEnv, SmallHarvestEnv]
+MAKERS: list[Callable[..., GridEnv]] = [
+    CleanupEnv,
+    HarvestEnv,
+    SmallCleanupEnv,
+    SmallHarvestEnv,
+]
 COLS = 10
 ROOM = parse_map(walled(*["A" * COLS] * 4))  # apples may lie everywhere
 
@@ -27,7 +34,9 @@ def features(*drawing: str, agent: int = 0, t: int = 0) -> set[int]:
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_rows_of_played_games_are_packed_within_their_sizes(make: type[GridEnv]) -> None:
+def test_rows_of_played_games_are_packed_within_their_sizes(
+    make: Callable[..., GridEnv],
+) -> None:
     env = make(8, num_agents=3, encoding="egocentric")
     spec, step = env.spec, env.reset(1)
     draw = torch.Generator().manual_seed(0)

@@ -51,7 +51,9 @@ TOGETHER = replace(
     objective=ObjectiveWeights(rho=1.0, rho_follow=1.0, surrogate="additive", indicators=False),
 )
 ALL_HELP = HELP_GAIN - HELP_COST  # each agent's reward where everybody helps
-OF_ONE: tuple[str, ...] = ("ss", "independent", "centralised", "vps", "vs", "ps")
+OF_ONE: tuple[str, ...] = (
+    "ss", "independent", "centralised", "vps", "vs", "ps", "reward_transfer", "svo"
+)  # fmt: skip
 PATHS = pytest.mark.parametrize("counterfactuals", [False, True], ids=["sampled", "what if"])
 GAMES = pytest.mark.parametrize("game", ["two", "ring"])
 
@@ -168,8 +170,10 @@ def test_centralised_learning_reaches_the_collective_optimum(
             {"critic_parameters", "reward_parameters"},
         ),
         ({"algorithm": "imr"}, set()),
+        ({"algorithm": "reward_transfer"}, {"reward"}),
+        ({"algorithm": "svo", "svo_weight": 2.0}, {"reward"}),
     ],
-    ids=["vs", "ps", "vps with a reward model", "imr"],
+    ids=["vs", "ps", "vps with a reward model", "imr", "reward transfer", "svo"],
 )
 def test_so_do_the_other_algorithms(
     game: str, architecture: Architecture, change: dict[str, Any], kinds: set[str]
@@ -180,6 +184,29 @@ def test_so_do_the_other_algorithms(
     training, rewards = trained(dilemma(game, counterfactuals=False), config)
     assert sum(rewards[-10:]) / 10 > 0.8 * ALL_HELP
     assert set(training.channel.ledger.totals) == kinds
+
+
+@pytest.mark.parametrize(
+    ("self_interest", "reached"),
+    [(0.25, 1.0), (0.5, 1.0), (0.95, 0.0), (1.0, 0.0)],  # help where s · 0.2 < (1 - s) · 1
+)
+def test_agents_give_to_a_public_good_where_they_give_away_enough_of_their_rewards(
+    self_interest: float, reached: float
+) -> None:
+    public_good = HelpingGame(~torch.eye(4, dtype=torch.bool), num_envs=32)
+    config = replace(TOGETHER, algorithm="reward_transfer", self_interest=self_interest)
+    _, rewards = trained(public_good, config)
+    optimum = 3 * HELP_GAIN - HELP_COST
+    assert sum(rewards[-10:]) / 10 == pytest.approx(reached * optimum, abs=0.05 * optimum)
+
+
+@pytest.mark.parametrize(("angle", "reached"), [(0.0, 0.0), (90.0, 1.0), (-90.0, 0.0)])
+def test_who_cares_for_others_helps_and_who_cares_for_oneself_does_not(
+    angle: float, reached: float
+) -> None:
+    config = replace(TOGETHER, algorithm="svo", svo_angle=angle)
+    _, rewards = trained(mutual_help(num_envs=32), config)
+    assert sum(rewards[-10:]) / 10 == pytest.approx(reached * ALL_HELP, abs=0.1 * ALL_HELP)
 
 
 def test_a_bonus_below_the_cost_of_helping_leaves_agents_selfish() -> None:

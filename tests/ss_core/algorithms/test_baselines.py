@@ -1,4 +1,4 @@
-"""The paper's other algorithms: what each shares, worked by hand, and what they are without it."""
+"""What all but suggestion sharing share, worked by hand, and what they are without it."""
 
 import math
 from dataclasses import replace
@@ -14,14 +14,17 @@ from torch import Tensor
 from ss_core.algorithms import ALGORITHMS
 from ss_core.algorithms.build import build_learner
 from ss_core.algorithms.ps import joint_log_probs, joint_surrogate
+from ss_core.algorithms.reward_transfer import transferred_rewards
+from ss_core.algorithms.svo import angle_between, utilities
 from ss_core.algorithms.vps import reward_inputs
 from ss_core.algorithms.vs import shared_advantages
 from ss_core.env import Step
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel, ExchangeConfig, MessageKind
-from ss_core.exchange.neighbourhood import all_to_all, from_graph, from_graphs
+from ss_core.exchange.neighbourhood import Neighbourhood, all_to_all, from_graph, from_graphs
 from ss_core.learning.decisions import all_decisions
 from ss_core.learning.learner import LearnerConfig
+from ss_core.learning.presets import EQUAL_COSTS
 from ss_core.record.schema import TABLES
 from ss_core.report.exchange import KINDS
 from ss_core.training.loop import Training
@@ -29,7 +32,7 @@ from tests.support.probe_envs import HelpingGame, mutual_help, ring_help
 
 SMALL = LearnerConfig(hidden=(6,), critic_hidden=(6,), actor_lr=0.02, critic_lr=0.02)
 LINE = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) > 0  # 0 - 1 - 2
-SHARING: tuple[str, ...] = ("vs", "vps", "ps")
+SHARING: tuple[str, ...] = ("vs", "vps", "ps", "reward_transfer", "svo")
 
 
 def training(config: LearnerConfig, env: HelpingGame | None = None, *, seed: int = 0) -> Training:
@@ -200,6 +203,151 @@ def test_a_senseless_bonus_is_refused(bonus: float) -> None:
         LearnerConfig(imr_bonus=bonus)
 
 
+# --- Reward transfer ------------------------------------------------------------------------------
+
+
+def transferred(
+    rewards: Tensor, links: Neighbourhood, self_interest: float | None
+) -> tuple[Tensor, Channel]:
+    channel = Channel(ExchangeConfig(), rewards.shape[-1], seed=0)
+    return transferred_rewards(rewards, self_interest, channel, links, update=0), channel
+
+
+def test_what_is_not_kept_is_divided_among_ones_neighbours() -> None:
+    rewards = torch.tensor([[[8.0, 4.0, -2.0]], [[0.0, 0.0, 0.0]]])
+    got, channel = transferred(rewards, from_graph(LINE), 0.75)
+    # 0 gives 2 to 1, who gives 1/2 to each of the two others; 2 gives -1/2 to 1
+    assert got[:, 0].tolist() == [[6.5, 4.5, -1.0], [0.0, 0.0, 0.0]]
+    told = {(r.kind, r.sender, r.receiver): r.num_floats for r in channel.ledger.take_rows()}
+    assert told == {("reward", i, j): 2 for i, j in [(0, 1), (1, 0), (1, 2), (2, 1)]}
+
+
+def test_the_absent_get_nothing_and_who_meets_nobody_keeps_all() -> None:
+    one_pair = torch.tensor([[0, 1, 0], [1, 0, 0], [0, 0, 0]]) > 0
+    where = from_graphs(torch.stack([LINE, one_pair, torch.zeros_like(LINE)]))
+    rewards = torch.tensor([[[8.0, 4.0, -2.0]]] * 3)
+    got, channel = transferred(rewards, where, 0.75)
+    assert got[:, 0].tolist() == [[6.5, 4.5, -1.0], [7.0, 5.0, -2.0], [8.0, 4.0, -2.0]]
+    assert channel.ledger.num_bytes() == 4 * (4 + 2)
+
+
+def test_unless_told_otherwise_a_neighbour_gets_half_of_what_is_kept() -> None:
+    rewards = torch.tensor([[[8.0, 4.0, -3.0]]])
+    got, _ = transferred(rewards, from_graph(LINE), None)  # s = 2/3, 1/2 and 2/3
+    torch.testing.assert_close(got, torch.tensor([[[19 / 3, 11 / 3, -1.0]]]))
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    agents=st.integers(2, 6),
+    self_interest=st.none() | st.floats(0.0, 1.0),
+)
+def test_rewards_are_handed_over_not_made(
+    seed: int, agents: int, self_interest: float | None
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    rewards = torch.randn((3, 2, agents), generator=generator)
+    met = torch.rand((6, agents, agents), generator=generator) < 0.5  # need not be mutual
+    got, _ = transferred(rewards, from_graphs(met), self_interest)
+    torch.testing.assert_close(got.sum(dim=-1), rewards.sum(dim=-1), rtol=1e-4, atol=1e-5)
+    mean, _ = transferred(rewards, all_to_all(agents), 1 / agents)
+    expected = rewards.mean(dim=-1, keepdim=True).expand_as(rewards)
+    torch.testing.assert_close(mean, expected, rtol=1e-4, atol=1e-5)
+    assert torch.equal(transferred(rewards, all_to_all(agents), 1.0)[0], rewards)
+
+
+def test_who_keeps_everything_is_independent_and_sends_nothing() -> None:
+    plain = after(SMALL, algorithm="independent", updates=2)
+    selfish = after(SMALL, algorithm="reward_transfer", self_interest=1.0, updates=2)
+    assert same(policies(selfish), policies(plain))
+    assert same(selfish.learner.critics.params, plain.learner.critics.params)
+    assert selfish.channel.ledger.num_bytes() == 0
+    sharing = after(SMALL, algorithm="reward_transfer", updates=2)
+    assert not same(policies(sharing), policies(plain))
+
+
+# --- Social value orientation ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "angle", "away"),
+    [
+        (1.0, 1.0, 45.0, 0.0),
+        (1.0, 0.0, 45.0, 45.0),
+        (0.0, 1.0, 45.0, 45.0),
+        (0.0, 0.0, 45.0, 45.0),  # nobody has anything: as if it were all for oneself
+        (-0.0, 0.0, 45.0, 45.0),
+        (0.0, -0.0, 90.0, 90.0),
+        (1.0, 1.0, 90.0, 45.0),
+        (-1.0, 0.0, 45.0, 135.0),
+        (-1.0, -0.0, 45.0, 135.0),
+        (-1.0, -1.0, 45.0, 180.0),  # equal costs
+        (-1.0, -1.0, EQUAL_COSTS, 0.0),
+        (-2.0, 0.0, EQUAL_COSTS, 45.0),  # 180° is -180°
+        (0.0, -2.0, EQUAL_COSTS, 45.0),
+    ],
+)
+def test_angles_between_rewards(own: float, others: float, angle: float, away: float) -> None:
+    got = angle_between(torch.tensor(own), torch.tensor(others), math.radians(angle))
+    assert math.degrees(float(got)) == pytest.approx(away, abs=1e-3)
+
+
+def oriented(rewards: Tensor, links: Neighbourhood) -> tuple[Tensor, Channel]:
+    channel = Channel(ExchangeConfig(), rewards.shape[-1], seed=0)
+    return utilities(rewards, 45.0, 2.0, channel, links, update=0), channel
+
+
+def test_agents_dislike_what_their_neighbours_rewards_are_off_their_angle() -> None:
+    rewards = torch.tensor([[[1.0, 1.0, 3.0]], [[0.0, 0.0, 0.0]], [[2.0, 0.0, -2.0]]])
+    got, channel = oriented(rewards, from_graph(LINE))
+    pull = math.pi / 2  # twice 45° in radians
+    above, below = math.atan2(2, 1) - math.pi / 4, math.pi / 4 - math.atan2(1, 3)
+    expected = [
+        [1.0, 1.0 - 2.0 * above, 3.0 - 2.0 * below],
+        [-pull, -pull, -pull],
+        [2.0 - pull, -pull, -2.0 - 3.0 * pull],
+    ]
+    torch.testing.assert_close(got[:, 0], torch.tensor(expected))
+    told = {(r.kind, r.sender, r.receiver): r.num_floats for r in channel.ledger.take_rows()}
+    assert told == {("reward", i, j): 3 for i, j in [(0, 1), (1, 0), (1, 2), (2, 1)]}
+
+
+def test_who_sees_nobody_has_ones_own_reward() -> None:
+    where = from_graphs(torch.stack([LINE, torch.zeros_like(LINE)]))
+    rewards = torch.tensor([[[1.0, 0.0, 1.0]]] * 2)
+    got, channel = oriented(rewards, where)
+    assert torch.equal(got[1], rewards[1])
+    assert not torch.equal(got[0], rewards[0])
+    assert channel.ledger.num_bytes() == 4 * 4
+
+
+def test_without_weight_an_orientation_is_idle() -> None:
+    plain = after(SMALL, algorithm="independent", updates=2)
+    idle = after(SMALL, algorithm="svo", svo_weight=0.0, updates=2)
+    assert same(policies(idle), policies(plain))
+    caring = after(SMALL, algorithm="svo", updates=2)
+    assert not same(policies(caring), policies(plain))
+    floats = {r.num_floats for r in caring.channel.ledger.take_rows()}
+    assert floats == {4 * 2}  # a reward per step of four episodes
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"self_interest": -0.1},
+        {"self_interest": 1.1},
+        {"self_interest": math.nan},
+        {"svo_angle": 181.0},
+        {"svo_angle": math.nan},
+        {"svo_weight": -1.0},
+        {"svo_weight": math.inf},
+    ],
+)
+def test_senseless_shares_and_orientations_are_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        LearnerConfig(**setting)  # type: ignore[arg-type]
+
+
 # --- Without an exchange --------------------------------------------------------------------------
 
 
@@ -212,11 +360,13 @@ def test_in_a_gap_of_the_exchange_nothing_crosses(algorithm: str) -> None:
     assert {row.update for row in run.channel.ledger.take_rows()} == {0, 2, 4}
 
 
-def test_in_a_gap_value_sharing_is_independent_learning() -> None:
+@pytest.mark.parametrize("algorithm", ["vs", "reward_transfer", "svo"])
+def test_in_a_gap_whoever_shares_values_or_rewards_learns_alone(algorithm: str) -> None:
     gaps = ExchangeConfig(every=2)
-    shared = after(SMALL, algorithm="vs", exchange=gaps, first=1)
+    shared = after(SMALL, algorithm=algorithm, exchange=gaps, first=1)
     alone = after(SMALL, algorithm="independent", exchange=gaps, first=1)
     assert same(policies(shared), policies(alone))
+    assert same(shared.learner.critics.params, alone.learner.critics.params)
 
 
 @pytest.mark.parametrize("algorithm", SHARING)
@@ -251,7 +401,7 @@ def test_random_neighbours_hear_as_much_as_they_say(algorithm: str) -> None:
     assert (messages.sum(axis=0) == messages.sum(axis=1)).all()
 
 
-@pytest.mark.parametrize("algorithm", ["vs", "vps", "imr"])
+@pytest.mark.parametrize("algorithm", ["vs", "vps", "imr", "reward_transfer", "svo"])
 def test_where_alternatives_are_known_these_learn_from_samples_all_the_same(
     algorithm: str,
 ) -> None:

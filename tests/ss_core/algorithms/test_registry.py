@@ -59,7 +59,9 @@ def broken(**changes: str) -> str:
 
 
 def test_facts_read_from_the_source_are_those_of_the_records() -> None:
-    assert [*ALGORITHM_FACTS] == ["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
+    paper = ["ss", "independent", "centralised", "vps", "vs", "ps", "imr"]
+    assert [*ALGORITHM_FACTS] == [*paper, "reward_transfer", "svo"]
+    assert [name for name, facts in ALGORITHM_FACTS.items() if facts.in_paper] == paper
     assert [*ALGORITHMS] == [*ALGORITHM_FACTS]
     for name, facts in ALGORITHM_FACTS.items():
         for field in names.AlgorithmFacts.__dataclass_fields__:
@@ -70,7 +72,7 @@ def test_facts_read_from_the_source_are_those_of_the_records() -> None:
 def test_an_update_puts_at_most_so_many_messages_on_a_link() -> None:
     counts = {name: facts.messages_per_link for name, facts in ALGORITHM_FACTS.items()}
     wanted = {"ss": 3, "independent": 0, "centralised": 2, "vps": 4, "vs": 1, "ps": 2, "imr": 0}
-    assert counts == wanted
+    assert counts == wanted | {"reward_transfer": 1, "svo": 1}
 
 
 def test_an_algorithm_is_added_by_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,16 +82,26 @@ def test_an_algorithm_is_added_by_one_file(tmp_path: Path, monkeypatch: pytest.M
     assert [*facts] == [*ALGORITHM_FACTS, "new"]
     monkeypatch.setattr(names, "ALGORITHM_FACTS", facts)
     listed = CliRunner().invoke(algorithms, ["--json"])
-    assert [row["algorithm"] for row in json.loads(listed.output)["algorithms"]] == [*facts]
+    rows = json.loads(listed.output)["algorithms"]
+    assert {row["algorithm"]: row["in_paper"] for row in rows} == {
+        name: name not in ("reward_transfer", "svo", "new") for name in facts
+    }
     assert LearnerConfig(algorithm="new").algorithm == "new"
 
 
-def test_every_list_has_an_algorithm_whose_file_lies_in_the_folder(tmp_path: Path) -> None:
-    """In a process of its own, in whose copy of the package there is one file more."""
+@pytest.mark.parametrize("in_paper", [False, True])
+def test_every_list_has_an_algorithm_whose_file_lies_in_the_folder(
+    tmp_path: Path, *, in_paper: bool
+) -> None:
+    """In a process of its own, in whose copy of the package there is one file more.
+
+    The benchmark's plan, which is the paper's, has it only if its record says that it is in there.
+    """
     root = FOLDER.parents[1]
     for package in ("ss_core", "paper_envs", "cli"):
         shutil.copytree(root / package, tmp_path / package)
-    (tmp_path / "ss_core" / "algorithms" / "new.py").write_text(RECORD)
+    record = RECORD.replace("    learn=", f"    in_paper={in_paper},\n    learn=")
+    (tmp_path / "ss_core" / "algorithms" / "new.py").write_text(record)
     program = (
         "from paper_envs.bench.figures.style import algorithm_style\n"
         "from paper_envs.bench.runs.plan import ALGORITHMS as planned\n"
@@ -99,7 +111,7 @@ def test_every_list_has_an_algorithm_whose_file_lies_in_the_folder(tmp_path: Pat
         "from ss_core.report.labels import title_of\n"
         "style = algorithm_style('new')\n"
         "title = title_of(LABELS, 'new')\n"
-        "print([*ALGORITHMS][-1], planned[-1], title, ALGORITHM_LABELS['new'], style.title)\n"
+        "print([*ALGORITHMS][-1], 'new' in planned, title, ALGORITHM_LABELS['new'], style.title)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -110,7 +122,7 @@ def test_every_list_has_an_algorithm_whose_file_lies_in_the_folder(tmp_path: Pat
         check=False,
     )
     label = ("New, learned", "ours")
-    assert done.stdout == f"new new {label[0]} {label} new\n", done.stderr
+    assert done.stdout == f"new {in_paper} {label[0]} {label} new\n", done.stderr
 
 
 def test_names_and_labels_need_no_torch() -> None:

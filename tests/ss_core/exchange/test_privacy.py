@@ -247,7 +247,7 @@ def test_a_private_reward_reaches_others_through_messages_alone(world: str, regi
     assert agents_that_differ(before, sealed) == {CHANGED}
 
 
-@pytest.mark.parametrize("algorithm", ["vs", "vps", "ps"])
+@pytest.mark.parametrize("algorithm", ["vs", "vps", "ps", "reward_transfer", "svo"])
 def test_other_algorithms_tell_of_the_reward_at_once_and_through_messages_alone(
     algorithm: str,
 ) -> None:
@@ -261,7 +261,7 @@ def test_other_algorithms_tell_of_the_reward_at_once_and_through_messages_alone(
     assert agents_that_differ(before, sealed) == {CHANGED}
 
 
-@pytest.mark.parametrize("algorithm", ["vs", "vps", "ps", "imr"])
+@pytest.mark.parametrize("algorithm", ["vs", "vps", "ps", "imr", "reward_transfer", "svo"])
 def test_without_an_exchange_the_reward_stays_private_in_other_algorithms(
     algorithm: str,
 ) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from ss_core.algorithms.build import build_learner
 from ss_core.learning.decisions import all_decisions
@@ -16,9 +17,11 @@ from tests.support.probe_envs import mutual_help
 CONFIG = LearnerConfig(architecture="shared", hidden=(4,), critic_hidden=(4,), num_envs=10)
 
 
-def parts(config: LearnerConfig, rows: int, update: int = 0, purpose: Purpose = "policies"):
+def parts(
+    config: LearnerConfig, rows: int, update: int = 0, purpose: Purpose = "policies"
+) -> list[Tensor]:
     learner = build_learner(config, mutual_help().spec, 0)
-    return list(minibatches(learner, rows, update, purpose))
+    return [torch.arange(rows)[part] for part in minibatches(learner, rows, update, purpose)]
 
 
 def test_each_pass_is_a_partition_of_its_own() -> None:
@@ -38,7 +41,8 @@ def test_parts_depend_on_seed_update_and_purpose_alone() -> None:
 
 
 def test_one_minibatch_is_everything_in_order_and_few_rows_give_few_parts() -> None:
-    assert parts(replace(CONFIG, num_epochs=2), 5) == [ALL, ALL]
+    learner = build_learner(replace(CONFIG, num_epochs=2), mutual_help().spec, 0)
+    assert list(minibatches(learner, 5, 0, "policies")) == [ALL, ALL]
     assert len(parts(replace(CONFIG, num_epochs=1, num_minibatches=8), 3)) == 3
 
 
