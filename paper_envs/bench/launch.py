@@ -153,22 +153,20 @@ def _carry_out(
     """Run what is not finished; what failed, and the signal that ended it early, if one did."""
     from paper_envs.bench.runs.plan import PROFILES
     from paper_envs.bench.runs.progress import Row, start_progress
-    from paper_envs.bench.runs.run_specs import core_hours, is_finished, task_of, weight_of
+    from paper_envs.bench.runs.run_specs import is_finished, task_of, weight_of
     from ss_core.processes.pool import Stage
 
     early = PROFILES[request.profile].may_end_early
-    rows = [Row(task_of(spec).name, spec.cell, weight_of(spec)) for spec in specs]
-    short_first = sorted(zip(rows, specs, strict=True), key=lambda pair: pair[0].weight)
-    ordered = [spec for _, spec in (short_first if early else reversed(short_first))]
-    waiting = [spec for spec in ordered if not is_finished(spec)]
+    waiting = _waiting(specs, short_first=early)
     finished = [task_of(spec).name for spec in specs if is_finished(spec)]
+    rows = [Row(task_of(spec).name, spec.cell, weight_of(spec)) for spec in specs]
     so_far = start_progress(rows, finished)
 
     def observe(name: str, stage: Stage, done: int, total: int, note: str) -> None:
         so_far.note(name, stage, done, total, note)
         show(so_far)
 
-    so_far.message = f"expected: {core_hours(waiting):.2g} core-hours" if waiting else ""
+    so_far.message = _expected(waiting)
     show(so_far)
     failures, stopped = [], None
     try:
@@ -184,6 +182,24 @@ def _carry_out(
     so_far.message = "tables and figures"
     show(so_far)
     return failures, stopped
+
+
+def _waiting(specs: Sequence["RunSpec"], *, short_first: bool) -> list["RunSpec"]:
+    """Runs to be carried out, long ones first, so that no process idles at the end.
+
+    Where the end will not be reached, short ones are first: then some claims are decided.
+    """
+    from paper_envs.bench.runs.run_specs import is_finished, weight_of
+
+    sign = 1 if short_first else -1
+    waiting = [spec for spec in specs if not is_finished(spec)]
+    return sorted(waiting, key=lambda spec: sign * weight_of(spec))
+
+
+def _expected(waiting: Sequence["RunSpec"]) -> str:
+    from paper_envs.bench.runs.run_specs import core_hours, hours_shown
+
+    return f"expected: {hours_shown(core_hours(waiting))} core-hours" if waiting else ""
 
 
 def _alarm(hours: float | None) -> Callable[[], bool]:
@@ -220,8 +236,6 @@ def _write_outputs(
 ) -> Mapping[str, Any]:
     from paper_envs.bench.outputs import write_outputs
 
-    if not results:
-        return {"tables": {}, "notes": []}
     return write_outputs(
         results, out, profile=request.profile, command=request.command, missing=missing
     )

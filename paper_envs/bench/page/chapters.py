@@ -10,6 +10,7 @@ import numpy as np
 from paper_envs.bench.claims.evidence import shown
 from paper_envs.bench.claims.verdicts import verdict_words
 from paper_envs.bench.page.curves import Times, curves_chart, time_chart
+from paper_envs.bench.page.suites import by_suite
 from paper_envs.training.page import LABELS
 from ss_core.algorithms.names import ALGORITHM_LABELS
 from ss_core.report.charts import Bar, bar_chart
@@ -71,7 +72,7 @@ def _claim_row(one: Any) -> tuple[str, ...]:
 def returns_section(finals: Frame, curves: Frame, times: Times, preset: str) -> Section:
     """Final returns of every algorithm, in one table and task by task, with learning curves."""
     mine = finals[(finals["preset"] == preset) & (finals["variant"] == "")]
-    items: list[Item] = [_returns_table(mine)] if len(mine) else []
+    items: list[Item] = [_returns_table(part, title) for title, part in by_suite(mine)]
     for (task, agents), group in mine.groupby(["task", "num_agents"], sort=True):
         slug = f"{preset}-{task}-{agents}"
         items.append(_finals_chart(group, f"{task} with {agents} agents", f"final-{slug}"))
@@ -95,7 +96,7 @@ def returns_section(finals: Frame, curves: Frame, times: Times, preset: str) -> 
     )
 
 
-def _returns_table(mine: Frame) -> Table:
+def _returns_table(mine: Frame, suite: str) -> Table:
     """A row per algorithm, a column per task: interquartile mean and interval."""
     found = {
         (one.algorithm, (one.task, int(one.num_agents))): _final_words(one)
@@ -111,7 +112,7 @@ def _returns_table(mine: Frame) -> Table:
     return Table(
         columns=("algorithm", *(f"{task} ({agents})" for task, agents in places)),
         rows=rows,
-        caption="Final averaged return: interquartile mean over seeds [95 % interval]",
+        caption=f"Final averaged return, {suite}: interquartile mean over seeds [95 % interval]",
     )
 
 
@@ -153,27 +154,28 @@ def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
 
 def exchange_section(exchange: Frame) -> Section:
     """Bytes by kind of message."""
-    rows = [
-        (
-            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm),
-            one.variant, one.kind, float(one.bytes_per_agent_update) / 1e3,
-        )
-        for one in exchange.itertuples()
-    ]  # fmt: skip
     columns = (
-        "task",
-        "agents",
-        "preset",
-        "algorithm",
-        "variant",
-        "what",
+        *("task", "agents", "preset", "algorithm", "variant", "what"),
         "kB per agent and update",
     )
+    tables = [
+        Table(
+            columns=columns, rows=[_exchange_row(one) for one in part.itertuples()], caption=title
+        )
+        for title, part in by_suite(exchange)
+    ]
     return Section(
         slug="exchange",
         title="What each algorithm exchanges",
-        items=(Table(columns=columns, rows=rows),),
+        items=tuple(tables) or (Text("Nothing was sent."),),
     )
+
+
+def _exchange_row(one: Any) -> tuple[str | int | float, ...]:
+    return (
+        one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
+        one.kind, float(one.bytes_per_agent_update) / 1e3,
+    )  # fmt: skip
 
 
 def figures_section(
@@ -218,18 +220,6 @@ def made_section(about: Mapping[str, Any], runs: Frame) -> Section:
         ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in versions)),
         ("tables, with unit and meaning of every column", ", ".join(about.get("tables", ()))),
     ]
-    rows = [
-        (
-            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
-            int(one.seed), _updates(one), int(one.num_updates * one.num_envs),
-            float(one.final_return),
-        )
-        for one in runs.itertuples()
-    ]  # fmt: skip
-    columns = (
-        *("task", "agents", "preset", "algorithm", "variant", "seed", "updates", "episodes"),
-        "final return",
-    )
     return Section(
         slug="made",
         title="How this was made",
@@ -242,9 +232,31 @@ def made_section(about: Mapping[str, Any], runs: Frame) -> Section:
             ),
             Code(str(about.get("command", ""))),
             *_missing(about.get("missing", ())),
-            Table(columns=columns, rows=rows, caption="Every run"),
+            *_every_run(runs),
         ),
     )
+
+
+def _every_run(runs: Frame) -> list[Table]:
+    columns = (
+        *("task", "agents", "preset", "algorithm", "variant", "seed", "updates", "episodes"),
+        "final return",
+    )
+    return [
+        Table(
+            columns=columns,
+            rows=[_run_row(one) for one in part.itertuples()],
+            caption=f"Every run, {title}",
+        )
+        for title, part in by_suite(runs)
+    ]
+
+
+def _run_row(one: Any) -> tuple[str | int | float, ...]:
+    return (
+        one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
+        int(one.seed), _updates(one), int(one.num_updates * one.num_envs), float(one.final_return),
+    )  # fmt: skip
 
 
 def _updates(one: Any) -> str:

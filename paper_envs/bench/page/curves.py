@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from paper_envs.bench.claims.verdicts import percent
+from paper_envs.bench.page.suites import by_suite
 from paper_envs.bench.results.results import Cell
 from paper_envs.bench.results.timing import TIMING_FILE, Timing, read_timing
 from paper_envs.training.page import LABELS
 from ss_core.algorithms.names import ALGORITHM_LABELS
 from ss_core.report.charts import Series, line_chart
 from ss_core.report.labels import role_of, title_of
-from ss_core.report.page_model import Chart, Item, Section, Table, Text
+from ss_core.report.page_model import Chart, Section, Table, Text
 
 Frame = Any
 Times = Mapping[tuple[str, int], Timing]  # by cell's slug and seed
@@ -83,7 +84,14 @@ def time_chart(chosen: Frame, times: Times, where: str, slug: str) -> tuple[Char
         slug=slug,
         title=f"The same against processor time in {where}",
         alt=f"Averaged return over processor minutes in {where}; a whole run takes {spent}.",
-        panels=(line_chart(series, x_title="processor minutes", y_title="averaged return"),),
+        panels=(
+            line_chart(
+                series,
+                x_title="processor minutes",
+                y_title="averaged return",
+                x_axis={"rangemode": "tozero"},
+            ),
+        ),
         table=Table(columns=("algorithm", "processor minutes", "median return"), rows=rows),
         note="Medians over seeds of both. Time is that of the process of a run, all its starts "
         "together, on the machine that ran it; with --device cuda it leaves out the GPU.",
@@ -96,28 +104,34 @@ def progress_section(progress: Frame, times: Times) -> Section:
     cpu_s: dict[str, float] = {}
     for (slug, _), timing in times.items():
         cpu_s[slug] = cpu_s.get(slug, 0.0) + timing.cpu_s
-    rows = [
-        (
-            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
-            f"{one.num_finished} of {one.num_seeds}", f"{one.episodes:,.0f}",
-            _count(one.planned_episodes), _count(one.published_episodes),
-            _share(one.episodes, one.published_episodes),
-            f"{cpu_s.get(_slug(one), 0.0) / SECONDS_PER_MINUTE:.3g}",
-        )
-        for one in progress.itertuples()
-    ]  # fmt: skip
     columns = (
         *("task", "agents", "preset", "algorithm", "variant", "runs finished", "episodes done"),
         *("of planned", "published", "done of published", "processor minutes, all runs"),
     )
-    table: Item = Table(columns=columns, rows=rows, caption="Training episodes, mean over seeds")
+    tables = [
+        Table(
+            columns=columns,
+            rows=[_progress_row(one, cpu_s.get(_slug(one), 0.0)) for one in part.itertuples()],
+            caption=f"Training episodes, mean over seeds; {title}",
+        )
+        for title, part in by_suite(progress)
+    ]
     return Section(
         slug="progress",
         title="How far every condition came",
         intro="A run that is not finished was evaluated as far as it came; it decides no claim. "
         "The same command continues it.",
-        items=(table,) if rows else (Text("Nothing was run."),),
+        items=tuple(tables) or (Text("Nothing was run."),),
     )
+
+
+def _progress_row(one: Any, cpu_s: float) -> tuple[str | int, ...]:
+    return (
+        one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
+        f"{one.num_finished} of {one.num_seeds}", f"{one.episodes:,.0f}",
+        _count(one.planned_episodes), _count(one.published_episodes),
+        _share(one.episodes, one.published_episodes), f"{cpu_s / SECONDS_PER_MINUTE:.3g}",
+    )  # fmt: skip
 
 
 def _by_algorithm(chosen: Frame) -> Iterator[tuple[str, Frame]]:

@@ -36,9 +36,15 @@ def bench_page(folder: Path) -> bytes:
     """The page of the benchmark in `folder`.
 
     Raises:
-        InputError: its tables are not all there; the benchmark writes them at its end.
+        InputError: its tables are not all there, or an earlier version's; the benchmark writes them
+            at its end.
         CorruptError: a table cannot be read.
     """
+    if (folder / "tables" / "claim.parquet").is_file() and not _knows_progress(folder):
+        raise InputError(
+            f"{folder}: the tables of an earlier version; the page that it wrote, index.html, stays "
+            "as it is, and `ss bench paper --fresh` runs the benchmark anew beside it"
+        )
     tables = {name: _read(folder, name) for name in NEEDED}
     page = _render(folder, tables, vector=True)
     return page if len(page) <= MAX_BYTES else _render(folder, tables, vector=False)
@@ -61,6 +67,10 @@ def _render(folder: Path, tables: Mapping[str, Frame], *, vector: bool) -> bytes
     )
     title = f"Benchmark {about.get('profile', '')}: the paper’s experiments, run again"
     return html_page(Page(title=title, part=part, sections=tuple(sections), footer=FOOTER))
+
+
+def _knows_progress(folder: Path) -> bool:
+    return (folder / "tables" / "progress.parquet").is_file()
 
 
 def _read(folder: Path, name: str) -> Frame:

@@ -7,7 +7,7 @@ from typing import Any
 from paper_envs.bench.runs.plan import PROFILES, Plan, ProfileName, Selection, make_plan
 from paper_envs.bench.runs.request import Request
 from paper_envs.bench.runs.run import RunSpec
-from paper_envs.bench.runs.run_specs import core_hours, is_finished, specs_of
+from paper_envs.bench.runs.run_specs import core_hours, hours_shown, is_finished, specs_of
 from paper_envs.presets import ABLATIONS
 
 NOTE = (
@@ -25,8 +25,8 @@ def dry_run(plan: Plan, specs: Sequence[RunSpec], request: Request, out: Path) -
         last=plan.seeds[-1],
         runs=len(specs),
         done=len(specs) - len(waiting),
-        hours=_rounded(hours),
-        wall=_rounded(hours / request.workers),
+        hours=hours_shown(hours),
+        wall=hours_shown(hours / request.workers),
         workers=request.workers,
     )
     return {
@@ -67,10 +67,5 @@ def _profile(name: ProfileName) -> dict[str, Any]:
         "profile": name,
         "presets": ", ".join(PROFILES[name].presets),
         "runs": len(specs),
-        "core-hours": _rounded(core_hours(specs)),
+        "core-hours": hours_shown(core_hours(specs)),
     }
-
-
-def _rounded(hours: float) -> str:
-    """Two digits that count."""
-    return f"{float(f'{hours:.2g}'):,g}"

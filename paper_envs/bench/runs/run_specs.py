@@ -26,7 +26,7 @@ FLOPS_PER_SECOND = 2e10  # of one core, in products of this size
 # full-size grid worlds under `tuned`: processor seconds per episode of four agents, of who learns
 # for others and of everybody else; assumed, until their networks are settled and measured
 FULL_SIZE_S = {"cleanup": (200 / 16_000, 100 / 16_000), "harvest": (200 / 9_600, 100 / 9_600)}
-SECONDS_BETWEEN_COMMITS = 120.0  # expected; what a stop may cost
+SECONDS_BETWEEN_COMMITS = 60.0  # expected; what a stop may cost
 
 
 def specs_of(plan: Plan, out: Path, *, device: str) -> list[RunSpec]:
@@ -55,6 +55,11 @@ def _commits(spec: RunSpec) -> int:
 def core_hours(specs: Iterable[RunSpec]) -> float:
     """Expected processor time of runs, together."""
     return sum(map(weight_of, specs)) / 3600
+
+
+def hours_shown(hours: float) -> str:
+    """`1,500` or `0.0088`: two digits that count, for no estimate knows more."""
+    return f"{float(f'{hours:.2g}'):,g}"
 
 
 def learner_of(cell: Cell, plan: Plan) -> LearnerConfig:
