@@ -54,7 +54,7 @@ def bench() -> None:
 @click.option(
     "--seeds",
     type=click.IntRange(1, 1000),
-    show_default="5, smoke: 2",
+    show_default="5, smoke: 2, of 16 agents: 3",
     help="Runs of each condition.",
 )
 @click.option("--resume", is_flag=True, help="Continue what is in the folder; so it does anyway.")

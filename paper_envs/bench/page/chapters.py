@@ -9,12 +9,12 @@ import numpy as np
 
 from paper_envs.bench.claims.evidence import shown
 from paper_envs.bench.claims.verdicts import verdict_words
-from paper_envs.bench.page.curves import Times, curves_chart, time_chart
+from paper_envs.bench.page.curves import Times, curves_chart, role, time_chart
 from paper_envs.bench.page.suites import by_suite
 from paper_envs.training.page import LABELS
 from ss_core.algorithms.names import ALGORITHM_LABELS
 from ss_core.report.charts import Bar, bar_chart
-from ss_core.report.labels import role_of, title_of
+from ss_core.report.labels import title_of
 from ss_core.report.page import prose
 from ss_core.report.page_model import Chart, Code, Item, Picture, Section, Table, Text
 from ss_core.statistics import Interval
@@ -39,14 +39,9 @@ RULES = (
 
 def claims_section(claims: Frame) -> Section:
     """Every claim with what decided it; on the paper's tasks and, apart, on small ones."""
-    columns = ("claim", "task", "verdict", "figures", "preset", "decided by", "note")
     captions = {"paper": "On tasks of the paper", "small": "On small variants of them"}
     tables = [
-        Table(
-            columns=columns,
-            rows=[_claim_row(one) for one in claims[claims["suite"] == suite].itertuples()],
-            caption=caption,
-        )
+        _claims_table(claims[claims["suite"] == suite], caption)
         for suite, caption in captions.items()
         if (claims["suite"] == suite).any()
     ]
@@ -60,13 +55,23 @@ def claims_section(claims: Frame) -> Section:
     )
 
 
-def _claim_row(one: Any) -> tuple[str, ...]:
+def _claims_table(mine: Frame, caption: str) -> Table:
+    presets = mine["preset"].unique()
+    alike = len(presets) == 1
+    return Table(
+        columns=("claim", "task", "verdict", "figures", "decided by", "note"),
+        rows=[_claim_row(one, "" if alike else one.preset) for one in mine.itertuples()],
+        caption=f"{caption}, preset {presets[0]}" if alike else f"{caption}; preset by the task",
+    )
+
+
+def _claim_row(one: Any, preset: str) -> tuple[str, ...]:
     ours = " (ours)" if one.source == "ours" else ""
     share = None if np.isnan(one.published_share) else float(one.published_share)
     verdict = f"{MARKS.get(one.verdict, '')} {verdict_words(one.verdict, share)}"
     notes = "; ".join(part for part in (one.beside, one.note) if part)
-    figures = prose(one.figures)
-    return (f"{one.statement}{ours}", one.task, verdict, figures, one.preset, one.test, notes)
+    task = f"{one.task} ({preset})" if preset else one.task
+    return (f"{one.statement}{ours}", task, verdict, prose(one.figures), one.test, notes)
 
 
 def returns_section(finals: Frame, curves: Frame, times: Times, preset: str) -> Section:
@@ -130,7 +135,7 @@ def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
     group = group.sort_values("algorithm", key=lambda names: names.map(order))
     bars = [
         Bar(
-            label=title_of(LABELS, one.algorithm), role=role_of(LABELS, one.algorithm),
+            label=title_of(LABELS, one.algorithm), role=role(one.algorithm),
             value=float(one.iqm), low=float(one.iqm_low), high=float(one.iqm_high),
         )
         for one in group.itertuples()

@@ -12,13 +12,27 @@ from paper_envs.bench.results.results import Cell
 from paper_envs.bench.results.timing import TIMING_FILE, Timing, read_timing
 from paper_envs.training.page import LABELS
 from ss_core.algorithms.names import ALGORITHM_LABELS
-from ss_core.report.charts import Series, line_chart
+from ss_core.report.charts import Role, Series, line_chart
 from ss_core.report.labels import role_of, title_of
 from ss_core.report.page_model import Chart, Section, Table, Text
 
 Frame = Any
 Times = Mapping[tuple[str, int], Timing]  # by cell's slug and seed
 SECONDS_PER_MINUTE = 60.0
+ROLES: dict[str, Role] = {  # which colour and dashes an algorithm has: seven that differ
+    "ss": "ours",
+    "independent": "selfish",
+    "centralised": "best",
+    "vps": "planner",
+    "vs": "equilibrium",
+    "ps": "limit",
+    "imr": "uncontrolled",
+}
+
+
+def role(algorithm: str) -> Role:
+    """The colour and dashes of an algorithm in every chart of the page."""
+    return ROLES.get(algorithm) or role_of(LABELS, algorithm)
 
 
 def read_times(folder: Path, runs: Frame) -> Times:
@@ -40,7 +54,7 @@ def curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
         x = middle.index.to_numpy(dtype=float)
         series.append(
             Series(
-                name=title_of(LABELS, name), role=role_of(LABELS, name), x=x,
+                name=title_of(LABELS, name), role=role(name), x=x,
                 y=middle.to_numpy(), low=low.to_numpy(), high=high.to_numpy(),
             )
         )  # fmt: skip
@@ -69,7 +83,7 @@ def time_chart(chosen: Frame, times: Times, where: str, slug: str) -> tuple[Char
         minutes, middle = by_update["minutes"].median(), by_update["value"].median()
         series.append(
             Series(
-                name=title_of(LABELS, name), role=role_of(LABELS, name),
+                name=title_of(LABELS, name), role=role(name),
                 x=minutes.to_numpy(), y=middle.to_numpy(),
             )
         )  # fmt: skip

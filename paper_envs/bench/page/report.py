@@ -42,8 +42,8 @@ def bench_page(folder: Path) -> bytes:
     """
     if (folder / "tables" / "claim.parquet").is_file() and not _knows_progress(folder):
         raise InputError(
-            f"{folder}: the tables of an earlier version; the page that it wrote, index.html, stays "
-            "as it is, and `ss bench paper --fresh` runs the benchmark anew beside it"
+            f"{folder}: the tables of an earlier version; the page that it wrote, index.html, "
+            "stays as it is, and `ss bench paper --fresh` runs the benchmark anew beside it"
         )
     tables = {name: _read(folder, name) for name in NEEDED}
     page = _render(folder, tables, vector=True)

@@ -14,6 +14,7 @@ import pytest
 from paper_envs.bench.claims.verdicts import Claim
 from paper_envs.bench.outputs import write_outputs
 from paper_envs.bench.page import report
+from paper_envs.bench.page.curves import role
 from paper_envs.bench.page.report import ABOUT, bench_page
 from paper_envs.bench.results.comparisons import by_cell, suites_of
 from paper_envs.bench.results.tables import (
@@ -25,7 +26,9 @@ from paper_envs.bench.results.tables import (
     run_rows,
 )
 from paper_envs.bench.results.timing import Timing, write_timing
+from ss_core.algorithms.names import ALGORITHM_LABELS
 from ss_core.errors import InputError
+from ss_core.report.charts import COLOURS, DASHES
 from tests.support.bench_results import cell_of, runs_of
 
 EVIL = '<script>alert("1")</script>'
@@ -258,6 +261,11 @@ def test_returns_are_drawn_against_processor_time_too(tmp_path: Path) -> None:
     without = tmp_path / "without"
     write_outputs(results, without, profile="quick", command="ss bench paper", missing=[])
     assert "time-tuned-navigation-3" not in (without / "index.html").read_text("utf-8")
+
+
+def test_no_two_algorithms_look_alike() -> None:
+    looks = {(COLOURS[role(name)], DASHES[role(name)]) for name in ALGORITHM_LABELS}
+    assert len(looks) == len(ALGORITHM_LABELS)
 
 
 def test_how_far_every_condition_came_is_told(text: str) -> None:
