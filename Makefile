@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 run: setup  ## plan a day for 50 households on a low-voltage feeder and print the comparison
 	$(BIN)/ssgrid run --households $(HOUSEHOLDS)
 
-bench: setup  ## the paper's experiments and a verdict on its claims, half an hour on two quiet cores
+bench: setup  ## the paper's experiments and a verdict on its claims, an hour on two quiet cores
 	$(BIN)/ss bench paper --profile quick
 
 test: export OMP_NUM_THREADS = 1

@@ -1,6 +1,6 @@
 """Options that every command which starts a run has, worded once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +186,12 @@ def trace_option(command: Command) -> Command:
 
 
 def bench_options(
-    name: str, *, how_much: str, each: str, kept: str
+    name: str,
+    *,
+    how_much: str,
+    each: str,
+    kept: str,
+    profiles: Sequence[str] = ("smoke", "quick", "full"),
 ) -> Callable[[Command], Command]:
     """`--profile`, `--workers`, `--out`, `--json` and `--quiet` of the benchmark `name`."""
 
@@ -212,7 +217,7 @@ def bench_options(
             ),
             click.option(
                 "--profile",
-                type=click.Choice(["smoke", "quick", "full"]),
+                type=click.Choice(profiles),
                 envvar="SS_PROFILE",
                 default="quick",
                 show_default=True,

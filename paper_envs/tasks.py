@@ -28,6 +28,7 @@ class Task:
     horizon: int  # steps per episode
     has_cooperation: bool  # whether an action can be told to be cooperative (IMR needs it)
     in_paper: bool = True  # False: a small variant, never in one table with the paper's
+    published_episodes: int | None = None  # of training in the paper; None: not a task of it
 
 
 _TASKS = (
@@ -37,9 +38,10 @@ _TASKS = (
         summary="apples grow while the river is clean; cleaning earns nothing",
         target="paper_envs.grid.env:CleanupEnv",
         num_agents=4,
-        agent_counts=(1, 10),
+        agent_counts=(1, 44),  # as many as the map has room for
         horizon=100,
         has_cooperation=True,
+        published_episodes=50_000,
     ),
     Task(
         name="cleanup-small",
@@ -58,9 +60,10 @@ _TASKS = (
         summary="apples grow back only beside other apples",
         target="paper_envs.grid.env:HarvestEnv",
         num_agents=4,
-        agent_counts=(1, 10),
+        agent_counts=(1, 112),
         horizon=100,
         has_cooperation=True,
+        published_episodes=50_000,
     ),
     Task(
         name="harvest-small",
@@ -82,6 +85,7 @@ _TASKS = (
         agent_counts=(1, 8),
         horizon=100,
         has_cooperation=False,
+        published_episodes=20_000,
     ),
     Task(
         name="predation",
@@ -92,6 +96,7 @@ _TASKS = (
         agent_counts=(2, 64),
         horizon=30,
         has_cooperation=True,
+        published_episodes=30_000,
     ),
 )
 

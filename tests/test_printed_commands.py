@@ -81,7 +81,10 @@ SMALLEST: dict[str, tuple[str, ...]] = {  # the longest prefix counts; its flags
         *("--env", "navigation", "--algorithm", "ss", "--preset", "tuned", "--seeds", "1"),
         *("--workers", "1", "--out", "bench"),
     ),
-    "ss bench paper --profile quick": ("--dry-run",),
+    **dict.fromkeys(
+        (f"ss bench paper --profile {name}" for name in ("quick", "full", "literal")),
+        ("--dry-run",),
+    ),
     "ss watch": ("--out", "watched.png"),
     "python -m cli": ("--help",),
     "python -m pytest": ("--collect-only", "-p", "no:cacheprovider"),

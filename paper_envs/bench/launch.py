@@ -3,13 +3,14 @@
 Heavy imports happen inside functions, so that a command's first line appears at once.
 """
 
-import shlex
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from ss_core.errors import CheckFailedError, SimulatorError
+from paper_envs.bench.runs.request import Request
+from ss_core.errors import CheckFailedError, Interrupted, SimulatorError
 
 if TYPE_CHECKING:
     from paper_envs.bench.results.results import RunResult
@@ -22,52 +23,6 @@ if TYPE_CHECKING:
 
 Show = Callable[["RunsProgress"], None]
 Result = dict[str, Any]
-
-DRY_RUN_NOTE = (
-    "seeds {first} to {last}; {runs} runs, {done} of them finished; the others take very roughly "
-    "{minutes:.0f} min with {workers} at a time; nothing was run"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a command line asks for."""
-
-    profile: Literal["smoke", "quick", "full"] = "quick"
-    envs: tuple[str, ...] = ()
-    algorithms: tuple[str, ...] = ()
-    preset: Literal["paper", "tuned", "both"] = "both"
-    seeds: int | None = None
-    workers: int = 2
-    out: Path | None = None  # None: bench/paper-<profile>
-    fresh: bool = False
-    launcher: Literal["local", "ray"] = "local"
-    device: str = "cpu"
-    check: bool = False  # against the shipped reference
-    reference: Path | None = None  # to check against instead
-    write_reference: Path | None = None  # where to store these results as one
-    dry_run: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Where everything goes, before `fresh` is considered."""
-        return Path("bench") / f"paper-{self.profile}" if self.out is None else self.out
-
-    @property
-    def command(self) -> str:
-        """The command line as given."""
-        words = ["ss", "bench", "paper", "--profile", self.profile]
-        for name in self.envs:
-            words += ["--env", name]
-        for name in self.algorithms:
-            words += ["--algorithm", name]
-        if self.preset != "both":
-            words += ["--preset", self.preset]
-        if self.seeds is not None:
-            words += ["--seeds", str(self.seeds)]
-        if self.device != "cpu":
-            words += ["--device", self.device]
-        return shlex.join(words)
 
 
 def run_from_cli(request: Request, show: Show) -> Result:
@@ -106,6 +61,7 @@ def verdict(result: Result) -> None:
 
 
 def _run(request: Request, show: Show) -> Result:
+    from paper_envs.bench.runs.dry_run import dry_run
     from paper_envs.bench.runs.folder import BenchFolder, Conditions, fresh_folder
     from paper_envs.bench.runs.preflight import check_writable
     from paper_envs.bench.runs.run_specs import specs_of
@@ -119,7 +75,7 @@ def _run(request: Request, show: Show) -> Result:
     conditions = Conditions(profile=request.profile, device=request.device, package=package)
     reference = _preflight(request, conditions, specs, out)
     if request.dry_run:
-        return _dry_run(plan, specs, request, out)
+        return dry_run(plan, specs, request, out)
     check_device(request.device)
     check_disk(out)
     with BenchFolder(out, conditions) as folder:
@@ -127,14 +83,20 @@ def _run(request: Request, show: Show) -> Result:
         folder.results()  # a damaged one is reported now, not after hours
         if request.write_reference is not None:
             check_writable(request.write_reference)
-        failures = _carry_out(specs, request, show)
+        failures, stopped = _carry_out(specs, request, show)
         results, missing = folder.results()
         written = _write_outputs(results, missing, request, out)
         outside = [] if reference is None else _outside(results, plan, reference)
         stored = _store_reference(results, missing, request)
+    if stopped is not None:
+        raise Interrupted(
+            f"stopped; {out / 'index.html'} tells how far every condition came: run the same "
+            "command to continue",
+            stopped.exit_code - 128,
+        )
     return {
         "tables": written["tables"],
-        "notes": [*written["notes"], *_notes(missing), *stored],
+        "notes": [*written["notes"], *_notes(results, missing), *stored],
         "run_dir": str(out),
         "num_runs": len(specs),
         "failures": [
@@ -157,14 +119,27 @@ def _plan(request: Request) -> "Plan":
     return make_plan(request.profile, selection, ABLATIONS)
 
 
+def _whole(request: Request) -> "Plan":
+    """All of the profile, with one seed."""
+    from paper_envs.bench.runs.plan import Selection, make_plan
+    from paper_envs.presets import ABLATIONS
+
+    return make_plan(request.profile, Selection(num_seeds=1), ABLATIONS)
+
+
 def _preflight(
     request: Request, conditions: "Conditions", specs: Sequence["RunSpec"], out: Path
 ) -> Path | None:
     """Refuse what could only fail later; returns the reference to check against, if any."""
-    from paper_envs.bench.runs.folder import joined, known_cells
+    from paper_envs.bench.runs.folder import check_of_profile, joined, known_cells
     from paper_envs.bench.runs.preflight import check_storable, readable_reference
+    from paper_envs.bench.runs.run_specs import specs_of
 
-    cells = joined(out, known_cells(out, conditions), specs)
+    known = known_cells(out, conditions)
+    check_of_profile(
+        out, known, specs_of(_whole(request), out, device=request.device), request.profile
+    )
+    cells = joined(out, known, specs)
     if request.write_reference is not None:
         check_storable(out, cells, specs)
     if not request.check and request.reference is None:
@@ -172,79 +147,88 @@ def _preflight(
     return readable_reference(request.reference, request.profile)
 
 
-def _dry_run(plan: "Plan", specs: Sequence["RunSpec"], request: Request, out: Path) -> Result:
-    from paper_envs.bench.runs.run_specs import weight_of
-
-    why = {cell: name for name, cells in reversed(plan.experiments) for cell in cells}
-    first = {spec.cell: spec for spec in reversed(specs)}
-    records = [
-        {
-            "experiment": why[cell],
-            "task": cell.task,
-            "agents": cell.num_agents,
-            "preset": cell.preset,
-            "algorithm": cell.algorithm,
-            "variant": cell.variant,
-            "updates": first[cell].learner.num_updates,
-            "episodes": first[cell].learner.num_updates * first[cell].learner.num_envs,
-        }
-        for cell in plan.cells
-    ]
-    waiting = [spec for spec in specs if not _is_finished(spec)]
-    note = DRY_RUN_NOTE.format(
-        first=plan.seeds[0],
-        last=plan.seeds[-1],
-        runs=len(specs),
-        done=len(specs) - len(waiting),
-        minutes=sum(map(weight_of, waiting)) / request.workers / 60,
-        workers=request.workers,
-    )
-    return {
-        "tables": {"conditions": records},
-        "notes": [note],
-        "run_dir": str(out),
-        "num_runs": len(specs),
-        "failures": [],
-        "outside": [],
-    }
-
-
-def _carry_out(specs: Sequence["RunSpec"], request: Request, show: Show) -> list["Failure"]:
+def _carry_out(
+    specs: Sequence["RunSpec"], request: Request, show: Show
+) -> tuple[list["Failure"], Interrupted | None]:
+    """Run what is not finished; what failed, and the signal that ended it early, if one did."""
+    from paper_envs.bench.runs.plan import PROFILES
     from paper_envs.bench.runs.progress import Row, start_progress
-    from paper_envs.bench.runs.run_specs import task_of, weight_of
+    from paper_envs.bench.runs.run_specs import is_finished, task_of, weight_of
     from ss_core.processes.pool import Stage
 
+    early = PROFILES[request.profile].may_end_early
+    waiting = _waiting(specs, short_first=early)
+    finished = [task_of(spec).name for spec in specs if is_finished(spec)]
     rows = [Row(task_of(spec).name, spec.cell, weight_of(spec)) for spec in specs]
-    pairs = sorted(zip(rows, specs, strict=True), key=lambda pair: -pair[0].weight)
-    waiting = [task_of(spec) for _, spec in pairs if not _is_finished(spec)]
-    finished = [row.name for row, spec in pairs if _is_finished(spec)]
     so_far = start_progress(rows, finished)
 
     def observe(name: str, stage: Stage, done: int, total: int, note: str) -> None:
         so_far.note(name, stage, done, total, note)
         show(so_far)
 
+    so_far.message = _expected(waiting)
     show(so_far)
-    failures = _launch(waiting, request, observe) if waiting else []
+    failures, stopped = [], None
+    try:
+        failures = _launch([*map(task_of, waiting)], request, observe, _alarm(request.max_hours))
+    except Interrupted as signal:
+        if not early:
+            raise
+        stopped = signal
+    if stopped is not None or request.max_hours is not None:
+        so_far.message = "unfinished runs are evaluated"
+        show(so_far)
+        failures += _evaluate(waiting, request)
     so_far.message = "tables and figures"
     show(so_far)
-    return failures
+    return failures, stopped
 
 
-def _launch(tasks: Sequence["Task"], request: Request, observe: "Observe") -> list["Failure"]:
+def _waiting(specs: Sequence["RunSpec"], *, short_first: bool) -> list["RunSpec"]:
+    """Runs to be carried out, long ones first, so that no process idles at the end.
+
+    Where the end will not be reached, short ones are first: then some claims are decided.
+    """
+    from paper_envs.bench.runs.run_specs import is_finished, weight_of
+
+    sign = 1 if short_first else -1
+    waiting = [spec for spec in specs if not is_finished(spec)]
+    return sorted(waiting, key=lambda spec: sign * weight_of(spec))
+
+
+def _expected(waiting: Sequence["RunSpec"]) -> str:
+    from paper_envs.bench.runs.run_specs import core_hours, hours_shown
+
+    return f"expected: {hours_shown(core_hours(waiting))} core-hours" if waiting else ""
+
+
+def _alarm(hours: float | None) -> Callable[[], bool]:
+    """Whether so many hours have passed since this call; None: they never have."""
+    until_s = math.inf if hours is None else time.monotonic() + 3600 * hours
+    return lambda: time.monotonic() >= until_s
+
+
+def _evaluate(specs: Sequence["RunSpec"], request: Request) -> list["Failure"]:
+    """Measure every unfinished run that has a checkpoint."""
+    from paper_envs.bench.runs.run_specs import has_begun, is_finished, task_of
+
+    begun = [spec for spec in specs if not is_finished(spec) and has_begun(spec)]
+    tasks = [task_of(spec, of="evaluate_run") for spec in begun]
+    return _launch(tasks, request, lambda *_: None, lambda: False)
+
+
+def _launch(
+    tasks: Sequence["Task"], request: Request, observe: "Observe", time_is_up: Callable[[], bool]
+) -> list["Failure"]:
+    if not tasks:
+        return []
     if request.launcher == "ray":
         from paper_envs.bench.runs.ray import run_on_ray
 
-        return run_on_ray(tasks, request.workers, observe)
+        return run_on_ray(tasks, request.workers, observe, time_is_up=time_is_up)
     from ss_core.processes.pool import run_pool
 
-    return run_pool(tasks, request.workers, observe)
-
-
-def _is_finished(spec: "RunSpec") -> bool:
-    from paper_envs.bench.runs.run import RESULT_FILE
-
-    return (Path(spec.folder) / RESULT_FILE).exists()
+    return run_pool(tasks, request.workers, observe, time_is_up=time_is_up)
 
 
 def _write_outputs(
@@ -252,8 +236,6 @@ def _write_outputs(
 ) -> Mapping[str, Any]:
     from paper_envs.bench.outputs import write_outputs
 
-    if not results:
-        return {"tables": {}, "notes": []}
     return write_outputs(
         results, out, profile=request.profile, command=request.command, missing=missing
     )
@@ -268,8 +250,9 @@ def _store_reference(
     path = request.write_reference
     if path is None:
         return []
-    if missing:
-        return [f"{path}: not written, for it needs every run; without a result: {len(missing)}"]
+    absent = len(missing) + sum(not run.finished for run in results)
+    if absent:
+        return [f"{path}: not written, for it needs every run; without a result: {absent}"]
     write_reference(results, path, profile=request.profile, command=request.command)
     return []
 
@@ -283,8 +266,15 @@ def _outside(results: Sequence["RunResult"], plan: "Plan", reference: Path) -> l
     return [line for line in lines if line.partition(":")[0] in asked]
 
 
-def _notes(missing: Sequence[str]) -> list[str]:
-    if not missing:
-        return []
-    shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-    return [f"{len(missing)} runs of this folder have no result: {shown}"]
+def _notes(results: Sequence["RunResult"], missing: Sequence[str]) -> list[str]:
+    notes = []
+    unfinished = sum(not run.finished for run in results)
+    if unfinished:
+        notes.append(
+            f"{unfinished} runs are not finished and were evaluated as far as they came; the same "
+            "command continues them"
+        )
+    if missing:
+        shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+        notes.append(f"{len(missing)} runs of this folder have no result: {shown}")
+    return notes

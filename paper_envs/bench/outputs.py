@@ -34,6 +34,7 @@ from paper_envs.bench.results.tables import (
     improvement_rows,
     joint_action_rows,
     parquet_bytes,
+    progress_rows,
     run_rows,
 )
 from ss_core.record.atomic import atomic_write, json_bytes
@@ -60,7 +61,7 @@ def write_outputs(
     suites = suites_of(cells)
     claims = judge_claims(suites)
     figures = draw_figures(suites)
-    written = _write_tables(out, cells, suites, claims)
+    written = _write_tables(out, cells, suites, claims, missing)
     _write_figures(out, figures)
     about = {
         "command": command,
@@ -77,7 +78,11 @@ def write_outputs(
 
 
 def _write_tables(
-    out: Path, cells: Mapping[Cell, Runs], suites: Sequence[Suite], claims: Sequence[Claim]
+    out: Path,
+    cells: Mapping[Cell, Runs],
+    suites: Sequence[Suite],
+    claims: Sequence[Claim],
+    missing: Sequence[str],
 ) -> list[str]:
     tables: dict[str, list[Record]] = {
         "run": run_rows(cells),
@@ -86,6 +91,7 @@ def _write_tables(
         "improvement": [row for suite in suites for row in improvement_rows(suite)],
         "joint_action": joint_action_rows(cells),
         "exchange": exchange_rows(cells),
+        "progress": progress_rows(cells, missing),
         "claim": [asdict(claim) for claim in claims],
     }
     for name, rows in tables.items():
@@ -137,31 +143,42 @@ def _all_names(suite: Suite) -> set[str]:
 
 def _cell(runs: Runs) -> str:
     interval = interval_of(sample(runs))
-    return "–" if interval is None else shown(interval)
+    if interval is None:
+        return "–"
+    unfinished = sum(not run.finished for run in runs)
+    return f"{shown(interval)}{f' ({unfinished} unfinished)' if unfinished else ''}"
 
 
 def _terminal_tables(suites: Sequence[Suite], claims: Sequence[Claim]) -> dict[str, list[Record]]:
     tables: dict[str, list[Record]] = {}
     for suite in suites:
-        kind = "paper" if suite.in_paper else "small"
         returns = f"final averaged return, preset {suite.title}: interquartile mean [95 % interval]"
         tables[returns] = list(_returns(suite))
-        tables[f"claims, preset {suite.title}"] = [
-            {"claim": claim.claim, "task": claim.task, "verdict": claim.verdict,
-             "figures": claim.figures}
-            for claim in claims
-            if (claim.preset, claim.suite) == (suite.preset, kind)
-        ]  # fmt: skip
+    for suite, title in (("paper", "claims of the paper"), ("small", "claims, on small variants")):
+        rows = [_claim_row(claim) for claim in claims if claim.suite == suite]
+        if rows:
+            tables[title] = rows
     return tables
 
 
+def _claim_row(claim: Claim) -> Record:
+    return {
+        "claim": claim.claim,
+        "task": claim.task,
+        "preset": claim.preset,
+        "verdict": claim.words,
+        "figures": claim.figures,
+    }
+
+
 def _notes(cells: Mapping[Cell, Runs], claims: Sequence[Claim], out: Path) -> list[str]:
+    of_paper = [claim for claim in claims if (claim.source, claim.suite) == ("paper", "paper")]
     counts = {
-        verdict: sum(claim.verdict == verdict for claim in claims)
-        for verdict in ("holds", "does not hold", "undecided", "not run")
+        verdict: sum(claim.verdict == verdict for claim in of_paper)
+        for verdict in ("holds", "does not hold", "undecided")
     }
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    notes = [f"claims: {listed}", f"open {out / 'index.html'} for figures and every test"]
+    notes = [f"claims of the paper: {listed}", f"open {out / 'index.html'} for figures and tests"]
     fewest = min((len(runs) for runs in cells.values()), default=0)
     if 0 < fewest < MIN_RUNS:
         notes.append(f"conditions with {fewest} seeds: their intervals are too narrow")

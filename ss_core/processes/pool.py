@@ -138,9 +138,16 @@ class _Pool:
 
 
 def run_pool(
-    tasks: Sequence[Task], workers: int, observe: Observe, *, retries: int = RETRIES
+    tasks: Sequence[Task],
+    workers: int,
+    observe: Observe,
+    *,
+    retries: int = RETRIES,
+    time_is_up: Callable[[], bool] = lambda: False,
 ) -> list[Failure]:
     """Carry out all tasks, in order, at most `workers` at a time; returns those that failed.
+
+    Once `time_is_up` the tasks at work commit and stop, and no other begins.
 
     Raises:
         Interrupted: SIGINT or SIGTERM; what the tasks had done is committed.
@@ -149,7 +156,7 @@ def run_pool(
     pool = _Pool(list(tasks), observe, retries)
     with interruptible():
         try:
-            while pool.waiting or pool.busy():
+            while (pool.waiting or pool.busy()) and not time_is_up():
                 pool.hand_out(workers)
                 for pipe in wait(pool.busy(), timeout=1.0):
                     assert isinstance(pipe, Connection)

@@ -65,6 +65,7 @@ def run_of(
         cell=cell,
         seed=seed,
         num_updates=NUM_UPDATES,
+        planned_updates=NUM_UPDATES,
         num_envs=NUM_ENVS,
         final_return=final,
         evaluation_returns=(final - 0.1, final + 0.1),

@@ -19,9 +19,16 @@ def bench() -> None:
 @bench.command("paper", context_settings=CONTEXT_SETTINGS)
 @bench_options(
     "paper",
-    how_much="about a minute, an hour, days",
+    how_much="about a minute, an hour, three hours, weeks",
     each="Runs",
     kept="runs that are finished in there are",
+    profiles=("smoke", "quick", "full", "literal"),
+)
+@click.option(
+    "--max-hours",
+    type=click.FloatRange(0),
+    metavar="HOURS",
+    help="Stop after so long, evaluate what is unfinished and write the page; 0: only that.",
 )
 @click.option(
     "--env",
@@ -47,7 +54,7 @@ def bench() -> None:
 @click.option(
     "--seeds",
     type=click.IntRange(1, 1000),
-    show_default="5, smoke: 2",
+    show_default="5, smoke: 2, of 16 agents: 3",
     help="Runs of each condition.",
 )
 @click.option("--resume", is_flag=True, help="Continue what is in the folder; so it does anyway.")
@@ -88,7 +95,8 @@ def bench() -> None:
 def paper(resume: bool, fresh: bool, as_json: bool, quiet: bool, **options: Any) -> None:
     """Run the experiments of the paper; write tables, figures and claims with their verdicts.
 
-    May be stopped at any time: the same command continues where it was.
+    May be stopped at any time: the same command continues where it was. The profile literal is the
+    paper as printed, too long to be finished: at every stop its page tells how far it came.
     """
     from cli.commands.bench.progress import BenchProgress
     from cli.render import print_result

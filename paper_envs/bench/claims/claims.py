@@ -15,6 +15,7 @@ from paper_envs.bench.claims.evidence import (
     difference_part,
     overall_part,
     scope_of,
+    share_done,
     some_hold,
 )
 from paper_envs.bench.claims.predation import eight_predators, scalability, two_predators
@@ -34,8 +35,51 @@ from paper_envs.tasks import TASKS
 
 
 def judge_claims(suites: Iterable[Suite]) -> list[Claim]:
-    """Every claim under every preset that was run, in the order of the paper."""
-    return [claim for suite in suites for judge in JUDGES for claim in judge(suite)]
+    """Every claim of the paper once, in its order, then those about small variants.
+
+    Each claim of the paper is decided, or undecided at some share of the published episodes. Where
+    our preset was run at full size it decides, else the paper's. Of small variants, and of our own
+    claims, there is only what was run.
+    """
+    of_paper, of_small = [], []
+    for suite in suites:
+        (of_paper if suite.in_paper else of_small).append(suite)
+    if of_small and not of_paper:
+        of_paper = [Suite(preset=of_small[0].preset, in_paper=True, cells={})]
+    found = [
+        _told(_decisive(candidates))
+        for judge in JUDGES
+        for candidates in _same_claims([claim for suite in of_paper for claim in judge(suite)])
+    ]
+    small = [claim for suite in of_small for judge in JUDGES for claim in judge(suite)]
+    return [
+        *(claim for claim in found if claim.source == "paper" or claim.num_runs),
+        *(claim for claim in small if claim.verdict != "not run"),
+    ]
+
+
+def _same_claims(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """Claims under several presets, together by name and task."""
+    together: dict[tuple[str, str], list[Claim]] = {}
+    for claim in claims:
+        together.setdefault((claim.claim, claim.task), []).append(claim)
+    return list(together.values())
+
+
+def _decisive(candidates: Sequence[Claim]) -> Claim:
+    """The claim under our preset if it was run there, else under the paper's; both are told."""
+    tuned_first = sorted(candidates, key=lambda claim: claim.preset != "tuned")
+    was_run = [claim for claim in tuned_first if claim.verdict != "not run"]
+    if not was_run:
+        return tuned_first[0]
+    chosen, *others = was_run
+    told = (f"under the preset {each.preset}: {each.words}" for each in others)
+    return replace(chosen, note="; ".join(part for part in (chosen.note, *told) if part))
+
+
+def _told(claim: Claim) -> Claim:
+    """What was not run is undecided at nothing."""
+    return replace(claim, verdict="undecided") if claim.verdict == "not run" else claim
 
 
 def _matching(suite: Suite) -> list[Claim]:
@@ -160,8 +204,9 @@ def _best_part(suite: Suite, task: str) -> Evidence:
         for name, each in rivals.items()
     ]
     compared = [(part.interval.estimate, part) for part in parts if part.interval is not None]
+    done = tuple(map(share_done, (runs, *rivals.values())))
     if not compared:
-        return Evidence(label=task, outcome="not run")
+        return Evidence(label=task, outcome="not run", done=done)
     absent = [title_of(name) for name, each in rivals.items() if not sample(each).size]
     closest = min(compared, key=lambda pair: pair[0])[1]
     return Evidence(
@@ -170,6 +215,7 @@ def _best_part(suite: Suite, task: str) -> Evidence:
         interval=closest.interval,
         num_runs=min(part.num_runs for part in parts if part.interval is not None),
         notes=(f"not run in {task}: {', '.join(absent)}",) if absent else (),
+        done=done,
     )
 
 

@@ -2,7 +2,7 @@
 
 A part holds when its whole 95 % interval lies on the claimed side, and does not hold when the whole
 interval lies on the other side. Everything else is undecided, and so is whatever rests on fewer
-than `MIN_RUNS` seeds.
+than `MIN_RUNS` seeds, or on a run that is not finished.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +30,7 @@ Pair = tuple[Float[np.ndarray, " run"], Float[np.ndarray, " rival"]]
 
 MIN_RUNS = 5  # of a cell: with fewer, intervals are too narrow (see the rules on the page)
 SMALL = 1e-3  # shown as a power of ten
+UNFINISHED = "runs that are not finished decide nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Evidence:
     num_runs: int = 0  # fewest seeds of a cell in it
     scope: str = ""  # over which tasks, where not over one
     notes: tuple[str, ...] = ()  # what its figures leave out
+    done: tuple[float, ...] = ()  # share of the published episodes, of each condition compared
 
     @property
     def figures(self) -> str:
@@ -116,13 +118,22 @@ def _combined(parts: Sequence[Evidence], *, decisive: Outcome, unanimous: Outcom
     return unanimous if outcomes == {unanimous} else "undecided"
 
 
+def share_done(runs: Runs) -> float:
+    """Training episodes of a condition as a share of the published ones, of `MIN_RUNS` seeds.
+
+    A run that does not exist counts as none, one that trained longer than published as whole.
+    """
+    shares = [run.published_share or 0.0 for run in runs]
+    return sum(shares) / max(len(shares), MIN_RUNS)
+
+
 def value_part(label: str, runs: Runs, metric: Metric, rule: Rule) -> Evidence:
     """A quantity of one cell against a bound."""
-    values = sample(runs, metric)
+    values, done = sample(runs, metric), (share_done(runs),)
     if not values.size:
-        return Evidence(label=label, outcome="not run")
+        return Evidence(label=label, outcome="not run", done=done)
     interval = interval_of(values)
-    return _judged(label, interval, int(values.size), rule)
+    return replace(judged(label, interval, int(values.size), rule, [runs]), done=done)
 
 
 def difference_part(
@@ -136,10 +147,12 @@ def difference_part(
 ) -> Evidence:
     """One cell less another."""
     ours, theirs = sample(first, metric), sample(second, metric)
+    done = share_done(first), share_done(second)
     if not (ours.size and theirs.size):
-        return Evidence(label=label, outcome="not run")
+        return Evidence(label=label, outcome="not run", done=done)
     interval = difference([ours], [theirs], level=level)
-    return _judged(label, interval, int(min(ours.size, theirs.size)), rule)
+    fewest = int(min(ours.size, theirs.size))
+    return replace(judged(label, interval, fewest, rule, [first, second]), done=done)
 
 
 def overall_part(
@@ -157,9 +170,12 @@ def overall_part(
     """
     about = suite.tasks if tasks is None else tasks
     pairs: dict[str, Pair] = {}
+    compared: list[Runs] = []
     level = []
     for task in about:
-        ours, theirs = (sample(suite.runs(task, name)) for name in (first, second))
+        both = [suite.runs(task, name) for name in (first, second)]
+        compared += both
+        ours, theirs = map(sample, both)
         scale = suite.scale(task)
         if ours.size and theirs.size:
             if scale is None:
@@ -167,7 +183,7 @@ def overall_part(
             else:
                 pairs[task] = scale.normalised(ours), scale.normalised(theirs)
     notes = (f"not counted, all algorithms are level: {', '.join(level)}",) if level else ()
-    return mean_part(label, pairs, rule, about=about, notes=notes)
+    return mean_part(label, pairs, rule, about=about, compared=compared, notes=notes)
 
 
 def mean_part(
@@ -176,18 +192,23 @@ def mean_part(
     rule: Rule,
     *,
     about: Sequence[str],
+    compared: Sequence[Runs],
     notes: tuple[str, ...] = (),
 ) -> Evidence:
-    """Mean over tasks of the difference in each: the first of a pair less the second."""
+    """Mean over tasks of the difference in each: the first of a pair less the second.
+
+    `compared` are the runs of both in every task that the claim is about, run or not.
+    """
+    done = tuple(map(share_done, compared))
     if not pairs:
         outcome = "undecided" if notes else "not run"
-        return Evidence(label=label, outcome=outcome, notes=notes)
+        return Evidence(label=label, outcome=outcome, notes=notes, done=done)
     interval = difference(
         [ours for ours, _ in pairs.values()], [each for _, each in pairs.values()]
     )
     fewest = min(values.size for pair in pairs.values() for values in pair)
-    part = _judged(label, interval, int(fewest), rule)
-    return replace(part, scope=scope_of(list(pairs), about), notes=notes)
+    part = judged(label, interval, int(fewest), rule, compared)
+    return replace(part, scope=scope_of(list(pairs), about), notes=(*part.notes, *notes), done=done)
 
 
 def scope_of(tasks: Sequence[str], about: Sequence[str]) -> str:
@@ -195,8 +216,19 @@ def scope_of(tasks: Sequence[str], about: Sequence[str]) -> str:
     return f"{len(tasks)} of {len(about)} tasks ({', '.join(tasks)})"
 
 
-def _judged(label: str, interval: Interval | None, num_runs: int, rule: Rule) -> Evidence:
+def judged(
+    label: str, interval: Interval | None, num_runs: int, rule: Rule, compared: Sequence[Runs]
+) -> Evidence:
+    """An interval under a rule; undecided with too few seeds or with runs that are not finished."""
     if interval is None:
         return Evidence(label=label, outcome="not run")
-    outcome = rule(interval) if num_runs >= MIN_RUNS else "undecided"
-    return Evidence(label=label, outcome=outcome, interval=interval, num_runs=num_runs)
+    unfinished = sum(not run.finished for runs in compared for run in runs)
+    decides = num_runs >= MIN_RUNS and not unfinished
+    notes = (UNFINISHED,) if unfinished else ()
+    return Evidence(
+        label=label,
+        outcome=rule(interval) if decides else "undecided",
+        interval=interval,
+        num_runs=num_runs,
+        notes=notes,
+    )

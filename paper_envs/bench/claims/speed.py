@@ -58,7 +58,15 @@ def faster_than_ps(suite: Suite) -> list[Claim]:
         ]
     notes = [f"not counted, neither gets there: {', '.join(nowhere)}"] if nowhere else []
     notes += [f"never there, so given the whole budget: {', '.join(late)}"] if late else []
-    part = mean_part("SS earlier by", pairs, above(0.0), about=suite.tasks, notes=tuple(notes))
+    compared = [suite.runs(task, name) for task in suite.tasks for name in ("ss", "ps")]
+    part = mean_part(
+        "SS earlier by",
+        pairs,
+        above(0.0),
+        about=suite.tasks,
+        compared=compared,
+        notes=tuple(notes),
+    )
     return [claim_from(FASTER, suite, [part], beside=beside)]
 
 

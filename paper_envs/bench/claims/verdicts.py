@@ -68,7 +68,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claim under one preset, and what became of it."""
+    """A claim under one preset, and what became of it; `judge_claims` leaves no "not run"."""
 
     claim: str
     preset: str
@@ -82,6 +82,26 @@ class Claim:
     beside: str  # more figures, which do not decide
     note: str
     num_runs: int
+    published_share: float | None  # of the paper's episodes, done by what is compared; not of ours
+
+    @property
+    def words(self) -> str:
+        """The verdict as it is read: one that is open says at how much training."""
+        return verdict_words(self.verdict, self.published_share)
+
+
+def verdict_words(verdict: str, published_share: float | None) -> str:
+    """`undecided at 32 % of the published episodes`, or what was decided."""
+    if verdict != "undecided" or published_share is None:
+        return verdict
+    return f"{verdict} at {percent(published_share)} of the published episodes"
+
+
+def percent(share: float) -> str:
+    """`32 %`; a little is not told as nothing, nor almost all as all."""
+    if 0 < share < 0.01:
+        return f"{float(f'{100 * share:.1g}'):g} %"
+    return f"{99 if 0.99 < share < 1 else 100 * share:.0f} %"
 
 
 def claim_from(
@@ -102,6 +122,8 @@ def claim_from(
     counts = [part.num_runs for part in parts if part.interval is not None]
     tasks = suite.tasks if task == ALL_TASKS else (task,)
     outcome = combine(parts)
+    done = [share for part in parts for share in part.done]
+    published = suite.in_paper and wording.source == "paper"
     objected = list(objections) if outcome == "holds" else []
     idle = not_learned(suite, tasks, num_agents)
     return Claim(
@@ -117,6 +139,7 @@ def claim_from(
         beside=_figures(beside),
         note="; ".join([*objected, *_notes(parts, beside, idle)]),
         num_runs=min(counts, default=0),
+        published_share=sum(done) / len(done) if done and published else None,
     )
 
 

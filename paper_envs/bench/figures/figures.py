@@ -7,6 +7,7 @@ missing is left out.
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from paper_envs.bench.figures.agents import numbers_of_agents
 from paper_envs.bench.figures.predation import (
     cooperators,
     joint_actions,
@@ -254,4 +255,5 @@ FIGURES: tuple[Callable[[Suite], Figure | None], ...] = (
     less_communication,
     exchange,
     cooperators,
+    numbers_of_agents,
 )

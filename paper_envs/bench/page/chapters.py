@@ -8,64 +8,76 @@ from typing import Any
 import numpy as np
 
 from paper_envs.bench.claims.evidence import shown
+from paper_envs.bench.claims.verdicts import verdict_words
+from paper_envs.bench.page.curves import Times, curves_chart, role, time_chart
+from paper_envs.bench.page.suites import by_suite
 from paper_envs.training.page import LABELS
 from ss_core.algorithms.names import ALGORITHM_LABELS
-from ss_core.report.charts import Bar, Series, bar_chart, line_chart
-from ss_core.report.labels import role_of, title_of
+from ss_core.report.charts import Bar, bar_chart
+from ss_core.report.labels import title_of
 from ss_core.report.page import prose
 from ss_core.report.page_model import Chart, Code, Item, Picture, Section, Table, Text
 from ss_core.statistics import Interval
 
 Frame = Any
-MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?", "not run": "–"}
+MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?"}
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")  # of a figure's files
 RULES = (
     "Returns are external rewards per agent and step, measured in evaluation episodes after "
     "training. Estimates are interquartile means over seeds, intervals 95 % percentile bootstrap "
     "intervals over seeds. A claim holds when its whole interval lies on the claimed side, does "
     "not hold when it lies on the other side, and is undecided otherwise, or with fewer than five "
-    "seeds. In a simulation without a true difference, five seeds put the whole interval above 0 "
-    "in about 3 % of cases (2.5 % would be exact), three seeds in 10 %. Claims about all tasks are "
-    "a mean over those that were run, each counted alike; their figures begin with which these "
-    "are. "
-    "Claims of being level, or of a small number, are undecided where nothing has been learned."
+    "seeds, or with runs that are not finished. The published episodes of a claim: training "
+    "episodes done by the runs that it compares, as a share of the paper’s number, mean over both "
+    "sides of each comparison and five seeds; what was not run counts as none. In a simulation "
+    "without a true difference, five seeds put the whole interval above 0 in about 3 % of cases "
+    "(2.5 % would be exact), three seeds in 10 %. Claims about all tasks are a mean over those "
+    "that were run, each counted alike; their figures begin with which these are. Claims of being "
+    "level, or of a small number, are undecided where nothing has been learned."
 )
 
 
-def claims_section(claims: Frame, preset: str) -> Section:
-    """Every claim under a preset, with what decided it; on the paper's tasks and on small ones."""
-    mine = claims[claims["preset"] == preset]
-    columns = ("claim", "task", "verdict", "figures", "decided by", "note")
+def claims_section(claims: Frame) -> Section:
+    """Every claim with what decided it; on the paper's tasks and, apart, on small ones."""
     captions = {"paper": "On tasks of the paper", "small": "On small variants of them"}
     tables = [
-        Table(
-            columns=columns,
-            rows=[_claim_row(one) for one in mine[mine["suite"] == suite].itertuples()],
-            caption=caption,
-        )
+        _claims_table(claims[claims["suite"] == suite], caption)
         for suite, caption in captions.items()
-        if (mine["suite"] == suite).any()
+        if (claims["suite"] == suite).any()
     ]
     return Section(
-        slug=f"claims-{preset}",
-        title=f"Claims, preset {preset}",
+        slug="claims",
+        title="Claims",
         intro="A claim holds when its whole interval lies on the claimed side, does not when it "
-        "lies on the other, and is undecided otherwise or with fewer than five seeds.",
-        items=tuple(tables),
+        "lies on the other, and is undecided otherwise, with fewer than five seeds, or with "
+        "unfinished runs. Where our preset was run on a task it decides, else the paper’s.",
+        items=tuple(tables) or (Text("Nothing was run."),),
     )
 
 
-def _claim_row(one: Any) -> tuple[str, ...]:
+def _claims_table(mine: Frame, caption: str) -> Table:
+    presets = mine["preset"].unique()
+    alike = len(presets) == 1
+    return Table(
+        columns=("claim", "task", "verdict", "figures", "decided by", "note"),
+        rows=[_claim_row(one, "" if alike else one.preset) for one in mine.itertuples()],
+        caption=f"{caption}, preset {presets[0]}" if alike else f"{caption}; preset by the task",
+    )
+
+
+def _claim_row(one: Any, preset: str) -> tuple[str, ...]:
     ours = " (ours)" if one.source == "ours" else ""
-    verdict = f"{MARKS.get(one.verdict, '')} {one.verdict}"
+    share = None if np.isnan(one.published_share) else float(one.published_share)
+    verdict = f"{MARKS.get(one.verdict, '')} {verdict_words(one.verdict, share)}"
     notes = "; ".join(part for part in (one.beside, one.note) if part)
-    return (f"{one.statement}{ours}", one.task, verdict, prose(one.figures), one.test, notes)
+    task = f"{one.task} ({preset})" if preset else one.task
+    return (f"{one.statement}{ours}", task, verdict, prose(one.figures), one.test, notes)
 
 
-def returns_section(finals: Frame, curves: Frame, preset: str) -> Section:
+def returns_section(finals: Frame, curves: Frame, times: Times, preset: str) -> Section:
     """Final returns of every algorithm, in one table and task by task, with learning curves."""
     mine = finals[(finals["preset"] == preset) & (finals["variant"] == "")]
-    items: list[Item] = [_returns_table(mine)] if len(mine) else []
+    items: list[Item] = [_returns_table(part, title) for title, part in by_suite(mine)]
     for (task, agents), group in mine.groupby(["task", "num_agents"], sort=True):
         slug = f"{preset}-{task}-{agents}"
         items.append(_finals_chart(group, f"{task} with {agents} agents", f"final-{slug}"))
@@ -77,7 +89,9 @@ def returns_section(finals: Frame, curves: Frame, preset: str) -> Section:
             & (curves["name"] == "averaged_return")
         ]
         if len(chosen):
-            items.append(_curves_chart(chosen, f"{task} with {agents} agents", f"curve-{slug}"))
+            where = f"{task} with {agents} agents"
+            items.append(curves_chart(chosen, where, f"curve-{slug}"))
+            items += time_chart(chosen, times, where, f"time-{slug}")
     return Section(
         slug=f"returns-{preset}",
         title=f"Returns, preset {preset}",
@@ -87,10 +101,10 @@ def returns_section(finals: Frame, curves: Frame, preset: str) -> Section:
     )
 
 
-def _returns_table(mine: Frame) -> Table:
+def _returns_table(mine: Frame, suite: str) -> Table:
     """A row per algorithm, a column per task: interquartile mean and interval."""
     found = {
-        (one.algorithm, (one.task, int(one.num_agents))): prose(shown(_interval(one)))
+        (one.algorithm, (one.task, int(one.num_agents))): _final_words(one)
         for one in mine.itertuples()
         if np.isfinite(one.iqm)
     }
@@ -103,8 +117,13 @@ def _returns_table(mine: Frame) -> Table:
     return Table(
         columns=("algorithm", *(f"{task} ({agents})" for task, agents in places)),
         rows=rows,
-        caption="Final averaged return: interquartile mean over seeds [95 % interval]",
+        caption=f"Final averaged return, {suite}: interquartile mean over seeds [95 % interval]",
     )
+
+
+def _final_words(one: Any) -> str:
+    words = prose(shown(_interval(one)))
+    return f"{words} ({one.num_unfinished} unfinished)" if one.num_unfinished else words
 
 
 def _interval(one: Any) -> Interval:
@@ -116,7 +135,7 @@ def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
     group = group.sort_values("algorithm", key=lambda names: names.map(order))
     bars = [
         Bar(
-            label=title_of(LABELS, one.algorithm), role=role_of(LABELS, one.algorithm),
+            label=title_of(LABELS, one.algorithm), role=role(one.algorithm),
             value=float(one.iqm), low=float(one.iqm_low), high=float(one.iqm_high),
         )
         for one in group.itertuples()
@@ -138,59 +157,30 @@ def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
     )
 
 
-def _curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
-    series, rows = [], []
-    for name in ALGORITHM_LABELS:
-        mine = chosen[chosen["algorithm"] == name]
-        if mine.empty:
-            continue
-        by_episode = mine.groupby("episode")["value"]
-        middle, low, high = by_episode.median(), by_episode.min(), by_episode.max()
-        x = middle.index.to_numpy(dtype=float)
-        series.append(
-            Series(
-                name=title_of(LABELS, name), role=role_of(LABELS, name), x=x,
-                y=middle.to_numpy(), low=low.to_numpy(), high=high.to_numpy(),
-            )
-        )  # fmt: skip
-        rows += [
-            (title_of(LABELS, name), float(a), float(b), float(c), float(d))
-            for a, b, c, d in zip(x, middle, low, high, strict=True)
-        ]
-    ends = ", ".join(f"{one.name} {np.asarray(one.y)[-1]:.3g}" for one in series)
-    return Chart(
-        slug=slug,
-        title=f"How training went in {where}",
-        alt=f"Averaged return over episodes in {where}; at the end {ends}.",
-        panels=(line_chart(series, x_title="episodes", y_title="averaged return"),),
-        table=Table(columns=("algorithm", "episodes", "median", "lowest", "highest"), rows=rows),
-        note="Lines are medians over seeds, bands go from the lowest seed to the highest.",
-    )
-
-
 def exchange_section(exchange: Frame) -> Section:
     """Bytes by kind of message."""
-    rows = [
-        (
-            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm),
-            one.variant, one.kind, float(one.bytes_per_agent_update) / 1e3,
-        )
-        for one in exchange.itertuples()
-    ]  # fmt: skip
     columns = (
-        "task",
-        "agents",
-        "preset",
-        "algorithm",
-        "variant",
-        "what",
+        *("task", "agents", "preset", "algorithm", "variant", "what"),
         "kB per agent and update",
     )
+    tables = [
+        Table(
+            columns=columns, rows=[_exchange_row(one) for one in part.itertuples()], caption=title
+        )
+        for title, part in by_suite(exchange)
+    ]
     return Section(
         slug="exchange",
         title="What each algorithm exchanges",
-        items=(Table(columns=columns, rows=rows),),
+        items=tuple(tables) or (Text("Nothing was sent."),),
     )
+
+
+def _exchange_row(one: Any) -> tuple[str | int | float, ...]:
+    return (
+        one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
+        one.kind, float(one.bytes_per_agent_update) / 1e3,
+    )  # fmt: skip
 
 
 def figures_section(
@@ -235,17 +225,6 @@ def made_section(about: Mapping[str, Any], runs: Frame) -> Section:
         ("versions", ", ".join(f"{name} {version or 'absent'}" for name, version in versions)),
         ("tables, with unit and meaning of every column", ", ".join(about.get("tables", ()))),
     ]
-    rows = [
-        (
-            one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
-            int(one.seed), int(one.num_updates), float(one.final_return),
-        )
-        for one in runs.itertuples()
-    ]  # fmt: skip
-    columns = (
-        *("task", "agents", "preset", "algorithm", "variant", "seed", "updates"),
-        "final return",
-    )
     return Section(
         slug="made",
         title="How this was made",
@@ -258,13 +237,41 @@ def made_section(about: Mapping[str, Any], runs: Frame) -> Section:
             ),
             Code(str(about.get("command", ""))),
             *_missing(about.get("missing", ())),
-            Table(columns=columns, rows=rows, caption="Every run"),
+            *_every_run(runs),
         ),
     )
 
 
+def _every_run(runs: Frame) -> list[Table]:
+    columns = (
+        *("task", "agents", "preset", "algorithm", "variant", "seed", "updates", "episodes"),
+        "final return",
+    )
+    return [
+        Table(
+            columns=columns,
+            rows=[_run_row(one) for one in part.itertuples()],
+            caption=f"Every run, {title}",
+        )
+        for title, part in by_suite(runs)
+    ]
+
+
+def _run_row(one: Any) -> tuple[str | int | float, ...]:
+    return (
+        one.task, int(one.num_agents), one.preset, title_of(LABELS, one.algorithm), one.variant,
+        int(one.seed), _updates(one), int(one.num_updates * one.num_envs), float(one.final_return),
+    )  # fmt: skip
+
+
+def _updates(one: Any) -> str:
+    """Updates done, and of how many if the run is not finished."""
+    if one.num_updates >= one.planned_updates:
+        return f"{one.num_updates}"
+    return f"unfinished: {one.num_updates} of {one.planned_updates}"
+
+
 def _missing(names: Sequence[str]) -> tuple[Item, ...]:
-    unused = Text("Claims marked “not run” need conditions that are not part of this profile.")
     if not names:
-        return (Text("Every run that was planned has a result."), unused)
-    return (Table(columns=("run without a result",), rows=[(str(one),) for one in names]), unused)
+        return (Text("Every run that was planned has a result."),)
+    return (Table(columns=("run without a result",), rows=[(str(one),) for one in names]),)

@@ -1,10 +1,11 @@
 """The page of a benchmark in the shell of all reports, from what lies in the benchmark's folder."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from paper_envs.bench.claims.verdicts import percent
 from paper_envs.bench.page.chapters import (
     MARKS,
     claims_section,
@@ -13,6 +14,7 @@ from paper_envs.bench.page.chapters import (
     made_section,
     returns_section,
 )
+from paper_envs.bench.page.curves import progress_section, read_times
 from ss_core.errors import InputError
 from ss_core.record.parquet import read_checked
 from ss_core.report.charts import Bar, bar_chart
@@ -26,7 +28,7 @@ QUESTION = (
 FOOTER = "This file is complete in itself: it loads nothing, sends nothing, and may be mailed."
 ABOUT = "page.json"
 MAX_BYTES = 8_000_000  # plotly is 5 MB of them
-NEEDED = ("claim", "final", "curve", "exchange", "run")
+NEEDED = ("claim", "final", "curve", "exchange", "progress", "run")
 Frame = Any
 
 
@@ -34,9 +36,15 @@ def bench_page(folder: Path) -> bytes:
     """The page of the benchmark in `folder`.
 
     Raises:
-        InputError: its tables are not all there; the benchmark writes them at its end.
+        InputError: its tables are not all there, or an earlier version's; the benchmark writes them
+            at its end.
         CorruptError: a table cannot be read.
     """
+    if (folder / "tables" / "claim.parquet").is_file() and not _knows_progress(folder):
+        raise InputError(
+            f"{folder}: the tables of an earlier version; the page that it wrote, index.html, "
+            "stays as it is, and `ss bench paper --fresh` runs the benchmark anew beside it"
+        )
     tables = {name: _read(folder, name) for name in NEEDED}
     page = _render(folder, tables, vector=True)
     return page if len(page) <= MAX_BYTES else _render(folder, tables, vector=False)
@@ -45,18 +53,24 @@ def bench_page(folder: Path) -> bytes:
 def _render(folder: Path, tables: Mapping[str, Frame], *, vector: bool) -> bytes:
     claims, finals, about = tables["claim"], tables["final"], _about(folder)
     presets = sorted(finals["preset"].unique(), reverse=True)  # tuned first
-    sections = [claims_section(claims, preset) for preset in presets]
-    sections += [returns_section(finals, tables["curve"], preset) for preset in presets]
+    times = read_times(folder, tables["run"])
+    sections = [claims_section(claims)]
+    sections += [returns_section(finals, tables["curve"], times, preset) for preset in presets]
+    sections += [progress_section(tables["progress"], times)]
     sections += [figures_section(folder, about, preset, vector=vector) for preset in presets]
     sections += [exchange_section(tables["exchange"]), made_section(about, tables["run"])]
     part = Part(
         question=QUESTION,
-        verdict=_verdict(claims, presets),
-        picture=_verdicts_chart(claims, presets) if presets else None,
-        figures=_figures(claims, tables["run"], presets),
+        verdict=_verdict(claims),
+        picture=_verdicts_chart(claims) if len(claims) else None,
+        figures=_figures(claims, tables["run"]),
     )
     title = f"Benchmark {about.get('profile', '')}: the paper’s experiments, run again"
     return html_page(Page(title=title, part=part, sections=tuple(sections), footer=FOOTER))
+
+
+def _knows_progress(folder: Path) -> bool:
+    return (folder / "tables" / "progress.parquet").is_file()
 
 
 def _read(folder: Path, name: str) -> Frame:
@@ -76,67 +90,76 @@ def _about(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _verdict(claims: Frame, presets: Sequence[str]) -> str:
+def _verdict(claims: Frame) -> str:
     """Tests of the paper's claims by verdict, on its tasks and on small ones; ours apart."""
-    parts = [
-        _counted(claims[(claims["preset"] == preset) & (claims["suite"] == suite)], preset, suite)
-        for preset in presets
-        for suite in ("paper", "small")
-    ]
+    parts = [_counted(claims[claims["suite"] == suite], suite) for suite in ("paper", "small")]
     said = "; ".join(part for part in parts if part)
     if not said:
         return "No run has a result yet."
     return f"{said[:1].upper()}{said[1:]}. Each is decided by a 95 % interval over seeds."
 
 
-def _counted(claims: Frame, preset: str, suite: str) -> str:
+def _counted(claims: Frame, suite: str) -> str:
     if claims.empty:
         return ""
-    counts = claims[claims["source"] == "paper"]["verdict"].value_counts()
+    papers = claims[claims["source"] == "paper"]
+    counts = papers["verdict"].value_counts()
     found = [f"{counts[one]} {mark} {one}" for one, mark in MARKS.items() if one in counts]
     tasks = "its tasks" if suite == "paper" else "small variants of its tasks"
-    said = f"under the preset {preset}, of {counts.sum()} tests of the paper’s claims on {tasks}: "
-    said += ", ".join(found) or "none was made"
+    said = f"of {counts.sum()} tests of the paper’s claims on {tasks}: "
+    said += (", ".join(found) or "none was made") + _span(papers)
     ours = claims[claims["source"] == "ours"]["verdict"]
     hold = (ours == "holds").sum()
     return f"{said} (of {len(ours)} tests of our own, {hold} hold)" if len(ours) else said
 
 
-def _verdicts_chart(claims: Frame, presets: Sequence[str]) -> Chart:
-    kinds = {
-        "holds": "best",
-        "does not hold": "limit",
-        "undecided": "planner",
-        "not run": "uncontrolled",
-    }
+def _span(papers: Frame) -> str:
+    """` at 3 % to 40 % of the published episodes`, of the claims that are undecided."""
+    shares = papers[papers["verdict"] == "undecided"]["published_share"].dropna()
+    if shares.empty:
+        return ""
+    least, most = percent(float(shares.min())), percent(float(shares.max()))
+    span = least if least == most else f"{least} to {most}"
+    return f" at {span} of the published episodes"
+
+
+def _verdicts_chart(claims: Frame) -> Chart:
+    kinds = {"holds": "best", "does not hold": "limit", "undecided": "planner"}
     bars, rows = [], []
-    for preset in presets:
-        counts = claims[claims["preset"] == preset]["verdict"].value_counts()
-        for kind, role in kinds.items():
+    for suite, tasks in (("paper", "paper’s tasks"), ("small", "small variants")):
+        mine = claims[(claims["suite"] == suite) & (claims["source"] == "paper")]
+        counts = mine["verdict"].value_counts()
+        for kind, role in kinds.items() if len(mine) else ():
             count = int(counts.get(kind, 0))
-            bars.append(Bar(label=f"{preset}: {kind}", role=role, value=float(count)))  # type: ignore[arg-type]
-            rows.append((preset, kind, count))
-    listed = ", ".join(f"{preset}: {count} {kind}" for preset, kind, count in rows)
+            bars.append(Bar(label=f"{tasks}: {kind}", role=role, value=float(count)))  # type: ignore[arg-type]
+            rows.append((tasks, kind, count))
+    listed = ", ".join(f"{tasks}: {count} {kind}" for tasks, kind, count in rows)
     return Chart(
         slug="verdicts",
-        title="How many claims hold, under our settings and under the paper’s",
+        title="What became of the paper’s claims",
         alt=f"Numbers of claims by verdict: {listed}.",
         panels=(bar_chart(bars, value_title="claims"),),
-        table=Table(columns=("preset", "verdict", "claims"), rows=rows),
-        height_px=320,
+        table=Table(columns=("tasks", "verdict", "claims"), rows=rows),
+        height_px=110 + 34 * len(bars),
     )
 
 
-def _figures(claims: Frame, runs: Frame, presets: Sequence[str]) -> tuple[KeyFigure, ...]:
-    def holding(preset: str) -> KeyFigure:
-        mine = claims[(claims["preset"] == preset) & (claims["verdict"] != "not run")]
-        holds = int((mine["verdict"] == "holds").sum())
-        detail = f"of {len(mine)} that were tested"
-        return KeyFigure(label=f"Claims that hold, {preset}", value=str(holds), detail=detail)
-
+def _figures(claims: Frame, runs: Frame) -> tuple[KeyFigure, ...]:
+    papers = claims[(claims["suite"] == "paper") & (claims["source"] == "paper")]["verdict"]
+    decided = int((papers != "undecided").sum())
+    holds = int((papers == "holds").sum())
+    unfinished = int((runs["num_updates"] < runs["planned_updates"]).sum())
     seeds = sorted(runs["seed"].unique().tolist())
     return (
-        *(holding(preset) for preset in presets[:2]),
-        KeyFigure(label="Runs", value=str(len(runs))),
+        KeyFigure(
+            label="Claims of the paper decided",
+            value=f"{decided} of {len(papers)}",
+            detail=f"{holds} hold",
+        ),
+        KeyFigure(
+            label="Runs",
+            value=str(len(runs)),
+            detail=f"{unfinished} of them unfinished" if unfinished else "",
+        ),
         KeyFigure(label="Seeds", value=str(len(seeds)), detail=", ".join(map(str, seeds[:8]))),
     )

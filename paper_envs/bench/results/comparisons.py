@@ -268,9 +268,11 @@ class CurveBand:
 def curve_band(runs: Runs, column: str, resamples: int = 500) -> CurveBand | None:
     """The band of runs with equal points; None if no run has the column.
 
-    A point that any run lacks is left out. Seeds are drawn once for all points.
+    A point that any run lacks is left out. Seeds are drawn once for all points. Unfinished runs
+    count only where none is finished: they would cut the band short.
     """
-    having = [run for run in runs if column in run.curve]
+    finished = [run for run in runs if run.finished]
+    having = [run for run in finished or runs if run.curve.get(column)]
     if not having:
         return None
     points = min(len(run.curve[column]) for run in having)

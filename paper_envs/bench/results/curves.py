@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ss_core.errors import CorruptError
@@ -50,24 +50,32 @@ def suggested_cooperation(rollout: Rollout, sent: LastRound) -> dict[str, float]
     return {"suggested_cooperation": float(given[sent.valid].double().mean())}
 
 
-def read_curve(
-    folder: Path, num_updates: int, num_envs: int, points: int
-) -> dict[str, list[float | None]]:
-    """The curve of a finished run from the metric trace in its folder.
+def curve_ends(num_updates: int, points: int) -> Int[np.ndarray, " point"]:
+    """After which updates a curve has its points; the last one ends the run."""
+    count = min(points, num_updates)
+    return np.arange(1, count + 1) * num_updates // count
 
-    A value is the mean over the updates since the point before, of those that have one.
+
+def read_curve(
+    folder: Path, num_updates: int, num_envs: int, points: int, *, done: int | None = None
+) -> dict[str, list[float | None]]:
+    """The curve of a run of so many updates from the metric trace in its folder.
+
+    A value is the mean over the updates since the point before, of those that have one. Of a run
+    with only `done` updates it has the points up to there.
 
     Raises:
         CorruptError: the trace has not one return per update.
     """
-    values = _read_metrics(folder, num_updates)
+    length = num_updates if done is None else done
+    values = _read_metrics(folder, length)
     if np.isnan(values["averaged_return"]).any():
         raise CorruptError(
-            f"{folder / 'metrics'}: not one averaged_return for each of {num_updates} updates; "
+            f"{folder / 'metrics'}: not one averaged_return for each of {length} updates; "
             "delete the run's folder and run the benchmark again to repeat it"
         )
-    count = min(points, num_updates)
-    ends = np.arange(1, count + 1) * num_updates // count
+    ends = curve_ends(num_updates, points)
+    ends = ends[ends <= length]
     curve: dict[str, list[float | None]] = {
         "update": [float(end) for end in ends],
         "episode": [float(end * num_envs) for end in ends],
@@ -101,9 +109,10 @@ def _read_metrics(folder: Path, num_updates: int) -> Mapping[str, Float[np.ndarr
     table = pa.concat_tables(rows)
     updates, numbers = table["update"].to_numpy(), table["value"].to_numpy()
     names = np.asarray(table["name"].to_pylist())
+    counted = updates < num_updates  # a kill may leave rows that the checkpoint does not know yet
     columns: dict[str, Float[np.ndarray, " update"]] = {}
     for name in wanted:
-        chosen = names == name
+        chosen = (names == name) & counted
         if chosen.any() or name == "averaged_return":
             columns[name] = np.full(num_updates, np.nan)
             columns[name][updates[chosen]] = numbers[chosen]

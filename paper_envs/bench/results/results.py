@@ -1,15 +1,20 @@
 """What one benchmark run leaves behind, and how it lies on disk (`result.json`)."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from paper_envs.preset_names import PresetName
+from paper_envs.tasks import TASKS
 from ss_core.errors import CorruptError
 from ss_core.record.atomic import atomic_write, json_bytes
 
 RESULT_SCHEMA = "ss.bench.run/1"
+SLUG = re.compile(
+    r"(?P<task>[a-z-]+)-(?P<n>[0-9]{1,4})-(?P<preset>paper|tuned)-(?P<algorithm>[^-]+)(?:-(?P<v>.+))?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -28,6 +33,21 @@ class Cell:
         tail = f"-{self.variant}" if self.variant else ""
         return f"{self.task}-{self.num_agents}-{self.preset}-{self.algorithm}{tail}"
 
+    @classmethod
+    def of_slug(cls, slug: str) -> "Cell | None":
+        """The cell whose folder has that name; None if none has."""
+        found = SLUG.fullmatch(slug)
+        if found is None or found["task"] not in TASKS:
+            return None
+        task, count, preset, algorithm, variant = found.groups()
+        return cls(
+            task=task,
+            num_agents=int(count),
+            preset="paper" if preset == "paper" else "tuned",
+            algorithm=algorithm,
+            variant=variant or "",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
@@ -41,7 +61,8 @@ class RunResult:
 
     cell: Cell
     seed: int
-    num_updates: int
+    num_updates: int  # that it has trained
+    planned_updates: int  # as many at its end
     num_envs: int  # episodes per update
     final_return: float  # averaged return of the evaluation episodes
     evaluation_returns: tuple[float, ...]  # averaged return of each evaluation episode
@@ -49,6 +70,27 @@ class RunResult:
     cooperators: tuple[int, ...] | None  # [k] steps of the evaluation in which k agents cooperated
     curve: dict[str, list[float | None]]
     bytes_by_kind: dict[str, int]  # exchanged over the whole training, all agents together
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has trained as long as was planned."""
+        return self.num_updates >= self.planned_updates
+
+    @property
+    def episodes(self) -> int:
+        """Training episodes done."""
+        return self.num_updates * self.num_envs
+
+    @property
+    def planned_episodes(self) -> int:
+        """Training episodes at its end."""
+        return self.planned_updates * self.num_envs
+
+    @property
+    def published_share(self) -> float | None:
+        """Training episodes done as a share of the paper's, 1 at most; None for small variants."""
+        published = TASKS[self.cell.task].published_episodes
+        return None if published is None else min(1.0, self.episodes / published)
 
 
 def write_result(result: RunResult, path: Path) -> None:
@@ -67,6 +109,7 @@ def read_result(path: Path) -> RunResult:
         if document.pop("schema") != RESULT_SCHEMA:
             raise ValueError(f"not of schema {RESULT_SCHEMA}")
         document["cell"] = Cell(**document["cell"])
+        document.setdefault("planned_updates", document["num_updates"])  # of older, ended runs
         for name in ("evaluation_returns", "agent_returns", "cooperators"):
             document[name] = None if document[name] is None else tuple(document[name])
         return RunResult(**document)

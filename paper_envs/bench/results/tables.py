@@ -1,9 +1,6 @@
-"""`ss.bench.tables/1`: the tables of a benchmark, and how they become Parquet files.
+"""The tables of a benchmark as plain records (see `schema.py`), and how they become Parquet."""
 
-Rows are plain records; unit and description of every column stand in the field metadata, as in the
-traces of a run. Null means not applicable.
-"""
-
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,105 +18,13 @@ from paper_envs.bench.results.comparisons import (
     share_of_cooperators,
 )
 from paper_envs.bench.results.results import Cell
-from ss_core.record.schema import Column, Table, arrow_schema
+from paper_envs.bench.results.schema import CELL_KEY, TABLES, TABLES_SCHEMA
+from paper_envs.tasks import TASKS
+from ss_core.record.schema import arrow_schema
 from ss_core.statistics import Interval
-
-TABLES_SCHEMA = "ss.bench.tables/1"
 
 Record = dict[str, Any]
 
-CELL_KEY = ("task", "num_agents", "preset", "algorithm", "variant")
-CELL = (
-    Column("task", "string", "", "name of the task"),
-    Column("num_agents", "int32", "1", "number of agents"),
-    Column("preset", "string", "", "hyper-parameters: paper (as published) or tuned (ours)"),
-    Column("algorithm", "string", "", "name of the algorithm"),
-    Column("variant", "string", "", "change to the preset; empty for none"),
-)
-SETTING = CELL[:3]
-SEED = Column("seed", "int32", "1", "seed of the run")
-RUNS = Column("num_runs", "int32", "1", "runs, that is seeds")
-RETURN_UNIT = "1/step"
-
-# ruff: noqa: E501
-# fmt: off
-_TABLES = (  # one line per column, however long
-    Table("run", "a training run and its evaluation", "kpi", (*CELL_KEY, "seed"), (
-        *CELL,
-        SEED,
-        Column("num_updates", "int32", "1", "learner updates"),
-        Column("num_envs", "int32", "1", "episodes per update"),
-        Column("final_return", "float64", RETURN_UNIT, "averaged return: external reward per agent and step, mean of the evaluation episodes"),
-        Column("training_return", "float64", RETURN_UNIT, "averaged return, mean over the whole training (area under the learning curve)"),
-        Column("lowest_agent_return", "float64", RETURN_UNIT, "the agent with least, mean of the evaluation episodes", "private"),
-        Column("highest_agent_return", "float64", RETURN_UNIT, "the agent with most, mean of the evaluation episodes", "private"),
-        Column("exchanged_bytes", "int64", "B", "sent by all agents together over the whole training", "exchanged"),
-    )),
-    Table("curve", "a value at one point of a learning curve", "kpi", (*CELL_KEY, "seed", "update", "name"), (
-        *CELL,
-        SEED,
-        Column("update", "int32", "1", "learner updates done"),
-        Column("episode", "int64", "1", "training episodes done"),
-        Column("name", "string", "", "averaged_return, rate_all, rate_mixed, rate_none, suggestion_mse or suggested_cooperation"),
-        Column("value", "float64", "1", "mean over the updates since the point before"),
-    )),
-    Table("final", "the final returns of a cell", "kpi", CELL_KEY, (
-        *CELL,
-        RUNS,
-        Column("iqm", "float64", RETURN_UNIT, "interquartile mean over seeds of the final averaged return"),
-        Column("iqm_low", "float64", RETURN_UNIT, "lower end of its 95 % bootstrap interval"),
-        Column("iqm_high", "float64", RETURN_UNIT, "upper end of its 95 % bootstrap interval"),
-        Column("mean", "float64", RETURN_UNIT, "mean over seeds"),
-        Column("normalised", "float64", "1", "iqm with 0 at the worst and 1 at the best algorithm of the task, size and preset; null where they are level"),
-        Column("normalised_low", "float64", "1", "lower end of its 95 % bootstrap interval"),
-        Column("normalised_high", "float64", "1", "upper end of its 95 % bootstrap interval"),
-    )),
-    Table("improvement", "SS against a rival, or against a variant of itself", "kpi", ("task", "num_agents", "preset", "rival", "rival_variant"), (
-        *SETTING,
-        Column("rival", "string", "", "algorithm SS is compared with"),
-        Column("rival_variant", "string", "", "its variant; empty for none"),
-        RUNS,
-        Column("num_rival_runs", "int32", "1", "runs of the rival"),
-        Column("probability", "float64", "1", "chance that a run of SS ends higher than one of the rival; a tie counts half"),
-        Column("probability_low", "float64", "1", "lower end of its 95 % bootstrap interval"),
-        Column("probability_high", "float64", "1", "upper end of its 95 % bootstrap interval"),
-        Column("difference", "float64", RETURN_UNIT, "interquartile mean of SS less that of the rival"),
-        Column("difference_low", "float64", RETURN_UNIT, "lower end of its 95 % bootstrap interval"),
-        Column("difference_high", "float64", RETURN_UNIT, "upper end of its 95 % bootstrap interval"),
-    )),
-    Table("joint_action", "how often k agents cooperate", "kpi", (*CELL_KEY, "cooperators"), (
-        *CELL,
-        Column("cooperators", "int32", "1", "k: agents that cooperate in a step"),
-        Column("name", "string", "", "D-D, C-D or C-C with two agents, else null"),
-        RUNS,
-        Column("share", "float64", "1", "share of the evaluation's steps, interquartile mean over seeds"),
-        Column("share_low", "float64", "1", "lower end of its 95 % bootstrap interval"),
-        Column("share_high", "float64", "1", "upper end of its 95 % bootstrap interval"),
-    )),
-    Table("exchange", "what a kind of message costs in a cell", "kpi", (*CELL_KEY, "kind"), (
-        *CELL,
-        Column("kind", "string", "", "kind of message"),
-        RUNS,
-        Column("bytes_per_agent_update", "float64", "B", "sent per agent and update, mean over runs", "exchanged"),
-    )),
-    Table("claim", "a claim under one preset", "kpi", ("claim", "preset", "suite", "task"), (
-        Column("claim", "string", "", "short name of the claim"),
-        Column("preset", "string", "", "hyper-parameters"),
-        Column("suite", "string", "", "paper (its tasks) or small (small variants of them)"),
-        Column("task", "string", "", "the task, or all"),
-        Column("source", "string", "", "paper or ours: who claims it"),
-        Column("statement", "string", "", "what is claimed"),
-        Column("test", "string", "", "what decides"),
-        Column("verdict", "string", "", "holds, does not hold, undecided or not run"),
-        Column("figures", "string", "", "the estimates and intervals that decided"),
-        Column("beside", "string", "", "more estimates and intervals, which do not decide"),
-        Column("note", "string", "", "what to know beside them"),
-        Column("num_runs", "int32", "1", "fewest seeds of a cell that the verdict rests on"),
-    )),
-)
-# fmt: on
-
-TABLES: dict[str, Table] = {table.name: table for table in _TABLES}
 PAIR_NAMES = ("D-D", "C-D", "C-C")
 
 
@@ -130,6 +35,7 @@ def run_rows(cells: Mapping[Cell, Runs]) -> list[Record]:
             **cell_columns(cell),
             "seed": run.seed,
             "num_updates": run.num_updates,
+            "planned_updates": run.planned_updates,
             "num_envs": run.num_envs,
             "final_return": run.final_return,
             "training_return": area_under_curve(run),
@@ -171,15 +77,16 @@ def final_rows(suite: Suite) -> list[Record]:
         values = sample(runs)
         if values.size:
             scale = suite.scale(cell.task, cell.num_agents)
-            rows.append(_final_row(cell, values, scale))
+            rows.append(_final_row(cell, runs, values, scale))
     return rows
 
 
-def _final_row(cell: Cell, values: np.ndarray, scale: Scale | None) -> Record:
+def _final_row(cell: Cell, runs: Runs, values: np.ndarray, scale: Scale | None) -> Record:
     normalised = None if scale is None else interval_of(scale.normalised(values))
     return {
         **cell_columns(cell),
         "num_runs": int(values.size),
+        "num_unfinished": sum(not run.finished for run in runs),
         **_interval_columns("iqm", interval_of(values)),
         "mean": float(values.mean()),
         **_interval_columns("normalised", normalised),
@@ -252,6 +159,27 @@ def bytes_per_agent_update(runs: Runs, kind: str | None = None) -> float:
         for run in runs
     ]
     return float(np.mean(costs))
+
+
+def progress_rows(cells: Mapping[Cell, Runs], missing: Sequence[str]) -> list[Record]:
+    """One row per cell asked for; `missing` are the runs without a result, as `<cell>/seed<k>`."""
+    absent = Counter(Cell.of_slug(name.rpartition("/")[0]) for name in missing)
+    asked = sorted(cell for cell in {*cells, *absent} if cell is not None)
+    return [_progress_row(cell, cells.get(cell, ()), absent[cell]) for cell in asked]
+
+
+def _progress_row(cell: Cell, runs: Runs, num_absent: int) -> Record:
+    num_seeds = len(runs) + num_absent
+    finished = sum(run.finished for run in runs)
+    return {
+        **cell_columns(cell),
+        "num_seeds": num_seeds,
+        "num_finished": finished,
+        "num_unfinished": len(runs) - finished,
+        "episodes": sum(run.episodes for run in runs) / num_seeds,
+        "planned_episodes": runs[0].planned_episodes if runs else None,
+        "published_episodes": TASKS[cell.task].published_episodes,
+    }
 
 
 def cell_columns(cell: Cell) -> Record:

@@ -1,7 +1,7 @@
 """The folder of a benchmark: `bench.json`, a folder per run, and what is still to be done.
 
 bench.json                     what the runs in here have in common, and every condition
-runs/<cell>/seed<k>/           one run: result.json, metrics/, checkpoints/
+runs/<cell>/seed<k>/           one run: result.json (or partial.json), metrics/, checkpoints/
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from paper_envs.bench.results.results import RunResult, read_result
-from paper_envs.bench.runs.run import RESULT_FILE, RunSpec
+from paper_envs.bench.runs.run import PARTIAL_FILE, RESULT_FILE, RunSpec
 from ss_core.config import config_hash
 from ss_core.errors import ConfigError, CorruptError
 from ss_core.record.atomic import atomic_write, json_bytes
@@ -85,15 +85,19 @@ class BenchFolder:
     def results(self) -> tuple[list[RunResult], list[str]]:
         """The results of every registered run that has one, and the names of those without.
 
+        Of a run that is not finished it is what an early end of the benchmark left, if any.
+
         Raises:
             CorruptError: a result is not readable.
         """
         found: list[RunResult] = []
         missing: list[str] = []
         for slug, seed in registered(self._cells):
-            path = self.run_folder(slug, seed) / RESULT_FILE
-            if path.exists():
-                found.append(read_result(path))
+            folder = self.run_folder(slug, seed)
+            paths = [folder / name for name in (RESULT_FILE, PARTIAL_FILE)]
+            present = [path for path in paths if path.exists()]
+            if present:
+                found.append(read_result(present[0]))
             else:
                 missing.append(run_name(slug, seed))
         return found, missing
@@ -128,6 +132,31 @@ def joined(path: Path, cells: Cells, specs: Sequence[RunSpec]) -> Cells:
             )
         entry["seeds"] = sorted({*entry["seeds"], spec.seed})
     return both
+
+
+def check_of_profile(path: Path, cells: Cells, specs: Iterable[RunSpec], profile: str) -> None:
+    """Refuse a folder that holds conditions other than those of a profile, whose specs are given.
+
+    Raises:
+        ConfigError: results of different plans would come into one table.
+    """
+    known = {spec.cell.slug: spec.condition_sha256 for spec in specs}
+    strange = sorted(slug for slug in cells if slug not in known)
+    changed = sorted(
+        slug for slug in cells if slug in known and cells[slug]["sha256"] != known[slug]
+    )
+    remedy = "choose another folder with --out, or --fresh to begin beside it"
+    if strange:
+        more = f" and {len(strange) - 1} more conditions" if len(strange) > 1 else ""
+        raise ConfigError(
+            f"{path}: holds runs of {strange[0]}{more}, which the profile {profile!r} of this "
+            f"version does not have; results of different plans are never mixed: {remedy}"
+        )
+    if changed:
+        raise ConfigError(
+            f"{path}: the runs of {changed[0]} in there have other settings than the profile "
+            f"{profile!r} of this version gives them; {remedy}"
+        )
 
 
 def registered(cells: Cells) -> Iterable[tuple[str, int]]:

@@ -6,7 +6,7 @@ hyper-parameters a cell has is the business of `presets.py`.
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, product
 from typing import Literal, get_args
 
@@ -16,48 +16,70 @@ from paper_envs.tasks import TASKS
 from ss_core.algorithms.names import ALGORITHM_FACTS
 from ss_core.errors import ConfigError
 
-ProfileName = Literal["smoke", "quick", "full"]
+ProfileName = Literal["smoke", "quick", "full", "literal"]
 Option = Literal["env", "algorithm", "preset"]
 Experiments = Mapping[str, tuple[Cell, ...]]
+Conditions = tuple[tuple[str, str], ...]  # algorithm and variant
 
 ALGORITHMS = tuple(name for name, facts in ALGORITHM_FACTS.items() if facts.in_paper)
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+EVERYBODY: Conditions = (
+    *(("ss", ""), ("ss", "rho0")),
+    *((name, "") for name in ALGORITHMS if name != "ss"),
+)  # the paper's eight
+SHORT: Conditions = (("ss", ""), ("independent", ""), ("vs", ""))  # VS: the rival hardest to beat
 FIRST_SEED = 100  # hyper-parameters were chosen with small seeds; these are fresh
 MAX_SEEDS = 1000
-PAIR, HEADLINE, CROWD = 2, 8, 12  # predators
-QUICK_ABLATIONS = 4  # so many of the first, unless a profile is thorough
+PAIR, HEADLINE, DOZEN = 2, 8, 12  # predators
+FULL_SIZE_GRIDS = ("cleanup", "harvest")
+GROUPS = (2, 4, 8)  # agents of the full-size grid worlds
+CROWD, CROWD_VARIANT, CROWD_SEEDS = 16, "m4", 3
+QUICK_ABLATIONS = 4  # so many of the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """How much of the benchmark is run."""
 
-    tasks: tuple[tuple[str, int], ...]  # of the main comparison, with numbers of agents
-    algorithms: tuple[str, ...] = ALGORITHMS
-    only_main: bool = False
-    thorough: bool = False  # also variants of `paper` that learn nothing in a short run
+    presets: tuple[PresetName, ...]
+    main: Mapping[str, Conditions]  # of the main comparison, by task
+    main_agents: Mapping[str, int] = field(default_factory=dict)  # where not the headline number
+    experiments: tuple[str, ...] = ()  # besides the main comparison, of `BESIDES`
     num_seeds: int = 5
     evaluation_episodes: int = 128
+    may_end_early: bool = False  # too long to be finished: short runs first, a page at every stop
 
 
-def _headline(*names: str) -> tuple[tuple[str, int], ...]:
-    return tuple((name, TASKS[name].num_agents) for name in names)
-
-
+_BY_SIZE: tuple[ProfileName, ...] = ("quick", "full", "literal", "smoke")  # as one would look
+_MOST = ("pair", "communication", "radius")
 PROFILES: dict[ProfileName, Profile] = {
     "smoke": Profile(
-        tasks=(("predation", PAIR), *_headline("navigation", "cleanup-small")),
-        algorithms=("ss", "independent"),
-        only_main=True,
+        presets=PRESETS,
+        main=dict.fromkeys(
+            ("predation", "navigation", "cleanup-small"), (("ss", ""), ("independent", ""))
+        ),
+        main_agents={"predation": PAIR},
         num_seeds=2,
         evaluation_episodes=16,
     ),
-    "quick": Profile(tasks=_headline("predation", "navigation", "cleanup-small", "harvest-small")),
+    "quick": Profile(
+        presets=("tuned",),
+        main={
+            **dict.fromkeys(("predation", "navigation"), EVERYBODY),
+            **dict.fromkeys(FULL_SIZE_GRIDS, SHORT),
+        },
+        experiments=(*_MOST, "ablation", "dozen"),
+    ),
     "full": Profile(
-        tasks=_headline(
-            "predation", "navigation", "cleanup", "harvest", "cleanup-small", "harvest-small"
-        ),
-        thorough=True,
+        presets=("tuned",),
+        main=dict.fromkeys(("predation", "navigation", *FULL_SIZE_GRIDS), EVERYBODY),
+        experiments=(*_MOST, "six neighbours", "ablation", "dozen", "agents", "crowd"),
+    ),
+    "literal": Profile(
+        presets=("paper",),
+        main=dict.fromkeys(("predation", "navigation", *FULL_SIZE_GRIDS), EVERYBODY),
+        experiments=(*_MOST, "six neighbours"),
+        may_end_early=True,
     ),
 }
 
@@ -74,21 +96,28 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Cells to run, each with every seed."""
+    """Cells to run, each with its seeds."""
 
     profile: ProfileName
     cells: tuple[Cell, ...]
     seeds: tuple[int, ...]
     experiments: tuple[tuple[str, tuple[Cell, ...]], ...]  # what each cell is for
+    fewer_seeds: Mapping[Cell, int] = field(default_factory=dict)  # cells with so many of the seeds
+
+    def seeds_of(self, cell: Cell) -> tuple[int, ...]:
+        """The seeds of one cell."""
+        return self.seeds[: self.fewer_seeds.get(cell, len(self.seeds))]
 
     @property
-    def num_runs(self) -> int:
-        """How many runs that makes."""
-        return len(self.cells) * len(self.seeds)
+    def runs(self) -> list[tuple[Cell, int]]:
+        """Every run: cell and seed."""
+        return [(cell, seed) for cell in self.cells for seed in self.seeds_of(cell)]
 
 
 def make_plan(profile: ProfileName, selection: Selection, ablations: Sequence[str]) -> Plan:
     """The runs of a profile that a selection leaves; `ablations` are variants of tuned SS.
+
+    Seeds that somebody asks for are those of every cell, however few the profile gives it.
 
     Raises:
         ConfigError: a name that the profile does not have, or nothing is left.
@@ -109,55 +138,75 @@ def make_plan(profile: ProfileName, selection: Selection, ablations: Sequence[st
             f"nothing to run: the profile {profile!r} has no run of these environments with these "
             "algorithms and presets; leave one of --env, --algorithm and --preset out"
         )
+    few = kept.get("crowd", ()) if selection.num_seeds is None else ()
     return Plan(
         profile=profile,
         cells=left,
         seeds=tuple(range(FIRST_SEED, FIRST_SEED + num_seeds)),
         experiments=tuple((name, each) for name, each in kept.items() if each),
+        fewer_seeds=dict.fromkeys(few, CROWD_SEEDS),
     )
 
 
 def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
     """The cells of every experiment of a profile."""
-    main = _main(profile)
-    if profile.only_main:
-        return {"main": main}
-    presets: tuple[PresetName, ...] = PRESETS if profile.thorough else ("tuned",)
-    parts = ablations if profile.thorough else ablations[:QUICK_ABLATIONS]
-    shared_less = ("m6", "m4", "m2", "every2") if profile.thorough else ("m4", "m2", "every2")
-    return {
-        "main": main,  # Figs 1, 2; with `rho0` Fig. 4
-        "pair": _predation(PAIR, (("ss", ""), ("ss", "rho0"), ("independent", ""))),  # Figs 3, 5
-        "communication": _predation(
-            HEADLINE, [("ss", variant) for variant in shared_less], presets
-        ),  # Fig. 8
-        "radius": (  # who talks to whom: each preset with the other's choice
-            *_predation(HEADLINE, [("ss", "complete")], ("paper",) if profile.thorough else ()),
-            *_predation(HEADLINE, [("ss", "radius"), ("ss", "radius-slow")], ("tuned",)),
+    besides = {
+        "pair": _predation(  # Figs 3, 5
+            PAIR, (("ss", ""), ("ss", "rho0"), ("independent", "")), profile.presets
         ),
-        "ablation": _predation(HEADLINE, [("ss", name) for name in parts], ("tuned",)),
-        "scale": _predation(CROWD, [("ss", "")], ("tuned",)),
+        "communication": _predation(  # Fig. 8
+            HEADLINE, [("ss", variant) for variant in ("m4", "m2", "every2")], profile.presets
+        ),
+        "six neighbours": _predation(HEADLINE, [("ss", "m6")], profile.presets),  # Fig. 8
+        "radius": _radius(profile),
+        "ablation": _predation(
+            HEADLINE, [("ss", name) for name in ablations[:QUICK_ABLATIONS]], profile.presets
+        ),
+        "dozen": _predation(DOZEN, [("ss", "")], profile.presets),
+        "agents": _groups(profile.presets, GROUPS, (("ss", ""), ("independent", ""))),
+        "crowd": _groups(profile.presets, (CROWD,), (("ss", CROWD_VARIANT), ("independent", ""))),
+    }
+    return {
+        "main": _main(profile),  # Figs 1, 2; with `rho0` Fig. 4
+        **{name: besides[name] for name in profile.experiments},
     }
 
 
+def _radius(profile: Profile) -> tuple[Cell, ...]:
+    """Who talks to whom: each preset with the other's choice."""
+    others = {"paper": ("complete",), "tuned": ("radius", "radius-slow")}
+    return tuple(
+        cell
+        for preset in profile.presets
+        for cell in _predation(HEADLINE, [("ss", name) for name in others[preset]], (preset,))
+    )
+
+
 def _main(profile: Profile) -> tuple[Cell, ...]:
-    conditions = [(algorithm, "") for algorithm in profile.algorithms]
-    if not profile.only_main:
-        conditions.insert(1, ("ss", "rho0"))
     return tuple(
         _cell(task, count, preset, algorithm, variant)
-        for (task, count), preset, (algorithm, variant) in product(
-            profile.tasks, PRESETS, conditions
-        )
+        for task, conditions in profile.main.items()
+        for count in (profile.main_agents.get(task, TASKS[task].num_agents),)
+        for preset, (algorithm, variant) in product(profile.presets, conditions)
         if TASKS[task].has_cooperation
         or "cooperative_actions" not in ALGORITHM_FACTS[algorithm].needs
+    )
+
+
+def _groups(
+    presets: Sequence[PresetName], counts: Sequence[int], conditions: Conditions
+) -> tuple[Cell, ...]:
+    """Numbers of agents in the full-size grid worlds."""
+    return tuple(
+        _cell(task, count, preset, *condition)
+        for task, preset, count, condition in product(FULL_SIZE_GRIDS, presets, counts, conditions)
     )
 
 
 def _predation(
     count: int,
     conditions: Iterable[tuple[str, str]],
-    presets: Sequence[PresetName] = PRESETS,
+    presets: Sequence[PresetName],
 ) -> tuple[Cell, ...]:
     pairs = product(presets, tuple(conditions))
     return tuple(_cell("predation", count, preset, *condition) for preset, condition in pairs)
@@ -190,7 +239,7 @@ def _check_names(
             continue
         near = difflib.get_close_matches(name, choices, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        others = [each for each in PROFILES if name in _choices(option, each, ablations)]
+        others = [each for each in _BY_SIZE if name in _choices(option, each, ablations)]
         if others:
             hint = f"`--profile {others[0]}` has it. "
         raise ConfigError(

@@ -8,7 +8,7 @@ tried again by Ray and goes on from its last checkpoint.
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
 from typing import Any
 
@@ -20,9 +20,16 @@ POLL_S = 1.0
 
 
 def run_on_ray(
-    tasks: Sequence[Task], workers: int, observe: Observe, *, retries: int = RETRIES
+    tasks: Sequence[Task],
+    workers: int,
+    observe: Observe,
+    *,
+    retries: int = RETRIES,
+    time_is_up: Callable[[], bool] = lambda: False,
 ) -> list[Failure]:
     """Carry out all tasks, at most `workers` at a time where the cluster is started here.
+
+    Once `time_is_up` the others are ended; what they had committed is kept.
 
     Raises:
         ConfigError: Ray is not installed.
@@ -30,10 +37,16 @@ def run_on_ray(
         ResourceError: disk or memory is exhausted; the other tasks are stopped.
     """
     with redirect_stdout(sys.stderr):  # Ray tells of lost workers on stdout, which is the result's
-        return _run(tasks, workers, observe, retries)
+        return _run(tasks, workers, observe, retries, time_is_up)
 
 
-def _run(tasks: Sequence[Task], workers: int, observe: Observe, retries: int) -> list[Failure]:
+def _run(
+    tasks: Sequence[Task],
+    workers: int,
+    observe: Observe,
+    retries: int,
+    time_is_up: Callable[[], bool],
+) -> list[Failure]:
     ray = _import_ray()
     started_here = not ray.is_initialized()
     if started_here:
@@ -44,7 +57,7 @@ def _run(tasks: Sequence[Task], workers: int, observe: Observe, retries: int) ->
         with interruptible():
             try:
                 running.update((body.remote(task), task) for task in tasks)
-                return _collect(ray, running, observe)
+                return _collect(ray, running, observe, time_is_up)
             finally:
                 for reference in running:
                     with suppress(Exception):  # ended meanwhile, or the cluster is gone
@@ -91,9 +104,11 @@ def _join(ray: Any, workers: int) -> None:
         raise ResourceError(f"--launcher ray: cannot reach {place}: {error}") from error
 
 
-def _collect(ray: Any, running: dict[Any, Task], observe: Observe) -> list[Failure]:
+def _collect(
+    ray: Any, running: dict[Any, Task], observe: Observe, time_is_up: Callable[[], bool]
+) -> list[Failure]:
     failures: list[Failure] = []
-    while running:
+    while running and not time_is_up():
         ready, _ = ray.wait(list(running), timeout=POLL_S)
         for reference in ready:
             task = running.pop(reference)

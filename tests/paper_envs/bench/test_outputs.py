@@ -82,8 +82,9 @@ def test_the_terminal_is_told_returns_and_verdicts(tmp_path: Path) -> None:
         {"algorithm": "SS", "navigation (3)": "-0.40 [-0.50, -0.30]"},
         {"algorithm": "VS", "navigation (3)": "-0.60 [-0.70, -0.50]"},
     ]
-    assert {"claim", "task", "verdict", "figures"} == set(claims[0])
-    assert told["notes"][0].startswith("claims: ")
+    assert {"claim", "task", "preset", "verdict", "figures"} == set(claims[0])
+    assert claims[2]["verdict"] == "undecided at 6 % of the published episodes"  # navigation
+    assert told["notes"][0].startswith("claims of the paper: ")
     assert "index.html" in told["notes"][1]
     assert "3 seeds" in told["notes"][2]
 

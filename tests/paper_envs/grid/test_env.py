@@ -190,6 +190,20 @@ def test_tasks_tell_the_truth_about_the_environments(name) -> None:
         assert env.reset(0).cooperative is not None
 
 
+@pytest.mark.parametrize("name", ["cleanup", "harvest"])
+def test_as_many_agents_may_play_as_the_map_has_room_for(name) -> None:
+    most = TASKS[name].agent_counts[1]
+    assert most >= 16
+    env = make_env(name, 1, num_agents=most)
+    assert isinstance(env, GridEnv)
+    game_map = env.game.grid_map
+    assert most == len(game_map.spawn_cells) + len(game_map.ground_cells)
+    env.reset(0)
+    assert len(set(env.state.cells[0].tolist())) == most
+    with pytest.raises(ConfigError, match=f"with {most + 1} agents"):
+        make_env(name, 1, num_agents=most + 1)
+
+
 def test_a_board_is_a_copy_that_tells_walls_water_and_beams() -> None:
     env = CleanupEnv(1)
     env.reset(0)

@@ -136,6 +136,20 @@ def test_a_full_disk_stops_everything_and_lets_the_others_commit(tmp_path: Path)
     assert not (tmp_path / "never").exists()
 
 
+def test_once_the_time_is_up_tasks_commit_and_no_other_begins(tmp_path: Path) -> None:
+    under_way: list[str] = []
+    tasks = [task(work_until_stopped, tmp_path, "a"), task(name_process, tmp_path, "never")]
+
+    def note(name: str, *_: Any) -> None:
+        under_way.append(name)
+
+    assert run_pool(tasks, 1, note, time_is_up=lambda: bool(under_way)) == []
+    assert set(under_way) == {"a"}
+    assert (tmp_path / "a" / "committed").exists()
+    assert not (tmp_path / "never").exists()
+    assert run_pool(tasks, 1, note, time_is_up=lambda: True) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_tasks_commit_and_names_the_exit_code(tmp_path: Path, number: int) -> None:
     def interrupt(*_: Any) -> None:

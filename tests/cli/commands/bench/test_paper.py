@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from cli.app import run
@@ -20,6 +22,7 @@ from paper_envs.bench.results.results import Cell, RunResult, read_result
 from paper_envs.bench.runs import preflight, run_specs
 from paper_envs.bench.runs.plan import Plan
 from paper_envs.bench.runs.progress import RunsProgress
+from ss_core.config import config_hash
 from ss_core.errors import Interrupted
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes import pool
@@ -44,7 +47,9 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs in this process: starting another takes longer than the run."""
 
-    def run_here(tasks: Sequence[Task], _workers: int, observe: pool.Observe) -> list[pool.Failure]:
+    def run_here(
+        tasks: Sequence[Task], _workers: int, observe: pool.Observe, **_: object
+    ) -> list[pool.Failure]:
         for task in tasks:
             assert perform(task, lambda *_: None, lambda: False) == ("done",)
             observe(task.name, "done", 1, 1, "")
@@ -86,8 +91,9 @@ def test_a_benchmark_runs_prints_and_is_not_run_twice(
     shown = capsys.readouterr()
     assert "predation-2-tuned-independent   100" in shown.out
     assert "run directory: bench/paper-smoke" in shown.out
-    assert shown.err.splitlines()[0] == "runs: 0 %, 0 of 2"
-    assert "2 of 2" in shown.err.splitlines()[-1]
+    first, *_, last = shown.err.splitlines()
+    assert re.fullmatch(r"runs: 0 %, 0 of 2  expected: [0-9.e-]+ core-hours", first)
+    assert "2 of 2" in last
     before = results_below(tmp_path)
     assert len(before) == 2
     assert bench(*SELECTION, "--seeds", "1", "--resume", "--json", "--quiet") == 0
@@ -121,7 +127,16 @@ def test_fresh_starts_beside_what_is_there(tmp_path: Path) -> None:
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(*ONE, "--dry-run") == 0
-    assert "1 runs, 0 of them finished" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 runs, 0 of them finished" in told
+    assert re.search(r"very roughly [0-9.e-]+ core-hours, [0-9.e-]+ hours with 1 at a time", told)
+    overview = told[told.index("profiles, all of each") :]
+    assert re.findall(r"^(smoke|quick|full|literal) .* ([0-9]+) ", overview, re.MULTILINE) == [
+        ("smoke", "24"),
+        ("quick", "170"),
+        ("full", "277"),
+        ("literal", "195"),
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -149,6 +164,8 @@ def test_a_dry_run_refuses_the_folder_that_the_run_would_refuse(
         (("--profile", "huge"), 2, "'huge' is not one of"),
         (("--resume", "--fresh"), 2, "exclude each other"),
         (("--algorithm", "ps"), 3, "`--profile quick` has it"),
+        (("--profile", "quick", "--preset", "paper"), 3, "`--profile literal` has it"),
+        (("--max-hours", "-1"), 2, "-1.0 is not in the range"),
         (("--reference", "absent.json"), 3, "absent.json: no such reference"),
         (("--reference", "absent.json", "--dry-run"), 3, "absent.json: no such reference"),
         (("--seeds", "1", "--write-reference", "new.json"), 3, "needs 2 seeds of each condition"),
@@ -263,7 +280,9 @@ def test_a_reference_that_cannot_be_made_is_refused_before_anything_runs(
 def test_no_reference_is_written_when_runs_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail_last(tasks: Sequence[Task], _workers: int, _observe: object) -> list[pool.Failure]:
+    def fail_last(
+        tasks: Sequence[Task], _workers: int, _observe: object, **_: object
+    ) -> list[pool.Failure]:
         for task in tasks[:-1]:
             assert perform(task, lambda *_: None, lambda: False) == ("done",)
         return [pool.Failure(tasks[-1].name, "broken", "stderr.log")]
@@ -309,6 +328,119 @@ def test_a_signal_stops_and_the_same_command_goes_on_to_the_same_bytes(tmp_path:
     run_from_cli(replace(request, out=tmp_path / "b"), lambda _progress: None)
     assert results_below(tmp_path / "a") == results_below(tmp_path / "b")
     assert len(results_below(tmp_path / "a")) == 4
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_of_another_plan_is_refused_and_fresh_begins_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = "harvest-small-3-tuned-ss"
+    before = tmp_path / "bench/paper-smoke"
+    assert bench(*ONE, "--quiet") == 0
+    document = json.loads((before / "bench.json").read_bytes())
+    document["cells"][small] = {"sha256": "0" * 64, "seeds": [100]}
+    document["plan_sha256"] = config_hash(document["cells"])
+    (before / "bench.json").write_text(json.dumps(document))
+    for last in ("--quiet", "--dry-run"):
+        assert bench(*ONE, last) == 3
+        told = capsys.readouterr().err
+        assert f"bench/paper-smoke: holds runs of {small}, which the profile 'smoke'" in told
+    assert "--fresh" in told
+    assert bench(*ONE, "--quiet", "--fresh") == 0
+    assert len(results_below(tmp_path / "bench/paper-smoke-2")) == 1
+    del document["cells"][small]
+    document["cells"]["navigation-3-tuned-ss"] = {"sha256": "0" * 64, "seeds": [100]}
+    document["plan_sha256"] = config_hash(document["cells"])
+    (before / "bench.json").write_text(json.dumps(document))
+    assert bench(*ONE, "--quiet") == 3  # also of conditions that are not asked for now
+    assert "navigation-3-tuned-ss in there have other settings" in capsys.readouterr().err
+
+
+# an early end
+
+LITERAL = ("--profile", "literal", "--env", "navigation", "--algorithm", "independent")
+SLOW_RUN = "navigation-3-paper-independent/seed100"
+
+
+@pytest.fixture
+def stopped_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever trains stops after two of its three updates, which are committed."""
+
+    def run_here(
+        tasks: Sequence[Task], _workers: int, observe: pool.Observe, *, time_is_up: Any
+    ) -> list[pool.Failure]:
+        for task in tasks:
+            if time_is_up():
+                return []
+            evaluates = task.target.endswith(":evaluate_run")
+            done = [0]
+
+            def count(now: int, _total: int, _note: str, done: list[int] = done) -> None:
+                done[0] = now
+
+            def enough(done: list[int] = done, evaluates: bool = evaluates) -> bool:
+                return not evaluates and done[0] == 2
+
+            answer = perform(task, count, enough)
+            if answer is None:
+                if os.environ.get("SIGNALLED"):
+                    raise Interrupted("stopped", signal.SIGINT)
+                return []
+            observe(task.name, "done", 1, 1, "")
+        return []
+
+    monkeypatch.setattr(pool, "run_pool", run_here)
+
+
+@pytest.mark.usefixtures("stopped_on_the_way")
+def test_a_budget_of_time_ends_with_a_page_that_tells_how_far_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(launch, "_write_outputs", write_outputs)
+    asked = (*LITERAL, "--seeds", "2", "--quiet", "--max-hours")
+    assert bench(*asked, "1") == 0
+    told = capsys.readouterr().out
+    assert "1 runs are not finished and were evaluated as far as they came" in told
+    assert "1 runs of this folder have no result: navigation-3-paper-independent/seed101" in told
+    out = tmp_path / "bench/paper-literal"
+    partial = read_result(out / "runs" / SLOW_RUN / "partial.json")
+    assert (partial.num_updates, partial.planned_updates, partial.finished) == (2, 3, False)
+    (row,) = pq.read_table(out / "tables/progress.parquet").to_pylist()
+    assert (row["num_seeds"], row["num_finished"], row["num_unfinished"]) == (2, 0, 1)
+    assert (row["episodes"], row["planned_episodes"]) == (partial.episodes / 2, 6)
+    assert row["published_episodes"] == 20_000
+    verdicts = pq.read_table(out / "tables/claim.parquet")["verdict"].to_pylist()
+    assert set(verdicts) == {"undecided"}
+    page = (out / "index.html").read_text("utf-8")
+    assert "unfinished: 2 of 3" in page
+    assert "of the published episodes" in page
+    before = (out / "runs" / SLOW_RUN / "partial.json").stat().st_mtime_ns
+    assert bench(*asked, "0") == 0  # only the page: nothing is measured twice
+    assert (out / "runs" / SLOW_RUN / "partial.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("stopped_on_the_way")
+def test_a_signal_ends_the_literal_profile_with_its_page_and_the_command_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIGNALLED", "1")
+    asked = (*LITERAL, "--seeds", "1", "--quiet")
+    assert bench(*asked) == 130
+    assert "bench/paper-literal/index.html tells how far" in capsys.readouterr().err
+    folder = tmp_path / "bench/paper-literal/runs" / SLOW_RUN
+    assert read_result(folder / "partial.json").num_updates == 2
+    assert (tmp_path / "bench/paper-literal/report.json").exists()
+    monkeypatch.setattr(pool, "run_pool", run_to_the_end)
+    assert bench(*asked) == 0
+    assert read_result(folder / "result.json").finished
+    assert not (folder / "partial.json").exists()
+    assert bench(*asked, "--out", "whole") == 0
+    assert results_below(tmp_path / "whole") == results_below(tmp_path / "bench/paper-literal")
+
+
+def run_to_the_end(tasks: Sequence[Task], *_: object, **__: object) -> list[pool.Failure]:
+    assert {perform(task, lambda *_: None, lambda: False) for task in tasks} <= {("done",)}
+    return []
 
 
 def test_the_command_in_the_report_gives_the_same_results() -> None:

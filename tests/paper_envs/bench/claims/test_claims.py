@@ -20,7 +20,7 @@ from paper_envs.bench.claims.evidence import (
     some_hold,
 )
 from paper_envs.bench.claims.speed import arrival, mark_of
-from paper_envs.bench.claims.verdicts import Claim
+from paper_envs.bench.claims.verdicts import Claim, percent
 from paper_envs.bench.results.comparisons import by_cell, suites_of
 from paper_envs.bench.results.results import PresetName, RunResult
 from paper_envs.tasks import TASKS
@@ -103,7 +103,9 @@ def test_figures_have_the_decimals_that_the_interval_can_tell_apart() -> None:
 def test_ss_well_above_all_rivals_matches_outperforms_and_is_faster() -> None:
     claims = claims_of(runs_at("predation", {"ss": -1.0, "vps": -9.0, "vs": -5.0, "ps": -3.0}))
     assert claims["matches-sharing", "predation"].verdict == "holds"
-    assert claims["matches-sharing", "cleanup"].verdict == "not run"
+    assert (
+        claims["matches-sharing", "cleanup"].words == "undecided at 0 % of the published episodes"
+    )
     for name in ("above-vps", "above-vs", "faster-than-ps", "ps-above-values"):
         assert claims[name, "all"].verdict == "holds", name
     figures = claims["above-vs", "all"].figures  # 4 of 8
@@ -128,7 +130,7 @@ def test_ss_far_below_one_rival_does_not_match_whatever_the_others_do() -> None:
 
 def test_four_seeds_decide_nothing() -> None:
     claims = claims_of(a_benchmark(4))
-    assert {claim.verdict for claim in claims.values()} == {"undecided", "not run"}
+    assert {claim.verdict for claim in claims.values()} == {"undecided"}
     decided = claims["matches-sharing", "predation"]
     assert decided.num_runs == 4 == MIN_RUNS - 1
     assert "fewer than 5 seeds" in decided.note
@@ -162,7 +164,8 @@ def test_constraints_matter_when_every_task_that_was_run_drops_without() -> None
     same = runs_at("navigation", {"ss": -1.0, "ss/rho0": -1.0})
     assert claims_of(drop)["rho0-drop", "all"].verdict == "holds"
     assert claims_of([*drop, *same])["rho0-drop", "all"].verdict == "undecided"
-    assert claims_of(runs_at("predation", {"ss": -1.0}))["rho0-drop", "all"].verdict == "not run"
+    alone = claims_of(runs_at("predation", {"ss": -1.0}))["rho0-drop", "all"]
+    assert (alone.verdict, alone.figures) == ("undecided", "")
 
 
 def test_two_predators_that_cooperate_in_nearly_every_step() -> None:
@@ -346,4 +349,74 @@ def test_every_claim_is_told_apart_by_name_preset_suite_and_task() -> None:
     assert len(set(keys)) == len(keys)
     assert {claim.task for claim in claims} <= {*TASKS, "all"}
     assert all(claim.statement and claim.test for claim in claims)
-    assert all(bool(claim.figures) == (claim.verdict != "not run") for claim in claims)
+    assert {claim.verdict for claim in claims} <= {"holds", "does not hold", "undecided"}
+    assert all(claim.figures for claim in claims if claim.verdict != "undecided")
+
+
+# how much was trained
+
+
+def test_an_open_claim_says_at_what_share_of_the_published_episodes() -> None:
+    """Runs of 3,200 of 30,000 episodes; three of four conditions were run, one with two seeds."""
+    results = runs_at("predation", {"ss": -1.0, "ps": -1.0})
+    results += runs_at("predation", {"vs": -1.0}, num_seeds=2)
+    claim = claims_of(results)["matches-sharing", "predation"]
+    whole, part = 3200 / 30_000, 2 / 5 * 3200 / 30_000
+    pairs = [whole, 0.0, whole, part, whole, whole]  # SS beside VPS, VS and PS
+    assert claim.published_share == pytest.approx(sum(pairs) / 6)
+    assert claim.words == "undecided at 8 % of the published episodes"
+    everything = claims_of(a_benchmark(5))
+    assert all(
+        each.published_share is None for each in everything.values() if each.source == "ours"
+    )
+
+
+def test_no_claim_of_the_paper_is_left_out_whatever_was_run() -> None:
+    little = judge_claims(suites_of(by_cell(runs_at("cleanup-small", {"ss": 0.2, "vs": 0.1}))))
+    much = judge_claims(suites_of(by_cell(a_benchmark(5))))
+    assert {(each.claim, each.task) for each in little if each.suite == "paper"} == {
+        (each.claim, each.task) for each in much if (each.suite, each.source) == ("paper", "paper")
+    }
+    assert {each.words for each in little if each.suite == "paper"} == {
+        "undecided at 0 % of the published episodes"
+    }
+    small = [each for each in little if each.suite == "small"]
+    assert small
+    assert {each.words for each in small} <= {"holds", "does not hold", "undecided"}
+
+
+def test_our_preset_decides_where_it_was_run_and_the_papers_elsewhere() -> None:
+    ends = {"ss": -1.0, "vps": -9.0, "vs": -5.0, "ps": -3.0}
+    worse = {"ss": -9.0, "vps": -1.0, "vs": -1.0, "ps": -1.0}
+    both = [*runs_at("predation", ends), *runs_at("predation", worse, preset="paper")]
+    both += runs_at("navigation", worse, preset="paper")
+    claims = claims_of(both)
+    predation = claims["matches-sharing", "predation"]
+    assert (predation.preset, predation.verdict) == ("tuned", "holds")
+    assert "under the preset paper: does not hold" in predation.note
+    navigation = claims["matches-sharing", "navigation"]
+    assert (navigation.preset, navigation.verdict) == ("paper", "does not hold")
+
+
+def test_runs_that_are_not_finished_decide_nothing() -> None:
+    results = runs_at("predation", {"ss": -1.0, "vps": -9.0, "vs": -5.0, "ps": -3.0})
+    halted = [
+        replace(run, planned_updates=2 * run.num_updates)
+        if (run.cell.algorithm, run.seed) == ("vs", 104)
+        else run
+        for run in results
+    ]
+    claims = claims_of(halted)
+    for name, task in (("matches-sharing", "predation"), ("above-vs", "all")):
+        assert claims[name, task].verdict == "undecided"
+        assert "runs that are not finished decide nothing" in claims[name, task].note
+        assert claims[name, task].figures  # they are shown all the same
+    assert claims["above-vps", "all"].verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "0 %"), (0.00008, "0.008 %"), (0.324, "32 %"), (0.996, "99 %"), (1.0, "100 %")],
+)
+def test_a_little_is_not_told_as_nothing_nor_almost_all_as_all(share: float, words: str) -> None:
+    assert percent(share) == words

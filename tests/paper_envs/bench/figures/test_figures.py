@@ -7,6 +7,7 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
+from paper_envs.bench.figures.agents import numbers_of_agents
 from paper_envs.bench.figures.figures import draw_figures, final_returns
 from paper_envs.bench.figures.style import (
     COMPONENTS,
@@ -54,12 +55,28 @@ def test_a_whole_benchmark_has_every_figure_and_small_variants_have_their_own(
         "fig8-less-communication-tuned",
         "fig-exchange-tuned",
         "fig-cooperators-tuned",
+        "fig-agents-tuned",
         "fig1-training-curves-tuned-small",
         "fig2-final-returns-tuned-small",
         "fig2-normalised-tuned-small",
         "fig4-without-constraints-tuned-small",
         "fig-exchange-tuned-small",
     ]
+
+
+def test_numbers_of_agents_are_drawn_where_several_were_run() -> None:
+    results = [
+        run
+        for size, variant in ((2, ""), (4, ""), (16, "m4"))
+        for run in runs_of(cell_of("cleanup", "ss", num_agents=size, variant=variant), [size / 16])
+    ]
+    (suite,) = suites(results)
+    figure = numbers_of_agents(suite)
+    assert figure is not None
+    for size, value in ((2, "0.125"), (4, "0.250"), (16, "1.000")):
+        assert f"Cleanup 11×18, {size} agents: SS {value} [{value}, {value}]" in figure.alt
+    (one_size,) = suites(results[:1])
+    assert numbers_of_agents(one_size) is None
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 from paper_envs.bench.claims.verdicts import Claim
 from paper_envs.bench.outputs import write_outputs
 from paper_envs.bench.page import report
+from paper_envs.bench.page.curves import role
 from paper_envs.bench.page.report import ABOUT, bench_page
 from paper_envs.bench.results.comparisons import by_cell, suites_of
 from paper_envs.bench.results.tables import (
@@ -21,8 +22,13 @@ from paper_envs.bench.results.tables import (
     exchange_rows,
     final_rows,
     parquet_bytes,
+    progress_rows,
     run_rows,
 )
+from paper_envs.bench.results.timing import Timing, write_timing
+from ss_core.algorithms.names import ALGORITHM_LABELS
+from ss_core.errors import InputError
+from ss_core.report.charts import COLOURS, DASHES
 from tests.support.bench_results import cell_of, runs_of
 
 EVIL = '<script>alert("1")</script>'
@@ -39,6 +45,7 @@ CLAIM = Claim(
     beside="",
     note=EVIL,
     num_runs=5,
+    published_share=0.32,
 )
 CLAIMS = [
     CLAIM,
@@ -78,6 +85,7 @@ def benchmark(folder: Path, **facts: Any) -> Path:
         "final": [row for suite in suites_of(cells) for row in final_rows(suite)],
         "exchange": exchange_rows(cells),
         "claim": [asdict(claim) for claim in CLAIMS],
+        "progress": progress_rows(cells, ["navigation-3-tuned-ps/seed100"]),
     }
     for name, rows in tables.items():
         (folder / "tables").mkdir(parents=True, exist_ok=True)
@@ -170,9 +178,11 @@ def test_every_picture_has_words(reader: Reader) -> None:
 
 
 def test_the_verdict_comes_before_everything_else(text: str) -> None:
-    assert "of 2 tests of the paper’s claims on its tasks: 1 ✓ holds, 1 ? undecided" in text
-    assert "of 1 tests of our own, 1 hold" in text
-    assert text.index("1 ✓ holds") < text.index('<section id="claims-tuned">') < text.index("<img")
+    assert (
+        "Of 2 tests of the paper’s claims on its tasks: 1 ✓ holds, 1 ? undecided at 32 % of the "
+        "published episodes (of 1 tests of our own, 1 hold)"
+    ) in text
+    assert text.index("1 ✓ holds") < text.index('<section id="claims">') < text.index("<img")
     assert "SS outperforms VS &lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; (ours)" in text
 
 
@@ -195,6 +205,82 @@ def test_it_says_how_it_was_made_and_what_is_missing(text: str, tmp_path: Path) 
     assert "Every run that was planned has a result." in complete
 
 
+class Tables(HTMLParser):
+    """The text of every table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[str] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._inside = True
+            self.tables.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag != "table"
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.tables[-1] += f"{data} "
+
+
+def test_small_variants_share_no_table_with_tasks_of_the_paper(tmp_path: Path) -> None:
+    results = [
+        run
+        for task in ("cleanup", "cleanup-small")
+        for name in ("ss", "vs")
+        for run in runs_of(cell_of(task, name), [0.2, 0.3], start=0.0)
+    ]
+    told = write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
+    tables = Tables()
+    tables.feed((tmp_path / "index.html").read_text("utf-8"))
+    kinds = [
+        {re.search(r"\bcleanup(?!-small)", text) and "full", "cleanup-small" in text and "small"}
+        for text in tables.tables
+    ]
+    assert not [kind for kind in kinds if {"full", "small"} <= kind]
+    assert sum("small" in kind for kind in kinds) >= 4  # returns, progress, exchange, runs
+    for rows in told["tables"].values():
+        words = json.dumps(rows)
+        assert not ("cleanup-small" in words and re.search(r"cleanup(?!-small)", words))
+
+
+def test_returns_are_drawn_against_processor_time_too(tmp_path: Path) -> None:
+    results = [run for name in ("ss", "vs") for run in runs_of(cell_of("navigation", name), [-1.0])]
+    for run in results:
+        timing = Timing(wall_s=9.0, cpu_s=240.0, cpu_s_at={4: 60.0, 200: 240.0})
+        folder = tmp_path / "runs" / run.cell.slug / "seed100"
+        folder.mkdir(parents=True)
+        write_timing(timing, folder / "timing.json")
+    write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "a whole run takes SS (suggestions only) 4 min" in page
+    assert page.count('id="time-tuned-navigation-3"') == 1
+    without = tmp_path / "without"
+    write_outputs(results, without, profile="quick", command="ss bench paper", missing=[])
+    assert "time-tuned-navigation-3" not in (without / "index.html").read_text("utf-8")
+
+
+def test_no_two_algorithms_look_alike() -> None:
+    looks = {(COLOURS[role(name)], DASHES[role(name)]) for name in ALGORITHM_LABELS}
+    assert len(looks) == len(ALGORITHM_LABELS)
+
+
+def test_how_far_every_condition_came_is_told(text: str) -> None:
+    progress = text[text.index('<section id="progress">') : text.index('<section id="figures-')]
+    rows = re.sub(r"<[^>]+>", " ", progress).split("navigation")
+    assert re.findall(r"[0-9,]+ of [0-9]+|[0-9,]{5,}|[0-9]+ %", rows[2]) == [
+        "2 of 2",
+        "3,200",
+        "3,200",
+        "20,000",
+        "16 %",
+    ]
+    assert "0 of 1" in rows[1]
+
+
 def test_pictures_that_would_make_it_too_large_become_points(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +292,15 @@ def test_pictures_that_would_make_it_too_large_become_points(
 def test_a_benchmark_without_results_has_a_page(tmp_path: Path) -> None:
     write_outputs([], tmp_path, profile="quick", command="ss bench paper", missing=[])
     assert "No run has a result yet." in (tmp_path / "index.html").read_text("utf-8")
+
+
+def test_tables_of_an_earlier_version_are_told_from_missing_ones(tmp_path: Path) -> None:
+    (benchmark(tmp_path) / "tables" / "progress.parquet").unlink()
+    with pytest.raises(InputError, match=r"of an earlier version.*--fresh"):
+        bench_page(tmp_path)
+    (tmp_path / "tables" / "claim.parquet").unlink()
+    with pytest.raises(InputError, match=r"claim\.parquet: missing; `ss bench paper --out"):
+        bench_page(tmp_path)
 
 
 def test_a_folder_that_says_nothing_of_itself_has_a_page(tmp_path: Path) -> None:

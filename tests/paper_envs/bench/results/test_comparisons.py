@@ -123,6 +123,19 @@ def test_band_of_runs_that_agree_is_their_curve_and_gaps_are_left_out() -> None:
     assert curve_band((first,), "rate_all") is None
 
 
+def test_unfinished_runs_do_not_cut_the_band_of_finished_ones_short() -> None:
+    whole = run_of(cell_of("predation", "ss"), 100, -1.0)
+    begun = replace(whole, seed=101, num_updates=0, curve={name: [] for name in whole.curve})
+    half = replace(
+        whole, num_updates=100, curve={name: values[:25] for name, values in whole.curve.items()}
+    )
+    for runs, points in (((whole, begun, half), 50), ((begun, half), 25)):
+        band = curve_band(runs, "averaged_return")
+        assert band is not None
+        assert len(band.episodes) == points
+    assert curve_band((begun,), "averaged_return") is None
+
+
 def test_band_of_a_point_is_the_interval_of_its_values() -> None:
     finals = [-1.0, -3.0, -2.0, -6.0, -4.0]
     runs = tuple(

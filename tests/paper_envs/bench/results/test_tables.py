@@ -1,13 +1,14 @@
 """Rows of the benchmark's tables, by hand, and the Parquet files they become."""
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from paper_envs.bench.results.comparisons import by_cell, suites_of
-from paper_envs.bench.results.results import RunResult
+from paper_envs.bench.results.results import Cell, RunResult
 from paper_envs.bench.results.tables import (
     TABLES,
     Record,
@@ -17,8 +18,11 @@ from paper_envs.bench.results.tables import (
     improvement_rows,
     joint_action_rows,
     parquet_bytes,
+    progress_rows,
     run_rows,
 )
+from paper_envs.bench.runs.plan import PROFILES, ProfileName, Selection, make_plan
+from paper_envs.presets import ABLATIONS
 from tests.support.bench_results import (
     NUM_UPDATES,
     POINTS,
@@ -42,6 +46,7 @@ def rows_of(results: list[RunResult]) -> dict[str, list[Record]]:
         "improvement": [row for suite in suites for row in improvement_rows(suite)],
         "joint_action": joint_action_rows(cells),
         "exchange": exchange_rows(cells),
+        "progress": progress_rows(cells, ["predation-8-tuned-ps/seed100"]),
     }
 
 
@@ -115,6 +120,29 @@ def test_exchange_rows_are_bytes_per_agent_and_update() -> None:
         ("ss", "suggestion"): 6720.0,
         ("vs", "value"): 1700.0,
     }
+
+
+def test_progress_rows_count_runs_by_how_far_they_came() -> None:
+    whole, half = run_of(SS, 100, -1.0), run_of(SS, 101, -2.0)
+    half = replace(half, num_updates=100)
+    cells = by_cell([whole, half])
+    missing = ["predation-8-tuned-ss/seed102", "predation-12-tuned-ss-m4/seed100", "<evil>/seed1"]
+    eight, twelve = sorted(progress_rows(cells, missing), key=lambda row: row["num_agents"])
+    assert (eight["num_seeds"], eight["num_finished"], eight["num_unfinished"]) == (3, 1, 1)
+    assert eight["episodes"] == 16 * (200 + 100 + 0) / 3
+    assert (eight["planned_episodes"], eight["published_episodes"]) == (3200, 30_000)
+    assert (twelve["variant"], twelve["num_seeds"], twelve["episodes"]) == ("m4", 1, 0.0)
+    assert twelve["planned_episodes"] is None
+    (final,) = rows_of([whole, half])["final"]
+    assert (final["num_runs"], final["num_unfinished"]) == (2, 1)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_cell_is_told_by_the_name_of_its_folder(profile: ProfileName) -> None:
+    for cell in make_plan(profile, Selection(), ABLATIONS).cells:
+        assert Cell.of_slug(cell.slug) == cell
+    for strange in ("", "a", "tennis-2-tuned-ss", "predation-two-tuned-ss", "../../etc-2-tuned-ss"):
+        assert Cell.of_slug(strange) is None
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "claim"])

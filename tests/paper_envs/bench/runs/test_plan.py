@@ -13,7 +13,6 @@ from paper_envs.bench.results.results import Cell
 from paper_envs.bench.runs.folder import BenchFolder, Conditions, fresh_folder
 from paper_envs.bench.runs.plan import (
     ALGORITHMS,
-    PRESETS,
     PROFILES,
     Plan,
     ProfileName,
@@ -23,7 +22,7 @@ from paper_envs.bench.runs.plan import (
 )
 from paper_envs.bench.runs.progress import Row, start_progress
 from paper_envs.bench.runs.run import train_run
-from paper_envs.presets import ABLATIONS, VARIANTS
+from paper_envs.presets import ABLATIONS, VARIANTS, episodes
 from paper_envs.tasks import TASKS
 from ss_core.config import to_dict
 from ss_core.errors import ConfigError, CorruptError, RunLockedError
@@ -45,19 +44,69 @@ def test_a_small_selection_is_what_one_would_write_by_hand() -> None:
         Cell(task="predation", num_agents=2, preset="tuned", algorithm="ss"),
         Cell(task="predation", num_agents=2, preset="tuned", algorithm="independent"),
     )
-    assert (made.seeds, made.num_runs) == ((100, 101), 4)
+    assert (made.seeds, len(made.runs)) == ((100, 101), 4)
 
 
 def test_the_main_comparison_has_every_algorithm_on_every_task_but_no_morals_without_a_word() -> (
     None
 ):
-    main = experiments_of(PROFILES["quick"], ABLATIONS)["main"]
-    for task in ("predation", "navigation", "cleanup-small", "harvest-small"):
-        for preset in PRESETS:
+    profiles: dict[ProfileName, str] = {"full": "tuned", "literal": "paper"}
+    for profile, preset in profiles.items():
+        main = experiments_of(PROFILES[profile], ABLATIONS)["main"]
+        for task in ("predation", "navigation", "cleanup", "harvest"):
             found = [c for c in main if (c.task, c.preset, c.variant) == (task, preset, "")]
             expected = set(ALGORITHMS) - ({"imr"} if task == "navigation" else set())
             assert {cell.algorithm for cell in found} == expected
-    assert len(main) == 2 * (4 * 8 - 1)  # seven algorithms and ρ = 0, once without morals
+        assert len(main) == 4 * 8 - 1  # seven algorithms and ρ = 0, once without morals
+
+
+def test_quick_has_the_full_size_grid_worlds_with_fewer_algorithms() -> None:
+    main = experiments_of(PROFILES["quick"], ABLATIONS)["main"]
+    for task in ("cleanup", "harvest"):
+        cells = [cell for cell in main if cell.task == task]
+        assert {cell.algorithm for cell in cells} == {"ss", "independent", "vs"}
+        assert {cell.num_agents for cell in cells} == {TASKS[task].num_agents}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_profile_has_a_task_and_its_small_variant(profile: ProfileName) -> None:
+    tasks = {cell.task for cell in plan(profile).cells}
+    assert not {name for name in tasks if f"{name}-small" in tasks}
+    assert profile == "smoke" or all(TASKS[name].in_paper for name in tasks)
+
+
+def test_the_published_settings_have_a_profile_of_their_own() -> None:
+    presets = {name: {cell.preset for cell in plan(name).cells} for name in PROFILES}
+    assert presets == {
+        "smoke": {"paper", "tuned"},
+        "quick": {"tuned"},
+        "full": {"tuned"},
+        "literal": {"paper"},
+    }
+    for cell in plan("literal").cells:
+        published = TASKS[cell.task].published_episodes
+        found = episodes(cell.task, cell.num_agents, cell.preset, "literal", cell.variant)
+        assert found == published
+
+
+def test_numbers_of_agents_are_tried_on_full_size_grids_with_few_seeds_for_a_crowd() -> None:
+    made = plan("full")
+    for task in ("cleanup", "harvest"):
+        for algorithm in ("ss", "independent"):
+            sizes = {
+                cell.num_agents
+                for cell in made.cells
+                if (cell.task, cell.algorithm) == (task, algorithm) and cell.variant in ("", "m4")
+            }
+            assert sizes == {2, 4, 8, 16}
+    crowd = [cell for cell in made.cells if cell.num_agents == 16]
+    assert {cell.variant for cell in crowd if cell.algorithm == "ss"} == {"m4"}
+    assert {made.seeds_of(cell) for cell in crowd} == {(100, 101, 102)}
+    others = {made.seeds_of(cell) for cell in made.cells if cell not in crowd}
+    assert others == {(100, 101, 102, 103, 104)}
+    assert len(made.runs) == 5 * (len(made.cells) - len(crowd)) + 3 * len(crowd)
+    asked = plan("full", num_seeds=4)
+    assert {asked.seeds_of(cell) for cell in asked.cells} == {(100, 101, 102, 103)}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -75,13 +124,12 @@ def test_profiles_grow() -> None:
     smoke, quick, full = (set(plan(profile).cells) for profile in ("smoke", "quick", "full"))
     assert len(smoke) < len(quick) < len(full)
     assert quick < full
-    assert {"cleanup", "harvest"} == {c.task for c in full} - {c.task for c in quick}
 
 
 @given(
-    envs=st.sets(st.sampled_from(["predation", "navigation", "cleanup-small"])),
+    envs=st.sets(st.sampled_from(["predation", "navigation", "cleanup"])),
     algorithms=st.sets(st.sampled_from(["ss", "independent", "vps"])),
-    presets=st.sets(st.sampled_from(["paper", "tuned"])),
+    presets=st.sets(st.sampled_from(["tuned"])),
 )
 def test_a_selection_leaves_what_it_names_and_nothing_else(
     envs: set[str], algorithms: set[str], presets: set[str]
@@ -100,11 +148,12 @@ def test_a_selection_leaves_what_it_names_and_nothing_else(
     ("profile", "selection", "words"),
     [
         ("quick", {"envs": ("predatoin",)}, r"--env 'predatoin'.*did you mean 'predation'"),
-        ("quick", {"envs": ("cleanup",)}, r"--env 'cleanup'.*--profile full"),
+        ("quick", {"envs": ("cleanup-small",)}, r"--env 'cleanup-small'.*--profile smoke"),
+        ("full", {"presets": ("paper",)}, "`--profile literal` has it"),
         ("quick", {"algorithms": ("indepedent",)}, r"did you mean 'independent'"),
         ("smoke", {"algorithms": ("vps",)}, r"not in the profile 'smoke'.*It has: ss, independent"),
         ("smoke", {"algorithms": ("ps",)}, "`--profile quick` has it"),
-        ("smoke", {"envs": ("harvest-small",)}, "`--profile quick` has it"),
+        ("smoke", {"envs": ("harvest",)}, "`--profile quick` has it"),
         ("quick", {"envs": ("navigation",), "algorithms": ("imr",)}, "nothing to run"),
         ("quick", {"num_seeds": 0}, "--seeds 0: from 1"),
     ],

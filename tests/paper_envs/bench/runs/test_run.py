@@ -19,8 +19,10 @@ from paper_envs.bench.results.curves import (
     window_means,
 )
 from paper_envs.bench.results.results import Cell, RunResult, read_result
+from paper_envs.bench.results.timing import Timing, read_timing
+from paper_envs.bench.runs.clock import RunClock
 from paper_envs.bench.runs.plan import ALGORITHMS
-from paper_envs.bench.runs.run import RunSpec, evaluation_seed, train_run
+from paper_envs.bench.runs.run import RunSpec, evaluate_run, evaluation_seed, train_run
 from ss_core.config import to_dict
 from ss_core.errors import CorruptError
 from ss_core.exchange.neighbourhood import all_to_all
@@ -227,6 +229,65 @@ def test_a_run_asked_to_stop_goes_on_later(tmp_path: Path) -> None:
     assert stopped is not None
     assert 3 <= stopped.update < 6
     assert run(spec).num_updates == 6
+
+
+def test_an_unfinished_run_is_evaluated_as_its_checkpoint_has_it(tmp_path: Path) -> None:
+    spec = small_spec(tmp_path / "run", updates=6, curve_points=3)
+    asked = [False]
+
+    def report(done: int, _total: int, _note: str) -> None:
+        asked[0] = done == 4
+
+    assert evaluate_run(to_dict(spec), lambda *_: None, never)  # nothing is there yet
+    assert not (tmp_path / "run/partial.json").exists()
+    assert not train_run(to_dict(spec), report, lambda: asked[0])
+    assert evaluate_run(to_dict(spec), lambda *_: None, never)
+    partial = read_result(tmp_path / "run/partial.json")
+    assert (partial.num_updates, partial.planned_updates, partial.finished) == (4, 6, False)
+    assert (partial.episodes, partial.planned_episodes) == (8, 12)
+    whole = run(replace(small_spec(tmp_path / "four", updates=4, curve_points=2)))
+    assert partial.final_return == whole.final_return  # as if it had been planned so short
+    assert partial.bytes_by_kind == whole.bytes_by_kind
+    finished = run(spec)
+    assert {name: values[:2] for name, values in finished.curve.items()} == partial.curve
+    assert not (tmp_path / "run/partial.json").exists()
+    untouched = run(replace(spec, folder=str(tmp_path / "straight")))
+    assert finished == untouched
+
+
+def test_processor_time_stands_beside_the_curve_and_adds_up_over_starts(tmp_path: Path) -> None:
+    spec = small_spec(tmp_path, updates=6, curve_points=3)
+    asked = [False]
+
+    def report(done: int, _total: int, _note: str) -> None:
+        asked[0] = done == 3
+
+    assert not train_run(to_dict(spec), report, lambda: asked[0])
+    first = read_timing(tmp_path / "timing.json")
+    assert set(first.cpu_s_at) == {2}
+    run(spec)
+    timing = read_timing(tmp_path / "timing.json")
+    assert list(timing.cpu_s_at) == [2, 4, 6] == run(spec).curve["update"]
+    assert timing.cpu_s_at[2] == first.cpu_s_at[2] <= timing.cpu_s_at[4] <= timing.cpu_s_at[6]
+    assert first.cpu_s <= timing.cpu_s_at[4]
+    assert timing.cpu_s_at[6] <= timing.cpu_s
+    assert "cpu" not in (tmp_path / "result.json").read_text()
+
+
+def test_a_clock_begins_where_the_file_ends(tmp_path: Path) -> None:
+    now = [10.0]
+    path = tmp_path / "timing.json"
+    for update, seconds in ((5, 3.0), (9, 4.0)):
+        clock = RunClock(path, cpu=lambda: now[0], wall=lambda: 2 * now[0])
+        now[0] += seconds
+        clock.mark(update)
+        clock.write()
+    assert read_timing(path) == Timing(wall_s=14.0, cpu_s=7.0, cpu_s_at={5: 3.0, 9: 7.0})
+    path.write_text('{"wall_s": 2.5}')
+    assert read_timing(path) == Timing(wall_s=2.5)
+    for broken in ("{", "[]", '{"wall_s": null}'):
+        path.write_text(broken)
+        assert read_timing(path) == Timing()
 
 
 def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:

@@ -9,7 +9,14 @@ from paper_envs.bench.results.results import Cell
 from paper_envs.bench.runs import run_specs
 from paper_envs.bench.runs.plan import PROFILES, Plan, ProfileName, Selection, make_plan
 from paper_envs.bench.runs.run import RunSpec
-from paper_envs.bench.runs.run_specs import learner_of, specs_of, task_of, weight_of
+from paper_envs.bench.runs.run_specs import (
+    core_hours,
+    hours_shown,
+    learner_of,
+    specs_of,
+    task_of,
+    weight_of,
+)
 from paper_envs.presets import ABLATIONS, episodes, learner_config
 from ss_core.config import from_dict
 from tests.support.small_bench import SMALL, small_spec
@@ -30,10 +37,33 @@ def test_a_run_has_the_updates_that_its_episodes_fill(monkeypatch: pytest.Monkey
     assert (tuned.num_envs, tuned.num_updates) == (16, 3)  # 16 + 16 + 1 episodes
 
 
+@pytest.mark.parametrize(("profile", "core_hours_at_most"), [("quick", 2.0), ("full", 6.0)])
+def test_a_profile_is_expected_to_take_no_longer_than_promised(
+    profile: ProfileName, core_hours_at_most: float
+) -> None:
+    """Quick: an hour on two cores."""
+    specs = specs_of(plan(profile), Path("out"), device="cpu")
+    assert core_hours(specs) <= core_hours_at_most
+
+
+def test_a_long_run_has_checkpoints_about_every_minute() -> None:
+    long, short = (
+        specs_of(plan(profile, envs=("navigation",)), Path("out"), device="cpu")[0]
+        for profile in ("literal", "smoke")
+    )
+    assert short.commits == 20
+    assert weight_of(long) / long.commits == pytest.approx(60.0, rel=0.05)
+    assert replace(long, commits=3).condition_sha256 == long.condition_sha256
+
+
+def test_hours_are_shown_with_two_digits_that_count() -> None:
+    assert [hours_shown(hours) for hours in (1514.2, 5.94, 0.0088)] == ["1,500", "5.9", "0.0088"]
+
+
 def test_every_run_has_a_folder_of_its_own_and_the_first_seed_keeps_its_policies() -> None:
     made = plan(envs=("predation",))
     found = specs_of(made, Path("out"), device="cpu")
-    assert len({spec.folder for spec in found}) == len(found) == made.num_runs
+    assert len({spec.folder for spec in found}) == len(found) == len(made.runs)
     first = found[0]
     assert first.folder == "out/runs/predation-2-paper-ss/seed100"
     assert dict(first.env_options) == {"encoding": "state"}
