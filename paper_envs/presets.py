@@ -16,6 +16,8 @@ from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import EQUAL_COSTS, REGIMES, paper_learner
 
+FULL_SIZE = ("cleanup", "harvest")  # worlds with sparse rows
+
 Change = Callable[[LearnerConfig], LearnerConfig]
 COSTLY = ("predation", "navigation")  # tasks in which no reward is above 0
 
@@ -56,7 +58,8 @@ def _moral_bonus(task: str, num_agents: int, preset: PresetName) -> float:
 def env_options(task: str, preset: PresetName) -> Mapping[str, str]:
     """Further arguments of the environment: under `paper` the state is shown as published."""
     published = {"predation": {"encoding": "state"}, "navigation": {"encoding": "places"}}
-    return MappingProxyType(published.get(task, {}) if preset == "paper" else {})
+    ours = {name: {"encoding": "egocentric"} for name in FULL_SIZE}
+    return MappingProxyType((published if preset == "paper" else ours).get(task, {}))
 
 
 def _published(task: str) -> LearnerConfig:
@@ -83,6 +86,7 @@ def _published(task: str) -> LearnerConfig:
 def _tuned(task: str, algorithm: str) -> LearnerConfig:
     """Ours; chosen on seeds 0 to 4, and what is not about suggestions is alike for everybody."""
     common = LearnerConfig(
+        algorithm=algorithm,
         architecture="multihead" if algorithm == "ps" else "tilted",
         hidden=(32, 32),
         critic_hidden=(32, 32),
@@ -95,6 +99,8 @@ def _tuned(task: str, algorithm: str) -> LearnerConfig:
         advantage_scale="per_agent",
         suggestion_baseline=True,
     )
+    if task in FULL_SIZE:
+        return _tuned_at_full_size(common, task)
     if task == "predation":  # deceptive: suggestions go to a corner and are obeyed
         obeyed = replace(REGIMES["norm"], rho_follow=4.0)
         return replace(common, gae_lambda=0.0, objective=obeyed, kappa="max")
@@ -119,6 +125,31 @@ def _tuned(task: str, algorithm: str) -> LearnerConfig:
         num_envs=32 if task == "cleanup-small" else 16,
         final_lr_fraction=0.0,
         objective=collective,
+    )
+
+
+def _tuned_at_full_size(common: LearnerConfig, task: str) -> LearnerConfig:
+    """Cleanup and Harvest as published: sparse rows, one unit for all, one exchange per update."""
+    sparing = task == "harvest"
+    collective = replace(REGIMES["gradient"], rho=0.5, rho_follow=0.5, ent_coef=0.005)
+    return replace(
+        common,
+        architecture="multihead" if common.architecture == "multihead" else "shared",
+        hidden=(64, 64),
+        suggestion_hidden=(32, 32),
+        critic_hidden=(64, 64),
+        num_minibatches=4,
+        actor_lr=1e-3,
+        suggestion_lr=3e-3,
+        critic_lr=2e-3,
+        final_lr_fraction=0.0,
+        gamma=1.0 if sparing else 0.99,
+        gae_lambda=0.95,
+        advantage_scale="unit",
+        kappa="one",
+        suggestion_baseline=False,
+        objective=collective,
+        exchange=replace(common.exchange, per_update="once"),
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from paper_envs.grid.cleanup import CLEANUP, SMALL_CLEANUP, CleanupGame
 from paper_envs.grid.egocentric import egocentric_rows, turn_to_facing
 from paper_envs.grid.harvest import HARVEST, SMALL_HARVEST, HarvestGame
-from paper_envs.grid.moves import names_of, translate
+from paper_envs.grid.moves import DIRECTIONS, names_of, translate
 from paper_envs.grid.observe import observation_size, observations_of
 from paper_envs.grid.state import Board, blank_state, board_of
 from ss_core.env import EnvSpec, Step
@@ -76,7 +76,8 @@ class GridEnv:
     @property
     def action_names(self) -> tuple[str, ...]:
         """What each action does, in a word: the only place that pictures read it from."""
-        return names_of(self.game.actions, self.game.fixed_facing)
+        names = names_of(self.game.actions, self.game.fixed_facing)
+        return (*DIRECTIONS, *names[len(DIRECTIONS) :]) if self._by_map else names
 
     def reset(self, seed: int) -> Step:
         """Start new episodes; the e-th copy depends on the seed and on e alone."""

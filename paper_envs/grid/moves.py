@@ -20,7 +20,7 @@ from paper_envs.grid.streams import draw_below
 LEFT, RIGHT, UP, DOWN, STAY, TURN_CLOCKWISE, TURN_COUNTERCLOCKWISE, CLEAN = range(8)
 _QUARTER_TURNS = np.array([3, 1, 0, 2])  # from the facing to the direction of actions 0 … 3
 _NAMES = ("left", "right", "ahead", "back", "stay", "cw", "ccw", "clean")
-_DIRECTIONS = ("up", "right", "down", "left")
+DIRECTIONS = ("up", "right", "down", "left")
 
 
 def names_of(actions: Sequence[int], fixed_facing: int) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ def names_of(actions: Sequence[int], fixed_facing: int) -> tuple[str, ...]:
 
 def _name(action: int, fixed_facing: int) -> str:
     if action < STAY and fixed_facing >= 0:
-        return _DIRECTIONS[(fixed_facing + _QUARTER_TURNS[action]) % 4]
+        return DIRECTIONS[(fixed_facing + _QUARTER_TURNS[action]) % 4]
     return _NAMES[action]
 
 

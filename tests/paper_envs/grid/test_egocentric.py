@@ -123,3 +123,9 @@ def test_small_variants_keep_their_actions() -> None:
 def test_an_unknown_encoding_is_named() -> None:
     with pytest.raises(ConfigError, match=r"cleanup: encoding='pixels'; it has planes and egoc"):
         CleanupEnv(1, encoding="pixels")
+
+
+def test_actions_are_named_by_where_they_lead() -> None:
+    env = CleanupEnv(1, encoding="egocentric")
+    assert env.action_names == ("up", "right", "down", "left", "stay", "cw", "ccw", "clean")
+    assert SmallCleanupEnv(1, encoding="egocentric").action_names == SmallCleanupEnv(1).action_names
