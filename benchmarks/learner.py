@@ -1,6 +1,7 @@
-"""How fast one update is: against the machine, a plain loop, in N, by algorithm, beside BenchMARL.
+"""How fast one update is: against the machine, a plain loop, in N, by algorithm, beside others.
 
-    python benchmarks/learner.py [--repeats 5] [--parts share loop scaling algorithms benchmarl]
+    python benchmarks/learner.py [--repeats 5]
+        [--parts share loop scaling algorithms full benchmarl]
 
 One thread; every ratio is taken inside one run, of processor time (the least of the repeats, and
 the median where both are shown). BenchMARL's part is left out where it is not installed: give it an
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.algorithms import EPOCHS, by_algorithm
+from benchmarks.full_size import full_size
 from benchmarks.timing import least_cpu_s
 from ss_core.algorithms.build import build_learner
 from ss_core.algorithms.ss import improve
@@ -240,6 +242,7 @@ PARTS: dict[str, Callable[[int], None]] = {
     "loop": against_loop,
     "scaling": scaling,
     "algorithms": by_algorithm,
+    "full": full_size,
     "benchmarl": benchmarl,
 }
 

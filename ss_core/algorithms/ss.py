@@ -142,11 +142,11 @@ def passes_after_one_exchange(
     with torch.no_grad():
         suggestions = suggest(learner, decisions, advantages, opened, policies)
     messages = send(opened, decisions.old_log_probs, policies, suggestions)
-    opened, last = weigh(learner, messages, opened), None
+    opened, alone, last = weigh(learner, messages, opened), advantages.of_own_actions(), None
     for part in minibatches(learner, len(decisions.rows), update, "policies"):
         some = decisions.at(part)
         own = learner.actors.own(some.observations, some.action_mask)
-        mine = advantages.at(part).own_view(some, own, config.old_policy)
+        mine = alone.at(part).own_view(some, own, config.old_policy)
         step = objective(
             mine,
             None,

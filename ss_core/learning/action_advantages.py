@@ -4,7 +4,7 @@ Two sources, one form. Sampled: Â_i of Eq. 17 at the action that was taken. Cou
 agent's own return under each alternative action, where the world's public formulas give it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -49,6 +49,10 @@ class ActionAdvantages:
             sizes=self.sizes[part],
             sampled=self.sampled,
         )
+
+    def of_own_actions(self) -> "ActionAdvantages":
+        """Those of an agent's own decisions alone."""
+        return replace(self, peer_weights=None, peer_advantages=None)
 
     def peer_gains(self, old_policies: Float[Tensor, "B N M A"]) -> Float[Tensor, "B N M A"]:
         """w(a) Â_i(a) / π^jj_old(a): by how much π^ij(a) raises E[ξ_ij Â_i]."""

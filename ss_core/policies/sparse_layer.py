@@ -86,23 +86,29 @@ class _GatherSum(torch.autograd.Function):
 @njit(cache=True, fastmath=True)
 @no_type_check
 def _forward(layer, listed, out):
+    """Four features at a time: the sum is then read and written a quarter as often."""
     (weight, bias), (rows, nets, agents, extra) = layer, listed
     most = rows.shape[2]
     for q in range(out.shape[0]):
         net, agent = nets[q], agents[q]
+        table = weight[net]
         start = bias[net, 0].copy()
         if extra[q] >= 0:
-            start += weight[net, extra[q]]
+            start += table[extra[q]]
         for b in range(out.shape[1]):
-            total = out[q, b]
+            total, row, k = out[q, b], rows[b, agent], 0
             total[:] = start
-            for k in range(most):
-                feature = rows[b, agent, k]
-                if feature < 0:
-                    break
-                row = weight[net, np.uint64(feature)]
+            while k + 3 < most and row[k + 3] >= 0:
+                first, second = table[np.uint64(row[k])], table[np.uint64(row[k + 1])]
+                third, fourth = table[np.uint64(row[k + 2])], table[np.uint64(row[k + 3])]
                 for h in range(len(total)):
-                    total[h] += row[h]
+                    total[h] += (first[h] + second[h]) + (third[h] + fourth[h])
+                k += 4
+            while k < most and row[k] >= 0:
+                one = table[np.uint64(row[k])]
+                for h in range(len(total)):
+                    total[h] += one[h]
+                k += 1
 
 
 @njit(cache=True, fastmath=True)

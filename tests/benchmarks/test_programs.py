@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALLEST = {  # RUN is a small run of households, OUT an empty folder
     "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
-    "learner.py": "--repeats 1 --parts loop scaling algorithms benchmarl",
+    "learner.py": "--repeats 1 --parts loop scaling algorithms full benchmarl",
     "powerflow.py": "--batch 2 --repeats 1 --largest 1",
     "references.py": "--households 4 --days 1",
     "report.py": "RUN --repeats 1",
