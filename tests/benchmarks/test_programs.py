@@ -12,6 +12,7 @@ from tests.support.grid_runs import only_run, run_here, ssgrid_run
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALLEST = {  # RUN is a small run of households, OUT an empty folder
+    "device.py": "--device cpu --seeds 1 --updates 1",
     "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
     "learner.py": "--repeats 1 --parts loop scaling algorithms full benchmarl",
     "powerflow.py": "--batch 2 --repeats 1 --largest 1",
@@ -25,6 +26,7 @@ SMALLEST = {  # RUN is a small run of households, OUT an empty folder
 ELSEWHERE = {  # or no program of its own
     "algorithms.py": "learner.py --parts algorithms",
     "clocked_server.py": "traffic.py",
+    "full_size.py": "learner.py --parts full",
     "gap.py": "tests/benchmarks/test_gap.py",
     "ippo.py": "learner.py --parts benchmarl, where BenchMARL is installed",
     "routerl_day.py": "traffic.py --routerl-python, where RouteRL is installed",
