@@ -99,38 +99,38 @@ def _tuned(task: str, algorithm: str) -> LearnerConfig:
         advantage_scale="per_agent",
         suggestion_baseline=True,
     )
-    if task in FULL_SIZE:
-        return _tuned_at_full_size(common, task)
+    if task == "cleanup":
+        return _in_one_unit(common)
+    if task == "harvest":  # what is spared now is eaten much later
+        collective = replace(_in_one_unit(common), gamma=1.0)
+        weights = replace(collective.objective, rho=2.0, rho_follow=4.0)
+        return replace(collective, objective=weights)
     if task == "predation":  # deceptive: suggestions go to a corner and are obeyed
         obeyed = replace(REGIMES["norm"], rho_follow=4.0)
-        return replace(common, gae_lambda=0.0, objective=obeyed, kappa="max")
+        slowly = replace(common, actor_lr=1e-3, final_lr_fraction=0.1)  # until suggestions say much
+        return replace(slowly, gae_lambda=0.0, objective=obeyed, kappa="max")
     if task == "navigation":  # hardly a conflict: stay close to the own gain
         lightly = replace(REGIMES["gradient"], rho=0.1, rho_follow=0.1)
         return replace(
             common, gae_lambda=0.95, actor_lr=5e-3, final_lr_fraction=0.0, objective=lightly
         )
-    sparing = task.startswith("harvest")  # who spares an apple spares it for all the time left
-    collective = replace(
-        REGIMES["gradient"],
-        rho=1.0,
-        rho_follow=3.0 if sparing else 1.0,
-        ent_coef=0.005 if sparing else 0.01,
-    )
-    return replace(
+    if task == "cleanup-small":
+        small = replace(_in_one_unit(common), num_envs=32, gae_lambda=0.98)
+        return replace(small, objective=replace(small.objective, ent_coef=0.01))
+    collective = replace(REGIMES["gradient"], rho=1.0, rho_follow=3.0, ent_coef=0.005)
+    return replace(  # small Harvest: who spares an apple spares it for all the time left
         common,
         hidden=(64, 64),
         suggestion_hidden=(64,),
         critic_hidden=(64, 64),
         gae_lambda=0.98,
-        num_envs=32 if task == "cleanup-small" else 16,
         final_lr_fraction=0.0,
         objective=collective,
     )
 
 
-def _tuned_at_full_size(common: LearnerConfig, task: str) -> LearnerConfig:
-    """Cleanup and Harvest as published: sparse rows, one unit for all, one exchange per update."""
-    sparing = task == "harvest"
+def _in_one_unit(common: LearnerConfig) -> LearnerConfig:
+    """One unit of advantages for all, suggestions sent once an update, steps on minibatches."""
     collective = replace(REGIMES["gradient"], rho=0.5, rho_follow=0.5, ent_coef=0.005)
     return replace(
         common,
@@ -143,7 +143,6 @@ def _tuned_at_full_size(common: LearnerConfig, task: str) -> LearnerConfig:
         suggestion_lr=3e-3,
         critic_lr=2e-3,
         final_lr_fraction=0.0,
-        gamma=1.0 if sparing else 0.99,
         gae_lambda=0.95,
         advantage_scale="unit",
         kappa="one",
@@ -178,10 +177,6 @@ def _settings(**changes: object) -> Change:
     return lambda config: replace(config, **changes)
 
 
-def _both(first: Change, second: Change) -> Change:
-    return lambda config: second(first(config))
-
-
 VARIANTS: dict[str, Change] = {
     "rho0": _weights(rho=0.0, rho_follow=0.0),  # Fig. 4: no constraints
     "m6": _exchange(protocol="random", num_neighbours=6),  # Fig. 8: random neighbours
@@ -189,9 +184,6 @@ VARIANTS: dict[str, Change] = {
     "m2": _exchange(protocol="random", num_neighbours=2),
     "every2": _exchange(every=2),  # Fig. 8: every second update
     "radius": _exchange(protocol="graph"),  # the environment's own neighbours
-    "radius-slow": _both(  # few meet at first: policies wait until suggestions say something
-        _exchange(protocol="graph"), _settings(actor_lr=1e-3)
-    ),
     "complete": _exchange(protocol="all"),
     # one part at a time, back to the paper's choice or off
     "anchor-only": _weights(rho_follow=0.0),
@@ -225,8 +217,9 @@ ABLATIONS: tuple[str, ...] = (
 # the published ones, which stand in `tasks.py`
 _EPISODES: dict[tuple[str, int, PresetName], dict[str, int]] = {
     ("predation", 0, "paper"): {"smoke": 2},
-    ("predation", 2, "tuned"): {"smoke": 32, "quick": 1_920, "full": 4_800},
-    ("predation", 0, "tuned"): {"smoke": 32, "quick": 4_800, "full": 9_600},
+    ("predation", 2, "tuned"): {"smoke": 32, "quick": 3_200, "full": 4_800},
+    ("predation", 12, "tuned"): {"quick": 16_000, "full": 16_000},
+    ("predation", 0, "tuned"): {"smoke": 32, "quick": 8_000, "full": 12_800},
     ("navigation", 0, "paper"): {"smoke": 1},
     ("navigation", 0, "tuned"): {"smoke": 32, "quick": 2_560, "full": 2_560},
     ("cleanup", 0, "tuned"): {"quick": 16_000, "full": 16_000},
@@ -239,13 +232,8 @@ _EPISODES: dict[tuple[str, int, PresetName], dict[str, int]] = {
     ("cleanup-small", 0, "tuned"): {"smoke": 32},
 }
 
-# of variants that take longer, by profile
-_EPISODES_OF_VARIANTS: dict[str, dict[str, int]] = {"radius-slow": {"quick": 8_000}}
 
-
-def episodes(
-    task: str, num_agents: int, preset: PresetName, profile: str, variant: str = ""
-) -> int:
+def episodes(task: str, num_agents: int, preset: PresetName, profile: str) -> int:
     """How many episodes a run of the benchmark trains on.
 
     Raises:
@@ -261,4 +249,4 @@ def episodes(
             f"the profile {profile!r} has no {task} under the preset {preset}; those that have "
             f"it: {have}"
         )
-    return _EPISODES_OF_VARIANTS.get(variant, {}).get(profile, by_profile[profile])
+    return by_profile[profile]

@@ -20,6 +20,7 @@ SMALLEST = {  # RUN is a small run of households, OUT an empty folder
     "report.py": "RUN --repeats 1",
     "signals.py": "--seeds 1 --out OUT --set scene.seconds=60 --set episodes=1 --set evaluations=1"
     " --set evaluation_episodes=1 --set learner.num_updates=1 --set learner.num_envs=1",
+    "tasks.py": "--seeds 2 --updates 1 --out OUT",
     "traffic.py": "--nets two_route --repeats 1 --days 1",
     "traffic_gap.py": "--net data/nets/two_route.net.xml --seeds 1 --updates 1 --variants ss",
 }

@@ -15,7 +15,6 @@ ENDS: Mapping[str, Mapping[str, float]] = {  # where each algorithm of a task en
     "predation": {"ss": -1.0, "independent": -14.8, "centralised": -2.0, "vps": -13.0, "vs": -2.1,
                   "ps": -1.9, "imr": -1.0, "ss/rho0": -14.5, "ss/m6": -1.0, "ss/m4": -1.05,
                   "ss/m2": -1.6, "ss/every2": -2.6, "ss/anchor-only": -6.0, "ss/radius": -1.4,
-                  "ss/radius-slow": -1.2,
                   "ss/follow-only": -9.0, "ss/no-indicators": -1.1, "ss/lambda-0.98": -1.3},
     "navigation": {"ss": -0.31, "independent": -0.30, "centralised": -0.45, "vps": -0.50,
                    "vs": -0.52, "ps": -0.40, "ss/rho0": -0.30},

@@ -91,12 +91,9 @@ VARIANTS: dict[str, Style] = {
     "m2": Style(title="2 random neighbours", colour="#CC79A7", dashes=(0, (2, 1)), marker="P"),
     "every2": Style(title="every 2nd update", colour="#D55E00", dashes=(0, (1, 1)), marker="X"),
     "radius": Style(title="neighbours in sight", colour="#000000", dashes="-.", marker="s"),
-    "radius-slow": Style(
-        title="neighbours in sight, slow policies", colour="#56B4E9", dashes="-.", marker="D"
-    ),
     "complete": Style(title="all neighbours", colour="#000000", dashes="-.", marker="D"),
 }
-FIG_8_VARIANTS = ("m6", "m4", "m2", "every2", "radius", "radius-slow", "complete")
+FIG_8_VARIANTS = ("m6", "m4", "m2", "every2", "radius", "complete")
 COMPONENTS: dict[str, str] = {  # one part of tuned SS taken away, or set back to the paper's
     "anchor-only": "no pull on policies (ρ′ = 0)",
     "follow-only": "no pull on suggestions (ρ = 0)",

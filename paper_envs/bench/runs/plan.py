@@ -174,11 +174,11 @@ def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
 
 def _radius(profile: Profile) -> tuple[Cell, ...]:
     """Who talks to whom: each preset with the other's choice."""
-    others = {"paper": ("complete",), "tuned": ("radius", "radius-slow")}
+    other = {"paper": "complete", "tuned": "radius"}
     return tuple(
         cell
         for preset in profile.presets
-        for cell in _predation(HEADLINE, [("ss", name) for name in others[preset]], (preset,))
+        for cell in _predation(HEADLINE, [("ss", other[preset])], (preset,))
     )
 
 

@@ -76,7 +76,7 @@ def learner_of(cell: Cell, plan: Plan) -> LearnerConfig:
         )
 
     per_update = with_updates(1).num_envs
-    wanted = episodes(cell.task, cell.num_agents, cell.preset, plan.profile, cell.variant)
+    wanted = episodes(cell.task, cell.num_agents, cell.preset, plan.profile)
     return with_updates(-(-wanted // per_update))
 
 

@@ -85,7 +85,7 @@ def test_the_published_settings_have_a_profile_of_their_own() -> None:
     }
     for cell in plan("literal").cells:
         published = TASKS[cell.task].published_episodes
-        found = episodes(cell.task, cell.num_agents, cell.preset, "literal", cell.variant)
+        found = episodes(cell.task, cell.num_agents, cell.preset, "literal")
         assert found == published
 
 
