@@ -138,6 +138,7 @@ def _in_one_unit(common: LearnerConfig) -> LearnerConfig:
         hidden=(64, 64),
         suggestion_hidden=(32, 32),
         critic_hidden=(64, 64),
+        zero_values=True,
         num_minibatches=4,
         actor_lr=1e-3,
         suggestion_lr=3e-3,

@@ -42,6 +42,7 @@ def build_learner(
         centralised=algorithm.single_critic,
         sees_time=config.critic_sees_time,
         gamma=config.gamma,
+        zero_values=config.zero_values,
     )
     apart = config.exchange.per_update == "once" and config.architecture in ("shared", "tilted")
     of_suggestions = {k: w for k, w in actors.params.items() if apart and is_of_suggestions(k)}

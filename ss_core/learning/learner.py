@@ -54,6 +54,7 @@ class LearnerConfig:
     critic_hidden: tuple[int, ...] = (128, 64)
     critic_sees_time: bool = False  # V(s, t) = h(t) v(s, t), see critics.py
     zero_logits: bool = False  # start all policies uniform
+    zero_values: bool = False  # start all critics at 0
     num_envs: int = 1  # episodes per update
     num_updates: int = 300
     num_epochs: int = 3  # K

@@ -56,8 +56,11 @@ def build_critics(
     centralised: bool,
     sees_time: bool = False,
     gamma: float | None = None,
+    zero_values: bool = False,
 ) -> CriticBank:
     """Value networks for an environment; `sees_time` adds t / horizon to each dense observation.
+
+    With `zero_values` they expect nothing at first.
 
     With `gamma` and `sees_time` the networks' outputs are per discounted step left.
     """
@@ -66,7 +69,8 @@ def build_critics(
         inputs += sees_time
     if centralised:
         count, inputs = 1, inputs if active else inputs * count
-    params = init_stack((count,), (inputs, *hidden, 1), generator, active=active)
+    sizes = (inputs, *hidden, 1)
+    params = init_stack((count,), sizes, generator, zero_last=zero_values, active=active)
     if gamma is None or not sees_time:
         return CriticBank(params, centralised)
     return CriticBank(params, centralised, spec.horizon, gamma)
