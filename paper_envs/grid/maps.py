@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8
 
-WALL, APPLE, ORCHARD, WASTE, RIVER, STREAM, SPAWN, GROUND = "@ABHRSP "
+from ss_core.errors import ConfigError
+
+SYMBOLS = "@ABHRSP "
+WALL, APPLE, ORCHARD, WASTE, RIVER, STREAM, SPAWN, GROUND = SYMBOLS
 
 # H waste at the start, R clean river, S stream that stays clean, B where apples may grow,
 # P where agents start
@@ -94,12 +97,35 @@ class GridMap:
         return (self.num_rows - 2) * (self.num_cols - 2)
 
 
+def _check_drawing(drawing: tuple[str, ...]) -> None:
+    if len(drawing) < 3 or len(drawing[0]) < 3:
+        raise ConfigError("map: draw at least three rows of three symbols, walls around included")
+    last_row, last_col = len(drawing) - 1, len(drawing[0]) - 1
+    for r, row in enumerate(drawing):
+        if len(row) != last_col + 1:
+            raise ConfigError(
+                f"map, row {r}: {len(row)} symbols, row 0 has {last_col + 1}; draw all rows as long"
+            )
+        for c, symbol in enumerate(row):
+            if symbol not in SYMBOLS:
+                raise ConfigError(
+                    f"map, row {r}, column {c}: {symbol!r} means nothing; use one of {SYMBOLS!r}"
+                )
+            if symbol != WALL and (r in (0, last_row) or c in (0, last_col)):
+                raise ConfigError(
+                    f"map, row {r}, column {c}: {symbol!r} on the border; the outermost cells must "
+                    f"be walls, {WALL!r}"
+                )
+
+
 def parse_map(drawing: tuple[str, ...]) -> GridMap:
-    """The arrays of a drawing that is a rectangle enclosed by walls."""
+    """The arrays of a drawing that is a rectangle enclosed by walls.
+
+    Raises:
+        ConfigError: it is none; the message names row and column, counted from 0.
+    """
+    _check_drawing(drawing)
     symbols = np.array([list(row) for row in drawing])
-    border = np.concatenate([symbols[0], symbols[-1], symbols[:, 0], symbols[:, -1]])
-    if (border != WALL).any():
-        raise ValueError(f"the outermost cells of a map must be walls ({WALL!r})")
     flat = symbols.ravel()
     places = np.full(symbols.shape, -1, np.int32)
     places[1:-1, 1:-1] = np.arange(places[1:-1, 1:-1].size).reshape(places[1:-1, 1:-1].shape)

@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from paper_envs.grid.cleanup import CLEANUP, SMALL_CLEANUP
 from paper_envs.grid.harvest import HARVEST, SMALL_HARVEST
 from paper_envs.grid.maps import CLEANUP_DRAWING, HARVEST_DRAWING, parse_map
+from ss_core.errors import ConfigError
 
 
 def test_cleanup_map_has_the_published_size_and_counts() -> None:
@@ -45,9 +47,20 @@ def test_places_number_interior_cells_in_reading_order() -> None:
     assert (places[[0, 3]] == -1).all()
 
 
-def test_a_map_with_a_hole_in_its_outer_wall_is_refused() -> None:
-    with pytest.raises(ValueError, match="outermost cells"):
-        parse_map(("@@@", "@  ", "@@@"))
+@pytest.mark.parametrize(
+    ("drawing", "said"),
+    [
+        (("@@@", "@  ", "@@@"), "row 1, column 2: ' ' on the border"),
+        (("@@@@", "@ A@", "@ x@", "@@@@"), "row 2, column 2: 'x' means nothing"),
+        (("@@@@", "@ @", "@@@@"), "row 1: 3 symbols, row 0 has 4"),
+        (("@@", "@@"), "at least three rows of three symbols"),
+    ],
+)
+def test_a_map_that_is_none_is_refused_with_its_row_and_column(
+    drawing: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        parse_map(drawing)
 
 
 def test_steps_are_up_right_down_left() -> None:
