@@ -223,7 +223,7 @@ _EPISODES: dict[tuple[str, int, PresetName], dict[str, int]] = {
     ("predation", 0, "tuned"): {"smoke": 32, "quick": 8_000, "full": 12_800},
     ("navigation", 0, "paper"): {"smoke": 1},
     ("navigation", 0, "tuned"): {"smoke": 32, "quick": 2_560, "full": 2_560},
-    ("cleanup", 0, "tuned"): {"quick": 16_000, "full": 16_000},
+    ("cleanup", 0, "tuned"): {"quick": 22_400, "full": 22_400},
     ("cleanup", 8, "tuned"): {"full": 8_000},  # twice the agents: as many steps to learn from
     ("cleanup", 16, "tuned"): {"full": 6_400},
     ("harvest", 0, "tuned"): {"quick": 9_600, "full": 9_600},
