@@ -24,8 +24,8 @@ SECONDS_PER_STEP = 7e-4  # of an environment, all its copies together
 SECONDS_PER_PASS = 4e-3  # whatever its size
 FLOPS_PER_SECOND = 2e10  # of one core, in products of this size
 # full-size grid worlds under `tuned`: processor seconds per episode of four agents, of who learns
-# for others and of everybody else; assumed, until their networks are settled and measured
-FULL_SIZE_S = {"cleanup": (200 / 16_000, 100 / 16_000), "harvest": (200 / 9_600, 100 / 9_600)}
+# for others and of everybody else; as `benchmarks/learner.py --parts full` measures them
+FULL_SIZE_S = {"cleanup": (0.0135, 0.0075), "harvest": (0.0130, 0.0080)}
 SECONDS_BETWEEN_COMMITS = 60.0  # expected; what a stop may cost
 
 
