@@ -220,7 +220,7 @@ _EPISODES: dict[tuple[str, int, PresetName], dict[str, int]] = {
     ("predation", 0, "paper"): {"smoke": 2},
     ("predation", 2, "tuned"): {"smoke": 32, "quick": 3_200, "full": 4_800},
     ("predation", 12, "tuned"): {"quick": 16_000, "full": 16_000},
-    ("predation", 0, "tuned"): {"smoke": 32, "quick": 8_000, "full": 12_800},
+    ("predation", 0, "tuned"): {"smoke": 32, "quick": 8_000, "full": 9_600},
     ("navigation", 0, "paper"): {"smoke": 1},
     ("navigation", 0, "tuned"): {"smoke": 32, "quick": 2_560, "full": 2_560},
     ("cleanup", 0, "tuned"): {"quick": 22_400, "full": 22_400},
