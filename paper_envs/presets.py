@@ -224,10 +224,10 @@ _EPISODES: dict[tuple[str, int, PresetName], dict[str, int]] = {
     ("navigation", 0, "paper"): {"smoke": 1},
     ("navigation", 0, "tuned"): {"smoke": 32, "quick": 2_560, "full": 2_560},
     ("cleanup", 0, "tuned"): {"quick": 22_400, "full": 22_400},
-    ("cleanup", 8, "tuned"): {"full": 8_000},  # twice the agents: as many steps to learn from
-    ("cleanup", 16, "tuned"): {"full": 6_400},
+    ("cleanup", 8, "tuned"): {"full": 6_400},  # twice the agents: as many steps to learn from
+    ("cleanup", 16, "tuned"): {"full": 4_800},
     ("harvest", 0, "tuned"): {"quick": 9_600, "full": 9_600},
-    ("harvest", 8, "tuned"): {"full": 4_800},
+    ("harvest", 8, "tuned"): {"full": 4_000},
     ("harvest", 16, "tuned"): {"full": 3_840},
     ("cleanup-small", 0, "paper"): {"smoke": 1},
     ("cleanup-small", 0, "tuned"): {"smoke": 32},
