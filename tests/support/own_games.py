@@ -76,3 +76,17 @@ class TwoRoads(RepeatedGame):
 
     def pay(self, actions: np.ndarray) -> np.ndarray:
         return -np.where(actions == 1, actions.mean(), 1.0)
+
+
+class PublicGoods(RepeatedGame):
+    """Five agents give 0 to 3 thirds of 1; what is given is doubled and shared by all.
+
+    Selfish: nobody gives, 0 each; best: everybody gives all, 1 each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(agents=5, actions=4)
+
+    def pay(self, actions: np.ndarray) -> np.ndarray:
+        given = actions / 3
+        return 2.0 * given.mean() - given
