@@ -77,6 +77,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {  # the longest prefix counts; its flags
     "sstraffic signals": SMALL_LIGHTS,
     "ss train": SMALL_TRAINING,
     "ss train mpe2": (*SMALL_TRAINING[:-2],),
+    "ss train tests": (*SMALL_TRAINING[:-2],),
     "ss bench paper --profile smoke": (
         *("--env", "navigation", "--algorithm", "ss", "--preset", "tuned", "--seeds", "1"),
         *("--workers", "1", "--out", "bench"),

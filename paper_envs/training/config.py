@@ -9,6 +9,7 @@ from typing import Any, cast
 from paper_envs.preset_names import PresetName
 from paper_envs.presets import env_options, learner_config
 from paper_envs.tasks import make_env, task_named
+from paper_envs.training.pilot import no_pilot
 from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
 from ss_core.algorithms.algorithm import Algorithm
 from ss_core.algorithms.registry import algorithm_named
@@ -57,6 +58,7 @@ class TrainingConfig(RunConfig):
     env_sha256: str = ""  # of the user's module: other code is another run
     evaluation_episodes: int = 128  # before and after, at seeds that are never trained on
     compare_selfish: bool = False
+    pilot: bool = False  # try two regimes first and train under the better (`ss`, one's own game)
     commit_every: int = 20
 
     def checks(self) -> Iterator[Check]:
@@ -107,7 +109,31 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> TrainingConfig:
         horizon=_count(values, "horizon"),
     )
     config = _of_user(asked) if ":" in env else _of_task(asked)
-    return override(with_regime(config, values.pop("regime", None)), values, SHORTHANDS)
+    given, regime = dict(values), values.pop("regime", None)
+    if regime is not None and config.is_user_env:  # its suggestions are judged by all of Â_i
+        config = replace(config, learner=replace(config.learner, suggestion_baseline=False))
+    config = override(with_regime(config, regime), values, SHORTHANDS)
+    return _with_pilot(config, asked, given)
+
+
+def _with_pilot(config: TrainingConfig, asked: _Asked, given: Mapping[str, Any]) -> TrainingConfig:
+    """With a pilot where there is something to choose and nobody said otherwise.
+
+    Raises:
+        ConfigError: a pilot was asked for where there is nothing to choose.
+    """
+    why_not = no_pilot(
+        config.learner,
+        {key: value for key, value in given.items() if value is not None},
+        own_game=config.is_user_env,
+        preset=asked.preset,
+        agents=config.num_agents,
+    )
+    if "pilot" not in given:
+        return replace(config, pilot=not why_not)
+    if config.pilot and why_not:
+        raise ConfigError(f"pilot=true: {why_not}")
+    return config
 
 
 def _refuse_fixed(values: Mapping[str, Any]) -> None:
@@ -215,8 +241,14 @@ def user_learner(preset: PresetName, algorithm: str) -> LearnerConfig:
         final_lr_fraction=0.0,
         gae_lambda=0.95,
         advantage_scale="per_agent",
+        suggestion_baseline=True,
     )
-    return in_regime(config, "gradient")
+    return _with_whole_gradient(in_regime(config, "gradient"))
+
+
+def _with_whole_gradient(config: LearnerConfig) -> LearnerConfig:
+    """ρ so large that suggestions stay off the simplex's edge: they tell how much is at stake."""
+    return replace(config, objective=replace(config.objective, rho=2.0, rho_follow=2.0))
 
 
 def build_env(config: TrainingConfig, num_envs: int) -> VectorEnv:

@@ -19,6 +19,7 @@ from paper_envs.tasks import task_named
 from paper_envs.training.config import SHORTHANDS, TrainingConfig, build_env, resolve
 from paper_envs.training.episodes import Episodes, play_episodes
 from paper_envs.training.labels import LABELS, ROWS, UNTRAINED
+from paper_envs.training.pilot import regimes_to_try
 from paper_envs.training.result import MEASURE, facts, notes, record, score, tables, title
 from ss_core.adapters.user_envs import source_sha256
 from ss_core.algorithms.build import build_learner
@@ -105,6 +106,7 @@ def open_setting(config: TrainingConfig, inputs: Path, processes: int) -> Iterat
         play=lambda trained: _before_and_after(trained, config),
         saved_learner=lambda learner: _described(config, learner),
         welfare=lambda trained: _welfare(trained, config),
+        candidates=lambda learner: _candidates(learner, config),
     )
 
 
@@ -145,6 +147,11 @@ def _before_and_after(training: Training, config: TrainingConfig) -> Saved:
     tensors = {f"{when}/returns": torch.from_numpy(each.returns) for when, each in played.items()}
     tensors |= {f"{when}/steps": torch.from_numpy(each.steps) for when, each in played.items()}
     return Saved(tensors)
+
+
+def _candidates(learner: LearnerConfig, config: TrainingConfig) -> dict[str, LearnerConfig]:
+    """What a pilot tries; selfish learners beside have no regime."""
+    return regimes_to_try(learner) if config.pilot and learner.algorithm == "ss" else {}
 
 
 def _welfare(training: Training, config: TrainingConfig) -> Float[np.ndarray, " N"]:

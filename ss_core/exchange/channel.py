@@ -40,6 +40,7 @@ MessageKind = Literal[
     "reward_parameters",  # all of its model of the team's mean reward (likewise)
     "policy_parameters",  # all of an agent's policy and copies of policies (policy sharing)
     "cost_total",  # running sum of trial-day costs, under a mask
+    "return_total",  # likewise of returns in a pilot, which decide the settings to train with
     "scale_total",  # likewise of the spreads or sizes of advantages, for one common scale
 ]
 

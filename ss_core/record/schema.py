@@ -127,7 +127,7 @@ _TABLES = (  # one line per column, however long
     Table("message", "what one agent sent another in one update, by kind", "agent", (*RUN_KEY, "update", "kind", "src_agent_id", "dst_agent_id"), (
         *RUN,
         UPDATE,
-        Column("kind", "string", "", "announcement, own_policy, suggestion, reward, observation, advantage, critic_parameters, reward_parameters, policy_parameters or cost_total"),
+        Column("kind", "string", "", "announcement, own_policy, suggestion, reward, observation, advantage, critic_parameters, reward_parameters, policy_parameters, cost_total, return_total or scale_total"),
         SRC,
         DST,
         Column("n_messages", "int32", "1", "messages sent", "exchanged"),

@@ -18,6 +18,8 @@ KINDS = {
     "reward_parameters": "parameters of reward models",
     "policy_parameters": "parameters of policies",
     "cost_total": "running sums of trial-day costs, under a mask",
+    "return_total": "running sums of returns in a pilot, under a mask",
+    "scale_total": "running sums of the sizes of advantages, under a mask",
 }
 
 

@@ -53,6 +53,8 @@ class Setting:
     saved_learner: Callable[[LearnerConfig], SavedLearner] | None = None  # for `ss watch`
     welfare: Callable[[Training], Float[np.ndarray, " N"]] | None = None
     # of each agent on held-out days, more is better: for benchmarks of short runs
+    candidates: Callable[[LearnerConfig], Mapping[str, LearnerConfig]] | None = None
+    # settings that a pilot chooses from, by name, the default first; of as many updates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from ss_core.record.trace_writer import TraceWriter
 from ss_core.report.labels import LEARNED, in_order, title_of
 from ss_core.scenario.config import RunConfig
 from ss_core.scenario.key_figures import Scores, Summary, gap_summary, gaps_closed, summarise
+from ss_core.scenario.pilot import PILOT, pilot_sentence
 from ss_core.scenario.protocol import Column, Evaluation, Prepared, Result, Scenario
 from ss_core.scenario.recommendation import Recommendation, recommendation
 from ss_core.scenario.tasks import TRIAL_COST
@@ -40,6 +41,7 @@ def conclude(
     )
     evaluation = evaluated(scenario, run, config, prepared, scores)
     advised = evaluation.recommendation
+    pilots = {row: each.state[PILOT] for row, each in results.items() if PILOT in each.state}
     _write_traces(evaluation)
     result = {
         "tables": {
@@ -49,6 +51,10 @@ def conclude(
         "notes": [
             *([advised.sentence] if advised else []),
             *scenario.notes(evaluation),
+            *(
+                pilot_sentence(k, each, results[k].state["num_updates"])
+                for k, each in pilots.items()
+            ),
             *prepared.notes,
         ],
         "kpis": {
@@ -63,6 +69,8 @@ def conclude(
         }
     if advised is not None:
         result["recommendation"] = _facts_of(advised)
+    if pilots:
+        result[PILOT] = pilots
     return result | dict(scenario.facts(evaluation) if scenario.facts else {})
 
 

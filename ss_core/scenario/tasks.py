@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ss_core.config import from_dict, to_dict
 from ss_core.exchange.channel import exchange_facts
+from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop, Task
 from ss_core.record.checkpoint import (
     Checkpoint,
@@ -27,6 +28,15 @@ from ss_core.record.checkpoint import (
 from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_writer import TraceWriter
 from ss_core.scenario.config import RunConfig
+from ss_core.scenario.pilot import (
+    Desk,
+    Pilot,
+    ahead,
+    candidates_of,
+    run_pilot,
+    shares_of,
+    trial_updates,
+)
 from ss_core.scenario.protocol import Place, Scenario, Setting, load_scenario
 from ss_core.training.loop import Training, affordable_updates, record_messages, train
 from ss_core.training.saved_learner import write_learner_file
@@ -91,30 +101,41 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     with contextlib.redirect_stdout(sys.stderr):  # other people's environments may print
         scenario = load_scenario(arguments["scenario"])
         config = from_dict(scenario.config, arguments["config"], where="run")
+        row, run_id = arguments["algorithm"], arguments["run_id"]
         with scenario.open(config, Path(arguments["inputs"]), arguments["processes"]) as setting:
-            return _learn(scenario, config, setting, arguments, report, stop)
+            desk = Desk(
+                config=config,
+                setting=setting,
+                folder=folder,
+                constants={"run_id": run_id, "algorithm": row, "seed": config.seed},
+                report=report,
+                stop=stop,
+            )
+            learner = replace(config.learner, algorithm=config.learners[row])
+            pilot = _pilot(scenario, desk, learner)
+            return pilot is not None and _train(scenario, desk, pilot)
 
 
-def _learn(
-    scenario: Scenario,
-    config: RunConfig,
-    setting: Setting,
-    arguments: Mapping[str, Any],
-    report: Report,
-    stop: Stop,
-) -> bool:
-    folder = Path(arguments["folder"])
-    row = arguments["algorithm"]
-    learner = replace(config.learner, algorithm=config.learners[row])
-    if config.budget_seconds is not None:
+def _pilot(scenario: Scenario, desk: Desk, learner: LearnerConfig) -> Pilot | None:
+    """What to train with: settings that a pilot keeps, and as many updates as a budget affords."""
+    setting, seconds = desk.setting, desk.config.budget_seconds
+    each = trial_updates(learner.num_updates)
+    if seconds is not None:
         trial, measured = setting.training(learner), scenario.calibration_updates
-        affordable = affordable_updates(folder, config.budget_seconds, trial, measured)
-        learner = replace(learner, num_updates=affordable)
+        affordable = affordable_updates(desk.folder, seconds, trial, measured)
+        most, each = shares_of(affordable, len(candidates_of(setting, learner)))
+        learner = replace(learner, num_updates=most)
+    return run_pilot(desk, learner, each)
+
+
+def _train(scenario: Scenario, desk: Desk, pilot: Pilot) -> bool:
+    """Train, then play the held-out days; returns whether the end was reached."""
+    config, setting, folder, learner = desk.config, desk.setting, desk.folder, pilot.kept
     if setting.saved_learner is not None:
         write_learner_file(folder, setting.saved_learner(learner))
-    constants = {"run_id": arguments["run_id"], "algorithm": row, "seed": config.seed}
+    report = ahead(desk.report, pilot.spent, pilot.spent + learner.num_updates)
     with setting.training(learner) as training:
-        writer = TraceWriter(folder, level=config.trace, constants=constants)
+        writer = desk.writer(folder)
         finished = train(
             training,
             folder,
@@ -123,13 +144,13 @@ def _learn(
             evaluate_every=max(1, learner.num_updates // config.evaluations),
             commit_every=config.commit_every,
             progress=_with_reward(training, scenario.earned, report),
-            stop_requested=stop,
+            stop_requested=desk.stop,
         )
         if finished:
             tried = _trial_days(training, setting, writer)
             saved = setting.play(training)
             facts = exchange_facts(training.channel, training.learner.spec.agent_names)
-            state = {"num_updates": training.update, **facts, **saved.state}
+            state = {"num_updates": training.update, **facts, **pilot.state, **saved.state}
             tensors = {**tried, **saved.tensors}
             save_checkpoint(folder / "result", training.update, tensors, state)
             prune_checkpoints(folder, keep=1)  # models of credit are large

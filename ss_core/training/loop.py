@@ -52,6 +52,7 @@ class Training:
     rollout: Rollout | None = None  # of the last update; not in checkpoints
     non_finite: str = ""  # what was no number in the last update, of which nothing was learned
     non_finite_in_row: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)  # of whoever evaluates; in checkpoints
 
     @classmethod
     def begin(
@@ -199,6 +200,7 @@ def commit(training: Training, folder: Path, writer: TraceWriter) -> None:
     tensors |= {f"ledger/{k}": t for k, t in training.channel.ledger.state().items()}
     if isinstance(training.env, StatefulEnv):
         tensors |= {f"env/{k}": t for k, t in training.env.state().items()}
+    tensors |= {f"sum/{k}": t for k, t in training.sums.items()}
     save_checkpoint(
         folder, training.update, tensors, {"update": training.update}, parts=writer.parts
     )
@@ -219,6 +221,7 @@ def restore(training: Training, tensors: Mapping[str, Tensor]) -> None:
     training.channel.ledger.restore(_under("ledger/", tensors))
     if isinstance(training.env, StatefulEnv):
         training.env.restore(_under("env/", tensors))
+    training.sums = _under("sum/", tensors)
     restore_learner(training.learner, dict(tensors))
 
 

@@ -1,0 +1,92 @@
+"""Games of one's own, as their writers have them: PettingZoo, a few lines. Not collected."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from pettingzoo import ParallelEnv
+
+STEPS = 4
+
+
+class RepeatedGame(ParallelEnv):
+    """The same choice at each of four steps; agents see how many are over."""
+
+    def __init__(self, agents: int, actions: int) -> None:
+        self.metadata = {"name": "repeated_v0"}
+        self.possible_agents = [f"player_{i}" for i in range(agents)]
+        self.agents: list[str] = []
+        self._seen, self._actions = spaces.Box(0, 1, (1,), np.float32), spaces.Discrete(actions)
+        self._t = 0
+
+    def observation_space(self, agent: str) -> spaces.Box:
+        return self._seen
+
+    def action_space(self, agent: str) -> spaces.Discrete:
+        return self._actions
+
+    def reset(self, seed: int | None = None, options: Any = None) -> tuple[dict, dict]:
+        self.agents, self._t = list(self.possible_agents), 0
+        return self._observations(), self._each({})
+
+    def step(self, actions: Mapping[str, int]) -> tuple[dict, dict, dict, dict, dict]:
+        self._t += 1
+        earned = self.pay(np.array([actions[agent] for agent in self.possible_agents]))
+        over = self._t == STEPS
+        self.agents = [] if over else self.agents
+        rewards = dict(zip(self.possible_agents, earned.tolist(), strict=True))
+        return self._observations(), rewards, self._each(over), self._each(False), self._each({})
+
+    def pay(self, actions: np.ndarray) -> np.ndarray:
+        """What each agent earns."""
+        raise NotImplementedError
+
+    def _observations(self) -> dict[str, np.ndarray]:
+        return self._each(np.full(1, self._t / STEPS, np.float32))
+
+    def _each(self, value: Any) -> dict[str, Any]:
+        return dict.fromkeys(self.possible_agents, value)
+
+
+class StagHunt(RepeatedGame):
+    """Two agents; action 0 hunts the stag: 4 for each if both do, -6 alone; the others bring 1.
+
+    Deceptive: where both play at random, hunting costs both together 2 (who hunts loses
+    4.5, the other gains 2.5), though both are best off hunting.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(agents=2, actions=4)
+
+    def pay(self, actions: np.ndarray) -> np.ndarray:
+        hunting = actions == 0
+        return np.where(hunting, np.where(hunting.all(), 4.0, -6.0), 1.0)
+
+
+class TwoRoads(RepeatedGame):
+    """Four agents; road 1 takes as long as the share that takes it, road 0 always 1.
+
+    Selfish: all take road 1, 1 each; best: half of them, 0.75 on average. All suggest road 0 to
+    all others, so whoever obeys takes no other.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(agents=4, actions=2)
+
+    def pay(self, actions: np.ndarray) -> np.ndarray:
+        return -np.where(actions == 1, actions.mean(), 1.0)
+
+
+class PublicGoods(RepeatedGame):
+    """Five agents give 0 to 3 thirds of 1; what is given is doubled and shared by all.
+
+    Selfish: nobody gives, 0 each; best: everybody gives all, 1 each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(agents=5, actions=4)
+
+    def pay(self, actions: np.ndarray) -> np.ndarray:
+        given = actions / 3
+        return 2.0 * given.mean() - given
