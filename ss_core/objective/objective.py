@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 Surrogate = Literal["product", "additive"]
-Discrepancy = Literal["l2", "tv", "kl"]
+Discrepancy = Literal["l2", "tv"]
 
 MAX_LOG_RATIO = 20.0  # keeps a ratio that no weight asks for from becoming infinite
 
@@ -105,9 +105,7 @@ def diverging(
 def discrepancy(
     log_p: Float[Tensor, "*batch A"], log_q: Float[Tensor, "*batch A"], kind: Discrepancy
 ) -> Float[Tensor, "*batch"]:
-    """‖p - q‖₂² (Eq. 16), the total variation ½‖p - q‖₁, or KL(p ‖ q), over one agent's actions."""
-    if kind == "kl":
-        return (probabilities(log_p) * (log_p - log_q)).sum(dim=-1)
+    """‖p - q‖₂² (Eq. 16) or the total variation ½‖p - q‖₁, over the neighbour's actions."""
     difference = probabilities(log_p) - probabilities(log_q)
     if kind == "l2":
         return difference.square().sum(dim=-1)
