@@ -100,7 +100,8 @@ def _tuned(task: str, algorithm: str) -> LearnerConfig:
         suggestion_baseline=True,
     )
     if task == "cleanup":
-        return _in_one_unit(common)
+        careful = replace(_in_one_unit(common), num_envs=32, suggestion_hidden=(64, 64))
+        return replace(careful, objective=replace(careful.objective, ent_coef=0.01))
     if task == "harvest":  # what is spared now is eaten much later
         collective = replace(_in_one_unit(common), gamma=1.0)
         weights = replace(collective.objective, rho=2.0, rho_follow=4.0)
