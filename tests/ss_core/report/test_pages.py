@@ -18,7 +18,7 @@ CHAPTERS = {
     "grid": {"day", "feeder", "bills", "gap", "learning", "exchange", "incidents", "made"},
     "traffic": {"network", "drivers", "routes", "gap", "learning", "exchange", "incidents", "made"},
     "train": {"learning", "exchange", "incidents", "made"},
-    "bench": {"claims-tuned", "claims-paper", "returns-tuned", "figures-tuned", "exchange", "made"},
+    "bench": {"claims", "returns-tuned", "figures-tuned", "exchange", "made"},
 }
 
 
