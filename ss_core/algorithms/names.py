@@ -69,8 +69,12 @@ class AlgorithmFacts:
 
     @property
     def messages_per_link(self) -> int:
-        """Rows of the ledger per link and update, at most; parameters cross a link both ways."""
-        return sum(2 if kind.endswith("_parameters") else 1 for kind in self.exchanges)
+        """Rows of the ledger per link and update, at most; parameters cross a link both ways.
+
+        Sums go around a ring, not along links.
+        """
+        along = [kind for kind in self.exchanges if not kind.endswith("_total")]
+        return sum(2 if kind.endswith("_parameters") else 1 for kind in along)
 
     @property
     def suggests(self) -> bool:
