@@ -66,7 +66,7 @@ def test_small_variants_have_a_picture_of_their_own(capsys: pytest.CaptureFixtur
         (["--diagram", "navigation"], 3, "no action of it costs oneself"),
         (["--diagram", "clenup"], 3, "did you mean 'cleanup'"),
         (["--diagram", "cleanup", "--out", "x.jpg"], 3, "end it in .png or .svg"),
-        (["--diagram", "cleanup", "--agents", "11"], 3, "it takes 1 to 10"),
+        (["--diagram", "cleanup", "--agents", "45"], 3, "it takes 1 to 44"),
         (["--diagram", "cleanup", "--agents", "1"], 2, "--agents"),
         (["--out", "x.png"], 2, "with --diagram [TASK] only"),
         (["--seed", "0"], 2, "with --diagram [TASK] only"),

@@ -85,5 +85,5 @@ def test_groups_hold_the_papers_tasks_or_small_variants() -> None:
 def test_one_agent_alone_has_no_dilemma_and_too_many_do_not_fit() -> None:
     with pytest.raises(ConfigError, match="at least 2"):
         diagram_of("cleanup", 1)
-    with pytest.raises(ConfigError, match="it takes 1 to 10"):
-        diagram_of("cleanup", 11)
+    with pytest.raises(ConfigError, match="it takes 1 to 44"):
+        diagram_of("cleanup", 45)

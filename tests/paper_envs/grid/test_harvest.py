@@ -56,7 +56,7 @@ def test_neighbours_are_the_eight_cells_around() -> None:
 
 
 def test_regrowth_looks_at_the_board_before_it() -> None:
-    game = orchard("AAAAA^", regrowth=ALWAYS)
+    game = orchard("AAAAA ", regrowth=ALWAYS)
     assert played(game, ["A....^"], [STAY]).rows == ["AA...^"]
     assert played(game, ["AA...^"], [STAY]).rows == ["AAA..^"]
 
