@@ -196,7 +196,7 @@ VARIANTS: dict[str, Change] = {
     "no-indicators": _weights(indicators=False),
     "mean-kappa": _settings(kappa="mean"),
     "no-baseline": _settings(suggestion_baseline=False),
-    "slow-suggestions": _settings(suggestion_lr=2e-3),
+    "slow-suggestions": _settings(suggestion_lr=1e-3),  # Predation's rate of policies
     "lambda-0.98": _settings(gae_lambda=0.98),
     "timeless-critic": _settings(critic_sees_time=False),
 }

@@ -28,8 +28,8 @@ class EnvSpec:
     own_size: int = 0  # the last so many features are what own policies look at; 0: all F
     announcement_floats: int = 0  # floats an agent tells so that neighbours can derive its `public`
     full_view: bool = False  # each observation tells the whole state: anyone knows what others see
-    num_features: int = 0  # > 0: observations are sparse, int16: the numbers of active features of
-    # so many, first in a row and padded with -1; such a world has `full_view`
+    num_features: int = 0  # > 0: sparse observations, and so a `full_view`: int16 numbers of active
+    # features among so many, at the front of a row that -1 fills up
 
     @property
     def input_size(self) -> int:

@@ -93,11 +93,25 @@ def _check_spec(spec: EnvSpec) -> None:
     found = [f"observation_size={spec.observation_size}"]
     found = found if spec.candidate_size and rows != spec.observation_size else []
     _require("feature rows", found, f"num_actions × candidate_size is {rows}")
+    blind = bool(spec.num_features) and not spec.full_view
+    _require("sparse rows", ["full_view=False"] if blind else [], "each must tell the whole state")
     for name in ("public_size", "own_size"):
         size = getattr(spec, name)
         inside = 0 <= size <= spec.candidate_size
         found = [] if inside else [f"{name}={size}"]
         _require("feature rows", found, f"must be from 0 to candidate_size={spec.candidate_size}")
+
+
+def _check_sparse(step: Step, spec: EnvSpec, name: str) -> None:
+    """Numbers of features, first in their rows."""
+    for field in ("observations", "next_observations"):
+        rows = getattr(step, field)
+        largest = int(rows.max())
+        found = [f"{name}, {field}: {largest}"] if largest >= spec.num_features else []
+        _require("features", found, f"must be below num_features={spec.num_features}")
+        listed = rows >= 0
+        gaps = bool((listed[..., 1:] & ~listed[..., :-1]).any())
+        _require("features", [f"{name}, {field}"] if gaps else [], "-1 before a feature")
 
 
 def _play(env: VectorEnv, seed: int, actions: list[Tensor] | None) -> _Episode:
@@ -138,7 +152,8 @@ def _tensors(step: Step, *, clone: bool = False) -> dict[str, Tensor]:
 
 def _check_step(step: Step, spec: EnvSpec, name: str) -> None:
     e, n, a = spec.num_envs, spec.num_agents, spec.num_actions
-    seen = (torch.float32, (e, n, spec.observation_size))
+    sparse = spec.num_features > 0
+    seen = (torch.int16 if sparse else torch.float32, (e, n, spec.observation_size))
     flag = (torch.bool, (e,))
     promised = {
         "observations": seen,
@@ -160,6 +175,8 @@ def _check_step(step: Step, spec: EnvSpec, name: str) -> None:
     for field in ("observations", "next_observations", "rewards"):
         found = [] if bool(given[field].isfinite().all()) else [f"{name}, {field}"]
         _require("finite numbers", found, "NaN or infinite")
+    if sparse:
+        _check_sparse(step, spec, name)
     if step.action_mask is not None:
         stuck = (~step.action_mask.any(dim=-1)).nonzero().tolist()
         found = [f"{name}, copy {copy}, {spec.agent_names[agent]}" for copy, agent in stuck]

@@ -26,6 +26,8 @@ def build_learner(
         config.check_algorithm(algorithm)
     except ValueError as error:
         raise ConfigError(f"learner: {error}") from error
+    if spec.num_features:
+        _check_sparse(config, algorithm.suggests)
     init = torch_generator(seed, Stream.INITIAL_PARAMETERS, device=device)
     actors = build_actors(
         config.architecture,
@@ -63,3 +65,13 @@ def build_learner(
     )
     algorithm.prepare(learner, init)
     return learner
+
+
+def _check_sparse(config: LearnerConfig, suggests: bool) -> None:
+    """Agents who step one after the other see their own rows alone, suggestions need receivers'."""
+    if suggests and config.agent_order == "sequential" and config.architecture == "shared":
+        raise ConfigError(
+            "learner.agent_order='sequential': suggestion networks of architecture='shared' look "
+            "at what receivers see in this world; use architecture='tilted', or "
+            "agent_order='simultaneous'"
+        )

@@ -46,17 +46,16 @@ def _improve_estimates(
     """K passes, in each of which every agent takes a step with its whole estimate."""
     config = learner.config
     metrics: dict[str, Tensor] = {}
-    before = None
-    if config.old_policy == "behaviour" and config.num_minibatches > 1:
+    literal, acted = config.old_policy == "literal", None  # log of the joint policies that acted
+    if config.num_minibatches > 1 and not literal:
         with torch.no_grad():
-            before = _taken(joint_log_probs(learner, steps), steps)
+            acted = _taken(joint_log_probs(learner, steps), steps)
     for part in minibatches(learner, len(steps.rows), update, "policies"):
         some = steps.at(part)
         log_probs = joint_log_probs(learner, some)
         taken = _taken(log_probs, some)
-        old = taken.detach() if before is None else before[part]
-        if config.old_policy == "behaviour":
-            before = old if before is None else before
+        acted = taken.detach() if acted is None or literal else acted
+        old = acted if literal else acted[part]
         surrogate = joint_surrogate(taken - old, advantages[part], config.objective.clip_eps)
         entropy = -(probabilities(log_probs) * log_probs).sum(dim=-1)
         gain = surrogate + config.objective.ent_coef * entropy.sum(dim=-1)

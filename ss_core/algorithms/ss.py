@@ -52,8 +52,9 @@ def learn(
     """One update, from what agent i stored in D_i; in a gap of the exchange all learn alone."""
     decisions = decisions_of(rollout, learner.spec)
     links = links_at(channel, rollout, update)  # N_i
-    found = action_advantages(learner, rollout, env, decisions, links, channel, update)
-    advantages, targets = found
+    advantages, targets = action_advantages(
+        learner, rollout, env, decisions, links, channel, update
+    )
     metrics = improve(learner, decisions, advantages, channel, links, update)
     if targets is not None:  # update V_i using Eq. 18
         metrics["critic_loss"] = update_critics(learner, rollout, targets, update)

@@ -141,8 +141,10 @@ def scaled_advantages(
         return (advantages - mean) / learner.config.advantage_unit
     spread = (((own - mean).square() * valid).sum(dim=0) / count).sqrt()
     if kind == "common" and channel is not None and channel.open:
-        known = channel.exchanges_at(update)
-        spread = common_scale(spread, channel, update) if known else learner.advantage_std
+        if channel.exchanges_at(update):
+            spread = common_scale(spread, channel, update)
+        elif bool(learner.advantage_std.any()):  # in a gap: what was known before
+            spread = learner.advantage_std
     learner.advantage_std = torch.maximum(learner.advantage_std, spread)
     return (advantages - mean) / learner.advantage_std.clamp_min(1e-8)
 

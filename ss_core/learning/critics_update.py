@@ -93,7 +93,7 @@ def with_choices(
 
 
 def _with_time(
-    observations: Real[Tensor, "T E N O"], time: Float[Tensor, "T E"]
+    observations: Real[Tensor, "T E N O"], time: Real[Tensor, "T E"]
 ) -> Real[Tensor, "T E N I"]:
     column = time[:, :, None, None].expand(*observations.shape[:3], 1)
     return torch.cat([observations, column.to(observations.dtype)], dim=-1)

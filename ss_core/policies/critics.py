@@ -16,8 +16,7 @@ class CriticBank:
 
     params: Params
     centralised: bool
-    horizon: int = 0  # > 0: outputs are per discounted step left; the last input is t / horizon, or
-    # in sparse rows t
+    horizon: int = 0  # > 0: outputs are per discounted step left; last input t / horizon, sparse t
     gamma: float = 1.0
 
     def values(self, observations: Real[Tensor, "B N O"]) -> Float[Tensor, "B C"]:

@@ -30,7 +30,17 @@ def gather_sum(
 
     `out[q, b] = bias[s] + Σ_f weight[s, f]` with s = nets[q], over the features f that
     `rows[b, agents[q]]` lists and, where `extra` is given, `extra[q]`.
+
+    Raises:
+        IndexError: a network, agent or feature that there is not.
     """
+    for name, chosen, size in (
+        ("network", nets, weight.shape[0]),
+        ("agent", agents, rows.shape[1]),
+        ("feature", extra, weight.shape[1]),
+    ):
+        if chosen is not None and len(chosen) and not int(chosen.max()) < size:
+            raise IndexError(f"{name} {int(chosen.max())} of {size}")
     if rows.device.type == "cpu":
         beside = torch.full_like(nets, PADDING) if extra is None else extra
         summed: Tensor = _GatherSum.apply(weight, bias, rows, nets, agents, beside)
@@ -88,7 +98,7 @@ class _GatherSum(torch.autograd.Function):
 def _forward(layer, listed, out):
     """Four features at a time: the sum is then read and written a quarter as often."""
     (weight, bias), (rows, nets, agents, extra) = layer, listed
-    most = rows.shape[2]
+    most, features = rows.shape[2], weight.shape[1]
     for q in range(out.shape[0]):
         net, agent = nets[q], agents[q]
         table = weight[net]
@@ -96,15 +106,19 @@ def _forward(layer, listed, out):
         if extra[q] >= 0:
             start += table[extra[q]]
         for b in range(out.shape[1]):
-            total, row, k = out[q, b], rows[b, agent], 0
+            total, row, k, length = out[q, b], rows[b, agent], 0, 0
             total[:] = start
-            while k + 3 < most and row[k + 3] >= 0:
+            while length < most and row[length] >= 0:
+                if row[length] >= features:
+                    raise IndexError("a row lists a feature that the layer has no weights for")
+                length += 1
+            while k + 3 < length:
                 first, second = table[np.uint64(row[k])], table[np.uint64(row[k + 1])]
                 third, fourth = table[np.uint64(row[k + 2])], table[np.uint64(row[k + 3])]
                 for h in range(len(total)):
                     total[h] += (first[h] + second[h]) + (third[h] + fourth[h])
                 k += 4
-            while k < most and row[k] >= 0:
+            while k < length:
                 one = table[np.uint64(row[k])]
                 for h in range(len(total)):
                     total[h] += one[h]

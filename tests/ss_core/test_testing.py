@@ -101,6 +101,29 @@ class Knowing(Lanes):
         return Counterfactuals(own=own, peers=torch.zeros(3, 2, 2, neighbours.shape[1], 3))
 
 
+class Listing(Lanes):
+    """The same with sparse observations: a place is a feature."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sparse = {"observation_size": 2, "num_features": 12, "full_view": True}
+        self.spec = replace(self.spec, **sparse)
+
+    def reset(self, seed: int) -> Step:
+        return self.listed(super().reset(seed))
+
+    def step(self, actions: Tensor) -> Step:
+        return self.listed(super().step(actions))
+
+    def listed(self, step: Step) -> Step:
+        seen, following = self.rows(step.observations), self.rows(step.next_observations)
+        return replace(step, observations=seen, next_observations=following)
+
+    def rows(self, places: Tensor) -> Tensor:
+        numbers = (2.0 * places).to(torch.int16)  # starts lie between whole numbers
+        return torch.cat([numbers, torch.full_like(numbers, -1)], dim=-1)
+
+
 def with_field(step: Step, name: str, value: Tensor | None) -> Step:
     """A step whose types are not checked when it is made."""
     changed = replace(step)
@@ -216,6 +239,22 @@ class MiscountsFeatures(Lanes):
         self.spec = replace(self.spec, candidate_size=2)
 
 
+class ListsUnknownFeatures(Listing):
+    def rows(self, places: Tensor) -> Tensor:
+        return super().rows(places + 50.0).clamp_min(-1)
+
+
+class ListsBehindTheFront(Listing):
+    def rows(self, places: Tensor) -> Tensor:
+        return super().rows(places).flip(-1)
+
+
+class ListsWhatOneSees(Listing):
+    def __init__(self) -> None:
+        super().__init__()
+        self.spec = replace(self.spec, full_view=False)
+
+
 class HasNobody(Lanes):
     def __init__(self) -> None:
         super().__init__()
@@ -258,6 +297,9 @@ BROKEN = {
     MasksWithNumbers: "dtypes: reset, action_mask of torch.int8",
     HasNamesakes: "agent names: 1 names: for 2",
     MiscountsFeatures: "feature rows: observation_size=1: num_actions × candidate_size is 6",
+    ListsUnknownFeatures: "features: reset, observations: 10",
+    ListsBehindTheFront: "features: reset, observations: -1 before a feature",
+    ListsWhatOneSees: "sparse rows: full_view=False",
     HasNobody: "sizes: num_agents=0",
     ValuesTheActionTaken: "alternatives: own: the action taken changes nothing",
     MisjudgesItself: "alternatives: .*a replay brings",
@@ -265,7 +307,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("make", [Lanes, Knowing])
+@pytest.mark.parametrize("make", [Lanes, Knowing, Listing])
 def test_the_toys_are_sound_before_they_are_broken(make: type[Lanes]) -> None:
     check_env(make(), seed=3)
 

@@ -81,6 +81,15 @@ def test_a_common_scale_is_the_mean_spread_and_is_a_message() -> None:
     assert channel.ledger.bytes_by_kind() == {"scale_total": 2 * 4}
 
 
+def test_in_a_gap_before_any_exchange_everybody_goes_by_its_own_spread() -> None:
+    config = replace(CONFIG, advantage_scale="common", exchange=replace(CONFIG.exchange, every=2))
+    learner, rollout = collected(config)
+    channel, advantages = Channel(config.exchange, 2, 0), rollout.rewards * 3.0
+    scaled = scaled_advantages(learner, advantages, all_decisions(rollout), channel, 1)
+    torch.testing.assert_close(scaled.square().mean(dim=(0, 1)).sqrt(), torch.ones(2))
+    assert channel.ledger.bytes_by_kind() == {}
+
+
 def test_who_is_alone_goes_by_its_own_spread() -> None:
     learner, rollout = collected(replace(CONFIG, advantage_scale="common"))
     advantages = rollout.rewards * torch.tensor([1.0, 5.0])

@@ -23,6 +23,18 @@ def test_critics_see_their_own_observation_or_all_of_them() -> None:
     torch.testing.assert_close(central.values(observations), plain, rtol=0, atol=1e-6)
 
 
+def test_critics_may_start_at_zero_and_still_learn() -> None:
+    observations = torch.randn((ROWS, AGENTS, 5), generator=generator())
+    for zero in (False, True):
+        critics = build_critics(
+            sizes(AGENTS), (6,), generator(), centralised=False, zero_values=zero
+        )
+        values = critics.values(observations)
+        assert bool((values == 0.0).all()) == zero
+        values.sum().backward()
+        assert bool(critics.params["w1"].grad.any())  # pyright: ignore[reportOptionalMemberAccess]
+
+
 def test_the_time_is_one_more_input_of_each_observation() -> None:
     for centralised, inputs in ((False, 5 + 1), (True, AGENTS * (5 + 1))):
         critics = build_critics(

@@ -73,6 +73,30 @@ def test_layer_and_gradients_are_those_of_the_product(by: str, dtype: torch.dtyp
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("nets", "agents", "extra", "rows", "said"),
+    [
+        ([2], [0], None, [[[0]]], "network 2 of 2"),
+        ([0], [1], None, [[[0]]], "agent 1 of 1"),
+        ([0], [0], [11], [[[0]]], "feature 11 of 11"),
+        ([0], [0], None, [[[11]]], "a feature that the layer has no weights for"),
+    ],
+)
+def test_what_there_is_not_is_refused_before_it_is_read(
+    nets: list[int], agents: list[int], extra: list[int] | None, rows: list, said: str
+) -> None:
+    weight, bias = torch.zeros((2, FEATURES, 5)), torch.zeros((2, 1, 5))
+    with pytest.raises(IndexError, match=said):
+        gather_sum(
+            weight,
+            bias,
+            torch.tensor(rows, dtype=torch.int16),
+            nets=torch.tensor(nets),
+            agents=torch.tensor(agents),
+            extra=None if extra is None else torch.tensor(extra),
+        )
+
+
 @pytest.mark.parametrize("architecture", ["independent", "multihead", "shared", "tilted"])
 def test_banks_say_on_sparse_rows_what_they_say_on_dense_ones(architecture: Architecture) -> None:
     bank = build_actors(architecture, sparse_sizes(), (6, 5), generator(1))
