@@ -84,6 +84,37 @@ def test_the_time_has_a_number_for_each_twentieth() -> None:
     assert seen[99] == seen[100]
 
 
+def test_successors_are_seen_at_their_own_time_and_fresh_starts_at_none() -> None:
+    env = HarvestEnv(1, num_agents=1, encoding="egocentric")
+    rows = egocentric_rows(env.game.grid_map, num_agents=1, has_waste=False, horizon=100)
+    times = rows.numbers[rows.firsts[7] : rows.firsts[8]].tolist()
+
+    def time(seen: torch.Tensor) -> int:
+        (number,) = set(seen[0, 0].tolist()) & set(times)
+        return times.index(number)
+
+    step = env.reset(0)
+    assert time(step.observations) == 0
+    for t in range(1, 101):
+        step = env.step(torch.tensor([[4]]))
+        assert time(step.next_observations) == min(t // 5, TIMES - 1)
+    assert bool(step.terminated.all())
+    assert time(step.observations) == 0
+
+
+def test_a_row_says_how_much_lies_about_in_twos() -> None:
+    env = CleanupEnv(1, num_agents=1, encoding="egocentric")
+    env.reset(3)
+    grid_map = env.game.grid_map
+    rows = egocentric_rows(grid_map, num_agents=1, has_waste=True, horizon=100)
+    for lying in (0, 1, 2, 7):
+        env.state.waste[:] = 0
+        env.state.waste[0, grid_map.river_cells[:lying]] = 1
+        seen = set(rows.rows_of(env.state, 0)[0, 0].tolist())
+        counts = rows.numbers[rows.firsts[9] : rows.firsts[10]].tolist()
+        assert [counts.index(number) for number in seen & set(counts)] == [lying // 2]
+
+
 def test_facing_turns_what_waste_is_numbered() -> None:
     rows = egocentric_rows(CLEANUP.grid_map, num_agents=1, has_waste=True, horizon=100)
     env = CleanupEnv(1, num_agents=1, encoding="egocentric")

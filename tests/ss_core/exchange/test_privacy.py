@@ -7,6 +7,7 @@ by bit.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,13 @@ class ReplayingChannel(Channel):
                 )
         self.delivered.append(sent.clone())
         return mixed
+
+    def total(self, kind: str, values: Tensor, update: int) -> Tensor:
+        total = super().total(kind, values, update)  # type: ignore[arg-type]
+        if self.replayed is not None:
+            total = self.replayed[len(self.delivered)]
+        self.delivered.append(total)
+        return total
 
     def _deliver(self, messages: Tensor, of_changed: Tensor) -> Tensor:
         if self.replayed is not None:
@@ -165,6 +173,8 @@ class Experiment:
         epochs: int = 3,
         every: int = 1,
         update: int = 0,
+        once: bool = False,
+        **settings: Any,
     ) -> None:
         make, architecture, counterfactuals = WORLDS[world]
         objective, kind = REGIMES[regime]
@@ -177,8 +187,11 @@ class Experiment:
             counterfactuals=counterfactuals,
             objective=objective,
             kappa=kind,
-            exchange=ExchangeConfig(protocol="graph", every=every),
+            exchange=ExchangeConfig(
+                protocol="graph", every=every, per_update="once" if once else "every_pass"
+            ),
         )
+        self.config = replace(self.config, **settings)
         player = small_learner(self.config, self.env.spec)
         self.rollout = collect_rollout(
             self.env, player.actors, seed=0, generator=player.generator, with_successors=True
@@ -244,6 +257,46 @@ def test_a_private_reward_reaches_others_through_messages_alone(world: str, regi
     sealed, _ = experiment.learn(changed=True, replayed=messages)
     assert not all(map(torch.equal, messages, changed_messages))
     assert agents_that_differ(before, leaked) > {CHANGED}  # later passes do carry something
+    assert agents_that_differ(before, sealed) == {CHANGED}
+
+
+@pytest.mark.parametrize("world", [world for world in WORLDS if WORLDS[world][1] == "shared"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_one_exchange_carries_a_private_reward_in_its_suggestions_alone(
+    world: str, parts: int
+) -> None:
+    experiment = Experiment(world, regime="gradient", once=True, num_minibatches=parts)
+    before, messages = experiment.learn(changed=False)
+    leaked, changed_messages = experiment.learn(changed=True)
+    sealed, _ = experiment.learn(changed=True, replayed=messages)
+    policies, suggestions = (
+        torch.equal(*pair) for pair in zip(messages, changed_messages, strict=True)
+    )
+    assert (policies, suggestions) == (True, False)
+    assert agents_that_differ(before, leaked) > {CHANGED}
+    assert agents_that_differ(before, sealed) == {CHANGED}
+
+
+@pytest.mark.parametrize("world", ["ring, multihead", "ring, shared", "households, sampled"])
+def test_minibatches_send_what_they_know_and_know_nothing_else(world: str) -> None:
+    experiment = Experiment(world, regime="gradient", num_minibatches=2)
+    before, messages = experiment.learn(changed=False)
+    leaked, _ = experiment.learn(changed=True)
+    sealed, _ = experiment.learn(changed=True, replayed=messages)
+    steps = 2 * experiment.config.num_epochs
+    assert len(messages) == 1 + 2 * steps  # π_old, then policies and suggestions of each step
+    assert agents_that_differ(before, leaked) > {CHANGED}
+    assert agents_that_differ(before, sealed) == {CHANGED}
+
+
+def test_a_common_scale_crosses_as_a_sum_alone() -> None:
+    common: dict[str, Any] = {"advantage_scale": "common", "kappa": "common"}
+    experiment = Experiment("ring, shared", regime="gradient", epochs=1, **common)
+    before, messages = experiment.learn(changed=False)
+    leaked, _ = experiment.learn(changed=True)
+    sealed, _ = experiment.learn(changed=True, replayed=messages)
+    assert [message.dim() for message in messages] == [1, 1, 4, 4]  # spread, κ, then as ever
+    assert agents_that_differ(before, leaked) > {CHANGED}  # after a single pass
     assert agents_that_differ(before, sealed) == {CHANGED}
 
 

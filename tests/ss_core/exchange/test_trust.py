@@ -17,7 +17,7 @@ from ss_core.exchange.trust import Trust, demands, no_trust_yet, remember, weigh
 from ss_core.learning.action_advantages import from_samples
 from ss_core.learning.communication import open_round
 from ss_core.learning.learner import LearnerConfig, learner_tensors
-from ss_core.learning.presets import in_regime
+from ss_core.learning.presets import REGIMES, in_regime
 from ss_core.learning.sequential import exchange
 from ss_core.objective.objective import follow_penalty
 from ss_core.training.incidents import DISCOUNTED
@@ -103,6 +103,32 @@ def test_old_demands_fade() -> None:
     once, often = after({(0, 3): 0.5}), after({(0, 3): 0.5}, times=20)
     assert float(often.received[0, 3]) == pytest.approx(2.0, abs=1e-3)  # 1 + ½ + ¼ + …
     assert torch.allclose(demands(often, EVERYBODY), demands(once, EVERYBODY))
+
+
+@pytest.mark.parametrize("per_update", ["every_pass", "once"])
+def test_what_a_discounted_sender_suggests_moves_nobody_as_far(per_update: str) -> None:
+    def policies(*, trust: bool) -> dict[str, torch.Tensor]:
+        config = LearnerConfig(
+            architecture="tilted",
+            hidden=(8,),
+            critic_hidden=(8,),
+            num_envs=4,
+            trust=trust,
+            trust_tolerance=1.0,
+            objective=REGIMES["norm"],
+            exchange=ExchangeConfig(
+                liars=0.1,
+                lie="selfish",
+                per_update=per_update,  # type: ignore[arg-type]
+            ),
+        )
+        training = Training.begin(config, PredationEnv(4, num_agents=6), seed=1)
+        training.advance()
+        params = training.learner.actors.params
+        return {k: w.detach() for k, w in params.items() if k.startswith("own_")}
+
+    trusting, wary = policies(trust=False), policies(trust=True)
+    assert any(not torch.equal(trusting[k], wary[k]) for k in trusting)
 
 
 @pytest.mark.parametrize("order", ["simultaneous", "sequential"])
