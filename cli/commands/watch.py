@@ -54,9 +54,8 @@ def watch(
     with Progress(quiet=quiet) as progress:
         progress("draw", 0, 1, "playing one episode")
         from paper_envs.pictures.episode import watch_run
-        from paper_envs.tasks import task_named
 
-        file = Path(f"{task_named(env).name}.gif") if out is None else out
+        file = Path(f"{env}.gif") if out is None else out
         moments = watch_run(env, run_dir, file, seed=seed, fps=fps, progress=progress)
     if as_json:
         print_json({"schema": "ss.watch/1", "file": str(file), "steps": len(moments)})

@@ -21,7 +21,7 @@ from ss_core.policies.feature_actor import PeerRows
 from ss_core.policies.mlp_stack import at_neighbours
 from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.record.atomic import atomic_write
-from ss_core.training.saved_learner import load_learner, read_learner_file, training_folders
+from ss_core.training.saved_learner import load_learner, read_learner_file, training_folder
 
 FORMATS = (".gif", ".png")
 SHEET_FRAMES, SHEET_COLUMNS = 8, 2
@@ -40,11 +40,16 @@ def watch_run(
     """
     if out.suffix.lower() not in FORMATS:
         raise ConfigError(f"--out {out}: end it in .gif or .png")
+    if ":" in task:
+        raise ConfigError(f"{task}: only the tasks that `ss envs` lists can be drawn")
     name = task_named(task).name
-    folder = training_folders(run)[0]
+    folder = training_folder(run)
     saved = read_learner_file(folder)
     if saved.task != name:
-        raise ConfigError(f"--run {run}: these agents learned {saved.task}, not {name}")
+        remedy = (
+            "own games cannot be drawn" if ":" in saved.task else f"use `ss watch {saved.task}`"
+        )
+        raise ConfigError(f"--run {run}: these agents learned {saved.task}, not {name}; {remedy}")
     env = make_env(name, 1, num_agents=saved.num_agents, options=dict(saved.options))
     moments = play(env, name, load_learner(folder, saved, env.spec), seed=seed)
     picked = moments if out.suffix.lower() == ".gif" else _spread(moments, SHEET_FRAMES)

@@ -22,6 +22,7 @@ from ss_core.record.checkpoint import load_latest
 LEARNER_FILE = "learner.json"
 LEARNER_SCHEMA = "ss.learner/1"
 LIMIT_BYTES = 2**20
+COMPARED = "independent"  # task of the selfish learners that are trained beside others
 MOVED = {  # targets that version 0.1 wrote, and where they are; kept for one release
     "trafficsim.signal_env:parallel_env": "trafficsim.signals.env:parallel_env",
 }
@@ -68,20 +69,22 @@ def read_learner_file(folder: Path) -> SavedLearner:
     return replace(saved, task=MOVED.get(saved.task, saved.task))
 
 
-def training_folders(run: Path) -> list[Path]:
-    """The training folders of a run: `run` itself, or those of its tasks; by name.
+def training_folder(run: Path) -> Path:
+    """The folder of the learner that a run was asked for: `run` itself, or one of its tasks.
+
+    Selfish learners that were trained beside it are taken only if their own folder is given.
 
     Raises:
         InputError: there is none.
     """
-    places = [run, *sorted(run.glob("tasks/*"))]
-    found = [place for place in places if (place / LEARNER_FILE).is_file()]
-    if not found:
-        raise InputError(
-            f"{run}: holds no trained learner (no {LEARNER_FILE}); give a run directory of "
-            "`ss train`, or a run folder of `ss bench` whose policies were kept: the first seed's"
-        )
-    return found
+    tasks = sorted(run.glob("tasks/*"), key=lambda task: (task.name == COMPARED, task.name))
+    for place in (run, *tasks):
+        if (place / LEARNER_FILE).is_file():
+            return place
+    raise InputError(
+        f"{run}: holds no trained learner (no {LEARNER_FILE}); give a run directory of "
+        "`ss train`, or a run folder of `ss bench` whose policies were kept: the first seed's"
+    )
 
 
 def load_learner(

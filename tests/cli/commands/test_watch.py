@@ -21,7 +21,7 @@ from ss_core.training.saved_learner import (
     SavedLearner,
     load_learner,
     read_learner_file,
-    training_folders,
+    training_folder,
     write_learner_file,
 )
 
@@ -113,15 +113,35 @@ def test_it_is_the_checkpoint_that_plays(tmp_path: Path) -> None:
 
 def test_a_run_directory_leads_to_the_folder_of_its_task(tmp_path: Path) -> None:
     folder = saved_run(tmp_path / "tasks" / "ss", "navigation")
-    assert training_folders(tmp_path) == [folder]
+    assert training_folder(tmp_path) == folder
     arguments = ["--run", str(tmp_path), "--out", "x.png", "--quiet"]
     assert run(ss, "ss", ["watch", "navigation", *arguments]) == 0
+
+
+def test_of_a_run_with_selfish_learners_beside_the_ones_asked_for_are_drawn(tmp_path: Path) -> None:
+    folder = saved_run(tmp_path / "tasks" / "ss")
+    selfish = saved_run(tmp_path / "tasks" / "independent")
+    assert training_folder(tmp_path) == folder
+    assert training_folder(selfish) == selfish
+
+
+def test_a_game_of_ones_own_is_not_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = SavedLearner(task="my_game:make", num_agents=2, config=LearnerConfig(), seed=0)
+    write_learner_file(tmp_path, saved)
+    for task, message in (
+        ("my_game:make", "my_game:make: only the tasks that `ss envs` lists can be drawn"),
+        ("cleanup", "these agents learned my_game:make, not cleanup; own games cannot be drawn"),
+    ):
+        assert run(ss, "ss", ["watch", task, "--run", str(tmp_path), "--quiet"]) == 3
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["navigation", "--run", "run"], "these agents learned predation, not navigation"),
+        (["navigation", "--run", "run"], "not navigation; use `ss watch predation`"),
         (["predation", "--run", "run", "--out", "x.jpg"], "end it in .gif or .png"),
         (["predator", "--run", "run"], "did you mean 'predation'"),
         (["predation", "--run", "nowhere"], "holds no trained learner"),
