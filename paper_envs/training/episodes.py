@@ -42,11 +42,8 @@ def play_episodes(env: VectorEnv, actors: ActorBank, *, episodes: int, seed: int
             generator=generator,
             with_successors=False,
         )
-        ends = (rollout.terminated | rollout.truncated).int()
-        first = (ends.cumsum(dim=0) - ends) == 0  # up to and with the step that ended it
-        played = rollout.rewards.double() * first.unsqueeze(-1)
-        returns.append(played.sum(dim=0).numpy(force=True))
-        steps.append(first.sum(dim=0).numpy(force=True))
+        returns.append(rollout.first_returns.numpy(force=True))
+        steps.append(rollout.in_first_episode.sum(dim=0).numpy(force=True))
     return Episodes(
         returns=np.concatenate(returns)[:episodes], steps=np.concatenate(steps)[:episodes]
     )

@@ -12,7 +12,7 @@ from ss_core.policies.actors import ActorBank
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One episode per environment copy; time-major."""
+    """`horizon` steps of every copy, time-major; a copy that ends earlier begins a new episode."""
 
     observations: Real[Tensor, "T E N O"]
     next_observations: Real[Tensor, "T E N O"] | None  # only where a critic will ask for it
@@ -24,6 +24,17 @@ class Rollout:
     action_mask: Bool[Tensor, "T E N A"] | None
     neighbours: Bool[Tensor, "T E N N"] | None
     cooperative: Bool[Tensor, "T E N"] | None = None  # where an action can be told to be so
+
+    @property
+    def in_first_episode(self) -> Bool[Tensor, "T E"]:
+        """The steps of each copy's first episode, the one that ended it included."""
+        ends = (self.terminated | self.truncated).int()
+        return (ends.cumsum(dim=0) - ends) == 0
+
+    @property
+    def first_returns(self) -> Float[Tensor, "E N"]:
+        """Return of each copy's first episode, agent by agent, in double precision."""
+        return (self.rewards.double() * self.in_first_episode.unsqueeze(-1)).sum(dim=0)
 
 
 def collect_rollout(

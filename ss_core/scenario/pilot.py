@@ -155,7 +155,7 @@ def _add_up(training: Training) -> Mapping[str, float]:
     scored = training.update > total - scored_updates(total)
     if scored and rollout is not None and not training.non_finite:
         now = {
-            RETURNS: rollout.rewards.double().sum(dim=0).mean(dim=0).cpu(),
+            RETURNS: rollout.first_returns.mean(dim=0).cpu(),
             COUNTED: torch.ones(1, dtype=torch.float64),
         }
         training.sums = {k: x + training.sums.get(k, 0.0) for k, x in now.items()}

@@ -34,6 +34,27 @@ def test_a_rollout_is_one_episode_of_every_copy() -> None:
     torch.testing.assert_close(rollout.log_probs.exp().sum(dim=-1), torch.ones(2, 3, 1))
 
 
+def test_a_return_is_of_the_first_episode_where_a_copy_plays_several() -> None:
+    rewards = torch.tensor([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [4.0, 4.0, 4.0]])  # time, copy
+    ends = torch.tensor([[0, 0, 1], [1, 0, 1], [1, 1, 0]], dtype=torch.bool)
+    none = torch.zeros_like(ends)
+    acted = torch.zeros(3, 3, 2)
+    for terminated, truncated in ((ends, none), (none, ends)):
+        rollout = Rollout(
+            observations=acted.unsqueeze(-1),
+            next_observations=None,
+            actions=acted.long(),
+            log_probs=acted.unsqueeze(-1),
+            rewards=torch.stack([rewards, -rewards], dim=2),
+            terminated=terminated,
+            truncated=truncated,
+            action_mask=None,
+            neighbours=None,
+        )
+        assert rollout.in_first_episode.sum(dim=0).tolist() == [2, 3, 1]
+        assert rollout.first_returns.tolist() == [[3.0, -3.0], [7.0, -7.0], [1.0, -1.0]]
+
+
 def test_the_same_generator_plays_the_same_episode() -> None:
     env = mutual_help(num_envs=16, horizon=3)
     actors = build_actors("shared", env.spec, (4,), generator())

@@ -162,6 +162,21 @@ def test_returns_are_of_the_last_quarter_of_training_episodes(
         assert not [m for m in metrics if m["name"].startswith("held_out")]
 
 
+def test_a_return_is_of_one_episode_where_several_fit_below_the_horizon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = toy.GivingEnv.step
+
+    def paying(self: toy.GivingEnv, actions: Tensor) -> Step:
+        played = step(self, actions)  # ends the episode
+        return replace(played, rewards=torch.ones_like(played.rewards))
+
+    monkeypatch.setattr(toy.GivingEnv, "spec", replace(toy.GivingEnv.spec, horizon=3))
+    monkeypatch.setattr(toy.GivingEnv, "step", paying)
+    facts = run(tmp_path, **FEW)["pilot"]["ss"]
+    assert facts["collective_return"] == {"deaf": 2.0, "obeying": 2.0}  # 1 for each of two agents
+
+
 FEW: dict[str, Any] = {"learner.num_updates": 20, "evaluations": 1}  # trials of 5 updates
 
 
