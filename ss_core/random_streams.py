@@ -29,8 +29,8 @@ class Stream(IntEnum):
     NEIGHBOURS = 104  # who sends to whom in a random graph [update]
     LIARS = 105  # who of the agents lies
     LIES = 106  # what liars say who say anything [update]
-    NOISE = 107  # on what is sent [update]
-    MASKS = 108  # of sums that agents make together [update]
+    NOISE = 107  # on what is sent [update, trial of a pilot]
+    MASKS = 108  # of sums that agents make together [update, trial of a pilot]
     MINIBATCHES = 109  # which decisions make up a step [update, purpose]
 
     # Statistics of any world.

@@ -98,6 +98,7 @@ class Channel:
         self._seed = seed
         self.liars = draw_liars(config.lie, config.liars, num_agents, seed)
         self.listener: Listener | None = None  # receives a copy of all that is sent; for benchmarks
+        self.trial = 0  # of a pilot, counted from 1: noise and masks are drawn anew in each
         self._noise_generator, self._noise_update = torch.Generator(), -1
         self._masks: tuple[int, np.random.Generator] | None = None  # update, random numbers
 
@@ -254,7 +255,9 @@ class Channel:
     def _noise_at(self, update: int) -> torch.Generator:
         """Random numbers of an update: the same for a run that is continued."""
         if self._noise_update != update:
-            self._noise_generator = torch_generator(self._seed, Stream.NOISE, update)
+            self._noise_generator = torch_generator(
+                self._seed, Stream.NOISE, *self._drawn_at(update)
+            )
             self._noise_update = update
         return self._noise_generator
 
@@ -333,8 +336,12 @@ class Channel:
     def _masks_at(self, update: int) -> np.random.Generator:
         """Goes on within an update, so that no two sums have the same mask."""
         if self._masks is None or self._masks[0] != update:
-            self._masks = update, mask_generator(self._seed, update)
+            self._masks = update, mask_generator(self._seed, *self._drawn_at(update))
         return self._masks[1]
+
+    def _drawn_at(self, update: int) -> tuple[int, ...]:
+        """Indices of what hides messages: no trial's is that of another, or of the training."""
+        return (update, self.trial) if self.trial else (update,)
 
     def _show_listener(self, kind: str, update: int, sent: Mapping[str, Tensor]) -> None:
         if self.listener is not None:

@@ -18,9 +18,9 @@ from ss_core.random_streams import Stream, numpy_generator
 MASK_RANGE = 1e9  # masks are uniform up to it, either side of 0; doubles keep 1e-7 beside it
 
 
-def mask_generator(seed: int, update: int) -> np.random.Generator:
-    """Random numbers for the masks of an update; each sum takes new ones."""
-    return numpy_generator(seed, Stream.MASKS, update)
+def mask_generator(seed: int, *index: int) -> np.random.Generator:
+    """Random numbers for the masks of an update, and of a trial in a pilot; each sum takes new."""
+    return numpy_generator(seed, Stream.MASKS, *index)
 
 
 def draw_mask(width: int, rng: np.random.Generator) -> Float[Tensor, " D"]:

@@ -35,8 +35,8 @@ RETURNS, COUNTED = "returns", "counted"  # sums over updates: of each agent; how
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What a learner's task works with."""
+class LearnerTask:
+    """One learner's task: its settings, its folder, and whom it reports to."""
 
     config: RunConfig
     setting: Setting
@@ -87,29 +87,29 @@ def shares_of(affordable: int, trials: int) -> tuple[int, int]:
     return (most, trial_updates(most)) if trial_updates(most) else (affordable, 0)
 
 
-def run_pilot(desk: Desk, learner: LearnerConfig, updates: int) -> Pilot | None:
+def run_pilot(task: LearnerTask, learner: LearnerConfig, updates: int) -> Pilot | None:
     """Try every candidate in a folder of its own; None: asked to stop before the end.
 
     Finished trials and the choice are kept: called again, it goes on where it was.
     """
-    candidates = candidates_of(desk.setting, learner)
+    candidates = candidates_of(task.setting, learner)
     if not candidates:
         return Pilot(kept=learner)
     if updates == 0:
         default, *_ = candidates
         facts = {"kept": default, "num_updates": 0, "candidates": [*candidates]}
         return Pilot(kept=candidates[default], facts=facts)
-    root, spent = desk.folder / PILOT, updates * len(candidates)
+    root, spent = task.folder / PILOT, updates * len(candidates)
     for place, (name, each) in enumerate(candidates.items()):
         report = ahead(
-            desk.report, place * updates, spent + learner.num_updates, f"trial of {name}"
+            task.report, place * updates, spent + learner.num_updates, f"trial of {name}"
         )
-        trial = replace(desk, folder=root / name, report=report)
-        if not _try(trial, replace(each, num_updates=updates)):
+        trial = replace(task, folder=root / name, report=report)
+        if not _try(trial, replace(each, num_updates=updates), place + 1):
             return None
     if load_latest(root / "result") is None:
         results = {name: result_of(root / name) for name in candidates}
-        _choose(replace(desk, folder=root), learner, results)
+        _choose(replace(task, folder=root), learner, results)
     facts = result_of(root).state
     return Pilot(kept=candidates[facts["kept"]], spent=spent, facts=facts)
 
@@ -123,20 +123,21 @@ def ahead(report: Report, before: int, total: int, what: str = "") -> Report:
     return progress
 
 
-def _try(desk: Desk, learner: LearnerConfig) -> bool:
+def _try(task: LearnerTask, learner: LearnerConfig, number: int) -> bool:
     """Train one candidate; what each agent earned in its last updates lies in `result/`."""
-    folder = desk.folder
+    folder = task.folder
     if load_latest(folder / "result") is None:
-        with desk.setting.training(learner) as training:
+        with task.setting.training(learner) as training:
+            training.channel.trial = number
             finished = train(
                 training,
                 folder,
-                desk.writer(folder),
+                task.writer(folder),
                 evaluate=_add_up,
                 evaluate_every=1,
-                commit_every=desk.config.commit_every,
-                progress=desk.report,
-                stop_requested=desk.stop,
+                commit_every=task.config.commit_every,
+                progress=task.report,
+                stop_requested=task.stop,
             )
             if not finished:
                 return False
@@ -162,12 +163,12 @@ def _add_up(training: Training) -> Mapping[str, float]:
     return {}
 
 
-def _choose(desk: Desk, learner: LearnerConfig, results: Mapping[str, Checkpoint]) -> None:
+def _choose(task: LearnerTask, learner: LearnerConfig, results: Mapping[str, Checkpoint]) -> None:
     """Keep the candidate that earned most for all together, the first of equals."""
     first, *_ = results.values()
     scored = {k: r.tensors[RETURNS] / r.tensors[COUNTED] for k, r in results.items() if r.tensors}
-    channel = Channel(learner.exchange, len(first.state["agents"]), desk.config.seed)
-    writer = desk.writer(desk.folder)
+    channel = Channel(learner.exchange, len(first.state["agents"]), task.config.seed)
+    writer = task.writer(task.folder)
     writer.discard_after({})
     totals: dict[str, float] = {}
     if scored:  # at an update that no other sum has, so that its masks are its own
@@ -187,7 +188,7 @@ def _choose(desk: Desk, learner: LearnerConfig, results: Mapping[str, Checkpoint
             channel.ledger.bytes_by_kind(),
         ),
     }
-    save_checkpoint(desk.folder / "result", first.update, {}, facts)
+    save_checkpoint(task.folder / "result", first.update, {}, facts)
 
 
 def _added(*counts: Mapping[str, int]) -> dict[str, int]:
@@ -204,13 +205,13 @@ def pilot_sentence(row: str, facts: Mapping[str, Any], num_updates: int) -> str:
             f"more, and {FEWEST} on top under each of {' and '.join(facts['candidates'])}"
         )
     returns, tried = facts["collective_return"], " and ".join(facts["candidates"])
-    said = ", ".join(
-        f"{name} {'no number' if earned is None else format(earned, '.4g')}"
-        for name, earned in returns.items()
+    sums = ", ".join(
+        f"{name} {'no number' if total is None else format(total, '.4g')}"
+        for name, total in returns.items()
     )
     return (
         f"{row}: {kept} kept after a pilot of {each} updates under each of {tried} "
-        f"(collective return of a training episode in the last {facts['scored_updates']}: {said}); "
+        f"(collective return of a training episode in the last {facts['scored_updates']}: {sums}); "
         f"{each * len(returns)} updates and {sum(facts['bytes_by_kind'].values()) / 1e6:.3g} MB "
         f"exchanged on top of the training's {num_updates} updates"
     )

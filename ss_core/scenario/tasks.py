@@ -29,7 +29,7 @@ from ss_core.record.run_directory import RunDirectory
 from ss_core.record.trace_writer import TraceWriter
 from ss_core.scenario.config import RunConfig
 from ss_core.scenario.pilot import (
-    Desk,
+    LearnerTask,
     Pilot,
     ahead,
     candidates_of,
@@ -103,7 +103,7 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
         config = from_dict(scenario.config, arguments["config"], where="run")
         row, run_id = arguments["algorithm"], arguments["run_id"]
         with scenario.open(config, Path(arguments["inputs"]), arguments["processes"]) as setting:
-            desk = Desk(
+            task = LearnerTask(
                 config=config,
                 setting=setting,
                 folder=folder,
@@ -112,30 +112,30 @@ def learn(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
                 stop=stop,
             )
             learner = replace(config.learner, algorithm=config.learners[row])
-            pilot = _pilot(scenario, desk, learner)
-            return pilot is not None and _train(scenario, desk, pilot)
+            pilot = _pilot(scenario, task, learner)
+            return pilot is not None and _train(scenario, task, pilot)
 
 
-def _pilot(scenario: Scenario, desk: Desk, learner: LearnerConfig) -> Pilot | None:
+def _pilot(scenario: Scenario, task: LearnerTask, learner: LearnerConfig) -> Pilot | None:
     """What to train with: settings that a pilot keeps, and as many updates as a budget affords."""
-    setting, seconds = desk.setting, desk.config.budget_seconds
+    setting, seconds = task.setting, task.config.budget_seconds
     each = trial_updates(learner.num_updates)
     if seconds is not None:
         trial, measured = setting.training(learner), scenario.calibration_updates
-        affordable = affordable_updates(desk.folder, seconds, trial, measured)
+        affordable = affordable_updates(task.folder, seconds, trial, measured)
         most, each = shares_of(affordable, len(candidates_of(setting, learner)))
         learner = replace(learner, num_updates=most)
-    return run_pilot(desk, learner, each)
+    return run_pilot(task, learner, each)
 
 
-def _train(scenario: Scenario, desk: Desk, pilot: Pilot) -> bool:
+def _train(scenario: Scenario, task: LearnerTask, pilot: Pilot) -> bool:
     """Train, then play the held-out days; returns whether the end was reached."""
-    config, setting, folder, learner = desk.config, desk.setting, desk.folder, pilot.kept
+    config, setting, folder, learner = task.config, task.setting, task.folder, pilot.kept
     if setting.saved_learner is not None:
         write_learner_file(folder, setting.saved_learner(learner))
-    report = ahead(desk.report, pilot.spent, pilot.spent + learner.num_updates)
+    report = ahead(task.report, pilot.spent, pilot.spent + learner.num_updates)
     with setting.training(learner) as training:
-        writer = desk.writer(folder)
+        writer = task.writer(folder)
         finished = train(
             training,
             folder,
@@ -144,7 +144,7 @@ def _train(scenario: Scenario, desk: Desk, pilot: Pilot) -> bool:
             evaluate_every=max(1, learner.num_updates // config.evaluations),
             commit_every=config.commit_every,
             progress=_with_reward(training, scenario.earned, report),
-            stop_requested=desk.stop,
+            stop_requested=task.stop,
         )
         if finished:
             tried = _trial_days(training, setting, writer)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,13 @@ def test_a_run_that_is_continued_hears_the_same_noise(order: str) -> None:
     for name, tensor in learner_tensors(straight.learner).items():
         assert torch.equal(tensor, learner_tensors(halfway.learner)[name]), name
     assert halfway.channel.privacy() == straight.channel.privacy()
+
+
+def test_trials_of_a_pilot_and_the_training_have_noise_of_their_own() -> None:
+    policies, everywhere = torch.full((2, 3, 4), 0.25).log(), torch.ones(2, 3, 4, dtype=torch.bool)
+    released: list[Tensor] = []
+    for trial in (0, 1, 2):
+        channel = Channel(ExchangeConfig(noise=1.0), 3, seed=0)
+        channel.trial = trial
+        released.append(channel.released(policies, everywhere, everywhere[..., 0], update=5))
+    assert not any(torch.equal(a, b) for a, b in combinations(released, 2))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from ss_core.env import Step
 from ss_core.errors import Interrupted
+from ss_core.exchange import channel
+from ss_core.exchange.ring_sum import draw_mask
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes import child_tasks
 from ss_core.record.checkpoint import load_latest, result_of, save_checkpoint
@@ -178,6 +181,24 @@ def test_a_return_is_of_one_episode_where_several_fit_below_the_horizon(
 
 
 FEW: dict[str, Any] = {"learner.num_updates": 20, "evaluations": 1}  # trials of 5 updates
+
+
+def test_no_two_sums_of_trials_and_training_have_the_same_mask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+
+    def noted(width: int, rng: np.random.Generator) -> Tensor:
+        mask = draw_mask(width, rng)
+        drawn.append(float(mask[0]))
+        return mask
+
+    monkeypatch.setattr(channel, "draw_mask", noted)
+    scale: dict[str, Any] = {"learner.advantage_scale": "common"}
+    facts = run(tmp_path, **FEW, **scale)["pilot"]["ss"]
+    assert facts["bytes_by_kind"]["scale_total"] > 0
+    assert len(drawn) > 2 * facts["num_updates"] + 20
+    assert len({*drawn}) == len(drawn)
 
 
 @pytest.fixture(scope="module")
