@@ -21,22 +21,29 @@ def regimes_to_try(learner: LearnerConfig) -> dict[str, LearnerConfig]:
 def no_pilot(
     learner: LearnerConfig, given: Mapping[str, Any], *, own_game: bool, preset: str, agents: int
 ) -> str:
-    """Why there is nothing for a pilot to choose, in words; empty where there is.
+    """Why there is nothing for a pilot to choose, and what to do; empty where there is.
 
     `given` holds what somebody set by hand, a regime included.
     """
     by_hand = ", ".join(_settling(given))
     for holds, why in (
-        (not own_game, "the regime of a named task is known; a pilot is for a game of your own"),
+        (not own_game, "the regime of a named task is known; leave out the pilot"),
         (preset != "tuned", f"preset {preset!r} has a regime of its own; use --preset tuned"),
         (
             learner.algorithm != "ss",
-            f"{learner.algorithm} makes no suggestions; use --algorithm ss",
+            f"regimes are of suggestion sharing, not of {learner.algorithm}; use --algorithm ss",
         ),
-        (agents < 2, "an agent alone has nobody to make suggestions for"),
-        (bool(by_hand), f"{by_hand} settles the regime; leave out one of the two"),
-        (learner.suggestions == "best", "learner.suggestions='best' allows one regime alone"),
-        (learner.exchange.noise > 0.0, "each trial would spend as much privacy as the training"),
+        (agents < 2, "an agent alone has nobody to make suggestions for; leave out the pilot"),
+        (bool(by_hand), f"{by_hand} set by hand decides the regime; leave out that or the pilot"),
+        (
+            learner.suggestions == "best",
+            "learner.suggestions='best' allows one regime alone; leave out that or the pilot",
+        ),
+        (
+            learner.exchange.noise > 0.0,
+            "under learner.exchange.noise each trial would spend as much privacy as the training; "
+            "leave out that or the pilot",
+        ),
     ):
         if holds:
             return why

@@ -90,3 +90,13 @@ class PublicGoods(RepeatedGame):
     def pay(self, actions: np.ndarray) -> np.ndarray:
         given = actions / 3
         return 2.0 * given.mean() - given
+
+
+class Alone(RepeatedGame):
+    """One agent; action 1 brings 1."""
+
+    def __init__(self) -> None:
+        super().__init__(agents=1, actions=2)
+
+    def pay(self, actions: np.ndarray) -> np.ndarray:
+        return actions.astype(float)

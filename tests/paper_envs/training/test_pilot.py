@@ -17,8 +17,17 @@ from ss_core.scenario.run import run_scenario
 from ss_core.training.saved_learner import read_learner_file
 from tests.support.grid_runs import run_here
 
-STAG_HUNT, TWO_ROADS = (f"tests.support.own_games:{name}" for name in ("StagHunt", "TwoRoads"))
+STAG_HUNT, TWO_ROADS, ALONE = (
+    f"tests.support.own_games:{name}" for name in ("StagHunt", "TwoRoads", "Alone")
+)
 SMALL = {"learner.hidden": [16], "learner.critic_hidden": [16], "evaluation_episodes": 8}
+
+
+BEST = {  # what closed-form suggestions ask for, the default objective apart
+    "learner.suggestions": "best",
+    "learner.architecture": "shared",
+    "learner.credit": "model",
+}
 
 
 def run(env: str, out: Path, **overrides: Any) -> dict[str, Any]:
@@ -82,12 +91,18 @@ def test_a_regime_given_by_hand_means_what_it_meant_before_there_was_a_pilot() -
     [
         ("tuned", {"env": "predation"}, "the regime of a named task is known"),
         ("paper", {}, "preset 'paper' has a regime of its own"),
-        ("tuned", {"algorithm": "vs"}, "vs makes no suggestions"),
-        ("tuned", {"regime": "norm"}, "regime settles the regime"),
-        ("tuned", {"learner.objective.rho": 1.0}, "learner.objective.rho settles the regime"),
-        ("tuned", {"learner.kappa": "one"}, "learner.kappa settles the regime"),
-        ("tuned", {"learner.scale_rho_follow": False}, "learner.scale_rho_follow settles"),
+        ("tuned", {"algorithm": "vs"}, "of suggestion sharing, not of vs"),
+        ("tuned", {"regime": "norm"}, "regime set by hand decides the regime"),
+        (
+            "tuned",
+            {"learner.objective.rho": 1.0},
+            "learner.objective.rho set by hand decides the regime",
+        ),
+        ("tuned", {"learner.kappa": "one"}, "learner.kappa set by hand"),
+        ("tuned", {"learner.scale_rho_follow": False}, "learner.scale_rho_follow set by hand"),
         ("tuned", {"learner.exchange.noise": 1.0}, "spend as much privacy"),
+        ("tuned", BEST, "'best' allows one regime alone"),
+        ("tuned", {"env": ALONE}, "an agent alone has nobody"),
     ],
 )
 def test_there_is_no_pilot_where_there_is_nothing_to_choose(
