@@ -37,7 +37,7 @@ EPISODES = 200
 )
 @click.option(
     "--episodes",
-    type=click.IntRange(min=2),
+    type=click.IntRange(min=10),
     show_default=str(EPISODES),
     help="With --diagram, how many are played with each number of cooperators.",
 )
@@ -63,13 +63,13 @@ def envs(
 
     `ss train` also takes any PettingZoo ParallelEnv, as MODULE:FUNCTION.
 
-    With --diagram: play a task with every number of cooperators, and tell what it pays to defect.
+    With --diagram: play a task with every number of cooperators, and draw what it pays to defect.
     """
     given = {"--out": out, "--agents": agents, "--episodes": episodes, "--seed": seed}
     if diagram is None:
         unused = [name for name, value in given.items() if value is not None]
         if unused:
-            raise click.UsageError(f"{unused[0]} is of use with --diagram [TASK] only: add it")
+            raise click.UsageError(f"{unused[0]} needs --diagram [TASK]: add it")
         _list_tasks(as_json=as_json)
         return
     _draw_diagram(

@@ -44,7 +44,7 @@ def drawn(diagrams: Sequence[TaskDiagram]) -> tuple[bytes, bytes]:
             _draw(axis, one.diagram)
             axis.set_title(place_name(one.task.name, one.num_agents))
         axes[0].set_ylabel("return per episode")
-        legend_below(figure, axes, columns=3)
+        legend_below(figure, axes, columns=3 if len(axes) > 1 else 1)  # a panel is narrow
         return saved(figure)
 
 
@@ -57,7 +57,7 @@ def _draw(axis: "Axes", diagram: Diagram) -> None:
     ):
         _draw_line(axis, others, intervals, style)
     axis.set_xticks(others[:: -(-len(others) // MOST_TICKS)])
-    axis.set_xlabel(f"how many of the {len(others) - 1} others cooperate\n\n{_answers(diagram)}")
+    axis.set_xlabel(f"number of others who cooperate\n\n{_answers(diagram)}")
     axis.margins(x=0.06, y=0.08)
 
 

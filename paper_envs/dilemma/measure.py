@@ -1,5 +1,6 @@
 """From the name of a task, or of a group of them, to Schelling diagrams."""
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -40,9 +41,17 @@ def tasks_of(name: str) -> tuple[str, ...]:
     """The tasks of a group, or the one of that name.
 
     Raises:
-        ConfigError: no such task.
+        ConfigError: no such group or task.
     """
-    return GROUPS[name] if name in GROUPS else (task_named(name).name,)
+    if name in GROUPS:
+        return GROUPS[name]
+    if name not in TASKS:
+        near = difflib.get_close_matches(name, [*GROUPS, *ROLES], n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(
+            f"--diagram {name}: {hint}It takes {', '.join(ROLES)}, or {' or '.join(GROUPS)}"
+        )
+    return (name,)
 
 
 def left_out_of(name: str) -> dict[str, str]:

@@ -58,7 +58,7 @@ def roles_of(task: str) -> Roles:
     """What cooperating and defecting are in a task.
 
     Raises:
-        ConfigError: no such task, or one in which nobody can be told to cooperate.
+        ConfigError: no such task, or one in which no way to play is cooperating.
     """
     name = task_named(task).name
     if name in WITHOUT:

@@ -1,7 +1,9 @@
 """The numbers of a Schelling diagram (Schelling, 1973; Hughes et al., 2018), and what they say.
 
 Nothing is played here. `C(k)` is the mean return of one who cooperates while k others do, `D(k)`
-that of one who defects; N agents in all, so k goes from 0 to N - 1.
+that of one who defects; N agents in all, so k goes from 0 to N - 1. A dilemma, after Hughes et al.:
+
+    D(k) > C(k) at some k,    C(N - 1) > D(0),    C(N - 1) > C(0)
 """
 
 from collections.abc import Sequence
@@ -49,6 +51,7 @@ class Diagram:
 
     points: tuple[Point, ...]  # k = 0 … N - 1
     efficiency: Interval  # C(N - 1) - D(0)
+    company: Interval  # C(N - 1) - C(0)
 
     @property
     def questions(self) -> tuple[Question, Question, Question]:
@@ -66,7 +69,7 @@ class Diagram:
             ),
             Question(
                 name="efficiency",
-                words="is each better off if all cooperate than if all defect?",
+                words="are all together better off if all cooperate than if all defect?",
                 difference=self.efficiency,
             ),
         )
@@ -77,9 +80,19 @@ class Diagram:
         return tuple(p.others for p in self.points if verdict_of(p.temptation) == "yes")
 
     @property
+    def conditions(self) -> tuple[Verdict, Verdict, Verdict]:
+        """D(k) > C(k) at some k, C(N - 1) > D(0), and C(N - 1) > C(0).
+
+        The first is "no" if it is at every k. Each interval holds by itself, not all together.
+        """
+        verdicts = {verdict_of(point.temptation) for point in self.points}
+        tempted = "yes" if "yes" in verdicts else "undecided" if "undecided" in verdicts else "no"
+        return tempted, verdict_of(self.efficiency), verdict_of(self.company)
+
+    @property
     def is_dilemma(self) -> bool:
-        """Defecting pays for oneself at some k, and all would be better off if all cooperated."""
-        return bool(self.tempted_at) and verdict_of(self.efficiency) == "yes"
+        """Whether all conditions are met, each beyond its interval."""
+        return set(self.conditions) == {"yes"}
 
 
 def verdict_of(difference: Interval) -> Verdict:
@@ -102,7 +115,12 @@ def schelling_diagram(
         raise ValueError(f"{len(returns)} plays of {sizes} agents: N + 1 plays of N ≥ 2 are needed")
     points = tuple(_point(k, returns[k], returns[k + 1], rng=rng) for k in range(len(returns) - 1))
     everyone, nobody = returns[-1].mean(axis=1), returns[0].mean(axis=1)
-    return Diagram(points=points, efficiency=_difference(everyone, nobody, rng))
+    alone = returns[1][:, 0]
+    return Diagram(
+        points=points,
+        efficiency=_difference(everyone, nobody, rng),
+        company=_difference(everyone, alone, rng),
+    )
 
 
 def _point(

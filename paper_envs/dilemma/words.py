@@ -8,11 +8,16 @@ from typing import Any
 from paper_envs.dilemma.schelling import Diagram, Question
 from ss_core.statistics import Interval
 
-_SAYS = {
+_ANSWERS = {
     "yes": "yes, by {}",
     "no": "no: {}",
-    "undecided": "not told apart: {}",
+    "undecided": "undecided: {}",
 }
+_FAILED = (  # what holds where a condition of a dilemma is not met
+    "defecting never pays",
+    "all together are no better off if all cooperate than if all defect",
+    "who cooperates is no better off among cooperators than alone",
+)
 
 
 def rows_of(diagram: Diagram) -> list[dict[str, Any]]:
@@ -69,19 +74,19 @@ def shown(interval: Interval) -> str:
 
 def answer(question: Question) -> str:
     """`fear: does …? yes, by 7.2 [6.1, 8.3]`."""
-    said = _SAYS[question.verdict].format(shown(question.difference))
-    return f"{question.name}: {question.words} {said}"
+    answered = _ANSWERS[question.verdict].format(shown(question.difference))
+    return f"{question.name}: {question.words} {answered}"
 
 
 def conclusion(diagram: Diagram) -> str:
-    """Whether it is a dilemma, and when one is tempted."""
-    tempted = diagram.tempted_at
-    when = f"defecting pays with {_listed(tempted)} others cooperating" if tempted else ""
+    """Whether it is a dilemma, and why or why not."""
     if diagram.is_dilemma:
-        return f"a social dilemma: {when}, and each is better off if all cooperate"
-    if not tempted:
-        return "no dilemma between these two ways to play: defecting never pays"
-    return f"no dilemma between these two ways to play: {when}, but nobody gains if all cooperate"
+        when = f"defecting pays while {_listed(diagram.tempted_at)} of the others cooperate"
+        return f"a social dilemma: {when}, and all together are better off if all cooperate"
+    for condition, why in zip(diagram.conditions, _FAILED, strict=True):
+        if condition == "no":
+            return f"no dilemma between these two ways to play: {why}"
+    return "undecided between these two ways to play: intervals include 0; play more --episodes"
 
 
 def _listed(numbers: tuple[int, ...]) -> str:

@@ -14,7 +14,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-FEW = ("--episodes", "6", "--quiet")
+FEW = ("--episodes", "10", "--quiet")
 
 
 def test_a_diagram_is_a_table_three_answers_and_a_picture(
@@ -46,7 +46,7 @@ def test_json_holds_the_numbers_the_tests_and_what_is_left_out(
     assert [one["env"] for one in found["diagrams"]] == ["cleanup", "harvest", "predation"]
     assert list(found["left_out"]) == ["navigation"]
     last = found["diagrams"][-1]
-    assert (last["agents"], last["episodes"], last["dilemma"]) == (3, 6, True)
+    assert (last["agents"], last["episodes"], last["dilemma"]) == (3, 10, True)
     assert last["rows"][2]["one_cooperates"] == -30.0
     assert last["tests"]["efficiency"]["answer"] == "yes"
     assert len(Path("paper.csv").read_text().splitlines()) == 1 + 3 * 3
@@ -68,8 +68,11 @@ def test_small_variants_have_a_picture_of_their_own(capsys: pytest.CaptureFixtur
         (["--diagram", "cleanup", "--out", "x.jpg"], 3, "end it in .png or .svg"),
         (["--diagram", "cleanup", "--agents", "45"], 3, "it takes 1 to 44"),
         (["--diagram", "cleanup", "--agents", "1"], 2, "--agents"),
-        (["--out", "x.png"], 2, "with --diagram [TASK] only"),
-        (["--seed", "0"], 2, "with --diagram [TASK] only"),
+        (["--diagram", "smal"], 3, "did you mean 'small'"),
+        (["--diagram", "nowhere"], 3, "harvest-small, predation, or paper or small"),
+        (["--diagram", "cleanup", "--episodes", "9"], 2, "--episodes"),
+        (["--out", "x.png"], 2, "--out needs --diagram [TASK]: add it"),
+        (["--seed", "0"], 2, "--seed needs --diagram [TASK]: add it"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_a_remedy(

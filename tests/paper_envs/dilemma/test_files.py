@@ -1,9 +1,11 @@
 """Pictures and tables on disk."""
 
+import io
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -28,10 +30,19 @@ def test_a_picture_has_a_panel_per_task_with_its_three_answers(small: list[TaskD
     words = " ".join(ET.fromstring(svg).itertext())
     assert "Cleanup, small, 3 agents" in words
     assert "Harvest, small, 3 agents" in words
-    assert words.count("how many of the 2 others cooperate") == 2
+    assert words.count("number of others who cooperate") == 2
     assert words.count("efficiency: yes") == 2
     for line in ("one who cooperates", "one who defects", "mean of all, if the one defects"):
         assert words.count(line) == 1
+
+
+@pytest.mark.parametrize("panels", [1, 2])
+def test_nothing_is_cut_off_at_the_edges(small: list[TaskDiagram], panels: int) -> None:
+    png, _ = drawn(small[:panels])
+    with Image.open(io.BytesIO(png)) as picture:
+        pixels = np.asarray(picture.convert("L"))
+    for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+        assert (edge == 255).all()
 
 
 def test_equal_diagrams_are_equal_bytes(small: list[TaskDiagram]) -> None:

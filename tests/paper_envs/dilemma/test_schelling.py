@@ -1,5 +1,7 @@
 """Diagrams of games small enough to know: numbers by hand, verdicts, words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ PRISONERS = ([1.0, 1.0], [0.0, 5.0], [3.0, 3.0])
 STAG_HUNT = ([1.0, 1.0], [0.0, 2.0], [4.0, 4.0])
 CHICKEN = ([0.0, 0.0], [1.0, 4.0], [3.0, 3.0])
 HARMONY = ([0.0, 0.0], [2.0, 1.0], [3.0, 3.0])
+ALONE_BEST = ([0.0, 0.0], [4.0, 5.0], [3.0, 3.0])  # greed, but one cooperator earns more than two
 USELESS = ([3.0, 3.0], [0.0, 5.0], [1.0, 1.0])  # defecting pays, and is best for all
 
 
@@ -31,6 +34,7 @@ def test_a_point_is_what_one_earns_beside_k_others_who_cooperate() -> None:
     means = [point.all_agents.estimate for point in found.points]
     assert means == pytest.approx([0.0, 5 / 3, 4.0])
     assert found.efficiency.estimate == 6.0
+    assert found.company.estimate == 7.0
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,7 @@ def test_a_point_is_what_one_earns_beside_k_others_who_cooperate() -> None:
         (CHICKEN, ["no", "yes", "yes"], (1,), True),
         (HARMONY, ["no", "no", "yes"], (), False),
         (USELESS, ["yes", "yes", "no"], (0, 1), False),
+        (ALONE_BEST, ["no", "yes", "yes"], (1,), False),
     ],
 )
 def test_games_of_two_are_told_apart_by_fear_greed_and_efficiency(
@@ -56,6 +61,22 @@ def test_what_noise_hides_is_undecided_and_no_dilemma() -> None:
     found = diagram_of(*PRISONERS, noise=50.0)
     assert {question.verdict for question in found.questions} == {"undecided"}
     assert not found.is_dilemma
+    assert conclusion(found) == (
+        "undecided between these two ways to play: intervals include 0; play more --episodes"
+    )
+    assert answer(found.questions[0]).startswith("fear: does defecting pay if nobody else")
+    assert "cooperates? undecided: " in answer(found.questions[0])
+
+
+def test_a_condition_that_fails_for_certain_decides_whatever_the_others_are() -> None:
+    zero = Interval(estimate=0.0, low=-1.0, high=1.0)
+    below = Interval(estimate=-2.0, low=-3.0, high=-1.0)
+    unsure = diagram_of(*PRISONERS, noise=50.0)
+    for failed, why in (("efficiency", "if all defect"), ("company", "than alone")):
+        given = {"efficiency": zero, "company": zero} | {failed: below}
+        assert conclusion(replace(unsure, **given)).endswith(why)
+    tempted = replace(diagram_of(*PRISONERS), efficiency=zero)
+    assert conclusion(tempted).startswith("undecided")
 
 
 def test_intervals_hold_their_estimate_and_narrow_with_less_noise() -> None:
@@ -85,14 +106,15 @@ def test_a_diagram_speaks() -> None:
     assert [answer(question) for question in found.questions] == [
         "fear: does defecting pay if nobody else cooperates? yes, by 1.0",
         "greed: does defecting pay if all others cooperate? yes, by 2.0",
-        "efficiency: is each better off if all cooperate than if all defect? yes, by 2.0",
+        "efficiency: are all together better off if all cooperate than if all defect? yes, by 2.0",
     ]
     assert conclusion(found) == (
-        "a social dilemma: defecting pays with 0 or 1 others cooperating, "
-        "and each is better off if all cooperate"
+        "a social dilemma: defecting pays while 0 or 1 of the others cooperate, "
+        "and all together are better off if all cooperate"
     )
     assert conclusion(diagram_of(*HARMONY)).endswith("defecting never pays")
-    assert conclusion(diagram_of(*USELESS)).endswith("but nobody gains if all cooperate")
+    assert conclusion(diagram_of(*USELESS)).endswith("if all cooperate than if all defect")
+    assert conclusion(diagram_of(*ALONE_BEST)).endswith("among cooperators than alone")
 
 
 def test_small_numbers_are_shown_without_a_minus_before_zero() -> None:
