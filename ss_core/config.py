@@ -184,13 +184,29 @@ def _key_problems(annotation: Any, value: Any, place: tuple[str | int, ...]) -> 
 def _section_problems(
     cls: type, mapping: Mapping[str, Any], place: tuple[str | int, ...]
 ) -> Iterator[str]:
-    hints = get_type_hints(cls)
-    known = {field.name: hints[field.name] for field in _init_fields(cls)}
+    known = _known(cls)
     for key, value in mapping.items():
         if key in known:
             yield from _key_problems(known[key], value, (*place, key))
         else:
-            yield f"{_section(place)} {key}: unknown key{_hint(key, known)}"
+            below = [".".join(map(str, (*place, path))) for path in _paths_to(key, known)]
+            hint = f"; did you mean {' or '.join(map(repr, below))}?" if below else ""
+            yield f"{_section(place)} {key}: unknown key{hint or _hint(key, known)}"
+
+
+def _paths_to(key: str, known: Mapping[str, Any]) -> Iterator[str]:
+    """Where in the sections below there is a field of that name."""
+    for section, annotation in known.items():
+        if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
+            fields = _known(annotation)
+            found = [key] if key in fields else []
+            yield from (f"{section}.{path}" for path in (*found, *_paths_to(key, fields)))
+
+
+def _known(cls: type) -> dict[str, Any]:
+    """The keys of a section and what their values may be."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in _init_fields(cls)}
 
 
 def _section(place: tuple[str | int, ...]) -> str:

@@ -55,6 +55,26 @@ def message_of(mapping: dict[str, object]) -> str:
     return str(caught.value)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Sections within sections."""
+
+    run: RunConfig
+    spare: LearnerConfig
+
+
+def test_a_key_of_a_section_below_is_found_there() -> None:
+    message = message_of({"households": 1, "num_epochs": 3, "verbos": True})
+    assert "[top level] num_epochs: unknown key; did you mean 'learner.num_epochs'?" in message
+    assert "[top level] verbos: unknown key; did you mean 'verbose'?" in message
+    study = Study(run=RunConfig(households=1), spare=LearnerConfig())
+    with pytest.raises(ConfigError, match=r"did you mean 'run\.learner\.rho' or 'spare\.rho'\?"):
+        replace_paths(study, {"rho": 0.1})
+    with pytest.raises(ConfigError, match=r"\[run\] rho: .*did you mean 'run\.learner\.rho'\?"):
+        replace_paths(study, {"run.rho": 0.1})
+    assert replace_paths(study, {"run.learner.rho": 0.1}).run.learner.rho == 0.1
+
+
 def test_a_config_survives_the_way_through_toml(tmp_path: Path) -> None:
     config = RunConfig(
         households=50, rival=LearnerConfig(rho=1.0), others=(LearnerConfig(kind="vps"),)
