@@ -96,6 +96,7 @@ def _before_after(evaluation: Evaluation) -> tuple[Summary, Summary]:
 
 def notes(evaluation: Evaluation) -> list[str]:
     """Whether training helped, and what to try if not."""
+    config: TrainingConfig = evaluation.config
     before, after = _before_after(evaluation)
     if after.ci_low > before.ci_high:
         return ["averaged return per agent and step: better after training, intervals apart"]
@@ -106,7 +107,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         ]
     return [
         "averaged return per agent and step: no clear change, intervals overlap; try more "
-        "--updates or --set evaluation_episodes"
+        f"--updates, or --set evaluation_episodes={4 * config.evaluation_episodes}"
     ]
 
 
