@@ -12,7 +12,7 @@ from paper_envs.predation import LENGTH, STEP_LENGTH, PredationEnv
 from ss_core.env import Step, VectorEnv
 from ss_core.errors import ConfigError
 
-SMALLEST_CHANGE = 0.01  # of a probability: less is not worth a word
+SMALLEST_CHANGE = 0.01  # of a probability: less is not shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class Moment:
     action_names: tuple[str, ...]
     actions: Int[np.ndarray, " N"]  # the ones chosen now
     own: Float[np.ndarray, "N A"]  # π^ii
-    suggestions: Float[np.ndarray, "N N A"] | None  # π^ij, (sender, receiver); NaN: does not talk
+    suggestions: Float[np.ndarray, "N N A"] | None  # π^ij, (sender, receiver); NaN: sends nothing
     returns: Float[np.ndarray, " N"]  # rewards so far, this step's included
 
     @property
@@ -96,12 +96,12 @@ class Moment:
 
     @property
     def suggested(self) -> Float[np.ndarray, "N A"] | None:
-        """Mean of what each agent receives; NaN where nobody talks to it."""
+        """Mean of what each agent receives; NaN where nobody sends it anything."""
         if self.suggestions is None:
             return None
-        talks = ~np.isnan(self.suggestions[..., 0])
-        total = np.where(talks[..., None], self.suggestions, 0.0).sum(axis=0)
-        count = talks.sum(axis=0)[:, None]
+        sent = ~np.isnan(self.suggestions[..., 0])
+        total = np.where(sent[..., None], self.suggestions, 0.0).sum(axis=0)
+        count = sent.sum(axis=0)[:, None]
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
     def strongest(self, sender: int) -> Suggestion | None:

@@ -24,7 +24,7 @@ MARGIN, HEADING = 16, 44  # pixels: around, the heading's height
 KEY_LINE, KEY_GAP, KEY_MARK = 20.0, 20.0, 19.0  # a line's height, between entries, a mark's room
 BAR_WIDTH, BAR_HEIGHT, BAR_GAP = 28.0, 32.0, 5.0
 CARD_HEIGHT = 90.0  # of one agent's bars with their labels
-SAID_HEIGHT = 20.0  # of the line below them: what the agent suggests to another
+SENT_HEIGHT = 20.0  # of the line below them: what the agent suggests to another
 SYMBOL = 16.0  # pixels, in keys and cards
 
 Mark = str | Callable[[Canvas, Point, Pixels], None]  # a colour, or what draws a symbol
@@ -52,7 +52,7 @@ def suggestion_key(moment: Moment) -> list[KeyEntry]:
         return []
     return [
         (SUGGESTION, "what the others suggest (mean)"),
-        (_draw_sent, "largest change it suggests: to whom, chance now, chance suggested"),
+        (_draw_arrow, "largest change it suggests: to whom, chance now, chance suggested"),
     ]
 
 
@@ -105,7 +105,7 @@ def card_width(moment: Moment) -> float:
 
 def card_height(moment: Moment) -> float:
     """Of one agent's bars, with what it suggests and the gap to the next card."""
-    return CARD_HEIGHT if moment.suggestions is None else CARD_HEIGHT + SAID_HEIGHT
+    return CARD_HEIGHT if moment.suggestions is None else CARD_HEIGHT + SENT_HEIGHT
 
 
 def draw_card(
@@ -129,7 +129,7 @@ def draw_card(
         canvas.text((x + card_width(moment), y + 8), "nobody near", 11, FAINT, "rm")
     _draw_bars(canvas, (x, y + 22), moment, suggested, agent)
     if moment.suggestions is not None:
-        _draw_said(canvas, (x, y + BAR_HEIGHT + 52), moment, agent)
+        _draw_suggested(canvas, (x, y + BAR_HEIGHT + 52), moment, agent)
 
 
 def _draw_bars(
@@ -153,23 +153,23 @@ def _draw_bars(
             canvas.box((left, top + BAR_HEIGHT + 15.5), (BAR_WIDTH, 2), agent_colour(agent))
 
 
-def _draw_said(canvas: Canvas, start: Point, moment: Moment, agent: int) -> None:
+def _draw_suggested(canvas: Canvas, start: Point, moment: Moment, agent: int) -> None:
     """To whom the agent suggests what: of all, what exceeds the receiver's policy most."""
     x, y = start
-    _draw_sent(canvas, (x + 8, y), SYMBOL)
-    said = moment.strongest(agent)
-    if said is None:
+    _draw_arrow(canvas, (x + 8, y), SYMBOL)
+    change = moment.strongest(agent)
+    if change is None:
         canvas.text((x + 22, y), "suggests no change", 11, FAINT)
         return
-    draw_agent(canvas, (x + 29, y), 7, said.receiver)
-    own, wanted = f"{moment.action_names[said.action]} {percent(said.own)}", percent(said.suggested)
+    draw_agent(canvas, (x + 29, y), 7, change.receiver)
+    own = f"{moment.action_names[change.action]} {percent(change.own)}"
     canvas.text((x + 41, y), own, 11)
     end = x + 41 + text_width(own, 11)
     canvas.arrow((end + 5, y), (end + 17, y), INK, 1.2)
-    canvas.text((end + 22, y), f"{wanted} %", 11)
+    canvas.text((end + 22, y), f"{percent(change.suggested)} %", 11)
 
 
-def _draw_sent(canvas: Canvas, centre: Point, size: Pixels) -> None:
+def _draw_arrow(canvas: Canvas, centre: Point, size: Pixels) -> None:
     x, y = centre
     canvas.arrow((x - size / 2, y), (x + size / 2, y), SUGGESTION, 2.2)
 

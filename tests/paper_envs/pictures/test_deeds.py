@@ -115,13 +115,13 @@ def test_the_strongest_suggestion_is_the_one_furthest_above_the_receivers_policy
     assert (found.receiver, found.action, found.suggested) == (2, 0, 0.6)
 
 
-def test_who_talks_to_nobody_or_wants_no_change_has_no_strongest_suggestion() -> None:
+def test_who_sends_nothing_or_wants_no_change_has_no_strongest_suggestion() -> None:
     assert three({(1, 0): [0.9, 0.1]}).strongest(0) is None
     assert three({(0, 1): [0.505, 0.495]}).strongest(0) is None
     assert replace(three({}), suggestions=None).strongest(0) is None
 
 
-def test_the_mean_suggestion_counts_only_who_talks() -> None:
+def test_the_mean_suggestion_counts_only_who_sends_one() -> None:
     suggested = three({(0, 2): [0.9, 0.1], (1, 2): [0.7, 0.3], (2, 1): [1.0, 0.0]}).suggested
     assert suggested is not None
     assert suggested[2] == pytest.approx([0.8, 0.2])
