@@ -77,6 +77,8 @@ class Stream(IntEnum):
     EQUILIBRIUM = 505  # who changes routes in successive averages
     ROUTE_SEARCH = 506  # local search for the optimum
     DUAITERATE = 507  # seed of SUMO's own assignment
+    MODEL_NOISE = 508  # how drivers differ on days of the link model [update]
+    CALIBRATION = 509  # guesses at the drivers of the link model [update]
 
     # The paper's tasks.
     SCRIPTED_TIES = 601  # between equally good actions of a script

@@ -78,12 +78,23 @@ class Named(NamedTuple):
     line: int
 
 
+class Request(NamedTuple):
+    """Right of way of one link through a junction; in both words link 0 stands last."""
+
+    junction: str
+    link: int | None  # its number; None: absent or not a number
+    response: str  # 1: yields to that link
+    foes: str  # 1: crosses or meets that link
+
+
 class Phase(NamedTuple):
     """A phase of a traffic light program."""
 
     duration: str  # as written: seconds, or hours:minutes:seconds
     state: str
     line: int
+    shortest: str = ""  # minDur and maxDur of actuated lights, as written
+    longest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,7 @@ class TrafficLight:
     program: str
     line: int
     phases: list[Phase] = field(default_factory=list)
+    offset: str = "0"  # as written
 
 
 class Stray(NamedTuple):
@@ -114,6 +126,7 @@ class NetRecords:
     traffic_lights: list[TrafficLight] = field(default_factory=list)
     version: str | None = "1.0"  # of the format, as written; None: absent
     strays: list[Stray] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
 
 def read_records(path: Path) -> NetRecords:
@@ -136,6 +149,7 @@ class _Reader:
         self._xml = xml
         self._edge: Edge | None = None  # that the element being read lies in
         self._light: TrafficLight | None = None
+        self._junction: str | None = None
         self._top: dict[str, Callable[[Mapping[str, str]], None]] = {
             "connection": self._add_connection,
             "edge": self._add_edge,
@@ -145,7 +159,7 @@ class _Reader:
 
     def take(self, tag: str, attributes: dict[str, str], depth: int) -> None:
         if depth == 2:
-            self._edge = self._light = None
+            self._edge = self._light = self._junction = None
             add = self._top.get(tag)
             if add is not None:
                 add(attributes)
@@ -155,6 +169,8 @@ class _Reader:
                 return
             if tag == "phase" and self._light is not None:
                 self._light.phases.append(self._phase(attributes))
+            elif tag == "request" and self._junction is not None:
+                self._add_request(self._junction, attributes)
         elif depth == 1:
             self.records.version = attributes.get("version")
         if tag == "lane" or depth != DEPTHS.get(tag, depth):
@@ -190,17 +206,34 @@ class _Reader:
 
     def _add_junction(self, attributes: Mapping[str, str]) -> None:
         named = Named(attributes.get("id", ""), attributes.get("type", ""), self._xml.line)
+        self._junction = named.name
         self.records.junctions.append(named)
+
+    def _add_request(self, junction: str, attributes: Mapping[str, str]) -> None:
+        get = attributes.get
+        link = whole_number(get("index", ""))
+        self.records.requests.append(Request(junction, link, get("response", ""), get("foes", "")))
 
     def _add_light(self, attributes: Mapping[str, str]) -> None:
         get = attributes.get
         self._light = TrafficLight(
-            get("id", ""), get("type", ""), get("programID", ""), self._xml.line
+            get("id", ""),
+            get("type", ""),
+            get("programID", ""),
+            self._xml.line,
+            offset=get("offset", "0"),
         )
         self.records.traffic_lights.append(self._light)
 
     def _phase(self, attributes: Mapping[str, str]) -> Phase:
-        return Phase(attributes.get("duration", ""), attributes.get("state", ""), self._xml.line)
+        get = attributes.get
+        return Phase(
+            get("duration", ""),
+            get("state", ""),
+            self._xml.line,
+            get("minDur", ""),
+            get("maxDur", ""),
+        )
 
     def _lane(self, attributes: Mapping[str, str]) -> Lane:
         get = attributes.get

@@ -82,6 +82,7 @@ class FreeFlowBackend:
             teleports=np.zeros(len(routes), dtype=np.int64),
             collisions=0,
             link_speed_m_per_s=self._speeds(visits, end_s),
+            link_vehicles=self._counts(visits, end_s),
             end_s=end_s,
         )
 
@@ -120,3 +121,18 @@ class FreeFlowBackend:
                 total[row, column[edge]] += self._length_m[edge] / (left_s - entered_s)
                 count[row, column[edge]] += 1
         return np.divide(total, count, out=np.full(shape, np.nan), where=count > 0)
+
+    def _counts(self, visits: Sequence[Visit], end_s: float) -> Float[ndarray, "interval watched"]:
+        """Mean number of vehicles on a watched edge in a whole interval."""
+        begin_s, interval_s = self._scene.begin_s, self._scene.sumo.interval_s
+        column = {edge: at for at, edge in enumerate(self._watched)}
+        rows = int((end_s - begin_s) // interval_s)
+        starts_s = begin_s + interval_s * np.arange(rows)
+        stays_s = np.zeros((rows, len(self._watched)))
+        for edge, entered_s, left_s in visits:
+            if edge in column:
+                within_s = np.minimum(left_s, starts_s + interval_s) - np.maximum(
+                    entered_s, starts_s
+                )
+                stays_s[:, column[edge]] += np.maximum(within_s, 0.0)
+        return stays_s / interval_s

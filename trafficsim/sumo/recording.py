@@ -80,6 +80,7 @@ def without_edges(
         teleports=teleports,
         collisions=collisions,
         link_speed_m_per_s=np.zeros((0, 0)),
+        link_vehicles=np.zeros((0, 0)),
         end_s=end_s,
     )
     known = {"co2_g": np.full(len(arrival_s), np.nan)} | trip

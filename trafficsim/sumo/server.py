@@ -59,6 +59,7 @@ class Simulation:
         self.collisions = 0
         self.moving = [[0.0, 0.0] for _ in self.watched]  # vehicles, vehicles times speed
         self.speeds: list[list[float]] = []
+        self.counts: list[list[float]] = []
         self.time_s, self.left = self.begin_s, len(choices)
         self.next_sample_s = self.begin_s + SAMPLE_EVERY_S
         self.next_interval_s = self.begin_s + self.interval_s
@@ -114,6 +115,8 @@ class Simulation:
         if self.time_s >= self.next_interval_s:
             self.next_interval_s += self.interval_s
             self.speeds.append([s / n if n else -1.0 for n, s in self.moving])
+            samples = self.interval_s / SAMPLE_EVERY_S
+            self.counts.append([round(n / samples, 6) for n, _ in self.moving])
             self.moving = [[0.0, 0.0] for _ in self.watched]
 
     def on_the_way(self) -> list[list[Any]]:
@@ -145,6 +148,7 @@ class Simulation:
             "teleports": self.teleports,
             "collisions": self.collisions,
             "speeds": self.speeds,
+            "counts": self.counts,
             "choices": self.choices,
             "time_s": self.time_s,
             "left": self.left,

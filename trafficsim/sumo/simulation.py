@@ -81,6 +81,7 @@ class Outcome:
     teleports: Int[ndarray, " vehicle"]
     collisions: int
     link_speed_m_per_s: Float[ndarray, "interval link"]  # mean over vehicles; NaN: no vehicle
+    link_vehicles: Float[ndarray, "interval link"]  # mean number at a time
     end_s: float
 
     @property
@@ -290,12 +291,14 @@ class Simulator:
     def outcome_of(self, answer: dict[str, Any]) -> Outcome:
         """What an answer of `sumo.server` says."""
         arrival_s = np.array(answer["arrival_s"], dtype=float)
-        speeds = np.array(answer["speeds"], dtype=float).reshape(-1, len(self.scene.watched))
+        shape = (-1, len(self.scene.watched))
+        speeds = np.array(answer["speeds"], dtype=float).reshape(shape)
         return Outcome(
             arrival_s=np.where(arrival_s < 0.0, np.nan, arrival_s),
             teleports=np.array(answer["teleports"], dtype=np.int64),
             collisions=int(answer["collisions"]),
             link_speed_m_per_s=np.where(speeds < 0.0, np.nan, speeds),
+            link_vehicles=np.array(answer["counts"], dtype=float).reshape(shape),
             end_s=float(answer["time_s"]),
         )
 

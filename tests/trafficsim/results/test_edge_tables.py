@@ -18,6 +18,7 @@ NOBODY = Outcome(
     teleports=np.zeros(0, dtype=np.int64),
     collisions=0,
     link_speed_m_per_s=np.zeros((0, 0)),
+    link_vehicles=np.zeros((0, 0)),
     end_s=30.0,
 )
 

@@ -217,6 +217,7 @@ def outcome_with(speeds: list[list[float]]) -> Outcome:
         teleports=np.zeros(1, dtype=np.int64),
         collisions=0,
         link_speed_m_per_s=np.array(speeds, dtype=float).reshape(-1, 2),
+        link_vehicles=np.zeros((len(speeds), 2)),
         end_s=0.0,
     )
 

@@ -136,6 +136,7 @@ def test_teleports_and_unfinished_trips_are_charged(quiet: Scene) -> None:
         teleports=np.array([0, 0, 2, 1, 0, 0]),
         collisions=0,
         link_speed_m_per_s=np.zeros((0, 5)),
+        link_vehicles=np.zeros((0, 5)),
         end_s=3615.0,
     )
     # departures at 0, 3, … 15; the day ends 3600 s after the last; a teleport costs 300 s

@@ -1,0 +1,646 @@
+"""One day of the link model, compiled: vehicles one by one through queues at the ends of lanes.
+
+A lane is a first-in, first-out queue that holds as many vehicles as fit on its length. A vehicle
+reaches its end after the empty road's time; it leaves when its light is green, those with right of
+way leave a gap, the one before it is a headway ahead, and there is room on the next edge. After
+Newell's (1993) and Daganzo's (1995) queues with blocking back, with gap acceptance at junctions.
+Events are handled in the order of time; a vehicle that may not go asks again.
+"""
+
+from typing import NamedTuple, no_type_check
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numba import njit
+from numpy import ndarray
+
+from trafficsim.link_model.tables import Clock, Drivers, Roads, Vehicles
+
+RETRY_S = 1.0  # SUMO's step
+LEAST_HEADWAY_S = 0.5
+GREEN_EXTENSION_S = 3.0  # SUMO's max-gap of actuated lights
+NOTICED_WAIT_S = 0.5
+FAR_PAST_S = -1e9
+GOES = -1.0  # no reason to wait
+NOT_YET, ARRIVED = -1, -2  # legs of vehicles that are not on the road
+PRIORITY = ord("G")  # other letters under which one may go: minor green, stop then go, light off
+MAY_GO = (ord("G"), ord("g"), ord("s"), ord("O"), ord("o"))
+
+kernel = njit(cache=True, error_model="numpy")
+# Within, nothing is allocated: without counts of references a day takes a tenth of the time.
+helper = njit(cache=True, error_model="numpy", _nrt=False)  # pyright: ignore[reportCallIssue]
+
+
+class State(NamedTuple):
+    """Everything that changes during a day."""
+
+    leg: Int[ndarray, " vehicle"]  # position in `route_edge`
+    first_leg: Int[ndarray, " vehicle"]
+    lane: Int[ndarray, " vehicle"]
+    movement: Int[ndarray, " vehicle"]  # at the end of its lane; -1: the trip ends there
+    following: Int[ndarray, " vehicle"]  # next in the same lane; -1: none
+    ready_s: Float[ndarray, " vehicle"]  # when it reaches the lane's end
+    entered_s: Float[ndarray, " vehicle"]  # the edge
+    charge_s: Float[ndarray, " vehicle"]  # for teleports
+    lost_s: Float[ndarray, " vehicle"]  # by slowing, of one who waits inside a junction
+    is_held: Bool[ndarray, " vehicle"]  # at the head of its lane
+    head: Int[ndarray, " lane"]
+    tail: Int[ndarray, " lane"]
+    taken_m: Float[ndarray, " lane"]
+    left_s: Float[ndarray, " lane"]  # when the last vehicle did
+    joined_s: Float[ndarray, " lane"]
+    last_ready_s: Float[ndarray, " lane"]
+    crossed_s: Float[ndarray, " movement"]  # when the last vehicle did
+    phase: Int[ndarray, " light"]
+    since_s: Float[ndarray, " light"]  # when the phase began
+    green_used_s: Float[ndarray, " light"]
+    event_s: Float[ndarray, " event"]  # a heap
+    event_of: Int[ndarray, " event"]
+    counts: Int[ndarray, " 2"]  # events in the heap, teleports
+
+
+@no_type_check
+@helper
+def _push(state: State, time_s: float, vehicle: int) -> None:
+    times, who, at = state.event_s, state.event_of, state.counts[0]
+    state.counts[0] += 1
+    while at > 0:
+        parent = (at - 1) // 2
+        if times[parent] <= time_s:
+            break
+        times[at], who[at] = times[parent], who[parent]
+        at = parent
+    times[at], who[at] = time_s, vehicle
+
+
+@no_type_check
+@helper
+def _drop_first(state: State) -> None:
+    times, who = state.event_s, state.event_of
+    state.counts[0] -= 1
+    size, at = state.counts[0], 0
+    time_s, vehicle = times[size], who[size]
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        if child + 1 < size and times[child + 1] < times[child]:
+            child += 1
+        if times[child] >= time_s:
+            break
+        times[at], who[at] = times[child], who[child]
+        at = child
+    times[at], who[at] = time_s, vehicle
+
+
+@no_type_check
+@kernel
+def _morning(
+    roads: Roads,
+    clock: Clock,
+    routes: Int[ndarray, " vehicle"],
+    depart_s: Float[ndarray, " vehicle"],
+) -> State:
+    """Before the first departure: lanes are empty, lights are where their programs say."""
+    vehicles, lanes = len(depart_s), len(roads.lane_length_m)
+    lights = len(roads.light_offset_s)
+    state = State(
+        np.full(vehicles, NOT_YET),
+        roads.route_first[routes],
+        np.full(vehicles, -1),
+        np.full(vehicles, -1),
+        np.full(vehicles, -1),
+        np.zeros(vehicles),
+        np.zeros(vehicles),
+        np.zeros(vehicles),
+        np.zeros(vehicles),
+        np.zeros(vehicles, np.bool_),
+        np.full(lanes, -1),
+        np.full(lanes, -1),
+        np.zeros(lanes),
+        np.full(lanes, FAR_PAST_S),
+        np.full(lanes, FAR_PAST_S),
+        np.full(lanes, FAR_PAST_S),
+        np.full(len(roads.movement_lane), FAR_PAST_S),
+        np.zeros(lights, np.int64),
+        np.zeros(lights),
+        np.full(lights, FAR_PAST_S),
+        np.empty(vehicles + 1),
+        np.empty(vehicles + 1, np.int64),
+        np.zeros(2, np.int64),
+    )
+    for light in range(lights):
+        _start_light(state, roads, light, clock.begin_s)
+    for vehicle in range(vehicles):
+        _push(state, depart_s[vehicle], vehicle)
+    return state
+
+
+@no_type_check
+@helper
+def _start_light(state: State, roads: Roads, light: int, time_s: float) -> None:
+    """The phase that the program is in at this moment, counted from its offset."""
+    first, last = roads.phase_first[light], roads.phase_first[light + 1]
+    into_s = (time_s - roads.light_offset_s[light]) % roads.phase_s[first:last].sum()
+    for at in range(first, last):
+        if into_s < roads.phase_s[at] or at == last - 1:
+            state.phase[light] = at - first
+            state.since_s[light] = time_s - into_s
+            return
+        into_s -= roads.phase_s[at]
+
+
+@no_type_check
+@helper
+def _advance_light(state: State, roads: Roads, light: int, time_s: float) -> float:
+    """Move a light on to the phase of this moment; when that ends if nobody extends it."""
+    first, last = roads.phase_first[light], roads.phase_first[light + 1]
+    while True:
+        at, since_s = first + state.phase[light], state.since_s[light]
+        ends_s = since_s + roads.phase_shortest_s[at]
+        if roads.phase_longest_s[at] > roads.phase_shortest_s[at]:
+            asked_s = state.green_used_s[light] + GREEN_EXTENSION_S
+            ends_s = min(max(ends_s, asked_s), since_s + roads.phase_longest_s[at])
+        if time_s < ends_s:
+            return ends_s
+        state.since_s[light] = ends_s
+        state.phase[light] = (state.phase[light] + 1) % (last - first)
+
+
+@no_type_check
+@helper
+def _behind_s(
+    drivers: Drivers, vehicles: Vehicles, follower: int, leader: int, speed: float
+) -> float:
+    """Headway of a follower behind a leader that leaves a queue at this speed in m/s."""
+    tau_s = drivers.headway_factor * vehicles.tau_s[follower]
+    return tau_s + drivers.spacing_factor * vehicles.space_m[leader] / speed
+
+
+@no_type_check
+@helper
+def _red_until_s(state: State, roads: Roads, movement: int, now_s: float) -> float:
+    """When a light that holds a movement back is asked again; `GOES` if it does not."""
+    light = roads.movement_light[movement]
+    if light < 0:
+        return GOES
+    ends_s = _advance_light(state, roads, light, now_s)
+    return GOES if _letter(state, roads, movement) in MAY_GO else max(ends_s, now_s + 0.01)
+
+
+@no_type_check
+@helper
+def _letter(state: State, roads: Roads, movement: int) -> int:
+    """What the light of a movement, moved on to this moment, shows it."""
+    light = roads.movement_light[movement]
+    return roads.phase_state[
+        roads.phase_first[light] + state.phase[light], roads.movement_link[movement]
+    ]
+
+
+@no_type_check
+@helper
+def _rival(state: State, roads: Roads, movement: int) -> int:
+    """Who comes next on a movement with right of way; -1: nobody, or it cannot go itself."""
+    inner = roads.movement_inner[movement]
+    if inner >= 0 and state.head[inner] >= 0:
+        first = state.head[inner]
+        return -1 if state.is_held[first] else first
+    first = state.head[roads.movement_lane[movement]]
+    if first < 0 or state.movement[first] != movement or state.is_held[first]:
+        return -1
+    if roads.movement_light[movement] >= 0 and _letter(state, roads, movement) not in MAY_GO:
+        return -1
+    return first
+
+
+@no_type_check
+@helper
+def _held_until_s(
+    state: State, roads: Roads, vehicles: Vehicles, drivers: Drivers, v: int, now_s: float
+) -> float:
+    """When the head of a lane may ask again; `GOES` if right of way lets it go."""
+    movement = state.movement[v]
+    yields = roads.movement_light[movement] < 0 or _letter(state, roads, movement) != PRIORITY
+    waited_s = now_s - state.ready_s[v]
+    gap_s = drivers.gap_s * max(0.0, 1.0 - waited_s / drivers.impatience_s)
+    speed = roads.movement_speed_m_per_s[movement]
+    for at in range(roads.conflict_first[movement], roads.conflict_first[movement + 1]):
+        other = roads.conflict_movement[at]
+        clear_s = drivers.clearance_s
+        if roads.conflict_merges[at]:
+            clear_s = drivers.merge_factor * _behind_s(drivers, vehicles, v, v, speed)
+        if now_s < state.crossed_s[other] + clear_s:
+            return max(state.crossed_s[other] + clear_s, now_s + 0.2)
+        if yields and roads.conflict_yields[at]:
+            rival = _rival(state, roads, other)
+            if rival >= 0 and state.ready_s[rival] < now_s + gap_s:
+                return max(now_s + 0.5, state.ready_s[rival] + 0.2)
+    return GOES
+
+
+@no_type_check
+@helper
+def _emptiest_lane(state: State, roads: Roads, leg: int) -> tuple[int, int, float]:
+    """Lane of a leg's edge that suits the route, the movement at its end, metres over its room."""
+    lane, movement, least_m = -1, -1, np.inf
+    first, last = roads.leg_first[leg], roads.leg_first[leg + 1]
+    for at in range(first, last):
+        each = roads.movement_lane[roads.leg_movement[at]]
+        over_m = state.taken_m[each] - roads.lane_length_m[each]
+        if over_m < least_m:
+            least_m, lane, movement = over_m, each, roads.leg_movement[at]
+    if first == last:  # the last edge: any of its lanes
+        edge = roads.route_edge[leg]
+        for each in range(roads.edge_lane[edge], roads.edge_lane[edge + 1]):
+            over_m = state.taken_m[each] - roads.lane_length_m[each]
+            if over_m < least_m:
+                least_m, lane = over_m, each
+    return lane, movement, least_m
+
+
+@no_type_check
+@helper
+def _leave_lane(state: State, v: int, space_m: float, now_s: float) -> int:
+    """Take the head out of its lane; who is next there, or -1."""
+    lane, behind = state.lane[v], state.following[v]
+    state.taken_m[lane] -= space_m
+    state.head[lane] = behind
+    state.left_s[lane] = now_s
+    if behind < 0:
+        state.tail[lane] = -1
+    return behind
+
+
+@no_type_check
+@helper
+def _note(
+    seconds: Float[ndarray, "interval edge"], clock: Clock, edge: int, from_s: float, to_s: float
+) -> None:
+    """Add a stay to the vehicle-seconds of an edge, interval by interval."""
+    begin_s, end_s = from_s - clock.begin_s, to_s - clock.begin_s
+    at = int(begin_s // clock.interval_s)
+    while begin_s < end_s and 0 <= at < len(seconds):
+        until_s = min(end_s, (at + 1) * clock.interval_s)
+        seconds[at, edge] += until_s - begin_s
+        begin_s = until_s
+        at += 1
+
+
+@no_type_check
+@helper
+def _wanted(vehicles: Vehicles, v: int, limit_m_per_s: float, slowness: float) -> float:
+    """Speed in m/s that a vehicle drives on an empty road of this limit."""
+    return min(limit_m_per_s / slowness, vehicles.top_speed_m_per_s[v])
+
+
+@no_type_check
+@helper
+def _inside_s(
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    v: int,
+    movement: int,
+    slowness: float,
+) -> tuple[float, float]:
+    """Time within the junction, and time lost by slowing for it and speeding up again."""
+    lane = roads.movement_lane[movement]
+    limit = roads.edge_speed_m_per_s[roads.lane_edge[lane]]
+    before = _wanted(vehicles, v, limit, slowness)
+    inside = _wanted(vehicles, v, roads.movement_speed_m_per_s[movement], slowness)
+    crossing_s = drivers.free_factor * roads.movement_inside_m[movement] / inside
+    excess = max(before - inside, 0.0)
+    rates = 1.0 / vehicles.braking_m_per_s2[v] + 1.0 / vehicles.acceleration_m_per_s2[v]
+    lost_s = excess * excess / (2.0 * before) * rates
+    if roads.movement_is_minor[movement]:
+        lost_s += drivers.minor_s
+    return crossing_s, lost_s
+
+
+@no_type_check
+@helper
+def _join_lane(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    v: int,
+    headway: float,
+    arrives_s: float,
+) -> None:
+    """Put a vehicle, whose leg, lane and movement are set, at the lane's end."""
+    lane, movement = state.lane[v], state.movement[v]
+    state.taken_m[lane] += vehicles.space_m[v]
+    state.following[v] = -1
+    arrives_s = max(arrives_s, state.last_ready_s[lane] + RETRY_S)
+    state.ready_s[v] = state.last_ready_s[lane] = arrives_s
+    if state.head[lane] >= 0:
+        state.following[state.tail[lane]] = v
+        state.tail[lane] = v
+        return
+    state.head[lane] = state.tail[lane] = v
+    hold_s = LEAST_HEADWAY_S
+    if movement >= 0:
+        speed = roads.movement_speed_m_per_s[movement]
+        hold_s = _behind_s(drivers, vehicles, v, v, speed) * headway
+    _push(state, max(arrives_s, state.left_s[lane] + hold_s), v)
+
+
+@no_type_check
+@helper
+def _finish(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    clock: Clock,
+    v: int,
+    now_s: float,
+    times_s: Float[ndarray, " vehicle"],
+    seconds: Float[ndarray, "interval edge"],
+) -> None:
+    """End a trip at the end of its last edge."""
+    times_s[v] = now_s - vehicles.depart_s[v] + state.charge_s[v]
+    _note(seconds, clock, roads.route_edge[state.leg[v]], state.entered_s[v], now_s)
+    behind = _leave_lane(state, v, vehicles.space_m[v], now_s)
+    state.leg[v] = ARRIVED
+    if behind >= 0:
+        _push(state, max(state.ready_s[behind], now_s + LEAST_HEADWAY_S), behind)
+
+
+@no_type_check
+@helper
+def _depart(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    v: int,
+    now_s: float,
+    slowness: Float[ndarray, " vehicle"],
+    headway: Float[ndarray, " vehicle"],
+) -> None:
+    """Put a vehicle on the first edge of its route, or say when it asks again."""
+    leg = state.first_leg[v]
+    lane, movement, over_m = _emptiest_lane(state, roads, leg)
+    free_s = state.joined_s[lane] + drivers.insertion_s
+    if over_m >= 0.0 or free_s > now_s:
+        _push(state, max(now_s + (RETRY_S if over_m >= 0.0 else 0.5), free_s), v)
+        return
+    state.leg[v], state.lane[v], state.movement[v] = leg, lane, movement
+    state.entered_s[v] = now_s
+    _drive(state, roads, vehicles, drivers, v, drivers.start_s, slowness, headway)
+
+
+@no_type_check
+@helper
+def _drive(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    v: int,
+    lost_s: float,
+    slowness: Float[ndarray, " vehicle"],
+    headway: Float[ndarray, " vehicle"],
+) -> None:
+    """Along the edge that a vehicle has just entered, to the end of its lane."""
+    state.joined_s[state.lane[v]] = state.entered_s[v]
+    edge = roads.route_edge[state.leg[v]]
+    speed = _wanted(vehicles, v, roads.edge_speed_m_per_s[edge], slowness[v])
+    free_s = drivers.free_factor * roads.edge_length_m[edge] / speed
+    arrives_s = state.entered_s[v] + lost_s + free_s
+    _join_lane(state, roads, vehicles, drivers, v, headway[v], arrives_s)
+
+
+@no_type_check
+@helper
+def _ask(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    clock: Clock,
+    v: int,
+    now_s: float,
+    slowness: Float[ndarray, " vehicle"],
+    headway: Float[ndarray, " vehicle"],
+    seconds: Float[ndarray, "interval edge"],
+) -> None:
+    """The head of a lane goes on: to wait inside the junction, or across it; or asks again."""
+    movement = state.movement[v]
+    inner = roads.movement_inner[movement]
+    is_inside = state.lane[v] == inner
+    waited_s = now_s - state.ready_s[v]
+    is_moved_on = waited_s >= clock.teleport_s
+    until_s = GOES if is_inside else _red_until_s(state, roads, movement, now_s)
+    steps_inside = inner >= 0 and not is_inside
+    if until_s == GOES and steps_inside:
+        is_full = state.taken_m[inner] > 0.0 and (
+            state.taken_m[inner] + vehicles.space_m[v] > roads.lane_length_m[inner]
+        )
+        until_s = now_s + RETRY_S if is_full else GOES
+    elif until_s == GOES:
+        until_s = _held_until_s(state, roads, vehicles, drivers, v, now_s)
+    leg = state.leg[v] + 1
+    lane, following, over_m = _emptiest_lane(state, roads, leg)
+    if until_s == GOES and over_m >= 0.0 and not steps_inside:
+        until_s = now_s + RETRY_S
+    if until_s != GOES and not is_moved_on:
+        state.is_held[v] = True
+        _push(state, until_s, v)
+        return
+    state.is_held[v] = False
+    if is_moved_on:
+        state.charge_s[v] += clock.teleport_s
+        state.counts[1] += 1
+    if not is_inside:
+        _note(seconds, clock, roads.route_edge[state.leg[v]], state.entered_s[v], now_s)
+    _leave(state, roads, vehicles, drivers, v, now_s, headway)
+    crossing_s, lost_s = _inside_s(roads, vehicles, drivers, v, movement, slowness[v])
+    lost_s += drivers.stop_s if waited_s > NOTICED_WAIT_S else 0.0
+    if steps_inside and not is_moved_on:
+        state.lane[v] = inner
+        share = roads.lane_length_m[inner] / roads.movement_inside_m[movement]
+        state.lost_s[v] = lost_s
+        _join_lane(state, roads, vehicles, drivers, v, headway[v], now_s + crossing_s * share)
+        return
+    if is_inside:
+        share = roads.lane_length_m[inner] / roads.movement_inside_m[movement]
+        crossing_s *= 1.0 - share
+        lost_s = max(lost_s, state.lost_s[v])
+    state.crossed_s[movement] = now_s
+    state.leg[v], state.lane[v], state.movement[v] = leg, lane, following
+    state.entered_s[v] = now_s + crossing_s
+    _drive(state, roads, vehicles, drivers, v, lost_s, slowness, headway)
+
+
+@no_type_check
+@helper
+def _leave(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    v: int,
+    now_s: float,
+    headway: Float[ndarray, " vehicle"],
+) -> None:
+    """Take the head out of its lane and let the next one ask a headway later."""
+    movement = state.movement[v]
+    light = roads.movement_light[movement]
+    if light >= 0 and state.lane[v] == roads.movement_lane[movement]:
+        state.green_used_s[light] = now_s
+    behind = _leave_lane(state, v, vehicles.space_m[v], now_s)
+    if behind >= 0:
+        speed = roads.movement_speed_m_per_s[movement]
+        hold_s = _behind_s(drivers, vehicles, behind, v, speed) * headway[behind]
+        _push(state, max(state.ready_s[behind], now_s + hold_s), behind)
+
+
+@no_type_check
+@kernel
+def simulate_day(
+    routes: Int[ndarray, " vehicle"],
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    clock: Clock,
+    speed_noise: Float[ndarray, " vehicle"],
+    headway_noise: Float[ndarray, " vehicle"],
+    times_s: Float[ndarray, " vehicle"],
+    seconds: Float[ndarray, "interval edge"],
+) -> int:
+    """Travel times of a day, into `times_s`, and vehicle-seconds on edges, added to `seconds`.
+
+    `speed_noise` and `headway_noise` are standard normal. Times count from planned departure,
+    charges for teleports included; trips under way when the day is cut off count up to then.
+    Returned is the number of teleports.
+    """
+    many = len(routes)
+    slowness, headway = np.empty(many), np.empty(many)
+    for v in range(many):
+        spread = drivers.speed_noise * vehicles.speed_spread[v]
+        slowness[v] = 1.0 / max(vehicles.speed_factor[v] + spread * speed_noise[v], 0.2)
+        spread = drivers.headway_noise if vehicles.is_noisy[v] else 0.0
+        headway[v] = max(0.3, 1.0 + spread * headway_noise[v])
+    state = _morning(roads, clock, routes, vehicles.depart_s)
+    while state.counts[0] > 0:
+        now_s, v = state.event_s[0], state.event_of[0]
+        if now_s >= clock.cap_s:
+            break
+        _drop_first(state)
+        if state.leg[v] == NOT_YET:
+            _depart(state, roads, vehicles, drivers, v, now_s, slowness, headway)
+        elif state.movement[v] < 0:
+            _finish(state, roads, vehicles, clock, v, now_s, times_s, seconds)
+        else:
+            _ask(state, roads, vehicles, drivers, clock, v, now_s, slowness, headway, seconds)
+    for v in range(many):
+        if state.leg[v] != ARRIVED:
+            times_s[v] = clock.cap_s - vehicles.depart_s[v] + state.charge_s[v]
+            if state.leg[v] >= 0:
+                edge = roads.route_edge[state.leg[v]]
+                _note(seconds, clock, edge, state.entered_s[v], clock.cap_s)
+    return state.counts[1]
+
+
+@no_type_check
+@kernel
+def play_days(
+    routes: Int[ndarray, "day vehicle"],
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    clock: Clock,
+    speed_noise: Float[ndarray, "draw vehicle"],
+    headway_noise: Float[ndarray, "draw vehicle"],
+    times_s: Float[ndarray, "day vehicle"],
+    seconds: Float[ndarray, "day interval edge"],
+    teleports: Float[ndarray, " day"],
+) -> None:
+    """Means over the draws of travel times, vehicle-seconds and teleports, into arrays of zeros."""
+    draws, once_s = len(speed_noise), np.zeros(routes.shape[1])
+    for day in range(len(routes)):
+        for draw in range(draws):
+            teleports[day] += simulate_day(
+                routes[day],
+                roads,
+                vehicles,
+                drivers,
+                clock,
+                speed_noise[draw],
+                headway_noise[draw],
+                once_s,
+                seconds[day],
+            )
+            times_s[day] += once_s / draws
+        teleports[day] /= draws
+        seconds[day] /= draws
+
+
+@no_type_check
+@kernel
+def change_one(
+    routes: Int[ndarray, " vehicle"],
+    movers: Int[ndarray, " mover"],
+    options: Int[ndarray, "mover K"],
+    affected: Int[ndarray, "mover L"],
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    clock: Clock,
+    speed_noise: Float[ndarray, "draw vehicle"],
+    headway_noise: Float[ndarray, "draw vehicle"],
+    base_s: Float[ndarray, " vehicle"],
+    own_s: Float[ndarray, "mover K"],
+    total_s: Float[ndarray, "mover K"],
+    theirs_s: Float[ndarray, "mover L K"],
+) -> None:
+    """What a day would have been had one vehicle taken another route, for each and every route.
+
+    Means over the draws, into arrays of zeros: times of the day as it is, and differences to them
+    of the mover's time, of everybody's together and of each of the `affected` (-1 pads) where
+    mover m takes route `options[m, k]` (-1 pads).
+    """
+    draws, many = len(speed_noise), len(routes)
+    once_s, changed, nowhere = np.zeros(many), routes.copy(), np.zeros((0, 0))
+    as_is_s = np.zeros((draws, many))
+    for draw in range(draws):
+        simulate_day(
+            routes,
+            roads,
+            vehicles,
+            drivers,
+            clock,
+            speed_noise[draw],
+            headway_noise[draw],
+            as_is_s[draw],
+            nowhere,
+        )
+        base_s += as_is_s[draw] / draws
+    for m in range(len(movers)):
+        mover = movers[m]
+        for k in range(options.shape[1]):
+            if options[m, k] < 0 or options[m, k] == routes[mover]:
+                continue
+            changed[mover] = options[m, k]
+            for draw in range(draws):
+                simulate_day(
+                    changed,
+                    roads,
+                    vehicles,
+                    drivers,
+                    clock,
+                    speed_noise[draw],
+                    headway_noise[draw],
+                    once_s,
+                    nowhere,
+                )
+                own_s[m, k] += (once_s[mover] - as_is_s[draw, mover]) / draws
+                total_s[m, k] += (once_s.sum() - as_is_s[draw].sum()) / draws
+                for at in range(affected.shape[1]):
+                    if affected[m, at] >= 0:
+                        other = affected[m, at]
+                        theirs_s[m, at, k] += (once_s[other] - as_is_s[draw, other]) / draws
+        changed[mover] = routes[mover]
