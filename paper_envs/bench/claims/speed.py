@@ -83,11 +83,13 @@ def mark_of(ours: Runs, theirs: Runs) -> float | None:
 
 
 def arrival(run: RunResult, mark: float) -> float | None:
-    """Share of the training episodes done when the curve first reaches the mark, if it does."""
-    budget = run.num_updates * run.num_envs
+    """Share of a whole run's training episodes when the curve first reaches the mark, if it does.
+
+    `mark` is an averaged return, per agent and step.
+    """
     for episode, value in zip(run.curve["episode"], run.curve["averaged_return"], strict=True):
         if episode is not None and value is not None and value >= mark:
-            return episode / budget
+            return episode / run.planned_episodes
     return None
 
 
