@@ -154,7 +154,13 @@ def test_a_selection_leaves_what_it_names_and_nothing_else(
         ("smoke", {"algorithms": ("vps",)}, r"not in the profile 'smoke'.*It has: ss, independent"),
         ("smoke", {"algorithms": ("ps",)}, "`--profile quick` has it"),
         ("smoke", {"envs": ("harvest",)}, "`--profile quick` has it"),
-        ("quick", {"envs": ("navigation",), "algorithms": ("imr",)}, "nothing to run"),
+        (
+            "quick",
+            {"envs": ("navigation",), "algorithms": ("imr",)},
+            "no run of --env navigation with --algorithm imr together; nor has any other; leave "
+            "out --env or --algorithm",
+        ),
+        ("quick", {"envs": ("cleanup",), "algorithms": ("ps",)}, "`--profile full` has it"),
         ("quick", {"num_seeds": 0}, "--seeds 0: from 1"),
     ],
 )
