@@ -103,14 +103,15 @@ def _counted(claims: Frame, suite: str) -> str:
     if claims.empty:
         return ""
     papers = claims[claims["source"] == "paper"]
+    ours = claims[claims["source"] == "ours"]["verdict"]
+    tasks = "its tasks" if suite == "paper" else "small variants of its tasks"
+    own = f"{(ours == 'holds').sum()} of {len(ours)} tests of our own hold"
+    if papers.empty:
+        return f"{own} on {tasks}"
     counts = papers["verdict"].value_counts()
     found = [f"{counts[one]} {mark} {one}" for one, mark in MARKS.items() if one in counts]
-    tasks = "its tasks" if suite == "paper" else "small variants of its tasks"
-    said = f"of {counts.sum()} tests of the paper’s claims on {tasks}: "
-    said += (", ".join(found) or "none was made") + _span(papers)
-    ours = claims[claims["source"] == "ours"]["verdict"]
-    hold = (ours == "holds").sum()
-    return f"{said} (of {len(ours)} tests of our own, {hold} hold)" if len(ours) else said
+    said = f"of {len(papers)} tests of the paper’s claims on {tasks}: {', '.join(found)}"
+    return said + _span(papers) + (f" ({own})" if len(ours) else "")
 
 
 def _span(papers: Frame) -> str:
