@@ -159,7 +159,7 @@ def _preflight(
 ) -> Path | None:
     """Refuse what could only fail later; returns the reference to check against, if any."""
     from paper_envs.bench.runs.folder import check_of_profile, joined, known_cells
-    from paper_envs.bench.runs.preflight import check_storable, readable_reference
+    from paper_envs.bench.runs.preflight import check_storable, comparable_reference
     from paper_envs.bench.runs.run_specs import specs_of
 
     known = known_cells(out, conditions)
@@ -171,7 +171,7 @@ def _preflight(
         check_storable(out, cells, specs)
     if not request.check and request.reference is None:
         return None
-    return readable_reference(request.reference, request.profile)
+    return comparable_reference(request.reference, request.profile, specs)
 
 
 def _write_outputs(

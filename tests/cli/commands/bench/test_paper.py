@@ -263,6 +263,22 @@ def test_a_reference_to_compare_with_is_compared_with(
 
 
 @pytest.mark.usefixtures("here")
+def test_a_reference_without_what_is_asked_for_is_refused_before_hours_of_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = (*SELECTION, "--seeds", "2", "--quiet", "--algorithm")
+    assert bench(*only, "ss", "--write-reference", "new.json") == 0
+    capsys.readouterr()
+    for last in ("--quiet", "--dry-run"):
+        assert bench(*only, "independent", "--reference", "new.json", last) == 3
+        told = capsys.readouterr().err
+        assert "new.json: has no predation-2-tuned-independent of 3 updates with 2 epis" in told
+    assert len(results_below(tmp_path)) == 2
+    assert bench(*only, "independent", "--out", "mine", "--write-reference", "new.json") == 0
+    assert bench(*only, "independent", "--reference", "new.json") == 0
+
+
+@pytest.mark.usefixtures("here")
 def test_a_reference_that_cannot_be_made_is_refused_before_anything_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -341,11 +341,16 @@ def test_a_benchmark_without_results_has_a_page(tmp_path: Path) -> None:
 
 
 def test_tables_of_an_earlier_version_are_told_from_missing_ones(tmp_path: Path) -> None:
-    (benchmark(tmp_path) / "tables" / "progress.parquet").unlink()
-    with pytest.raises(InputError, match=r"of an earlier version.*--fresh"):
+    filled = "ss bench paper --profile full"
+    (benchmark(tmp_path, command=filled) / "tables" / "progress.parquet").unlink()
+    again = re.escape(f"`{filled} --out {tmp_path}")
+    with pytest.raises(InputError, match=rf"of an earlier version.*{again} --fresh`"):
         bench_page(tmp_path)
     (tmp_path / "tables" / "claim.parquet").unlink()
-    with pytest.raises(InputError, match=r"claim\.parquet: missing; `ss bench paper --out"):
+    with pytest.raises(InputError, match=rf"claim\.parquet: missing; {again}` writes it"):
+        bench_page(tmp_path)
+    (tmp_path / ABOUT).write_text(json.dumps({"command": "rm -r \x1b[2J"}))
+    with pytest.raises(InputError, match=r"missing; `ss bench paper --out"):
         bench_page(tmp_path)
 
 
