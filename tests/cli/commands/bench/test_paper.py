@@ -220,7 +220,7 @@ def test_a_damaged_result_is_told_before_hours_of_work(
     assert bench(*ONE, "--quiet") == 0
     (tmp_path / "bench/paper-smoke/runs" / RUN / "result.json").write_text("{")
     assert bench(*SELECTION, "--quiet") == 5
-    assert "delete its folder" in capsys.readouterr().err
+    assert "result.json: not the result of a run" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("here")

@@ -317,6 +317,20 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     assert files_of(tmp_path) == before
 
 
+@pytest.mark.parametrize("keep_policies", [True, False])
+def test_a_damaged_result_that_is_deleted_comes_back_the_same(
+    tmp_path: Path, keep_policies: bool
+) -> None:
+    spec = small_spec(tmp_path, updates=3, keep_policies=keep_policies)
+    before = run(spec)
+    path = tmp_path / "result.json"
+    path.write_text("{")
+    with pytest.raises(CorruptError, match="delete it and run the benchmark again"):
+        read_result(path)
+    path.unlink()
+    assert run(spec) == before
+
+
 def test_policies_are_kept_or_dropped_as_ordered(tmp_path: Path) -> None:
     run(small_spec(tmp_path / "kept", updates=3))
     assert len(list((tmp_path / "kept" / "checkpoints").iterdir())) == 1
