@@ -17,11 +17,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+from jaxtyping import Float
 
 from paper_envs.bench.results.results import Cell, RunResult, read_result
 from paper_envs.bench.results.timing import TIMING_FILE, read_timing
 from paper_envs.bench.runs.run import RESULT_FILE, RunSpec
-from paper_envs.bench.runs.run_specs import task_of
+from paper_envs.bench.runs.run_specs import is_finished, task_of
 from paper_envs.presets import env_options, learner_config
 from paper_envs.tasks import TASKS
 from ss_core.config import config_hash, parse_assignment, replace_paths, to_dict
@@ -47,7 +48,8 @@ def spec_of(
     )
 
 
-def interval(values: np.ndarray, *, paired: bool = False) -> Interval:
+def interval(values: Float[np.ndarray, " seed"], *, paired: bool = False) -> Interval:
+    """Interquartile mean over seeds with its interval; of differences by seed, plain mean."""
     rng = numpy_generator(0, Stream.BOOTSTRAP)
     return bootstrap_interval(values, mean if paired else interquartile_mean, rng=rng)
 
@@ -61,11 +63,12 @@ def line(algorithm: str, runs: list[RunResult], seconds: list[float]) -> str:
     seeds = " ".join(f"{value:.3f}" for value in finals)
     return (
         f"{algorithm:12} averaged return {interval(finals):.3f} | collective {sums:.1f} an episode"
-        f" | seeds {seeds} | {np.mean(seconds):.0f} CPU s | {sent:.1f} MB sent by an agent"
+        f" | seeds {seeds} | {np.mean(seconds):.0f} CPU s | {sent:.3g} MB sent by an agent"
     )
 
 
 def main() -> int:
+    """Run what is missing, then print the lines."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--task", choices=tuple(TASKS), default="cleanup-small")
     parser.add_argument("--agents", type=int, default=None)
@@ -90,12 +93,7 @@ def main() -> int:
         name: [replace_paths(one, {"folder": str(args.out / one.folder)}) for one in each]
         for name, each in specs.items()
     }
-    waiting = [
-        task_of(one)
-        for each in placed.values()
-        for one in each
-        if not (Path(one.folder) / RESULT_FILE).exists()
-    ]
+    waiting = [task_of(one) for each in placed.values() for one in each if not is_finished(one)]
     failures = run_pool(waiting, args.workers, lambda *_: None) if waiting else []
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)

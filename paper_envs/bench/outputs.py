@@ -1,7 +1,7 @@
 """Everything a benchmark shows for its runs: tables, figures, claims, one page, and a summary.
 
-tables/<name>.parquet     see `tables.py`
-figures/<name>.png|.svg   see `figures.py`
+tables/<name>.parquet     see `results/schema.py`
+figures/<name>.png|.svg   see `figures/figures.py`
 page.json                 what the page says beside them
 index.html                see `page/report.py`
 """
@@ -154,7 +154,7 @@ def _terminal_tables(suites: Sequence[Suite], claims: Sequence[Claim]) -> dict[s
     for suite in suites:
         returns = f"final averaged return, preset {suite.title}: interquartile mean [95 % interval]"
         tables[returns] = list(_returns(suite))
-    for suite, title in (("paper", "claims of the paper"), ("small", "claims, on small variants")):
+    for suite, title in (("paper", "claims"), ("small", "claims, on small variants")):
         rows = [_claim_row(claim) for claim in claims if claim.suite == suite]
         if rows:
             tables[title] = rows
@@ -163,7 +163,7 @@ def _terminal_tables(suites: Sequence[Suite], claims: Sequence[Claim]) -> dict[s
 
 def _claim_row(claim: Claim) -> Record:
     return {
-        "claim": claim.claim,
+        "claim": claim.claim if claim.source == "paper" else f"{claim.claim} (ours)",
         "task": claim.task,
         "preset": claim.preset,
         "verdict": claim.words,
@@ -177,8 +177,8 @@ def _notes(cells: Mapping[Cell, Runs], claims: Sequence[Claim], out: Path) -> li
         verdict: sum(claim.verdict == verdict for claim in of_paper)
         for verdict in ("holds", "does not hold", "undecided")
     }
-    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    notes = [f"claims of the paper: {listed}", f"open {out / 'index.html'} for figures and tests"]
+    listed = ", ".join(f"{verdict}: {count}" for verdict, count in counts.items())
+    notes = [f"claims of the paper, {listed}", f"open {out / 'index.html'} for figures and tests"]
     fewest = min((len(runs) for runs in cells.values()), default=0)
     if 0 < fewest < MIN_RUNS:
         notes.append(f"conditions with {fewest} seeds: their intervals are too narrow")

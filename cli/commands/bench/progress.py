@@ -20,7 +20,7 @@ REDRAWS_PER_S = 4
 
 
 class BenchProgress:
-    """Shows a so_far: one live table on a terminal, else a line at most every ten seconds.
+    """Shows progress: one live table on a terminal, else a line at most every ten seconds.
 
     The first and the last state and every failure get a line at once.
     """
@@ -44,7 +44,7 @@ class BenchProgress:
             self._live.stop()
 
     def __call__(self, so_far: "RunsProgress") -> None:
-        """Show the so_far, if it is time to."""
+        """Show how far it is, if it is time to."""
         if self._quiet:
             return
         if sys.stderr.isatty():

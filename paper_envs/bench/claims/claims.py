@@ -1,7 +1,8 @@
 """The claims of the paper, one line each, with the test that decides it; and one of ours.
 
 Differences are between interquartile means over seeds. Claims about all tasks take the mean over
-the tasks that were run, each normalised (0 = worst algorithm, 1 = best); the figures name them.
+the tasks that were run, each normalised (0 = worst algorithm, 1 = best, of finished runs); the
+figures name them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -78,8 +79,10 @@ def _decisive(candidates: Sequence[Claim]) -> Claim:
 
 
 def _told(claim: Claim) -> Claim:
-    """What was not run is undecided at nothing."""
-    return replace(claim, verdict="undecided") if claim.verdict == "not run" else claim
+    """What was not run is undecided, and says why."""
+    if claim.verdict != "not run":
+        return claim
+    return replace(claim, verdict="undecided", note=claim.note or "nothing to judge yet")
 
 
 def _matching(suite: Suite) -> list[Claim]:
@@ -234,9 +237,13 @@ def _without_constraints(suite: Suite) -> list[Claim]:
     ran = [part for part in parts if part.interval is not None]
     if not ran:
         return [claim_from(wording, suite, parts)]
-    scope = scope_of([part.label for part in ran], suite.tasks)
     absent = [part for part in parts if part.interval is None]
-    return [claim_from(wording, suite, [replace(ran[0], scope=scope), *ran[1:]], beside=absent)]
+    first = replace(  # tasks that were not run count as nothing done
+        ran[0],
+        scope=scope_of([part.label for part in ran], suite.tasks),
+        done=(*ran[0].done, *(share for part in absent for share in part.done)),
+    )
+    return [claim_from(wording, suite, [first, *ran[1:]], beside=absent)]
 
 
 def _above_independent(suite: Suite) -> list[Claim]:

@@ -170,11 +170,9 @@ def overall_part(
     """
     about = suite.tasks if tasks is None else tasks
     pairs: dict[str, Pair] = {}
-    compared: list[Runs] = []
+    compared = [(suite.runs(task, first), suite.runs(task, second)) for task in about]
     level = []
-    for task in about:
-        both = [suite.runs(task, name) for name in (first, second)]
-        compared += both
+    for task, both in zip(about, compared, strict=True):
         ours, theirs = map(sample, both)
         scale = suite.scale(task)
         if ours.size and theirs.size:
@@ -192,14 +190,16 @@ def mean_part(
     rule: Rule,
     *,
     about: Sequence[str],
-    compared: Sequence[Runs],
+    compared: Sequence[tuple[Runs, Runs]],
     notes: tuple[str, ...] = (),
 ) -> Evidence:
     """Mean over tasks of the difference in each: the first of a pair less the second.
 
-    `compared` are the runs of both in every task that the claim is about, run or not.
+    `compared` are the runs of both in every task that the claim is about, run or not. Unfinished
+    ones leave it undecided in tasks where both were run.
     """
-    done = tuple(map(share_done, compared))
+    done = tuple(share_done(runs) for both in compared for runs in both)
+    met = [runs for both in compared if all(both) for runs in both]
     if not pairs:
         outcome = "undecided" if notes else "not run"
         return Evidence(label=label, outcome=outcome, notes=notes, done=done)
@@ -207,7 +207,7 @@ def mean_part(
         [ours for ours, _ in pairs.values()], [each for _, each in pairs.values()]
     )
     fewest = min(values.size for pair in pairs.values() for values in pair)
-    part = judged(label, interval, int(fewest), rule, compared)
+    part = judged(label, interval, int(fewest), rule, met)
     return replace(part, scope=scope_of(list(pairs), about), notes=(*part.notes, *notes), done=done)
 
 

@@ -58,7 +58,7 @@ def faster_than_ps(suite: Suite) -> list[Claim]:
         ]
     notes = [f"not counted, neither gets there: {', '.join(nowhere)}"] if nowhere else []
     notes += [f"never there, so given the whole budget: {', '.join(late)}"] if late else []
-    compared = [suite.runs(task, name) for task in suite.tasks for name in ("ss", "ps")]
+    compared = [(suite.runs(task, "ss"), suite.runs(task, "ps")) for task in suite.tasks]
     part = mean_part(
         "SS earlier by",
         pairs,
@@ -83,11 +83,13 @@ def mark_of(ours: Runs, theirs: Runs) -> float | None:
 
 
 def arrival(run: RunResult, mark: float) -> float | None:
-    """Share of the training episodes done when the curve first reaches the mark, if it does."""
-    budget = run.num_updates * run.num_envs
+    """Share of a whole run's training episodes when the curve first reaches the mark, if it does.
+
+    `mark` is an averaged return, per agent and step.
+    """
     for episode, value in zip(run.curve["episode"], run.curve["averaged_return"], strict=True):
         if episode is not None and value is not None and value >= mark:
-            return episode / budget
+            return episode / run.planned_episodes
     return None
 
 

@@ -32,7 +32,7 @@ MARGIN = 0.05  # of a task's span: a difference too small to count against "matc
 LEARNED = "undecided where there is no learning to speak of"
 LEVEL_TEST = (
     f"95 % interval of each difference above −{100 * MARGIN:.0f} % of the task's span (best less "
-    f"worst algorithm); {LEARNED}"
+    f"worst algorithm, of finished runs); {LEARNED}"
 )
 NO_SPAN = "would hold, but all algorithms are level, so nothing can be told"
 
@@ -51,9 +51,13 @@ def unless_idle(name: str, runs: Runs) -> list[str]:
 
 
 def not_learned(suite: Suite, tasks: Sequence[str], num_agents: int | None = None) -> list[str]:
-    """Tasks in which SS was run and ends no better than it starts."""
+    """Tasks in which all runs of SS are finished and end no better than they start."""
     runs = {task: suite.runs(task, "ss", num_agents=num_agents) for task in tasks}
-    return [task for task, each in runs.items() if sample(each).size and not has_learned(each)]
+    return [
+        task
+        for task, each in runs.items()
+        if sample(each).size and all(run.finished for run in each) and not has_learned(each)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

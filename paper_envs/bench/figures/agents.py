@@ -1,5 +1,6 @@
 """Final returns against the number of agents, by task: SS and who learns alone."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from paper_envs.bench.figures.style import (
@@ -12,6 +13,7 @@ from paper_envs.bench.figures.style import (
     finished,
     in_words,
     legend_below,
+    variant_style,
 )
 from paper_envs.bench.results.comparisons import Suite, interval_of, sample
 from paper_envs.tasks import TASKS
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ALGORITHMS = ("ss", "independent")
-FEW = "m4"  # who speaks to four of many stands for SS where nobody speaks to all
+FEW = "m4"  # four neighbours drawn at random, where SS was not run with all
 LEAST_SIZES = 2
 
 
@@ -50,9 +52,13 @@ def numbers_of_agents(suite: Suite) -> Figure | None:
         ]
     legend_below(figure, axes)
     caption = (
-        "Interquartile mean over seeds and 95 % bootstrap interval. Of 16 agents each hears four "
-        "others at most. Larger groups train on fewer episodes: the page says on how many."
+        "Interquartile mean over seeds and 95 % bootstrap interval. Groups of different sizes may "
+        "train on different numbers of episodes: see how far every condition came."
     )
+    few = sorted(_sizes_of_few(drawn.values()))
+    if few:
+        listed = " or ".join(map(str, few))
+        caption = f"{caption} With {listed} agents, SS has {variant_style(FEW).title} an agent."
     alt = f"Line charts of final averaged return. {'; '.join(words)}."
     return finished(figure, suite, "fig-agents", title=title, caption=caption, alt=alt)
 
@@ -74,6 +80,16 @@ def _series(suite: Suite, task: str) -> dict[str, dict[int, Series]]:
         if len(present) >= LEAST_SIZES:
             lines[name] = present
     return lines
+
+
+def _sizes_of_few(drawn: Iterable[dict[str, dict[int, Series]]]) -> set[int]:
+    """Numbers of agents at which SS stands for itself with fewer neighbours."""
+    return {
+        size
+        for lines in drawn
+        for size, one in lines.get("ss", {}).items()
+        if any(run.cell.variant for run in one.runs)
+    }
 
 
 def _draw(axis: "Axes", style: Style, by_size: dict[int, Series]) -> None:

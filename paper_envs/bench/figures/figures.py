@@ -31,6 +31,7 @@ from paper_envs.bench.figures.style import (
     in_words,
     legend_below,
     place_name,
+    unfinished_words,
     variant_style,
 )
 from paper_envs.bench.results.comparisons import Scale, Suite, interval_of, sample
@@ -129,6 +130,8 @@ def normalised_returns(suite: Suite) -> Figure | None:
         "Interquartile mean over seeds, with 0 at the worst and 1 at the best algorithm of a task; "
         "black lines: 95 % bootstrap intervals."
     )
+    if unfinished_words(suite):
+        caption = f"{caption} Finished runs set 0 and 1 where two algorithms have any."
     alt = f"Bar chart of normalised final returns. {_finals(suite, known)}"
     return finished(figure, suite, "fig2-normalised", title=title, caption=caption, alt=alt)
 

@@ -171,6 +171,7 @@ def draw_curves(axis: "Axes", series: Sequence[Series], column: str) -> None:
             color=one.style.colour,
             linestyle=one.style.dashes,
             linewidth=one.style.width,
+            marker=one.style.marker if band.episodes.size == 1 else None,  # no line to see
             label=one.style.title,
             zorder=2 if one.style.width > 2 else 3,  # the wide line beneath, or it hides others
         )
@@ -258,6 +259,7 @@ def finished(
 ) -> Figure:
     """The figure with its words, drawn as PNG and SVG."""
     png, svg = saved(drawn)
+    caption = f"{caption} {unfinished_words(suite)}".rstrip()
     return Figure(
         name=f"{name}-{suite.slug}",
         suite=suite.title,
@@ -266,6 +268,18 @@ def finished(
         alt=alt,
         png=png,
         svg=svg,
+    )
+
+
+def unfinished_words(suite: Suite) -> str:
+    """How many runs were measured before their end, and where they count; empty if none were."""
+    runs = [run for each in suite.cells.values() for run in each]
+    count = sum(not run.finished for run in runs)
+    if not count:
+        return ""
+    return (
+        f"{count} of the {len(runs)} runs of this preset are not finished: marks, bars and numbers "
+        "count them as far as they came, curves only where no run of a condition is finished."
     )
 
 

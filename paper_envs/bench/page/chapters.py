@@ -24,16 +24,17 @@ MARKS = {"holds": "✓", "does not hold": "✗", "undecided": "?"}
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")  # of a figure's files
 RULES = (
     "Returns are external rewards per agent and step, measured in evaluation episodes after "
-    "training. Estimates are interquartile means over seeds, intervals 95 % percentile bootstrap "
-    "intervals over seeds. A claim holds when its whole interval lies on the claimed side, does "
-    "not hold when it lies on the other side, and is undecided otherwise, or with fewer than five "
-    "seeds, or with runs that are not finished. The published episodes of a claim: training "
-    "episodes done by the runs that it compares, as a share of the paper’s number, mean over both "
-    "sides of each comparison and five seeds; what was not run counts as none. In a simulation "
-    "without a true difference, five seeds put the whole interval above 0 in about 3 % of cases "
-    "(2.5 % would be exact), three seeds in 10 %. Claims about all tasks are a mean over those "
-    "that were run, each counted alike; their figures begin with which these are. Claims of being "
-    "level, or of a small number, are undecided where nothing has been learned."
+    "training, or where an unfinished run was stopped. Estimates are interquartile means over "
+    "seeds, intervals 95 % percentile bootstrap intervals over seeds. A claim holds when its whole "
+    "interval lies on the claimed side, does not hold when it lies on the other side, and is "
+    "undecided otherwise, or with fewer than five seeds, or with runs that are not finished. The "
+    "published episodes of a claim: training episodes done by the runs that it compares, as a "
+    "share of the paper’s number, mean over both sides of each comparison and five seeds; what was "
+    "not run counts as none. In a simulation without a true difference, five seeds put the whole "
+    "interval above 0 in about 3 % of cases (2.5 % would be exact), three seeds in 10 %. Claims "
+    "about all tasks are a mean over those that were run, each counted alike; their figures begin "
+    "with which these are. Claims of being level, or of a small number, are undecided where "
+    "nothing has been learned."
 )
 
 
@@ -69,7 +70,7 @@ def _claim_row(one: Any, preset: str) -> tuple[str, ...]:
     ours = " (ours)" if one.source == "ours" else ""
     share = None if np.isnan(one.published_share) else float(one.published_share)
     verdict = f"{MARKS.get(one.verdict, '')} {verdict_words(one.verdict, share)}"
-    notes = "; ".join(part for part in (one.beside, one.note) if part)
+    notes = "; ".join(part for part in (prose(one.beside), one.note) if part)
     task = f"{one.task} ({preset})" if preset else one.task
     return (f"{one.statement}{ours}", task, verdict, prose(one.figures), one.test, notes)
 
@@ -90,13 +91,14 @@ def returns_section(finals: Frame, curves: Frame, times: Times, preset: str) -> 
         ]
         if len(chosen):
             where = f"{task} with {agents} agents"
-            items.append(curves_chart(chosen, where, f"curve-{slug}"))
+            items += curves_chart(chosen, where, f"curve-{slug}")
             items += time_chart(chosen, times, where, f"time-{slug}")
     return Section(
         slug=f"returns-{preset}",
         title=f"Returns, preset {preset}",
-        intro="External rewards per agent and step in evaluation episodes after training: "
-        "interquartile mean over seeds, whiskers 95 % bootstrap intervals.",
+        intro="External rewards per agent and step in evaluation episodes after training, of "
+        "unfinished runs as far as they came: interquartile mean over seeds, whiskers 95 % "
+        "bootstrap intervals.",
         items=tuple(items) or (Text("Nothing was run."),),
     )
 
@@ -135,7 +137,7 @@ def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
     group = group.sort_values("algorithm", key=lambda names: names.map(order))
     bars = [
         Bar(
-            label=title_of(LABELS, one.algorithm), role=role(one.algorithm),
+            label=_finals_label(one), role=role(one.algorithm),
             value=float(one.iqm), low=float(one.iqm_low), high=float(one.iqm_high),
         )
         for one in group.itertuples()
@@ -155,6 +157,12 @@ def _finals_chart(group: Frame, where: str, slug: str) -> Chart:
         ),
         height_px=110 + 34 * len(bars),
     )
+
+
+def _finals_label(one: Any) -> str:
+    """An algorithm, and how many of its runs are unfinished."""
+    name = title_of(LABELS, one.algorithm)
+    return f"{name} ({one.num_unfinished} unfinished)" if one.num_unfinished else name
 
 
 def exchange_section(exchange: Frame) -> Section:
@@ -236,7 +244,7 @@ def made_section(about: Mapping[str, Any], runs: Frame) -> Section:
                 "conditions or seeds of it:"
             ),
             Code(str(about.get("command", ""))),
-            *_missing(about.get("missing", ())),
+            *_missing(about.get("missing", ()), runs),
             *_every_run(runs),
         ),
     )
@@ -271,7 +279,10 @@ def _updates(one: Any) -> str:
     return f"unfinished: {one.num_updates} of {one.planned_updates}"
 
 
-def _missing(names: Sequence[str]) -> tuple[Item, ...]:
+def _missing(names: Sequence[str], runs: Frame) -> tuple[Item, ...]:
+    """Runs without a result; if all have one, how many of them are not finished."""
     if not names:
-        return (Text("Every run that was planned has a result."),)
+        unfinished = int((runs["num_updates"] < runs["planned_updates"]).sum())
+        ends = f", {unfinished} of them before its end" if unfinished else ""
+        return (Text(f"Every run that was asked for has a result{ends}."),)
     return (Table(columns=("run without a result",), rows=[(str(one),) for one in names]),)

@@ -45,8 +45,11 @@ def read_times(folder: Path, runs: Frame) -> Times:
     }
 
 
-def curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
-    """Averaged return against training episodes: median, lowest and highest of the seeds."""
+def curves_chart(chosen: Frame, where: str, slug: str) -> tuple[Chart, ...]:
+    """Averaged return against training episodes: median, lowest and highest of the seeds.
+
+    Nothing where no algorithm has two points to draw a line between.
+    """
     series, rows = [], []
     for name, mine in _by_algorithm(chosen):
         by_episode = mine.groupby("episode")["value"]
@@ -62,18 +65,22 @@ def curves_chart(chosen: Frame, where: str, slug: str) -> Chart:
             (title_of(LABELS, name), float(a), float(b), float(c), float(d))
             for a, b, c, d in zip(x, middle, low, high, strict=True)
         ]
-    return Chart(
+    if not _has_line(series):
+        return ()
+    chart = Chart(
         slug=slug,
         title=f"How training went in {where}",
         alt=f"Averaged return over episodes in {where}; at the end {_ends(series)}.",
         panels=(line_chart(series, x_title="episodes", y_title="averaged return"),),
         table=Table(columns=("algorithm", "episodes", "median", "lowest", "highest"), rows=rows),
-        note="Lines are medians over seeds, bands go from the lowest seed to the highest.",
+        note="Lines are medians over the seeds that came so far, bands go from the lowest of them "
+        "to the highest.",
     )
+    return (chart,)
 
 
 def time_chart(chosen: Frame, times: Times, where: str, slug: str) -> tuple[Chart, ...]:
-    """The same against processor minutes; nothing where no run knows its time."""
+    """The same against processor minutes; nothing where no run knows its time, or of one point."""
     series, rows = [], []
     for name, mine in _by_algorithm(chosen):
         timed = mine.assign(minutes=[_minutes(times, one) for one in mine.itertuples()]).dropna()
@@ -91,13 +98,13 @@ def time_chart(chosen: Frame, times: Times, where: str, slug: str) -> tuple[Char
             (title_of(LABELS, name), float(a), float(b))
             for a, b in zip(minutes, middle, strict=True)
         ]
-    if not series:
+    if not _has_line(series):
         return ()
     spent = ", ".join(f"{one.name} {np.asarray(one.x)[-1]:.3g} min" for one in series)
     chart = Chart(
         slug=slug,
         title=f"The same against processor time in {where}",
-        alt=f"Averaged return over processor minutes in {where}; a whole run takes {spent}.",
+        alt=f"Averaged return over processor minutes in {where}; the last point is {spent} in.",
         panels=(
             line_chart(
                 series,
@@ -107,8 +114,9 @@ def time_chart(chosen: Frame, times: Times, where: str, slug: str) -> tuple[Char
             ),
         ),
         table=Table(columns=("algorithm", "processor minutes", "median return"), rows=rows),
-        note="Medians over seeds of both. Time is that of the process of a run, all its starts "
-        "together, on the machine that ran it; with --device cuda it leaves out the GPU.",
+        note="Medians of both over the seeds that came so far. Time is that of the process of a "
+        "run, all its starts together, on the machine that ran it; with --device cuda it leaves "
+        "out the GPU.",
     )
     return (chart,)
 
@@ -134,7 +142,7 @@ def progress_section(progress: Frame, times: Times) -> Section:
         slug="progress",
         title="How far every condition came",
         intro="A run that is not finished was evaluated as far as it came; it decides no claim. "
-        "The same command continues it.",
+        "The command that asked for it continues it.",
         items=tuple(tables) or (Text("Nothing was run."),),
     )
 
@@ -146,6 +154,11 @@ def _progress_row(one: Any, cpu_s: float) -> tuple[str | int, ...]:
         _count(one.planned_episodes), _count(one.published_episodes),
         _share(one.episodes, one.published_episodes), f"{cpu_s / SECONDS_PER_MINUTE:.3g}",
     )  # fmt: skip
+
+
+def _has_line(series: list[Series]) -> bool:
+    """Whether any has two points."""
+    return any(np.asarray(one.x).size > 1 for one in series)
 
 
 def _by_algorithm(chosen: Frame) -> Iterator[tuple[str, Frame]]:

@@ -27,6 +27,7 @@ QUESTION = (
 )
 FOOTER = "This file is complete in itself: it loads nothing, sends nothing, and may be mailed."
 ABOUT = "page.json"
+COMMAND = "ss bench paper"
 MAX_BYTES = 8_000_000  # plotly is 5 MB of them
 NEEDED = ("claim", "final", "curve", "exchange", "progress", "run")
 Frame = Any
@@ -43,7 +44,7 @@ def bench_page(folder: Path) -> bytes:
     if (folder / "tables" / "claim.parquet").is_file() and not _knows_progress(folder):
         raise InputError(
             f"{folder}: the tables of an earlier version; the page that it wrote, index.html, "
-            "stays as it is, and `ss bench paper --fresh` runs the benchmark anew beside it"
+            f"stays as it is, and `{_command(folder)} --fresh` runs the benchmark anew beside it"
         )
     tables = {name: _read(folder, name) for name in NEEDED}
     page = _render(folder, tables, vector=True)
@@ -76,9 +77,16 @@ def _knows_progress(folder: Path) -> bool:
 def _read(folder: Path, name: str) -> Frame:
     path = folder / "tables" / f"{name}.parquet"
     if not path.is_file():
-        raise InputError(f"{path}: missing; `ss bench paper --out {folder}` writes it at its end")
-    remedy = f"delete it and run the same `ss bench paper --out {folder}` again"
+        raise InputError(f"{path}: missing; `{_command(folder)}` writes it at its end")
+    remedy = f"delete it and run `{_command(folder)}` again"
     return read_checked(path, remedy).to_pandas(ignore_metadata=True)
+
+
+def _command(folder: Path) -> str:
+    """The command that filled `folder` last, as far as the folder says."""
+    said = _about(folder).get("command")
+    known = isinstance(said, str) and said.startswith(f"{COMMAND} ") and said.isprintable()
+    return f"{said if known else COMMAND} --out {folder}"
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -103,14 +111,15 @@ def _counted(claims: Frame, suite: str) -> str:
     if claims.empty:
         return ""
     papers = claims[claims["source"] == "paper"]
+    ours = claims[claims["source"] == "ours"]["verdict"]
+    tasks = "its tasks" if suite == "paper" else "small variants of its tasks"
+    own = f"{(ours == 'holds').sum()} of {len(ours)} tests of our own hold"
+    if papers.empty:
+        return f"{own} on {tasks}"
     counts = papers["verdict"].value_counts()
     found = [f"{counts[one]} {mark} {one}" for one, mark in MARKS.items() if one in counts]
-    tasks = "its tasks" if suite == "paper" else "small variants of its tasks"
-    said = f"of {counts.sum()} tests of the paper’s claims on {tasks}: "
-    said += (", ".join(found) or "none was made") + _span(papers)
-    ours = claims[claims["source"] == "ours"]["verdict"]
-    hold = (ours == "holds").sum()
-    return f"{said} (of {len(ours)} tests of our own, {hold} hold)" if len(ours) else said
+    said = f"of {len(papers)} tests of the paper’s claims on {tasks}: {', '.join(found)}"
+    return said + _span(papers) + (f" ({own})" if len(ours) else "")
 
 
 def _span(papers: Frame) -> str:

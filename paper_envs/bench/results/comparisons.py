@@ -150,7 +150,10 @@ def improvement(first: Float[np.ndarray, " run"], second: Float[np.ndarray, " ri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """The span of a task under one preset: worst and best algorithm by interquartile mean."""
+    """The span of a task under one preset: worst and best algorithm by interquartile mean.
+
+    `low` and `high` are averaged returns, per agent and step.
+    """
 
     low: float
     high: float
@@ -228,12 +231,25 @@ class Suite:
         }
 
     def scale(self, task: str, num_agents: int | None = None) -> Scale | None:
-        """From the worst algorithm to the best; None where they are level, or there is only one."""
-        samples = [sample(runs) for runs in self.algorithms(task, num_agents).values()]
-        ends = [float(interquartile_mean(values)) for values in samples if values.size]
+        """From the worst algorithm to the best; None where they are level, or there is only one.
+
+        Unfinished runs count only where fewer than two algorithms have finished ones: a claim about
+        finished runs must not rest on where others happen to stand.
+        """
+        everything = self.algorithms(task, num_agents).values()
+        finished = [tuple(run for run in runs if run.finished) for runs in everything]
+        ends = _ends(finished)
+        if len(ends) < 2:
+            ends = _ends(everything)
         if len(ends) < 2 or min(ends) == max(ends):
             return None
         return Scale(low=min(ends), high=max(ends))
+
+
+def _ends(cells: Iterable[Runs]) -> list[float]:
+    """Interquartile mean of the final returns of every cell that has any."""
+    samples = map(sample, cells)
+    return [float(interquartile_mean(values)) for values in samples if values.size]
 
 
 def suites_of(cells: Mapping[Cell, Runs]) -> list[Suite]:

@@ -1,6 +1,7 @@
 """Learning curves: what each update tells, and the curve of a whole run from its metric trace."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -83,10 +84,12 @@ def read_curve(
     return curve | {name: window_means(column, ends) for name, column in values.items()}
 
 
-def window_means(values: Float[np.ndarray, " update"], ends: np.ndarray) -> list[float | None]:
+def window_means(
+    values: Float[np.ndarray, " update"], ends: Int[np.ndarray, " point"]
+) -> list[float | None]:
     """Means over the updates up to each end, from the one before; None where there is no value."""
     means: list[float | None] = []
-    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+    for start, end in pairwise([0, *ends]):
         present = values[start:end][~np.isnan(values[start:end])]
         means.append(float(present.mean()) if len(present) else None)
     return means

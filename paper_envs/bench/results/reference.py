@@ -174,6 +174,9 @@ def _difference(entry: Entry, runs: Runs) -> str:
     interval = interval_of(sample(runs))
     if interval is None:
         return "in the reference, but without a result here"
+    unfinished = sum(not run.finished for run in runs)
+    if unfinished:
+        return f"{unfinished} of {len(runs)} runs are not finished"
     trained = runs[0].num_updates, runs[0].num_envs
     if trained != (entry.num_updates, entry.num_envs):
         return (

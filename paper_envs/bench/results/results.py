@@ -13,7 +13,7 @@ from ss_core.record.atomic import atomic_write, json_bytes
 
 RESULT_SCHEMA = "ss.bench.run/1"
 SLUG = re.compile(
-    r"(?P<task>[a-z-]+)-(?P<n>[0-9]{1,4})-(?P<preset>paper|tuned)-(?P<algorithm>[^-]+)(?:-(?P<v>.+))?"
+    r"(?P<task>[a-z-]+)-(?P<n>[0-9]{1,4})-(?P<preset>paper|tuned)-(?P<algorithm>[^-/]+)(?:-(?P<v>[^/]+))?"
 )
 
 
@@ -115,6 +115,6 @@ def read_result(path: Path) -> RunResult:
         return RunResult(**document)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptError(
-            f"{path}: not the result of a run ({error}); delete its folder and run the benchmark "
-            "again to repeat that run"
+            f"{path}: not the result of a run ({error}); delete it and run the benchmark again to "
+            "measure that run anew, from its last checkpoint if it has one"
         ) from error

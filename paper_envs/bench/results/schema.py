@@ -52,7 +52,7 @@ _TABLES = (  # one line per column, however long
         Column("iqm_low", "float64", RETURN_UNIT, "lower end of its 95 % bootstrap interval"),
         Column("iqm_high", "float64", RETURN_UNIT, "upper end of its 95 % bootstrap interval"),
         Column("mean", "float64", RETURN_UNIT, "mean over seeds"),
-        Column("normalised", "float64", "1", "iqm with 0 at the worst and 1 at the best algorithm of the task, size and preset; null where they are level"),
+        Column("normalised", "float64", "1", "iqm with 0 at the worst and 1 at the best algorithm of the task, size and preset, of finished runs if two have any; null where they are level"),
         Column("normalised_low", "float64", "1", "lower end of its 95 % bootstrap interval"),
         Column("normalised_high", "float64", "1", "upper end of its 95 % bootstrap interval"),
     )),

@@ -39,6 +39,7 @@ def dry_run(plan: Plan, specs: Sequence[RunSpec], request: Request, out: Path) -
         "num_runs": len(specs),
         "failures": [],
         "outside": [],
+        "again": "the same command without --dry-run",
     }
 
 

@@ -34,7 +34,7 @@ PAIR, HEADLINE, DOZEN = 2, 8, 12  # predators
 FULL_SIZE_GRIDS = ("cleanup", "harvest")
 GROUPS = (2, 4, 8)  # agents of the full-size grid worlds
 CROWD, CROWD_VARIANT, CROWD_SEEDS = 16, "m4", 3
-QUICK_ABLATIONS = 4  # so many of the first
+NUM_ABLATIONS = 4  # so many of the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Profile:
     presets: tuple[PresetName, ...]
     main: Mapping[str, Conditions]  # of the main comparison, by task
     main_agents: Mapping[str, int] = field(default_factory=dict)  # where not the headline number
-    experiments: tuple[str, ...] = ()  # besides the main comparison, of `BESIDES`
+    experiments: tuple[str, ...] = ()  # besides the main comparison, named in `experiments_of`
     num_seeds: int = 5
     evaluation_episodes: int = 128
     may_end_early: bool = False  # too long to be finished: short runs first, a page at every stop
@@ -124,7 +124,6 @@ def make_plan(profile: ProfileName, selection: Selection, ablations: Sequence[st
     """
     chosen = PROFILES[profile]
     everything = experiments_of(chosen, ablations)
-    cells = _distinct(cell for each in everything.values() for cell in each)
     _check_names("env", selection.envs, profile, ablations)
     _check_names("algorithm", selection.algorithms, profile, ablations)
     _check_names("preset", selection.presets, profile, ablations)
@@ -132,12 +131,9 @@ def make_plan(profile: ProfileName, selection: Selection, ablations: Sequence[st
     if not 1 <= num_seeds <= MAX_SEEDS:
         raise ConfigError(f"--seeds {num_seeds}: from 1 to {MAX_SEEDS}")
     kept = {name: _kept(each, selection) for name, each in everything.items()}
-    left = _kept(cells, selection)
+    left = _kept(_cells_of(profile, ablations), selection)
     if not left:
-        raise ConfigError(
-            f"nothing to run: the profile {profile!r} has no run of these environments with these "
-            "algorithms and presets; leave one of --env, --algorithm and --preset out"
-        )
+        raise ConfigError(_nothing_left(profile, selection, ablations))
     few = kept.get("crowd", ()) if selection.num_seeds is None else ()
     return Plan(
         profile=profile,
@@ -160,7 +156,7 @@ def experiments_of(profile: Profile, ablations: Sequence[str]) -> Experiments:
         "six neighbours": _predation(HEADLINE, [("ss", "m6")], profile.presets),  # Fig. 8
         "radius": _radius(profile),
         "ablation": _predation(
-            HEADLINE, [("ss", name) for name in ablations[:QUICK_ABLATIONS]], profile.presets
+            HEADLINE, [("ss", name) for name in ablations[:NUM_ABLATIONS]], profile.presets
         ),
         "dozen": _predation(DOZEN, [("ss", "")], profile.presets),
         "agents": _groups(profile.presets, GROUPS, (("ss", ""), ("independent", ""))),
@@ -216,8 +212,10 @@ def _cell(task: str, count: int, preset: PresetName, algorithm: str, variant: st
     return Cell(task=task, num_agents=count, preset=preset, algorithm=algorithm, variant=variant)
 
 
-def _distinct(cells: Iterable[Cell]) -> tuple[Cell, ...]:
-    return tuple(dict.fromkeys(cells))
+def _cells_of(profile: ProfileName, ablations: Sequence[str]) -> tuple[Cell, ...]:
+    """Every cell of a profile, each once."""
+    experiments = experiments_of(PROFILES[profile], ablations)
+    return tuple(dict.fromkeys(chain.from_iterable(experiments.values())))
 
 
 def _kept(cells: Iterable[Cell], selection: Selection) -> tuple[Cell, ...]:
@@ -227,6 +225,26 @@ def _kept(cells: Iterable[Cell], selection: Selection) -> tuple[Cell, ...]:
         if (not selection.envs or cell.task in selection.envs)
         and (not selection.algorithms or cell.algorithm in selection.algorithms)
         and (not selection.presets or cell.preset in selection.presets)
+    )
+
+
+def _nothing_left(profile: ProfileName, selection: Selection, ablations: Sequence[str]) -> str:
+    """Why a selection leaves nothing of a profile, each name of which it has; and what to do."""
+    given = {
+        "--env": selection.envs,
+        "--algorithm": selection.algorithms,
+        "--preset": selection.presets,
+    }
+    named = [f"{option} {name}" for option, names in given.items() for name in names]
+    others = [each for each in _BY_SIZE if _kept(_cells_of(each, ablations), selection)]
+    remedy = (
+        f"`--profile {others[0]}` has it"
+        if others
+        else f"nor has any other; leave out {' or '.join(name for name in given if given[name])}"
+    )
+    return (
+        f"nothing to run: the profile {profile!r} has no run of {' with '.join(named)} together; "
+        f"{remedy}"
     )
 
 
@@ -250,7 +268,7 @@ def _check_names(
 
 def _choices(option: Option, profile: ProfileName, ablations: Sequence[str]) -> list[str]:
     """What a profile has of something, each once."""
-    cells = _distinct(chain.from_iterable(experiments_of(PROFILES[profile], ablations).values()))
+    cells = _cells_of(profile, ablations)
     names: dict[Option, list[str]] = {
         "env": [cell.task for cell in cells],
         "algorithm": [cell.algorithm for cell in cells],

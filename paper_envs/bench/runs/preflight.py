@@ -14,11 +14,11 @@ from ss_core.resources import data_path
 LEAST_SEEDS = 2  # of a reference: it tells how seeds differ
 
 
-def readable_reference(path: Path | None, profile: str) -> Path:
+def comparable_reference(path: Path | None, profile: str, specs: Sequence[RunSpec]) -> Path:
     """The reference at `path`, or the one that is shipped of a profile.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it lacks a condition that is to be compared.
         CorruptError: it is not one.
     """
     if path is None:
@@ -29,7 +29,15 @@ def readable_reference(path: Path | None, profile: str) -> Path:
                 f"--check: no reference is shipped for --profile {profile}; name one with "
                 "--reference, as --write-reference leaves it"
             ) from error
-    read_reference(path)
+    stored = {entry.cell: (entry.num_updates, entry.num_envs) for entry in read_reference(path)}
+    for spec in specs:
+        wanted = spec.learner.num_updates, spec.learner.num_envs
+        if stored.get(spec.cell) != wanted:
+            raise InputError(
+                f"{path}: has no {spec.cell.slug} of {wanted[0]} updates with {wanted[1]} episodes "
+                f"each, so there is nothing to compare it with; name a reference of --profile "
+                f"{profile} with --reference, as --write-reference leaves it"
+            )
     return path
 
 

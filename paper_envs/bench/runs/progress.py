@@ -43,7 +43,8 @@ class RunsProgress:
     clock: Callable[[], float] = time.monotonic
     message: str = ""  # the last thing worth a line
     _shares: dict[str, float] = field(default_factory=dict)  # of each run, done
-    _started: tuple[float, float] = (0.0, 0.0)  # when, and what share was done then
+    _before: dict[str, float] = field(default_factory=dict)  # the same, when it was first heard of
+    _started_s: float = 0.0
 
     def note(self, name: str, stage: Stage, done: int, total: int, note: str) -> None:
         """Take in what the pool says of a run."""
@@ -52,6 +53,7 @@ class RunsProgress:
         if name not in self._shares and stage == "working":
             group.under_way += 1
         self._shares[name] = done / total if total > 0 else 0.0
+        self._before.setdefault(name, self._shares[name] if stage == "working" else 0.0)
         if stage == "working":
             group.last_return = note or group.last_return
             self.message = f"{name} {note}".rstrip()
@@ -89,17 +91,22 @@ class RunsProgress:
     @property
     def share(self) -> float:
         """Part of the work that is done, by expected time."""
-        work = sum(row.weight for row in self.rows.values())
-        done = sum(row.weight * self._shares.get(name, 0.0) for name, row in self.rows.items())
-        return done / work if work > 0 else 1.0
+        return self._part_of_work(self._shares)
 
     def left_s(self) -> float | None:
-        """Seconds left at the pace since the start; None where there is none to judge by."""
-        started_s, first_share = self._started
-        gained = self.share - first_share
+        """Seconds left at the pace since the start; None where there is none to judge by.
+
+        What a run had done before, and only continues, tells nothing of the pace.
+        """
+        gained = self.share - self._part_of_work(self._before)
         if gained <= 0 or self.share >= 1:
             return None
-        return (self.clock() - started_s) * (1 - self.share) / gained
+        return (self.clock() - self._started_s) * (1 - self.share) / gained
+
+    def _part_of_work(self, shares: Mapping[str, float]) -> float:
+        work = sum(row.weight for row in self.rows.values())
+        done = sum(row.weight * shares.get(name, 0.0) for name, row in self.rows.items())
+        return done / work if work > 0 else 1.0
 
 
 def start_progress(
@@ -113,5 +120,6 @@ def start_progress(
     for name in finished:
         so_far.note(name, "done", 1, 1, "")
     so_far.message = ""
-    so_far._started = (clock(), so_far.share)
+    so_far._before = dict.fromkeys(finished, 1.0)
+    so_far._started_s = clock()
     return so_far

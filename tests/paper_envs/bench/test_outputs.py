@@ -84,9 +84,17 @@ def test_the_terminal_is_told_returns_and_verdicts(tmp_path: Path) -> None:
     ]
     assert {"claim", "task", "preset", "verdict", "figures"} == set(claims[0])
     assert claims[2]["verdict"] == "undecided at 6 % of the published episodes"  # navigation
-    assert told["notes"][0].startswith("claims of the paper: ")
+    assert told["notes"][0] == "claims of the paper, holds: 0, does not hold: 0, undecided: 18"
     assert "index.html" in told["notes"][1]
     assert "3 seeds" in told["notes"][2]
+
+
+def test_the_terminal_tells_our_own_claims_from_the_papers(tmp_path: Path) -> None:
+    alone = runs_of(cell_of("navigation", "independent"), [-0.6, -0.7, -0.5], start=-3.0)
+    told = written([*RESULTS[:3], *alone], tmp_path)
+    names = [row["claim"] for row in told["tables"]["claims"]]
+    assert "above-independent (ours)" in names
+    assert sum(name.endswith("(ours)") for name in names) == 1
 
 
 def test_no_results_leave_an_empty_but_whole_output(tmp_path: Path) -> None:

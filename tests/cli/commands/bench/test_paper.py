@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,7 +220,7 @@ def test_a_damaged_result_is_told_before_hours_of_work(
     assert bench(*ONE, "--quiet") == 0
     (tmp_path / "bench/paper-smoke/runs" / RUN / "result.json").write_text("{")
     assert bench(*SELECTION, "--quiet") == 5
-    assert "delete its folder" in capsys.readouterr().err
+    assert "result.json: not the result of a run" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("here")
@@ -263,6 +263,22 @@ def test_a_reference_to_compare_with_is_compared_with(
 
 
 @pytest.mark.usefixtures("here")
+def test_a_reference_without_what_is_asked_for_is_refused_before_hours_of_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = (*SELECTION, "--seeds", "2", "--quiet", "--algorithm")
+    assert bench(*only, "ss", "--write-reference", "new.json") == 0
+    capsys.readouterr()
+    for last in ("--quiet", "--dry-run"):
+        assert bench(*only, "independent", "--reference", "new.json", last) == 3
+        told = capsys.readouterr().err
+        assert "new.json: has no predation-2-tuned-independent of 3 updates with 2 epis" in told
+    assert len(results_below(tmp_path)) == 2
+    assert bench(*only, "independent", "--out", "mine", "--write-reference", "new.json") == 0
+    assert bench(*only, "independent", "--reference", "new.json") == 0
+
+
+@pytest.mark.usefixtures("here")
 def test_a_reference_that_cannot_be_made_is_refused_before_anything_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -291,7 +307,7 @@ def test_no_reference_is_written_when_runs_failed(
     only = (*SELECTION, "--algorithm", "ss", "--seeds", "2", "--quiet")
     assert bench(*only, "--write-reference", "new.json") == 4
     shown = capsys.readouterr()
-    assert "new.json: not written, for it needs every run; without a result: 1" in shown.out
+    assert "new.json: not written, for it needs every run; not finished: 1" in shown.out
     assert "1 of 2 runs failed" in shown.err
     assert not (tmp_path / "new.json").exists()
 
@@ -417,6 +433,82 @@ def test_a_budget_of_time_ends_with_a_page_that_tells_how_far_it_came(
     before = (out / "runs" / SLOW_RUN / "partial.json").stat().st_mtime_ns
     assert bench(*asked, "0") == 0  # only the page: nothing is measured twice
     assert (out / "runs" / SLOW_RUN / "partial.json").stat().st_mtime_ns == before
+
+
+def test_a_run_that_failed_keeps_its_log_when_others_are_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluated: list[str] = []
+
+    def break_first(tasks: Sequence[Task], *_: object, time_is_up: object) -> list[pool.Failure]:
+        if tasks[0].target.endswith(":evaluate_run"):
+            evaluated.extend(task.name for task in tasks)
+            return run_to_the_end(tasks)
+        for task in tasks:
+            assert perform(task, lambda *_: None, two_updates()) is None
+        return [pool.write_failure(tasks[0], "broken", "")]
+
+    monkeypatch.setattr(pool, "run_pool", break_first)
+    assert bench(*LITERAL, "--seeds", "2", "--quiet", "--max-hours", "1") == 4
+    told = capsys.readouterr().err
+    log = re.search(r"\(see (.*)\)", told)
+    assert log is not None
+    assert "broken" in (tmp_path / log[1]).read_text()
+    assert evaluated == ["navigation-3-paper-independent/seed101"]
+
+
+def two_updates() -> Callable[[], bool]:
+    """Asks a training to stop after two updates: it asks before each of them."""
+    asked = iter((False, False, True))
+    return lambda: next(asked)
+
+
+@pytest.mark.usefixtures("stopped_on_the_way")
+@pytest.mark.parametrize(("profile", "has_page"), [("literal", True), ("full", False)])
+def test_a_signal_after_fresh_says_where_to_continue(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    profile: str,
+    has_page: bool,
+) -> None:
+    monkeypatch.setenv("SIGNALLED", "1")
+    (tmp_path / "mine").mkdir()
+    one = ("--env", "navigation", "--algorithm", "vs", "--seeds", "1", "--quiet")
+    asked = ("--profile", profile, *one, "--out")
+    assert bench(*asked, "mine", "--fresh") == 130
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.endswith("run the same command with --out mine-2 instead of --fresh to continue")
+    assert ("mine-2/index.html tells how far" in told) is has_page
+    monkeypatch.setattr(pool, "run_pool", run_to_the_end)
+    assert bench(*asked, "mine-2") == 0
+    assert len(results_below(tmp_path / "mine-2")) == 1
+
+
+@pytest.mark.parametrize(("hours", "sign"), [((), -1), (("--max-hours", "1"), 1)])
+def test_long_runs_are_first_unless_the_time_may_not_suffice(
+    monkeypatch: pytest.MonkeyPatch, hours: tuple[str, ...], sign: int
+) -> None:
+    order: list[str] = []
+
+    def note_order(tasks: Sequence[Task], *_: object, **__: object) -> list[pool.Failure]:
+        order.extend(task.name.partition("-")[0] for task in tasks)
+        return []
+
+    monkeypatch.setattr(pool, "run_pool", note_order)
+    long_and_short = {"cleanup": 2.0, "navigation": 1.0}
+    monkeypatch.setattr(
+        run_specs, "weight_of", lambda spec: long_and_short.get(spec.cell.task, 1.0)
+    )
+    envs = ("--env", "navigation", "--env", "cleanup", "--algorithm", "vs", "--seeds", "1")
+    assert bench("--profile", "quick", *envs, "--quiet", *hours) == 0
+    assert order == ["cleanup", "navigation"][::-sign]
+
+
+def test_no_hours_start_no_process_and_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "run_pool", lambda *_, **__: pytest.fail("a pool is started"))
+    for launcher in ("local", "ray"):
+        assert bench(*ONE, "--quiet", "--max-hours", "0", "--launcher", launcher) == 0
 
 
 @pytest.mark.usefixtures("stopped_on_the_way")

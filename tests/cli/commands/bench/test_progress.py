@@ -16,6 +16,7 @@ def progress_of_three() -> RunsProgress:
     rows = [Row("a", SMALL, 1.0), Row("b", SMALL, 1.0), Row("c", moral, 2.0)]
     clock = iter([0.0, 60.0, 60.0, 60.0])
     so_far = start_progress(rows, ["a"], lambda: next(clock))
+    so_far.note("b", "working", 0, 2, "")
     so_far.note("b", "working", 1, 2, "-1.42")
     return so_far
 

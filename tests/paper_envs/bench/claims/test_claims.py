@@ -203,6 +203,8 @@ def test_a_budget_too_small_to_learn_is_noted() -> None:
     still = [run for cell in cells.values() for run in runs_of(cell, [-3.2] * 5, start=-3.2)]
     claim = claims_of(still)["matches-sharing", "navigation"]
     assert claim.note.endswith("SS has not learned within this budget: navigation")
+    begun = [replace(run, planned_updates=2 * run.num_updates) for run in still]
+    assert "within this budget" not in claims_of(begun)["matches-sharing", "navigation"].note
 
 
 def test_being_level_says_nothing_where_nobody_has_learned() -> None:
@@ -311,6 +313,8 @@ def test_the_mark_and_the_arrival_by_hand() -> None:
     assert mark == pytest.approx(-1.6)
     assert arrival(ours[0], -1.6) == 0.75
     assert arrival(theirs[0], -1.6) is None
+    halted = replace(ours[0], planned_updates=2 * ours[0].num_updates)
+    assert arrival(halted, -1.6) == 0.375  # of the training of a whole run
 
 
 def test_runs_that_never_arrive_are_given_the_whole_budget_and_counted() -> None:
@@ -365,6 +369,9 @@ def test_an_open_claim_says_at_what_share_of_the_published_episodes() -> None:
     pairs = [whole, 0.0, whole, part, whole, whole]  # SS beside VPS, VS and PS
     assert claim.published_share == pytest.approx(sum(pairs) / 6)
     assert claim.words == "undecided at 8 % of the published episodes"
+    open_without = runs_at("predation", {"ss": -1.0, "ss/rho0": -1.0})
+    claim = claims_of(open_without)["rho0-drop", "all"]  # three other tasks were not run
+    assert claim.published_share == pytest.approx(2 * whole / 8)
     everything = claims_of(a_benchmark(5))
     assert all(
         each.published_share is None for each in everything.values() if each.source == "ours"
@@ -377,8 +384,8 @@ def test_no_claim_of_the_paper_is_left_out_whatever_was_run() -> None:
     assert {(each.claim, each.task) for each in little if each.suite == "paper"} == {
         (each.claim, each.task) for each in much if (each.suite, each.source) == ("paper", "paper")
     }
-    assert {each.words for each in little if each.suite == "paper"} == {
-        "undecided at 0 % of the published episodes"
+    assert {(each.words, each.note) for each in little if each.suite == "paper"} == {
+        ("undecided at 0 % of the published episodes", "nothing to judge yet")
     }
     small = [each for each in little if each.suite == "small"]
     assert small
@@ -406,12 +413,29 @@ def test_runs_that_are_not_finished_decide_nothing() -> None:
         else run
         for run in results
     ]
-    claims = claims_of(halted)
+    begun = [  # in a task where nothing is compared with them yet
+        replace(run, planned_updates=2 * run.num_updates) for run in runs_at("cleanup", {"ss": 0.1})
+    ]
+    claims = claims_of([*halted, *begun])
     for name, task in (("matches-sharing", "predation"), ("above-vs", "all")):
         assert claims[name, task].verdict == "undecided"
         assert "runs that are not finished decide nothing" in claims[name, task].note
         assert claims[name, task].figures  # they are shown all the same
     assert claims["above-vps", "all"].verdict == "holds"
+
+
+def test_no_margin_rests_on_where_an_unfinished_rival_stands() -> None:
+    """Finished runs span 4, so the margin is 0.2; SS is 0.3 below VS."""
+    results = runs_at("predation", {"ss": -1.3, "vps": -5.0, "vs": -1.0, "ps": -2.0})
+    begun = [
+        replace(run, planned_updates=2 * run.num_updates)
+        for run in runs_at("predation", {"independent": -15.0})
+    ]
+    for more in ([], begun):
+        claim = claims_of([*results, *more])["matches-sharing", "predation"]
+        assert claim.verdict == "does not hold"
+    ended = [replace(run, planned_updates=run.num_updates) for run in begun]
+    assert claims_of([*results, *ended])["matches-sharing", "predation"].verdict == "holds"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The figures of a benchmark: which there are, what they say, equal ones from equal runs."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from io import BytesIO
 
 import matplotlib as mpl
@@ -12,8 +13,11 @@ from paper_envs.bench.figures.figures import draw_figures, final_returns
 from paper_envs.bench.figures.style import (
     COMPONENTS,
     Figure,
+    Series,
     algorithm_series,
     algorithm_style,
+    canvas,
+    draw_curves,
     variant_style,
 )
 from paper_envs.bench.results.comparisons import Suite, by_cell, suites_of
@@ -75,6 +79,10 @@ def test_numbers_of_agents_are_drawn_where_several_were_run() -> None:
     assert figure is not None
     for size, value in ((2, "0.125"), (4, "0.250"), (16, "1.000")):
         assert f"Cleanup 11×18, {size} agents: SS {value} [{value}, {value}]" in figure.alt
+    assert "With 16 agents, SS has 4 random neighbours an agent." in figure.caption
+    without = numbers_of_agents(suites(results[:2])[0])
+    assert without is not None
+    assert "random neighbours" not in without.caption
     (one_size,) = suites(results[:1])
     assert numbers_of_agents(one_size) is None
 
@@ -137,3 +145,15 @@ def test_every_variant_has_a_title_and_no_title_is_of_a_variant_that_does_not_ex
     assert set(ABLATIONS) <= set(COMPONENTS)
     assert set(COMPONENTS) <= set(VARIANTS)
     assert all(variant_style(name).title != name for name in VARIANTS)
+
+
+def test_a_curve_of_one_point_is_a_mark() -> None:
+    for points, marker in ((1, "o"), (2, "None")):
+        runs = tuple(
+            replace(run, curve={name: values[:points] for name, values in run.curve.items()})
+            for run in SMALL[:3]
+        )
+        _, (axis,) = canvas(1, "")
+        draw_curves(axis, [Series(style=algorithm_style("ss"), runs=runs)], "averaged_return")
+        (line,) = axis.get_lines()
+        assert (line.get_marker(), len(line.get_xydata())) == (marker, points)  # type: ignore[arg-type]

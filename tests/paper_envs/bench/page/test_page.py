@@ -180,7 +180,7 @@ def test_every_picture_has_words(reader: Reader) -> None:
 def test_the_verdict_comes_before_everything_else(text: str) -> None:
     assert (
         "Of 2 tests of the paper’s claims on its tasks: 1 ✓ holds, 1 ? undecided at 32 % of the "
-        "published episodes (of 1 tests of our own, 1 hold)"
+        "published episodes (1 of 1 tests of our own hold)"
     ) in text
     assert text.index("1 ✓ holds") < text.index('<section id="claims">') < text.index("<img")
     assert "SS outperforms VS &lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; (ours)" in text
@@ -202,7 +202,7 @@ def test_it_says_how_it_was_made_and_what_is_missing(text: str, tmp_path: Path) 
     assert "tables/final.parquet" in made
     assert "run without a result" in made
     complete = bench_page(benchmark(tmp_path, missing=[])).decode()
-    assert "Every run that was planned has a result." in complete
+    assert "Every run that was asked for has a result." in complete
 
 
 class Tables(HTMLParser):
@@ -256,11 +256,57 @@ def test_returns_are_drawn_against_processor_time_too(tmp_path: Path) -> None:
         write_timing(timing, folder / "timing.json")
     write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
     page = (tmp_path / "index.html").read_text("utf-8")
-    assert "a whole run takes SS (suggestions only) 4 min" in page
+    assert "the last point is SS (suggestions only) 4 min" in page
     assert page.count('id="time-tuned-navigation-3"') == 1
     without = tmp_path / "without"
     write_outputs(results, without, profile="quick", command="ss bench paper", missing=[])
     assert "time-tuned-navigation-3" not in (without / "index.html").read_text("utf-8")
+
+
+def test_what_is_not_finished_is_called_so_wherever_it_counts(tmp_path: Path) -> None:
+    whole = runs_of(cell_of("navigation", "ss"), [-1.0, -1.1])
+    halted = [
+        replace(run, planned_updates=2 * run.num_updates)
+        for run in runs_of(cell_of("navigation", "vs"), [-1.2, -1.3])
+    ]
+    write_outputs([*whole, *halted], tmp_path, profile="quick", command="ss bench", missing=[])
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "Every run that was asked for has a result, 2 of them before its end." in page
+    returns = page[page.index('<section id="returns-tuned"') : page.index('<section id="progress"')]
+    assert returns.count("VS, learned (2 unfinished)") >= 1
+    assert "SS (suggestions only) (" not in returns
+    figures = json.loads((tmp_path / ABOUT).read_text())["figures"]
+    told = "2 of the 4 runs of this preset are not finished"
+    assert figures
+    assert all(told in figure["caption"] for figure in figures)
+    scaled = next(each for each in figures if each["name"].startswith("fig2-normalised"))
+    assert "Finished runs set 0 and 1" in scaled["caption"]
+    write_outputs(whole, tmp_path, profile="quick", command="ss bench", missing=[])
+    ended = (tmp_path / "index.html").read_text("utf-8")
+    assert "not finished" not in json.loads((tmp_path / ABOUT).read_text())["figures"][0]["caption"]
+    assert "Every run that was asked for has a result." in ended
+
+
+def test_a_curve_of_one_point_is_not_drawn_as_a_line(tmp_path: Path) -> None:
+    results = [
+        replace(run, curve={name: values[:1] for name, values in run.curve.items()})
+        for run in runs_of(cell_of("navigation", "ss"), [-1.0])
+    ]
+    write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert 'id="final-tuned-navigation-3"' in page
+    assert 'id="curve-tuned-navigation-3"' not in page
+
+
+def test_tests_of_our_own_stand_alone_where_the_paper_claims_nothing(tmp_path: Path) -> None:
+    results = [
+        run
+        for name in ("ss", "independent")
+        for run in runs_of(cell_of("cleanup-small", name), [0.2, 0.3], start=0.0)
+    ]
+    write_outputs(results, tmp_path, profile="smoke", command="ss bench paper", missing=[])
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "; 0 of 1 tests of our own hold on small variants of its tasks. Each" in page
 
 
 def test_no_two_algorithms_of_the_paper_look_alike() -> None:
@@ -295,11 +341,16 @@ def test_a_benchmark_without_results_has_a_page(tmp_path: Path) -> None:
 
 
 def test_tables_of_an_earlier_version_are_told_from_missing_ones(tmp_path: Path) -> None:
-    (benchmark(tmp_path) / "tables" / "progress.parquet").unlink()
-    with pytest.raises(InputError, match=r"of an earlier version.*--fresh"):
+    filled = "ss bench paper --profile full"
+    (benchmark(tmp_path, command=filled) / "tables" / "progress.parquet").unlink()
+    again = re.escape(f"`{filled} --out {tmp_path}")
+    with pytest.raises(InputError, match=rf"of an earlier version.*{again} --fresh`"):
         bench_page(tmp_path)
     (tmp_path / "tables" / "claim.parquet").unlink()
-    with pytest.raises(InputError, match=r"claim\.parquet: missing; `ss bench paper --out"):
+    with pytest.raises(InputError, match=rf"claim\.parquet: missing; {again}` writes it"):
+        bench_page(tmp_path)
+    (tmp_path / ABOUT).write_text(json.dumps({"command": "rm -r \x1b[2J"}))
+    with pytest.raises(InputError, match=r"missing; `ss bench paper --out"):
         bench_page(tmp_path)
 
 

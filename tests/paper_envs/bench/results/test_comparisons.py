@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paper_envs.bench.results.comparisons import (
+    Scale,
     Suite,
     area_under_curve,
     at_the_end,
@@ -90,6 +91,22 @@ def test_scale_runs_from_the_worst_algorithm_to_the_best_and_ignores_variants() 
     assert (scale.low, scale.high, scale.span) == (-12.0, -2.0, 10.0)
     assert scale.normalised(np.array([-12.0, -7.0, -2.0])).tolist() == [0.0, 0.5, 1.0]
     assert suite.scale("predation", 2) is None  # one algorithm alone has no scale
+
+
+def test_runs_on_the_way_do_not_stretch_the_scale_once_two_algorithms_are_finished() -> None:
+    finished = [
+        run
+        for name, end in (("ss", -2.0), ("vs", -4.0))
+        for run in runs_of(cell_of("predation", name), [end] * 3)
+    ]
+    begun = [
+        replace(run, planned_updates=2 * run.num_updates)
+        for run in runs_of(cell_of("predation", "independent"), [-14.0] * 3)
+    ]
+    (suite,) = suites_of(by_cell([*finished, *begun]))
+    assert suite.scale("predation") == Scale(low=-4.0, high=-2.0)
+    (early,) = suites_of(by_cell([*finished[:3], *begun]))
+    assert early.scale("predation") == Scale(low=-14.0, high=-2.0)
 
 
 def test_main_comparison_is_that_of_the_headline_size_else_of_the_one_run_most() -> None:

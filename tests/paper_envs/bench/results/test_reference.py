@@ -94,6 +94,16 @@ def test_missing_new_and_otherwise_trained_cells_are_told(tmp_path: Path) -> Non
     ]
 
 
+def test_runs_on_the_way_are_not_compared(tmp_path: Path) -> None:
+    reference = stored(tmp_path / "reference.json")
+    begun = [
+        replace(run, planned_updates=2 * run.num_updates) if run.seed > 102 else run
+        for run in runs_of(SS, FINALS)
+    ]
+    (line,) = check_against([*begun, *runs_of(VS, [-4.0] * 5)], reference)
+    assert line == "predation-8-tuned-ss: 2 of 5 runs are not finished"
+
+
 def test_no_reference_and_damaged_ones_are_told_from_differences(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such reference"):
         check_against(RESULTS, tmp_path / "absent.json")

@@ -141,7 +141,10 @@ def test_progress_rows_count_runs_by_how_far_they_came() -> None:
 def test_a_cell_is_told_by_the_name_of_its_folder(profile: ProfileName) -> None:
     for cell in make_plan(profile, Selection(), ABLATIONS).cells:
         assert Cell.of_slug(cell.slug) == cell
-    for strange in ("", "a", "tennis-2-tuned-ss", "predation-two-tuned-ss", "../../etc-2-tuned-ss"):
+    for strange in (
+        *("", "a", "tennis-2-tuned-ss", "predation-two-tuned-ss", "../../etc-2-tuned-ss"),
+        *("predation-2-tuned-ss-m4/../../etc", "predation-2-tuned-ss/../etc"),
+    ):
         assert Cell.of_slug(strange) is None
 
 

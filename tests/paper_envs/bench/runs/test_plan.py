@@ -154,7 +154,13 @@ def test_a_selection_leaves_what_it_names_and_nothing_else(
         ("smoke", {"algorithms": ("vps",)}, r"not in the profile 'smoke'.*It has: ss, independent"),
         ("smoke", {"algorithms": ("ps",)}, "`--profile quick` has it"),
         ("smoke", {"envs": ("harvest",)}, "`--profile quick` has it"),
-        ("quick", {"envs": ("navigation",), "algorithms": ("imr",)}, "nothing to run"),
+        (
+            "quick",
+            {"envs": ("navigation",), "algorithms": ("imr",)},
+            "no run of --env navigation with --algorithm imr together; nor has any other; leave "
+            "out --env or --algorithm",
+        ),
+        ("quick", {"envs": ("cleanup",), "algorithms": ("ps",)}, "`--profile full` has it"),
         ("quick", {"num_seeds": 0}, "--seeds 0: from 1"),
     ],
 )
@@ -273,6 +279,8 @@ def test_progress_counts_runs_and_judges_the_time_left() -> None:
     rows += [Row("d", other, 30.0)]
     so_far = start_progress(rows, ["d"], lambda: now_s[0])
     assert (so_far.num_done, so_far.num_total, so_far.share, so_far.left_s()) == (1, 4, 0.3, None)
+    so_far.note("a", "working", 0, 3, "")
+    assert so_far.left_s() is None
     now_s[0] = 120.0
     so_far.note("a", "working", 1, 3, "-2.5")  # a tenth of all work in 20 s
     assert so_far.share == pytest.approx(0.4)
@@ -288,3 +296,13 @@ def test_progress_counts_runs_and_judges_the_time_left() -> None:
     so_far.note("c", "done", 1, 1, "")
     assert (so_far.num_done, so_far.num_failed, so_far.ended, so_far.share) == (3, 1, True, 1.0)
     assert (group.done, group.failed, group.under_way) == (1, 1, 0)
+
+
+def test_what_a_run_only_continues_does_not_shorten_the_time_left() -> None:
+    now_s = [0.0]
+    so_far = start_progress([Row("a", SMALL, 30.0), Row("b", SMALL, 10.0)], [], lambda: now_s[0])
+    so_far.note("a", "working", 8, 10, "")  # as its checkpoint has it
+    assert (so_far.share, so_far.left_s()) == (pytest.approx(0.6), None)
+    now_s[0] = 30.0
+    so_far.note("a", "working", 9, 10, "")  # 3 of the 40 in 30 s; 13 are left
+    assert so_far.left_s() == pytest.approx(130.0)

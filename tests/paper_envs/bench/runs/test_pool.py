@@ -4,11 +4,14 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from paper_envs.bench.results.results import read_result
+from paper_envs.bench.runs.ray import run_on_ray
 from paper_envs.bench.runs.run import train_run
 from ss_core.config import to_dict
 from ss_core.processes.pool import run_pool
@@ -31,6 +34,45 @@ def test_a_run_whose_process_is_killed_ends_as_if_nothing_had_been(tmp_path: Pat
     assert train_run(to_dict(small_spec(tmp_path / "whole")), lambda *_: None, lambda: False)
     for name in ("result.json", "metrics/part-000003.parquet"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+class FakeRay(ModuleType):
+    """Carries out a task whenever somebody waits; a task is its own reference."""
+
+    exceptions = SimpleNamespace(RayError=RuntimeError)
+
+    def __init__(self) -> None:
+        super().__init__("ray")
+        self.cancelled: list[str] = []
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def remote(self, **_: object) -> Callable[[object], SimpleNamespace]:
+        return lambda _body: SimpleNamespace(remote=lambda task: task.name)
+
+    def wait(self, names: list[str], timeout: float) -> tuple[list[str], list[str]]:
+        assert timeout > 0
+        return names[:1], names[1:]
+
+    def get(self, _name: str) -> tuple[str]:
+        return ("done",)
+
+    def cancel(self, name: str) -> None:
+        self.cancelled.append(name)
+
+
+def test_once_the_time_is_up_ray_is_told_to_end_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    tasks = [small_task(small_spec(tmp_path / str(seed), seed=seed)) for seed in (100, 101)]
+    done: list[str] = []
+    failures = run_on_ray(
+        tasks, 1, lambda name, *_: done.append(name), time_is_up=lambda: bool(done)
+    )
+    assert (failures, done, ray.cancelled) == ([], [tasks[0].name], [tasks[1].name])
 
 
 @pytest.mark.slow

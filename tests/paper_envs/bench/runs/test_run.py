@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from paper_envs.bench.results.comparisons import by_cell
 from paper_envs.bench.results.curves import (
     curve_point,
     joint_action_rates,
@@ -19,6 +20,7 @@ from paper_envs.bench.results.curves import (
     window_means,
 )
 from paper_envs.bench.results.results import Cell, RunResult, read_result
+from paper_envs.bench.results.tables import curve_rows, run_rows
 from paper_envs.bench.results.timing import Timing, read_timing
 from paper_envs.bench.runs.clock import RunClock
 from paper_envs.bench.runs.plan import ALGORITHMS
@@ -255,6 +257,23 @@ def test_an_unfinished_run_is_evaluated_as_its_checkpoint_has_it(tmp_path: Path)
     assert finished == untouched
 
 
+def test_a_run_stopped_before_the_first_point_of_its_curve_is_evaluated(tmp_path: Path) -> None:
+    spec = small_spec(tmp_path, updates=6, curve_points=2)
+    asked = [False]
+
+    def report(done: int, _total: int, _note: str) -> None:
+        asked[0] = done == 1
+
+    assert not train_run(to_dict(spec), report, lambda: asked[0])
+    assert evaluate_run(to_dict(spec), lambda *_: None, never)
+    partial = read_result(tmp_path / "partial.json")
+    assert (partial.num_updates, partial.curve["update"]) == (1, [])
+    assert len(partial.evaluation_returns) == 8
+    cells = by_cell([partial])
+    assert run_rows(cells)[0]["training_return"] is None
+    assert curve_rows(cells) == []
+
+
 def test_processor_time_stands_beside_the_curve_and_adds_up_over_starts(tmp_path: Path) -> None:
     spec = small_spec(tmp_path, updates=6, curve_points=3)
     asked = [False]
@@ -296,6 +315,20 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
     before = files_of(tmp_path)
     run(spec, lambda *_: pytest.fail("it trains"))
     assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("keep_policies", [True, False])
+def test_a_damaged_result_that_is_deleted_comes_back_the_same(
+    tmp_path: Path, keep_policies: bool
+) -> None:
+    spec = small_spec(tmp_path, updates=3, keep_policies=keep_policies)
+    before = run(spec)
+    path = tmp_path / "result.json"
+    path.write_text("{")
+    with pytest.raises(CorruptError, match="delete it and run the benchmark again"):
+        read_result(path)
+    path.unlink()
+    assert run(spec) == before
 
 
 def test_policies_are_kept_or_dropped_as_ordered(tmp_path: Path) -> None:
