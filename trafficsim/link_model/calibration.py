@@ -16,9 +16,9 @@ from trafficsim.link_model.model import LinkModel, Noise
 from trafficsim.link_model.tables import Drivers
 from trafficsim.sumo.simulation import Outcome
 
-LEAST = np.array([0.95, 0.0, 1.0, 0.6, 0.5, 0.5, 0.3, 0.3, 0.0, 0.0, 30.0, 0.0, 0.0])
-MOST = np.array([1.4, 8.0, 6.0, 2.5, 1.2, 9.0, 5.0, 2.5, 6.0, 6.0, 400.0, 2.0, 0.8])
-SPREAD = np.array([0.06, 1.5, 0.5, 0.3, 0.12, 1.5, 0.8, 0.4, 1.2, 1.2, 60.0, 0.3, 0.15])
+LEAST = np.array([0.95, 0.0, 1.0, 0.6, 0.5, -2.0, 0.0, 0.2, 0.0, 0.0, 30.0, 0.0, 0.0])
+MOST = np.array([1.4, 8.0, 6.0, 2.5, 1.2, 9.0, 3.0, 2.5, 6.0, 2.5, 400.0, 2.0, 0.8])
+SPREAD = np.array([0.06, 1.5, 0.5, 0.3, 0.12, 1.5, 0.4, 0.3, 1.2, 0.4, 60.0, 0.3, 0.15])
 NOISES = slice(11, 13)  # of speeds and headways: no part of days without driver noise
 INERTIA = 0.3  # share of the round before in centre and spread
 WIDENING = 1.1  # of the elite's spread, so that it does not collapse too soon

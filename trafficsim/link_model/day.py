@@ -42,7 +42,6 @@ class State(NamedTuple):
     ready_s: Float[ndarray, " vehicle"]  # when it reaches the lane's end
     entered_s: Float[ndarray, " vehicle"]  # the edge
     charge_s: Float[ndarray, " vehicle"]  # for teleports
-    lost_s: Float[ndarray, " vehicle"]  # by slowing, of one who waits inside a junction
     is_held: Bool[ndarray, " vehicle"]  # at the head of its lane
     head: Int[ndarray, " lane"]
     tail: Int[ndarray, " lane"]
@@ -50,7 +49,8 @@ class State(NamedTuple):
     left_s: Float[ndarray, " lane"]  # when the last vehicle did
     joined_s: Float[ndarray, " lane"]
     last_ready_s: Float[ndarray, " lane"]
-    crossed_s: Float[ndarray, " movement"]  # when the last vehicle did
+    crossed_s: Float[ndarray, " movement"]  # when the last vehicle began to
+    merged_s: Float[ndarray, " movement"]  # when it is on the next edge
     phase: Int[ndarray, " light"]
     since_s: Float[ndarray, " light"]  # when the phase began
     green_used_s: Float[ndarray, " light"]
@@ -113,7 +113,6 @@ def _morning(
         np.zeros(vehicles),
         np.zeros(vehicles),
         np.zeros(vehicles),
-        np.zeros(vehicles),
         np.zeros(vehicles, np.bool_),
         np.full(lanes, -1),
         np.full(lanes, -1),
@@ -121,6 +120,7 @@ def _morning(
         np.full(lanes, FAR_PAST_S),
         np.full(lanes, FAR_PAST_S),
         np.full(lanes, FAR_PAST_S),
+        np.full(len(roads.movement_lane), FAR_PAST_S),
         np.full(len(roads.movement_lane), FAR_PAST_S),
         np.zeros(lights, np.int64),
         np.zeros(lights),
@@ -216,31 +216,6 @@ def _rival(state: State, roads: Roads, movement: int) -> int:
 
 @no_type_check
 @helper
-def _held_until_s(
-    state: State, roads: Roads, vehicles: Vehicles, drivers: Drivers, v: int, now_s: float
-) -> float:
-    """When the head of a lane may ask again; `GOES` if right of way lets it go."""
-    movement = state.movement[v]
-    yields = roads.movement_light[movement] < 0 or _letter(state, roads, movement) != PRIORITY
-    waited_s = now_s - state.ready_s[v]
-    gap_s = drivers.gap_s * max(0.0, 1.0 - waited_s / drivers.impatience_s)
-    speed = roads.movement_speed_m_per_s[movement]
-    for at in range(roads.conflict_first[movement], roads.conflict_first[movement + 1]):
-        other = roads.conflict_movement[at]
-        clear_s = drivers.clearance_s
-        if roads.conflict_merges[at]:
-            clear_s = drivers.merge_factor * _behind_s(drivers, vehicles, v, v, speed)
-        if now_s < state.crossed_s[other] + clear_s:
-            return max(state.crossed_s[other] + clear_s, now_s + 0.2)
-        if yields and roads.conflict_yields[at]:
-            rival = _rival(state, roads, other)
-            if rival >= 0 and state.ready_s[rival] < now_s + gap_s:
-                return max(now_s + 0.5, state.ready_s[rival] + 0.2)
-    return GOES
-
-
-@no_type_check
-@helper
 def _emptiest_lane(state: State, roads: Roads, leg: int) -> tuple[int, int, float]:
     """Lane of a leg's edge that suits the route, the movement at its end, metres over its room."""
     lane, movement, least_m = -1, -1, np.inf
@@ -296,26 +271,95 @@ def _wanted(vehicles: Vehicles, v: int, limit_m_per_s: float, slowness: float) -
 
 @no_type_check
 @helper
-def _inside_s(
+def _turn_s(
     roads: Roads,
     vehicles: Vehicles,
     drivers: Drivers,
     v: int,
     movement: int,
     slowness: float,
-) -> tuple[float, float]:
-    """Time within the junction, and time lost by slowing for it and speeding up again."""
-    lane = roads.movement_lane[movement]
-    limit = roads.edge_speed_m_per_s[roads.lane_edge[lane]]
+    rate_m_per_s2: float,
+) -> float:
+    """Time lost by a change between the edge's speed and that of a turn, at this rate.
+
+    And half of what is lost by looking out where others have right of way.
+    """
+    limit = roads.edge_speed_m_per_s[roads.lane_edge[roads.movement_lane[movement]]]
     before = _wanted(vehicles, v, limit, slowness)
     inside = _wanted(vehicles, v, roads.movement_speed_m_per_s[movement], slowness)
-    crossing_s = drivers.free_factor * roads.movement_inside_m[movement] / inside
     excess = max(before - inside, 0.0)
-    rates = 1.0 / vehicles.braking_m_per_s2[v] + 1.0 / vehicles.acceleration_m_per_s2[v]
-    lost_s = excess * excess / (2.0 * before) * rates
-    if roads.movement_is_minor[movement]:
-        lost_s += drivers.minor_s
-    return crossing_s, lost_s
+    looking_s = 0.5 * drivers.minor_s if roads.movement_is_minor[movement] else 0.0
+    return excess * excess / (2.0 * before * rate_m_per_s2) + looking_s
+
+
+@no_type_check
+@helper
+def _inside_s(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    v: int,
+    now_s: float,
+    slowness: float,
+) -> tuple[float, float]:
+    """Time through the junction up to and from the place to wait in it, if there is one.
+
+    Both include starting from standstill where the vehicle has stood.
+    """
+    movement = state.movement[v]
+    inside = _wanted(vehicles, v, roads.movement_speed_m_per_s[movement], slowness)
+    inner, before_s = roads.movement_inner[movement], 0.0
+    if inner >= 0:
+        before_s = drivers.free_factor * roads.lane_length_m[inner] / inside
+    through_s = drivers.free_factor * roads.movement_inside_m[movement] / inside
+    startup_s = 0.0
+    if now_s - state.ready_s[v] > NOTICED_WAIT_S:
+        startup_s = drivers.startup_factor * inside / (2.0 * vehicles.acceleration_m_per_s2[v])
+    return before_s + startup_s, through_s - before_s + startup_s
+
+
+@no_type_check
+@helper
+def _held_until_s(
+    state: State,
+    roads: Roads,
+    vehicles: Vehicles,
+    drivers: Drivers,
+    v: int,
+    now_s: float,
+    slowness: float,
+    headway: float,
+) -> float:
+    """When the head of a lane may ask again; `GOES` if right of way lets it go.
+
+    Who merges must also have time to come up to the speed of those behind.
+    """
+    movement = state.movement[v]
+    yields = roads.movement_light[movement] < 0 or _letter(state, roads, movement) != PRIORITY
+    waited_s = now_s - state.ready_s[v]
+    after_s = _inside_s(state, roads, vehicles, drivers, v, now_s, slowness)[1]
+    patience = headway * max(0.0, 1.0 - waited_s / drivers.impatience_s)
+    gap_s = after_s + drivers.gap_s * patience
+    rate = vehicles.acceleration_m_per_s2[v]
+    speeding_up_s = _turn_s(roads, vehicles, drivers, v, movement, slowness, rate)
+    for at in range(roads.conflict_first[movement], roads.conflict_first[movement + 1]):
+        other = roads.conflict_movement[at]
+        if roads.conflict_merges[at]:
+            speed = roads.movement_speed_m_per_s[other]
+            behind_s = drivers.merge_factor * _behind_s(drivers, vehicles, v, v, speed)
+            clear_s = state.merged_s[other] + behind_s - after_s
+        else:
+            passing_s = state.merged_s[other] - state.crossed_s[other]
+            clear_s = state.crossed_s[other] + drivers.clearance_factor * passing_s
+        if now_s < clear_s:
+            return max(clear_s, now_s + 0.2)
+        if yields and roads.conflict_yields[at]:
+            rival = _rival(state, roads, other)
+            needed_s = gap_s + (speeding_up_s if roads.conflict_merges[at] else 0.0)
+            if rival >= 0 and state.ready_s[rival] < now_s + needed_s:
+                return max(now_s + 0.5, state.ready_s[rival] + 0.2)
+    return GOES
 
 
 @no_type_check
@@ -410,6 +454,10 @@ def _drive(
     speed = _wanted(vehicles, v, roads.edge_speed_m_per_s[edge], slowness[v])
     free_s = drivers.free_factor * roads.edge_length_m[edge] / speed
     arrives_s = state.entered_s[v] + lost_s + free_s
+    if state.movement[v] >= 0:
+        rate = vehicles.braking_m_per_s2[v]
+        turn = state.movement[v]
+        arrives_s += _turn_s(roads, vehicles, drivers, v, turn, slowness[v], rate)
     _join_lane(state, roads, vehicles, drivers, v, headway[v], arrives_s)
 
 
@@ -441,7 +489,7 @@ def _ask(
         )
         until_s = now_s + RETRY_S if is_full else GOES
     elif until_s == GOES:
-        until_s = _held_until_s(state, roads, vehicles, drivers, v, now_s)
+        until_s = _held_until_s(state, roads, vehicles, drivers, v, now_s, slowness[v], headway[v])
     leg = state.leg[v] + 1
     lane, following, over_m = _emptiest_lane(state, roads, leg)
     if until_s == GOES and over_m >= 0.0 and not steps_inside:
@@ -457,21 +505,16 @@ def _ask(
     if not is_inside:
         _note(seconds, clock, roads.route_edge[state.leg[v]], state.entered_s[v], now_s)
     _leave(state, roads, vehicles, drivers, v, now_s, headway)
-    crossing_s, lost_s = _inside_s(roads, vehicles, drivers, v, movement, slowness[v])
-    lost_s += drivers.stop_s if waited_s > NOTICED_WAIT_S else 0.0
+    before_s, after_s = _inside_s(state, roads, vehicles, drivers, v, now_s, slowness[v])
     if steps_inside and not is_moved_on:
         state.lane[v] = inner
-        share = roads.lane_length_m[inner] / roads.movement_inside_m[movement]
-        state.lost_s[v] = lost_s
-        _join_lane(state, roads, vehicles, drivers, v, headway[v], now_s + crossing_s * share)
+        _join_lane(state, roads, vehicles, drivers, v, headway[v], now_s + before_s)
         return
-    if is_inside:
-        share = roads.lane_length_m[inner] / roads.movement_inside_m[movement]
-        crossing_s *= 1.0 - share
-        lost_s = max(lost_s, state.lost_s[v])
-    state.crossed_s[movement] = now_s
+    rate = vehicles.acceleration_m_per_s2[v]
+    lost_s = _turn_s(roads, vehicles, drivers, v, movement, slowness[v], rate)
+    state.crossed_s[movement], state.merged_s[movement] = now_s, now_s + after_s
     state.leg[v], state.lane[v], state.movement[v] = leg, lane, following
-    state.entered_s[v] = now_s + crossing_s
+    state.entered_s[v] = now_s + after_s
     _drive(state, roads, vehicles, drivers, v, lost_s, slowness, headway)
 
 

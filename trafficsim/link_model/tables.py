@@ -79,11 +79,11 @@ class Drivers(NamedTuple):
     insertion_s: float = 3.0  # between two departures on a lane
     headway_factor: float = 1.2  # of tau, at a queue's head
     spacing_factor: float = 0.93  # of a vehicle's length and gap, at a queue's head
-    gap_s: float = 4.0  # to the next vehicle with right of way, that one who waits needs
-    clearance_s: float = 2.0  # after one that crosses
-    merge_factor: float = 1.6  # of the headway, after one that goes to the same edge
+    gap_s: float = 3.0  # beyond its own crossing, before the next one with right of way
+    clearance_factor: float = 1.0  # of the time that one who crosses is in the junction
+    merge_factor: float = 1.0  # of the headway, behind one that goes to the same edge
     minor_s: float = 1.5  # lost by slowing before a link without right of way
-    stop_s: float = 2.0  # lost by stopping
+    startup_factor: float = 1.0  # time lost from standstill, over speed / (2 acceleration)
     impatience_s: float = 180.0  # of waiting, after which any gap will do
     speed_noise: float = 0.8  # of the spread that the vehicle's type has
     headway_noise: float = 0.3  # standard deviation of headways over their mean

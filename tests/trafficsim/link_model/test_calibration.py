@@ -49,7 +49,8 @@ def test_calibration_comes_near_the_drivers_that_made_the_days(tmp_path: Path) -
     noise = model.noise(1, 0)
     rows = np.array([[MAIN] * 6, [SIDE] * 6])
     truth, guess = (model.with_drivers(d).play(rows, noise).times_s for d in (slow, fit.drivers))
-    assert guess == pytest.approx(truth, rel=0.15)
+    assert guess == pytest.approx(truth, rel=0.25)
+    assert guess.mean() == pytest.approx(truth.mean(), rel=0.05)
     again = calibrate(model, days, QUICK, seed=3)
     assert again == fit
     assert (np.array(fit.drivers) >= LEAST).all()

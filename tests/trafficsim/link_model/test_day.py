@@ -56,16 +56,16 @@ def test_a_queue_lets_vehicles_out_one_headway_apart(tmp_path: Path) -> None:
 
 def test_the_side_street_waits_for_a_gap(tmp_path: Path) -> None:
     scene = crossing_scene(tmp_path, [0.0, 1.0])
-    # at the junction the side comes at 10 s, the main at 11 s: within the gap of 4 s; the merge
-    # takes a headway after the main has crossed
+    # at the junction the side comes at 10 s, the main at 11 s: within 4 s and the second that the
+    # side takes to cross; it merges a headway behind the main
     side, main = times_of(scene, [SIDE, MAIN])
     assert main == ALONE_S
     assert side == ALONE_S + 1.0 + HEADWAY_S
-    assert times_of(scene, [SIDE, MAIN], PLAIN._replace(gap_s=0.5))[0] == ALONE_S
+    assert times_of(scene, [SIDE, MAIN], PLAIN._replace(gap_s=-0.5))[0] == ALONE_S
 
 
 def test_impatience_accepts_any_gap_in_the_end(tmp_path: Path) -> None:
-    scene = crossing_scene(tmp_path, [0.0, *range(20)])
+    scene = crossing_scene(tmp_path, [0.0, *(2.0 * at for at in range(20))])
     routes = [SIDE] + [MAIN] * 20
     patient = times_of(scene, routes, PLAIN._replace(gap_s=6.0, headway_factor=0.1))[0]
     hasty = times_of(
