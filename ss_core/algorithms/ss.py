@@ -37,6 +37,7 @@ from ss_core.learning.critics_update import update_critics
 from ss_core.learning.decisions import Decisions, decisions_of
 from ss_core.learning.learner import Learner, Trained
 from ss_core.learning.minibatches import minibatches
+from ss_core.learning.mirror import mirror_update
 from ss_core.learning.rollout import Rollout
 from ss_core.learning.sequential import sequential_passes
 from ss_core.learning.update import improve_alone, links_at, step_metrics
@@ -77,6 +78,8 @@ def improve(
     if config.kappa == "common":
         learner.kappa = common_scale(learner.kappa, channel, update)
     opened = open_round(learner, decisions, channel, links, update)
+    if config.objective.anchor == "kl":
+        return mirror_update(learner, decisions, advantages, opened)
     if config.exchange.per_update == "once":
         return passes_after_one_exchange(learner, decisions, advantages, opened)
     passes = sequential_passes if config.agent_order == "sequential" else simultaneous_passes

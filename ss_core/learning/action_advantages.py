@@ -58,10 +58,21 @@ class ActionAdvantages:
         """w(a) Â_i(a) / π^jj_old(a): by how much π^ij(a) raises E[ξ_ij Â_i]."""
         assert self.peer_weights is not None
         assert self.peer_advantages is not None
+        return self._gains(self.peer_weights, self.peer_advantages, old_policies)
+
+    def own_gains(self, old_log_probs: Float[Tensor, "B N A"]) -> Float[Tensor, "B N A"]:
+        """w(a) Â_i(a) / π^ii_old(a): by how much π^ii(a) raises E[ξ_i Â_i]."""
+        return self._gains(self.own_weights, self.own_advantages, old_log_probs)
+
+    def _gains(
+        self,
+        weights: Float[Tensor, "*batch A"],
+        advantages: Float[Tensor, "*batch A"],
+        old: Float[Tensor, "*batch A"],
+    ) -> Float[Tensor, "*batch A"]:
         if not self.sampled:  # w is π_old
-            return self.peer_advantages
-        chance = old_policies.exp().clamp_min(LEAST_CHANCE)
-        return self.peer_weights / chance * self.peer_advantages
+            return advantages
+        return weights / old.exp().clamp_min(LEAST_CHANCE) * advantages
 
     def own_view(
         self, decisions: Decisions, log_probs: Float[Tensor, "B N A"], old_policy: OldPolicy

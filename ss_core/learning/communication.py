@@ -20,6 +20,7 @@ from ss_core.learning.decisions import Decisions, pairs_at
 from ss_core.learning.learner import LastRound, Learner
 from ss_core.learning.minibatches import ALL
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB, best_suggestions
+from ss_core.objective.mirror import geometric_suggestions
 from ss_core.objective.objective import ReceivedView
 from ss_core.policies.actors import JointActorBank
 from ss_core.policies.feature_actor import PeerRows, pack_peer_rows
@@ -113,8 +114,9 @@ def suggest(
     if learner.config.suggestions == "networks":
         actors, mask = learner.actors, decisions.action_mask
         return actors.suggest(decisions.observations, policies, mask, opened.peers)
-    rho = learner.config.objective.rho
-    return best_suggestions(policies, advantages.peer_gains(policies), learner.kappa, rho)
+    weights = learner.config.objective
+    best = geometric_suggestions if weights.anchor == "kl" else best_suggestions
+    return best(policies, advantages.peer_gains(policies), learner.kappa, weights.rho)
 
 
 def send(

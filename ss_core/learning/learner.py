@@ -111,10 +111,10 @@ class LearnerConfig:
         Raises:
             ValueError: they do not.
         """
-        if facts.suggests and self.suggestions == "best":
-            self._check_closed_form()
-        if facts.suggests and self.exchange.per_update == "once":
-            self._check_one_exchange()
+        if self.objective.anchor == "kl":
+            self._check_mirror(facts)
+        elif facts.suggests:
+            self._check_suggestions()
         if self.agent_order == "sequential" and facts.suggests and self.num_minibatches > 1:
             raise ValueError(
                 f"num_minibatches={self.num_minibatches}: agents who step one after the other take "
@@ -125,10 +125,40 @@ class LearnerConfig:
                 f"exchange.liars={self.exchange.liars}: liars lie in suggestions, of which "
                 f"algorithm={self.algorithm!r} sends none; use algorithm='ss'"
             )
-        if "own_copies" in facts.needs and self.architecture in ("shared", "tilted"):
+        if "own_copies" in facts.needs and self.architecture in ("shared", "tilted", "table"):
             raise ValueError(
                 f"architecture={self.architecture!r} has no copies of others' policies, which "
                 f"algorithm={self.algorithm!r} shares; use 'independent' or 'multihead'"
+            )
+
+    def _check_suggestions(self) -> None:
+        """How suggestions are found, with the squared distance or total variation as the anchor."""
+        if self.architecture == "table":
+            raise ValueError(
+                "architecture='table' has no suggestion networks; use objective.anchor='kl', whose "
+                "suggestions come in closed form, or another architecture"
+            )
+        if self.suggestions == "best":
+            self._check_closed_form()
+        if self.exchange.per_update == "once":
+            self._check_one_exchange()
+
+    def _check_mirror(self, facts: AlgorithmFacts) -> None:
+        """Suggestions in closed form, one exchange, and a step towards what was received."""
+        if not self.objective.rho > 0.0:
+            raise ValueError("objective.anchor='kl' needs objective.rho above 0")
+        if not facts.suggests:
+            return
+        once = self.exchange.per_update == "once" and self.agent_order == "simultaneous"
+        if not once or self.suggestions != "best":
+            raise ValueError(
+                "objective.anchor='kl' needs suggestions='best', exchange.per_update='once' and "
+                "agent_order='simultaneous'"
+            )
+        if self.architecture not in ("table", "shared"):
+            raise ValueError(
+                f"objective.anchor='kl' has no architecture={self.architecture!r}; use 'table' "
+                "(every agent decides once an episode) or 'shared'"
             )
 
     def _check_one_exchange(self) -> None:

@@ -15,6 +15,7 @@ from ss_core.learning.critics_update import update_critics
 from ss_core.learning.decisions import Decisions, decisions_of
 from ss_core.learning.learner import Learner
 from ss_core.learning.minibatches import minibatches
+from ss_core.learning.mirror import mirror_alone
 from ss_core.learning.rollout import Rollout, flatten
 from ss_core.objective.advantages import kappa
 from ss_core.objective.objective import Objective, OwnView, objective
@@ -35,6 +36,8 @@ def improve_alone(
     """K passes in which every agent steps on its own advantages and nothing is exchanged."""
     config = learner.config
     learner.kappa = kappa(advantages.sizes, decisions.valid, config.kappa, learner.kappa)
+    if config.objective.anchor == "kl":
+        return mirror_alone(learner, decisions, advantages, update)
     learner.last_round, last = None, None
     for part in minibatches(learner, len(decisions.rows), update, "policies"):
         some = decisions.at(part)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 Surrogate = Literal["product", "additive"]
 Discrepancy = Literal["l2", "tv"]
+Anchor = Literal["l2", "tv", "kl"]  # kl: relative entropy, in closed form (mirror.py)
 
 MAX_LOG_RATIO = 20.0  # keeps a ratio that no weight asks for from becoming infinite
 
@@ -120,7 +121,7 @@ class ObjectiveWeights:
     rho: float = 0.1  # ρ: suggestion π^ij towards the peer's policy π^jj (constraint b)
     rho_follow: float = 0.1  # ρ': own policy π^ii towards received suggestions π^ji (constraint c)
     surrogate: Surrogate = "product"
-    anchor: Discrepancy = "l2"  # distance of π^ij to π^jj
+    anchor: Anchor = "l2"  # distance of π^ij to π^jj
     follow: Discrepancy = "l2"  # distance of π^ii to π^ji
     indicators: bool = True  # 1_X of Eq. 14; False: penalties always on
     ent_coef: float = 0.0  # entropy bonus on own policies
@@ -188,6 +189,7 @@ def anchor_penalty(peers: PeerView, weights: ObjectiveWeights) -> Float[Tensor, 
         active = active * diverging(
             peers.suggestions, peers.policies, peers.weights, peers.advantages
         )
+    assert weights.anchor != "kl"  # such suggestions come in closed form
     distance = discrepancy(peers.suggestions, peers.policies, weights.anchor)
     return weights.rho * active * distance
 

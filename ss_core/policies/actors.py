@@ -26,8 +26,9 @@ from ss_core.policies.mlp_stack import (
 )
 from ss_core.policies.residual_heads import ResidualHeads, init_residual_heads
 from ss_core.policies.sparse_layer import gather_sum
+from ss_core.policies.table import TableBank, init_table
 
-Architecture = Literal["independent", "multihead", "shared", "tilted"]
+Architecture = Literal["independent", "multihead", "shared", "tilted", "table"]
 
 
 class ActorBank(Protocol):
@@ -244,7 +245,7 @@ def one_agent(bank: ActorBank, agent: int) -> ActorBank:
     rows = {k: w.detach()[agent : agent + 1].requires_grad_() for k, w in bank.params.items()}
     if isinstance(bank, (IndependentBank, MultiheadBank)):
         return replace(bank, params=rows, agent=agent)
-    assert isinstance(bank, (ConditionedBank, ResidualHeads, FeatureActor))
+    assert isinstance(bank, (ConditionedBank, ResidualHeads, FeatureActor, TableBank))
     return replace(bank, params=rows)
 
 
@@ -285,6 +286,8 @@ def build_actors(
     """
     suggestion_layers = hidden if suggestion_hidden is None else suggestion_hidden
     n, a, o, active = spec.num_agents, spec.num_actions, spec.input_size, spec.active_size
+    if architecture == "table":
+        return init_table(n, a, generator)
     if architecture == "independent":
         sizes = (o, *hidden, a)
         stack = init_stack((n, n), sizes, generator, zero_last=zero_logits, active=active)
