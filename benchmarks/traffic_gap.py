@@ -36,9 +36,9 @@ VARIANTS = {  # overrides of the tuned preset
 
 def known(net: str, drivers: dict) -> dict:
     """Mean travel times of equilibrium and best found, without driver noise."""
+    from trafficsim.references.references import optimum, quiet_scene, references
     from trafficsim.routing.config import resolve
     from trafficsim.routing.inputs import checked_net, game_of, given_demand
-    from trafficsim.routing.references import optimum, quiet_scene, references
     from trafficsim.sumo.simulation import Simulator
 
     config = resolve("tuned", {"net": net, **drivers})

@@ -79,6 +79,7 @@ class Stream(IntEnum):
     DUAITERATE = 507  # seed of SUMO's own assignment
     MODEL_NOISE = 508  # how drivers differ on days of the link model [update]
     CALIBRATION = 509  # guesses at the drivers of the link model [update]
+    MODEL_MOVERS = 510  # drivers whose alternatives are judged, where not all are [update]
 
     # The paper's tasks.
     SCRIPTED_TIES = 601  # between equally good actions of a script

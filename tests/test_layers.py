@@ -31,7 +31,7 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
         *("config", "stage", "results", "scenario", "privacy", "report"),
     ),
     "trafficsim": (
-        *("nets", "demand", "sumo", "link_model", "signals", "routing", "results"),
+        *("nets", "demand", "sumo", "link_model", "signals", "routing", "references", "results"),
         *("scenario", "report"),
     ),
     "paper_envs": (

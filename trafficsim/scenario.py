@@ -14,6 +14,7 @@ from ss_core.random_streams import Stream
 from ss_core.scenario.protocol import Column, Prepared, Reference, Saved, Scenario, Setting
 from ss_core.training.loop import Training
 from trafficsim.demand.trips import Demand
+from trafficsim.references.reference_tasks import optimise, refer
 from trafficsim.results.labels import LABELS, ROWS
 from trafficsim.results.notes import facts, notes, title
 from trafficsim.results.scoring import score, without_choice
@@ -41,7 +42,6 @@ from trafficsim.routing.policies_on_the_road import (
     open_training,
     scaled_to_game,
 )
-from trafficsim.routing.reference_tasks import optimise, refer
 from trafficsim.sumo.process import check_installed
 from trafficsim.sumo.recording import as_arrays
 from trafficsim.sumo.simulation import Simulator

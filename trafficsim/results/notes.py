@@ -5,9 +5,9 @@ from typing import Any
 
 from ss_core.scenario.protocol import Evaluation
 from ss_core.statistics import Interval
+from trafficsim.references.references import EQUILIBRIUM, OPTIMUM
 from trafficsim.results.rows import Row
 from trafficsim.routing.config import RoutingConfig
-from trafficsim.routing.references import EQUILIBRIUM, OPTIMUM
 
 LIGHTS_NOTES = (
     "rows with lights learned: drivers and traffic lights learned together, times are of their "

@@ -10,9 +10,9 @@ from numpy import ndarray
 
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.report.labels import in_order, title_of
+from trafficsim.references.references import OPTIMUM
 from trafficsim.results.labels import LABELS, ROWS
 from trafficsim.routing.config import RoutingConfig
-from trafficsim.routing.references import OPTIMUM
 from trafficsim.sumo.recording import Recording, from_arrays
 from trafficsim.sumo.simulation import Order
 

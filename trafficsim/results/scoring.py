@@ -9,18 +9,18 @@ from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.scenario.key_figures import DayFigures, Scores
 from ss_core.scenario.protocol import Prepared
-from trafficsim.results.key_figures import equity_kpis, no_dilemma, time_kpis
-from trafficsim.results.rows import Row, collect, three
-from trafficsim.routing.config import RoutingConfig
-from trafficsim.routing.game import RoutingGame
-from trafficsim.routing.policies_on_the_road import held_out_seeds, incidents_of
-from trafficsim.routing.references import (
+from trafficsim.references.references import (
     EQUILIBRIUM,
     OPTIMUM,
     SHORTEST,
     equilibrium,
     quiet_scene,
 )
+from trafficsim.results.key_figures import equity_kpis, no_dilemma, time_kpis
+from trafficsim.results.rows import Row, collect, three
+from trafficsim.routing.config import RoutingConfig
+from trafficsim.routing.game import RoutingGame
+from trafficsim.routing.policies_on_the_road import held_out_seeds, incidents_of
 from trafficsim.sumo.recording import Recording, record_day
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 

@@ -9,6 +9,7 @@ from ss_core.scenario.key_figures import Summary
 from ss_core.scenario.protocol import Evaluation
 from ss_core.scenario.result import write_key_figures
 from trafficsim.nets.read import read_records
+from trafficsim.references.references import EQUILIBRIUM, OPTIMUM
 from trafficsim.results.edge_tables import write_edge_days, write_edges
 from trafficsim.results.key_figures import delay_by_od_s
 from trafficsim.results.replay import repeatable, write_replay
@@ -25,7 +26,6 @@ from trafficsim.results.tables import (
 from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.policies_on_the_road import held_out_seeds
-from trafficsim.routing.references import EQUILIBRIUM, OPTIMUM
 
 
 def record(writer: TraceWriter, evaluation: Evaluation) -> None:

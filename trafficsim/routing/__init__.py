@@ -1,1 +1,1 @@
-"""The routing game: its rules, its environments and its reference rows."""
+"""The routing game: its rules, its settings and its environments."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ss_core.algorithms.names import ALGORITHM_FACTS
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
@@ -21,10 +22,11 @@ from ss_core.scenario.config import (
 )
 from trafficsim.demand.candidate_routes import CandidateConfig
 from trafficsim.demand.generate import GeneratorConfig
+from trafficsim.routing.modelled import ModelledConfig
 from trafficsim.routing.searches import SearchConfig
 from trafficsim.sumo.simulation import SumoConfig
 
-PRESETS = ("tuned", "paper")
+PRESETS = ("tuned", "sampled", "paper")
 LIGHTS_LONGEST_S = 600.0  # `sumo.longest_s` where lights learn, too
 
 
@@ -45,11 +47,13 @@ class RoutingConfig(RunConfig):
     cross_check: bool = False  # also run SUMO's own duaIterate
     evaluation_days: int = 8  # of each point of the learning curve
     neighbours: int = 8  # m: whom a driver suggests to
+    link_model: bool = False  # alternatives are judged on a public model of the links
+    modelled: ModelledConfig = field(default_factory=ModelledConfig)  # by how much of it
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     sumo: SumoConfig = field(default_factory=SumoConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
-    learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
+    learner: LearnerConfig = field(default_factory=lambda: sampled_learner())
 
     def checks(self) -> Iterator[Check]:
         """Checks of the routing game's own fields."""
@@ -74,6 +78,13 @@ class RoutingConfig(RunConfig):
             not (self.signals and self.sumo.meso),
             ("signals: lights look at lanes, which the mesoscopic model has not; leave meso out"),
         )
+        others = [name for name in ("en_route", "signals") if getattr(self, name)]
+        others += ["meso"] if self.sumo.meso else []
+        yield (
+            not (self.link_model and others),
+            f"link_model: the model knows drivers who decide at departure, under the net's own "
+            f"lights, in SUMO's microscopic model; leave {' and '.join(others)} out, or link_model",
+        )
         modelled = self.learner.credit == "model"
         plain = self.en_route or self.signals
         described = self.learner.architecture == "shared" and not plain
@@ -81,8 +92,32 @@ class RoutingConfig(RunConfig):
         yield fits, "learner.credit='model' needs architecture='shared', no en_route, no signals"
 
 
-def tuned_learner() -> LearnerConfig:
-    """Ours for route choice: the gradient regime, with private models of credit.
+def modelled_learner() -> LearnerConfig:
+    """Ours for route choice: alternatives are known from the link model, steps are mirror steps.
+
+    A driver's policy is a table of its routes, since it decides once a day.
+    """
+    return LearnerConfig(
+        architecture="table",
+        critic_hidden=(),
+        num_envs=16,
+        num_updates=30,
+        gamma=1.0,
+        gae_lambda=1.0,
+        kappa="one",
+        counterfactuals=True,
+        suggestions="best",
+        scale_rho_follow=True,
+        svo_angle=EQUAL_COSTS,
+        objective=ObjectiveWeights(
+            rho=1.0, rho_follow=1.0, surrogate="additive", indicators=False, anchor="kl"
+        ),
+        exchange=ExchangeConfig(protocol="graph", per_update="once"),
+    )
+
+
+def sampled_learner() -> LearnerConfig:
+    """Ours where alternatives are not known: the gradient regime, with private models of credit.
 
     Suggestions are the best there are for what a driver makes of its neighbours' choices.
     """
@@ -118,7 +153,7 @@ def en_route_learner() -> LearnerConfig:
     chose, and suggestions come from networks that see the hour.
     """
     return replace(
-        tuned_learner(),
+        sampled_learner(),
         num_envs=4,  # SUMO processes side by side
         num_updates=120,
         hidden=(32,),
@@ -140,6 +175,8 @@ def preset_config(preset: str) -> RoutingConfig:
         ConfigError: no preset of that name.
     """
     if preset == "tuned":
+        return RoutingConfig(link_model=True, learner=modelled_learner())
+    if preset == "sampled":
         return RoutingConfig()
     if preset == "paper":
         learner = replace(paper_learner(), gamma=1.0, svo_angle=EQUAL_COSTS)
@@ -166,15 +203,17 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> RoutingConfig:
     Raises:
         ConfigError: unknown preset, regime or key, or values that do not fit; all listed.
     """
-    config = preset_config(preset)
     values = dict(overrides)
+    if preset == "tuned" and not _can_be_modelled(values):
+        preset = "sampled"
+    config = preset_config(preset)
     if values.get("signals"):
         config = _with_signals(config, preset)
     regime = values.pop("regime", None)
     if regime not in (None, "gradient"):  # other objectives have no closed form of suggestions
         config = replace(config, learner=replace(config.learner, suggestions="networks"))
     config = with_regime(config, regime)
-    if values.get("en_route") and preset == "tuned":
+    if values.get("en_route") and preset == "sampled":
         config = replace(config, en_route=True, learner=en_route_learner())
     if needs_copies(values.get("algorithm", values.get("learner.algorithm"))):
         values = WITH_OWN_NETWORKS | values
@@ -183,11 +222,20 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> RoutingConfig:
     return config
 
 
+def _can_be_modelled(values: Mapping[str, Any]) -> bool:
+    """Whether the link model can judge what these overrides ask for."""
+    asked = values.get("algorithm", values.get("learner.algorithm", "ss"))
+    facts = ALGORITHM_FACTS.get(asked)
+    others = ("en_route", "signals", "meso", "sumo.meso", "regime")
+    plain = not any(values.get(name) for name in others)
+    return plain and facts is not None and facts.judges_counterfactuals
+
+
 def _with_signals(config: RoutingConfig, preset: str) -> RoutingConfig:
     """The starting point where lights learn, too: they decide to the end of the day.
 
     So it ends soon after the last departure, for references as for learned rows.
     """
-    learner = en_route_learner() if preset == "tuned" else config.learner
+    learner = en_route_learner() if preset == "sampled" else config.learner
     sumo = replace(config.sumo, longest_s=LIGHTS_LONGEST_S)
     return replace(config, learner=learner, sumo=sumo)

@@ -18,6 +18,7 @@ from trafficsim.routing.en_route import EnRouteEnv
 from trafficsim.routing.env import RoutingEnv
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.joint import JointEnv, drive_jointly
+from trafficsim.routing.modelled import ModelledRoutingEnv
 from trafficsim.sumo.recording import Recording
 from trafficsim.sumo.simulation import Order, Outcome, Simulator
 
@@ -90,11 +91,12 @@ def drive_recorded(
         days = drive_jointly(learning, training.learner.actors, seeds, generator)
         outcomes = [each.outcome for each in days.recordings]
         return Driven(days.actions, days.times_s, outcomes, days.recordings[0])
-    assert isinstance(learning, RoutingEnv | EnRouteEnv)
+    assert isinstance(learning, RoutingEnv | EnRouteEnv | ModelledRoutingEnv)
     learner = training.learner.config
     env = build_env(config, learner, learning.game, simulator, len(seeds), remembers=False)
     assert not isinstance(env, JointEnv)
-    env.speeds = learning.speeds
+    if not isinstance(learning, ModelledRoutingEnv):  # tables look at nothing
+        env.speeds = learning.speeds
     env.fix_seeds(seeds)
     try:
         collect_rollout(
@@ -147,7 +149,18 @@ def open_training(
     config: RoutingConfig, learner: LearnerConfig, game: RoutingGame, simulator: Simulator
 ) -> Iterator[Training]:
     """A learner before its first update; what its environment started ends with the block."""
-    env = build_env(config, learner, game, simulator, learner.num_envs)
+    env: RoutingEnv | EnRouteEnv | JointEnv | ModelledRoutingEnv
+    if config.link_model:
+        env = ModelledRoutingEnv(
+            game,
+            simulator,
+            learner.num_envs,
+            num_neighbours=config.neighbours,
+            config=config.modelled,
+            seed=config.seed,
+        )
+    else:
+        env = build_env(config, learner, game, simulator, learner.num_envs)
     try:
         yield Training.begin(learner, env, config.seed, config.device)
     finally:

@@ -23,7 +23,7 @@ from ss_core.testing import check_env
 from tests.ss_core.exchange.test_privacy import ReplayingChannel, agents_that_differ
 from tests.support.small_nets import NOISY, small_game, trips
 from trafficsim.demand.trips import Trip
-from trafficsim.routing.config import tuned_learner
+from trafficsim.routing.config import sampled_learner
 from trafficsim.routing.en_route import EnRouteEnv
 from trafficsim.routing.env import (
     RoutingEnv,
@@ -316,7 +316,7 @@ def played(env: VectorEnv, actors: ActorBank) -> Rollout:
     return collect_rollout(env, actors, seed=0, generator=generator)
 
 
-SECRET = replace(tuned_learner(), num_updates=5)
+SECRET = replace(sampled_learner(), num_updates=5)
 SAMPLED = replace(SECRET, credit="samples", suggestions="networks", suggestion_lr=0.1)
 
 

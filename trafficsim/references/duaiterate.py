@@ -110,7 +110,7 @@ def _trip_line(game: RoutingGame, scene: Scene, at: int) -> str:
 
 
 def _command(scene: Scene, seed: int, config: DuaConfig) -> list[str]:
-    command = child_command("trafficsim.routing.duaiterate_child")
+    command = child_command("trafficsim.references.duaiterate_child")
     command += [str(_home() / "tools/assign/duaIterate.py")]
     command += ["--net-file", scene.net, "--trips", f"{TRIPS}.xml", "--disable-warnings"]
     command += ["--begin", f"{scene.begin_s:.0f}", "--last-step", str(config.iterations)]

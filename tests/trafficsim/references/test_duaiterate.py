@@ -14,11 +14,11 @@ import pytest
 
 from ss_core.errors import InputError, SimulatorError
 from tests.support.small_nets import QUIET, small_game, trips
+from trafficsim.references.duaiterate import DuaConfig, assign, assignment, trips_xml
+from trafficsim.references.references import DUA, cross_check
 from trafficsim.routing.config import resolve
-from trafficsim.routing.duaiterate import DuaConfig, assign, assignment, trips_xml
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.inputs import checked_net, game_of, given_demand
-from trafficsim.routing.references import DUA, cross_check
 from trafficsim.sumo.simulation import Scene, Simulator, travel_times_s
 
 ROOT = Path(__file__).parents[3]
@@ -155,7 +155,7 @@ def test_nothing_of_it_outlives_its_parent(tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from tests.support.small_nets import QUIET, small_game, trips\n"
-        "from trafficsim.routing.duaiterate import DuaConfig, assign\n"
+        "from trafficsim.references.duaiterate import DuaConfig, assign\n"
         "folder = Path(sys.argv[1])\n"
         "game = small_game(folder, trips(12, kind=QUIET))\n"
         "print('ready', flush=True)\n"

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.small_nets import NOISY, QUIET, small_game, trips
-from trafficsim.routing.config import RoutingConfig, resolve
-from trafficsim.routing.game import RoutingGame
-from trafficsim.routing.references import (
+from trafficsim.references.references import (
     EQUILIBRIUM,
     GIVEN,
     RANDOM_ROW,
@@ -21,6 +19,8 @@ from trafficsim.routing.references import (
     quiet_scene,
     references,
 )
+from trafficsim.routing.config import RoutingConfig, resolve
+from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.searches import Profile, largest_gain_s
 from trafficsim.sumo.free_flow import FreeFlowBackend
 from trafficsim.sumo.simulation import SumoConfig

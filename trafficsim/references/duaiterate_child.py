@@ -1,6 +1,6 @@
 """The child process in which SUMO's `duaIterate.py` runs; it and what it starts end with us.
 
-python -m trafficsim.routing.duaiterate_child PATH_OF_DUAITERATE ARGUMENTS
+python -m trafficsim.references.duaiterate_child PATH_OF_DUAITERATE ARGUMENTS
 """
 
 import functools

@@ -13,12 +13,8 @@ from ss_core.processes.child_tasks import Report, Stop
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.scenario.protocol import Place, Saved
-from trafficsim.routing.config import RoutingConfig
-from trafficsim.routing.duaiterate import Assignment, assign
-from trafficsim.routing.game import RoutingGame
-from trafficsim.routing.inputs import load_game
-from trafficsim.routing.policies_on_the_road import held_out_seeds, incidents_of
-from trafficsim.routing.references import (
+from trafficsim.references.duaiterate import Assignment, assign
+from trafficsim.references.references import (
     CROSS_CHECK,
     DUA,
     OPTIMUM,
@@ -28,6 +24,10 @@ from trafficsim.routing.references import (
     quiet_scene,
     references,
 )
+from trafficsim.routing.config import RoutingConfig
+from trafficsim.routing.game import RoutingGame
+from trafficsim.routing.inputs import load_game
+from trafficsim.routing.policies_on_the_road import held_out_seeds, incidents_of
 from trafficsim.routing.searches import Profile, Tick
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 

@@ -13,8 +13,8 @@ from numpy import ndarray
 
 from ss_core.random_streams import Stream, numpy_generator
 from trafficsim.demand.trips import VehicleType
+from trafficsim.references.duaiterate import Assignment, DuaConfig
 from trafficsim.routing.config import RoutingConfig
-from trafficsim.routing.duaiterate import Assignment, DuaConfig
 from trafficsim.routing.game import RoutingGame, expected_route_times_s
 from trafficsim.routing.searches import (
     Choices,

@@ -1,0 +1,1 @@
+"""Equilibrium, optimum and other rows that nobody learned, found by simulation; duaIterate."""

@@ -1,0 +1,292 @@
+"""The routing game with alternatives judged on the public link model: a `CounterfactualEnv`.
+
+Each update some of the joint choices that drivers announced are driven in SUMO. From the vehicles
+counted on links everybody fits the same public model; on it a driver computes its own time under
+each of its routes and under each route of a neighbour. What the model gets wrong about a driver's
+own routes it adds from its own trips. SUMO stays the judge: of held-out days, and of the model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from ss_core.env import Counterfactuals, EnvSpec, Step
+from ss_core.random_streams import Stream, drawn_seed, numpy_generator
+from trafficsim.link_model.calibration import CalibrationConfig, PublicDays, calibrate
+from trafficsim.link_model.model import LinkModel
+from trafficsim.link_model.tables import Drivers
+from trafficsim.routing.env import ANNOUNCED_FLOATS, draw_neighbours, time_unit_s
+from trafficsim.routing.game import RoutingGame
+from trafficsim.sumo.backend import TrafficBackend
+from trafficsim.sumo.simulation import Outcome, travel_times_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelledConfig:
+    """How much is driven, remembered and computed for an update."""
+
+    first_days: int = 16  # driven in SUMO at the first update
+    days: int = 4  # and at each later one; without driver noise one is enough
+    judged: int = 6  # joint choices that alternatives are computed for
+    draws: int = 4  # of driver noise, common to all alternatives of an update
+    memory_days: int = 120  # that the model is fitted to and own routes are compared on
+    residual_days: float = 8.0  # that say "the model is right about my routes"
+    most_vehicle_days: float = (
+        6e6  # simulated for an update; above, fewer draws, then fewer drivers
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("first_days", "days", "judged", "draws", "memory_days"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: at least 1")
+        for name in ("residual_days", "most_vehicle_days"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name}={getattr(self, name)}: above 0")
+
+
+FIRST_FIT = CalibrationConfig(rounds=12, guesses=16, elite=4, draws=4)
+LATER_FIT = CalibrationConfig(rounds=2, guesses=16, elite=4, draws=4)
+FITS_AT_FIRST, FIT_EVERY = 3, 3  # updates
+LEAST_JUDGED = 4  # days of the model for an alternative, before drivers are left out
+
+
+@dataclass(slots=True)
+class Memory:
+    """Days driven: announced routes, public counts, and everybody's own times, each its own."""
+
+    actions: Int[ndarray, "day N"]
+    counts: Float[ndarray, "day interval link"]
+    times_s: Float[ndarray, "day vehicle"]
+
+    def add(
+        self,
+        actions: Int[ndarray, "day N"],
+        counts: Float[ndarray, "day interval link"],
+        times_s: Float[ndarray, "day vehicle"],
+        most: int,
+    ) -> None:
+        """Newer days behind; the oldest go."""
+        counts = counts.astype(np.float32).astype(np.float64)  # as a checkpoint keeps them
+        longest = max(self.counts.shape[1], counts.shape[1])
+        both = [_padded(each, longest) for each in (self.counts, counts)]
+        self.actions = np.concatenate([self.actions, actions])[-most:]
+        self.counts = np.concatenate(both)[-most:]
+        self.times_s = np.concatenate([self.times_s, times_s])[-most:]
+
+
+class ModelledRoutingEnv:
+    """`num_envs` joint choices an update, some of them driven in SUMO, the others on the model.
+
+    Agents, actions and rewards are those of `RoutingEnv`. Observation: the constant 1; every driver
+    decides once a day, knowing nothing of it. Neighbours: drivers who share roads, drawn anew at
+    each reset.
+    """
+
+    def __init__(
+        self,
+        game: RoutingGame,
+        simulator: TrafficBackend,
+        num_envs: int,
+        *,
+        num_neighbours: int,
+        config: ModelledConfig,
+        seed: int,
+    ) -> None:
+        self.game = game
+        self.model = LinkModel.of(game.scene)
+        self.memory = Memory(
+            np.zeros((0, game.num_drivers), dtype=np.int64),
+            np.zeros((0, 0, len(game.scene.watched))),
+            np.zeros((0, len(game.od))),
+        )
+        self.last_times_s = np.zeros((num_envs, len(game.od)))
+        self.last_actions = np.zeros((num_envs, game.num_drivers), dtype=np.int64)
+        self.last_outcomes: list[Outcome] = []
+        self.updates = 0  # begun
+        self._simulator, self._config, self._seed = simulator, config, seed
+        self._num_neighbours, self._shares = num_neighbours, game.shares()
+        self._seeds: list[int] = []
+        self._neighbours = torch.zeros((num_envs, game.num_drivers, game.num_drivers)).bool()
+        self.spec = EnvSpec(
+            num_envs=num_envs,
+            num_agents=game.num_drivers,
+            num_actions=game.num_options,
+            observation_size=1,
+            horizon=1,
+            agent_names=tuple(game.scene.vehicle_ids[v] for v in game.drivers),
+            announcement_floats=ANNOUNCED_FLOATS + 1,  # and the route
+        )
+
+    def reset(self, seed: int) -> Step:
+        """Days with SUMO seeds and neighbours drawn from `seed`."""
+        copies = range(self.spec.num_envs)
+        self._seeds = [drawn_seed(seed, Stream.TRAINING_DAYS, copy) for copy in copies]
+        rng = numpy_generator(seed, Stream.ROAD_NEIGHBOURS)
+        drawn = draw_neighbours(self._shares, self._num_neighbours, rng)
+        self._neighbours = torch.from_numpy(drawn).expand(self.spec.num_envs, -1, -1)
+        return Step.first(self._seen(), action_mask=self._legal(), neighbours=self._neighbours)
+
+    def step(self, actions: Int[Tensor, "E N"]) -> Step:
+        """Drive some of the joint choices, fit the model, and play the others on it."""
+        self.last_actions = actions.numpy(force=True)
+        driven = self.last_actions[: self._days_to_drive()]
+        routes = self.game.routes_of(self.last_actions)
+        self.last_outcomes = self._simulator.play(
+            list(routes[: len(driven)]), self._seeds[: len(driven)]
+        )
+        times_s = [travel_times_s(self.game.scene, each) for each in self.last_outcomes]
+        self.memory.add(
+            driven, counted(self.last_outcomes), np.stack(times_s), self._config.memory_days
+        )
+        self._fit()
+        noise = self.model.noise(self._config.draws, self._seed, self.updates, 1)
+        others = self.model.play(routes[len(driven) :], noise).times_s
+        self.last_times_s = np.concatenate([np.stack(times_s), others])
+        self.updates += 1
+        rewards = -self.last_times_s[:, self.game.drivers] / time_unit_s(self.game)
+        return Step.last(
+            self._seen(),
+            torch.from_numpy(rewards).float(),
+            next_observations=self._seen(),
+            action_mask=self._legal(),
+            neighbours=self._neighbours,
+        )
+
+    def counterfactual_rewards(self, neighbours: Int[Tensor, "N M"]) -> Counterfactuals:
+        """Means over the judged joint choices and over draws; the same for every copy."""
+        game = self.game
+        judged, draws, movers = self._affordable()
+        receivers = neighbours.numpy(force=True)
+        affected, slot = who_thinks_of(receivers)
+        affected, slot = affected[movers], slot[movers]
+        vehicles = np.where(affected >= 0, game.drivers[np.maximum(affected, 0)], -1)
+        mover, at = np.nonzero(affected >= 0)
+        own = np.zeros((game.num_drivers, game.num_options))
+        own[movers] = -self.residuals_s()[movers]
+        peers = np.zeros((*receivers.shape, game.num_options))
+        rows = game.routes_of(self.last_actions[:judged])
+        for row, routes in enumerate(rows):
+            noise = self.model.noise(draws, self._seed, self.updates, 2, row)
+            found = self.model.alternatives(
+                routes, game.drivers[movers], game.driver_options[movers], vehicles, noise
+            )
+            own[movers] -= found.own_s / len(rows)
+            peers[affected[mover, at], slot[mover, at]] -= found.theirs_s[mover, at] / len(rows)
+        unit_s, copies = time_unit_s(game), self.spec.num_envs
+        own_table = torch.from_numpy(own / unit_s).float().expand(1, copies, -1, -1)
+        peer_table = torch.from_numpy(peers / unit_s).float().expand(1, copies, -1, -1, -1)
+        return Counterfactuals(own=own_table, peers=peer_table)
+
+    def _affordable(self) -> tuple[int, int, Int[ndarray, " mover"]]:
+        """Joint choices, draws of noise, and drivers whose alternatives are judged this time."""
+        game, config = self.game, self._config
+        n, vehicles = game.num_drivers, len(game.od)
+        draws = 1 if self.game.scene.is_deterministic else config.draws
+        judged, each = min(config.judged, self.spec.num_envs), n * game.num_options * vehicles
+        while judged * draws > LEAST_JUDGED and judged * draws * each > config.most_vehicle_days:
+            judged, draws = (judged, draws - 1) if draws > 1 else (judged - 1, draws)
+        share = config.most_vehicle_days / (judged * draws * each)
+        if share >= 1.0:
+            return judged, draws, np.arange(n)
+        rng = numpy_generator(self._seed, Stream.MODEL_MOVERS, self.updates)
+        return judged, draws, np.sort(rng.permutation(n)[: max(1, int(share * n))])
+
+    def residuals_s(self) -> Float[ndarray, "N K"]:
+        """What a driver's own trips took beyond the model's time, by alternative, shrunk to 0."""
+        game, memory = self.game, self.memory
+        noise = self.model.noise(2 * self._config.draws, self._seed, self.updates, 3)
+        modelled_s = self.model.play(game.routes_of(memory.actions), noise).times_s
+        beyond_s = (memory.times_s - modelled_s)[:, game.drivers]
+        beyond_s -= beyond_s.mean(axis=1, keepdims=True)  # the day's level is no route's doing
+        taken = np.eye(game.num_options)[memory.actions]
+        days = taken.sum(axis=0)
+        total_s = (taken * beyond_s[..., None]).sum(axis=0)
+        level_s = beyond_s.mean(axis=0)[:, None]
+        return (total_s - days * level_s) / (days + self._config.residual_days)
+
+    def close(self) -> None:
+        """Nothing of its own to end: the simulator belongs to whoever made it."""
+
+    def state(self) -> dict[str, Tensor]:
+        """The days remembered, the drivers of the model and how many updates have begun."""
+        return {
+            "actions": torch.from_numpy(self.memory.actions.copy()),
+            "counts": torch.from_numpy(self.memory.counts).float(),
+            "times_s": torch.from_numpy(self.memory.times_s.copy()),
+            "drivers": torch.tensor(self.model.drivers, dtype=torch.float64),
+            "updates": torch.tensor(self.updates),
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a checkpoint."""
+        arrays = {name: value.numpy().copy() for name, value in state.items()}
+        counts = arrays["counts"].astype(np.float64)
+        self.memory = Memory(arrays["actions"], counts, arrays["times_s"])
+        self.model = self.model.with_drivers(Drivers(*arrays["drivers"].tolist()))
+        self.updates = int(arrays["updates"])
+
+    def _days_to_drive(self) -> int:
+        config = self._config
+        later = 1 if self.game.scene.is_deterministic else config.days
+        return min(config.first_days if self.updates == 0 else later, self.spec.num_envs)
+
+    def _fit(self) -> None:
+        """Renew the model's drivers; all of it at first, then near what was found."""
+        first = self.updates == 0
+        if self.updates >= FITS_AT_FIRST and self.updates % FIT_EVERY:
+            return
+        days = PublicDays(
+            routes=self.game.routes_of(self.memory.actions),
+            vehicles=self.memory.counts,
+            links=self.game.scene.watched,
+        )
+        fit = calibrate(
+            self.model,
+            days,
+            FIRST_FIT if first else LATER_FIT,
+            seed=self._seed,
+            update=self.updates,
+            renews=not first,
+        )
+        self.model = self.model.with_drivers(fit.drivers)
+
+    def _seen(self) -> Float[Tensor, "E N O"]:
+        return torch.ones((self.spec.num_envs, self.spec.num_agents, 1))
+
+    def _legal(self) -> Bool[Tensor, "E N A"]:
+        return torch.from_numpy(self.game.legal).expand(self.spec.num_envs, -1, -1)
+
+
+def counted(outcomes: list[Outcome]) -> Float[ndarray, "day interval link"]:
+    """Vehicles on links; NaN after a day's end."""
+    longest = max(len(each.link_vehicles) for each in outcomes)
+    return np.stack([_padded(each.link_vehicles[None], longest)[0] for each in outcomes])
+
+
+def _padded(
+    counts: Float[ndarray, "day interval link"], longest: int
+) -> Float[ndarray, "day longest link"]:
+    days, rows, links = counts.shape
+    return np.concatenate([counts, np.full((days, longest - rows, links), np.nan)], axis=1)
+
+
+def who_thinks_of(
+    receivers: Int[ndarray, "N M"],
+) -> tuple[Int[ndarray, "N L"], Int[ndarray, "N L"]]:
+    """For each agent j the agents i with j = receivers[i, m], -1 pads, and the slots m."""
+    n, slots = receivers.shape
+    thinker = np.repeat(np.arange(n), slots)
+    about, slot = receivers.reshape(-1), np.tile(np.arange(slots), n)
+    order = np.argsort(about, kind="stable")
+    counts = np.bincount(about, minlength=n)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    affected = np.full((n, max(int(counts.max(initial=0)), 1)), -1, dtype=np.int64)
+    slots_of = np.zeros_like(affected)
+    affected[about[order], place] = thinker[order]
+    slots_of[about[order], place] = slot[order]
+    return affected, slots_of
