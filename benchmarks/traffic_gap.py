@@ -19,13 +19,16 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-VARIANTS = {  # overrides of the tuned preset
+VARIANTS = {  # overrides of a preset
     "ss": {},
     "independent": {"algorithm": "independent"},
     "centralised": {"algorithm": "centralised"},
-    "ss rho'=rho": {"learner.scale_rho_follow": False},
+    "ss unscaled": {"learner.scale_rho_follow": False},
     "ss m=16": {"neighbours": 16},
-    "ss samples, networks": {
+    "ss sampled": {"preset": "sampled"},
+    "independent sampled": {"preset": "sampled", "algorithm": "independent"},
+    "ss sampled, networks": {
+        "preset": "sampled",
         "learner.credit": "samples",
         "learner.suggestions": "networks",
         "learner.suggestion_baseline": True,
@@ -65,7 +68,9 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
 
     from ss_core.random_streams import Stream
     from trafficsim.routing.config import resolve
+    from trafficsim.routing.env import RoutingEnv
     from trafficsim.routing.inputs import checked_net, game_of, given_demand
+    from trafficsim.routing.modelled import ModelledRoutingEnv
     from trafficsim.routing.policies_on_the_road import (
         curve_seeds,
         drive,
@@ -76,7 +81,8 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
     from trafficsim.sumo.simulation import Simulator
 
     torch.set_num_threads(1)
-    config = resolve("tuned", {"net": net, "seed": seed, **VARIANTS[variant]})
+    asked = {"preset": "tuned", "net": net, "seed": seed} | VARIANTS[variant]
+    config = resolve(str(asked.pop("preset")), asked)
     if updates:
         config = replace(config, learner=replace(config.learner, num_updates=updates))
     checked = checked_net(config)
@@ -84,13 +90,15 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
     assert demand is not None
     game = game_of(config, checked, demand)
     selfish, best = refs["user_equilibrium"]["mean_s"], refs["optimum"]["mean_s"]
-    started, curve = time.process_time(), []
+    started, curve, days = time.process_time(), [], 0
     with Simulator(game.scene) as simulator:
         learner = scaled_to_game(config.learner, config, game)
         total = learner.num_updates
         with open_training(config, learner, game, simulator) as training:
             while training.update < total:
                 training.advance()
+                assert isinstance(training.env, RoutingEnv | ModelledRoutingEnv)
+                days += len(training.env.last_outcomes)
                 training.channel.ledger.take_rows()
                 if training.update % max(1, total // 10) == 0:
                     seeds = curve_seeds(replace(config, evaluation_days=8))
@@ -104,7 +112,7 @@ def one(net: str, variant: str, seed: int, updates: int | None, refs: dict) -> d
         "variant": variant,
         "seed": seed,
         "updates": total,
-        "days": total * learner.num_envs,
+        "days": days,
         "mean_travel_time_s": mean_s,
         "gap_closed": (selfish - mean_s) / (selfish - best),
         "own_cpu_s": round(time.process_time() - started, 1),
@@ -120,14 +128,14 @@ def summary(rows: list[dict]) -> str:
     from ss_core.statistics import bootstrap_interval, interquartile_mean
 
     values = np.array([row["gap_closed"] for row in rows])
-    told = np.mean([row["kb_per_driver"] for row in rows])
+    sent = np.mean([row["kb_per_driver"] for row in rows])
     interval = bootstrap_interval(values, interquartile_mean, rng=np.random.default_rng(0))
     return (
         f"{rows[0]['variant']:22s} {100 * interval.estimate:6.1f} "
         f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] % of the gap"
         f"  (seeds: {', '.join(f'{100 * v:.0f}' for v in values)};"
         f" {np.mean([row['mean_travel_time_s'] for row in rows]):.1f} s;"
-        f" {rows[0]['days']} days; {told:,.0f} kB/driver)"
+        f" {rows[0]['days']} days; {sent:,.0f} kB/driver)"
     )
 
 

@@ -23,7 +23,12 @@ def test_a_number_of_neighbours_that_no_driver_would_use_is_refused(more: dict[s
     with pytest.raises(ConfigError, match=ONCE.format("graph")):
         resolve("tuned", {IDLE: 8, **more})  # the default, but somebody asked for it
     with pytest.raises(ConfigError, match=ONCE.format("graph")):
-        resolve("tuned", {"learner.exchange": {"protocol": "graph", "num_neighbours": 4}, **more})
+        whole = {
+            "protocol": "graph",
+            "num_neighbours": 4,
+            "per_update": "once" if not more else "every_pass",
+        }
+        resolve("tuned", {"learner.exchange": whole, **more})
     assert resolve("tuned", {"neighbours": 4, **more}).neighbours == 4
 
 
