@@ -101,7 +101,8 @@ def modelled_learner() -> LearnerConfig:
         architecture="table",
         critic_hidden=(),
         num_envs=16,
-        num_updates=30,
+        num_updates=46,
+        final_lr_fraction=0.2,
         gamma=1.0,
         gae_lambda=1.0,
         kappa="one",
@@ -110,7 +111,7 @@ def modelled_learner() -> LearnerConfig:
         scale_rho_follow=True,
         svo_angle=EQUAL_COSTS,
         objective=ObjectiveWeights(
-            rho=1.0, rho_follow=1.0, surrogate="additive", indicators=False, anchor="kl"
+            rho=2.5, rho_follow=2.5, surrogate="additive", indicators=False, anchor="kl"
         ),
         exchange=ExchangeConfig(protocol="graph", per_update="once"),
     )
