@@ -47,7 +47,7 @@ class Stream(IntEnum):
 
     # Days and episodes of any world, drawn below a run's seed.
     TRAINING_DAYS = 301  # below a reset's seed [copy, day, where each has a seed]
-    TRIAL_DAYS = 302  # policies are compared on before any is chosen
+    TRIAL_DAYS = 302  # policies are compared on before any is chosen [day, where each has a seed]
     HELD_OUT_DAYS = 303  # every row is scored on [day, where each has a seed]
     CURVE_DAYS = 304  # points of the learning curve are measured on [day]
     PAST_DAYS = 305  # before the held-out ones, for whoever forecasts
@@ -57,6 +57,7 @@ class Stream(IntEnum):
     CURVE_ACTIONS = 309  # of policies, for a point of the learning curve
     WATCHED_EPISODE = 310  # an episode that is drawn as a picture
     WATCHED_ACTIONS = 311  # of policies in it
+    TRIAL_ACTIONS = 312  # of policies on trial days
 
     # Households on a grid.
     POPULATION = 401  # who lives there, and with what

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 from ss_core.learning.learner import LearnerConfig
 from ss_core.random_streams import Stream
+from ss_core.report.labels import SELFISH
 from ss_core.scenario.protocol import Column, Prepared, Reference, Saved, Scenario, Setting
 from ss_core.training.loop import Training
 from trafficsim.demand.trips import Demand
@@ -41,6 +42,7 @@ from trafficsim.routing.policies_on_the_road import (
     incidents_of,
     open_training,
     scaled_to_game,
+    trial_seeds,
 )
 from trafficsim.sumo.process import check_installed
 from trafficsim.sumo.recording import as_arrays
@@ -117,10 +119,17 @@ def open_setting(config: RoutingConfig, inputs: Path, processes: int) -> Iterato
             )
             return -times_s[:, game.drivers].mean(axis=0)
 
+        def trial(trained: Training) -> Float[ndarray, "N day"]:
+            _, times_s, _ = drive(
+                trained, config, simulator, trial_seeds(config), Stream.TRIAL_ACTIONS
+            )
+            return times_s[:, game.drivers].T.copy()
+
         yield Setting(
             training=training,
             evaluate=evaluate,
             play=lambda trained: _drive_held_out(trained, simulator, config),
+            trial=None if config.signals else trial,
             welfare=welfare,
         )
 
@@ -169,6 +178,8 @@ SCENARIO = Scenario(
     labels=LABELS,
     baseline="user_equilibrium",
     best="optimum",
+    uncoordinated=(SELFISH,),
+    cost_unit="s",
     agent="driver",
     title=title,
     columns=(

@@ -11,6 +11,7 @@ from trafficsim.demand.trips import VehicleType, demand_file
 QUICK = (
     *("--days", "2", "--budget", "4", "--set", "evaluations=1", "--set", "evaluation_days=2"),
     *("--set", "learner.num_envs=2", "--set", "search.optimum_simulations=6"),
+    *("--set", "trial_days=2"),
     *("--set", "search.max_sweeps=2", "--set", "search.random_plays=2"),
 )
 

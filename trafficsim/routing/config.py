@@ -10,6 +10,7 @@ from ss_core.exchange.channel import ExchangeConfig
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import EQUAL_COSTS, paper_learner, refuse_idle_neighbours
 from ss_core.objective.objective import ObjectiveWeights
+from ss_core.scenario.adoption import MOST_PAIRS
 from ss_core.scenario.config import (
     COMMON_SHORTHANDS,
     Check,
@@ -44,6 +45,7 @@ class RoutingConfig(RunConfig):
     decide_every_s: float = 30.0  # so often, under `en_route`
     signals: bool = False  # the net's traffic lights learn, too
     days: int = 16  # held-out days every policy is scored on
+    trial_days: int = 16  # on which it is found out whether coordination helps
     cross_check: bool = False  # also run SUMO's own duaIterate
     evaluation_days: int = 8  # of each point of the learning curve
     neighbours: int = 8  # m: whom a driver suggests to
@@ -58,6 +60,10 @@ class RoutingConfig(RunConfig):
     def checks(self) -> Iterator[Check]:
         """Checks of the routing game's own fields."""
         yield from count_checks(self, "days", "evaluation_days", "neighbours")
+        yield (
+            2 <= self.trial_days <= MOST_PAIRS,
+            f"trial_days={self.trial_days}: between 2 and {MOST_PAIRS}",
+        )
         yield 0.0 < self.share <= 1.0, f"share={self.share}: above 0, at most 1"
         every = self.decide_every_s
         yield 1.0 <= every <= 3600.0, f"decide_every_s={every}: between 1 and 3600"

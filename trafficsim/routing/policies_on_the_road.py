@@ -127,6 +127,12 @@ def held_out_seeds(config: RoutingConfig) -> list[int]:
     return [drawn_seed(config.seed, Stream.HELD_OUT_DAYS, day) for day in range(config.days)]
 
 
+def trial_seeds(config: RoutingConfig) -> list[int]:
+    """SUMO's seeds of the days that learners are compared on before one is recommended."""
+    days = range(config.trial_days)
+    return [drawn_seed(config.seed, Stream.TRIAL_DAYS, day) for day in days]
+
+
 def scaled_to_game(
     learner: LearnerConfig, config: RoutingConfig, game: RoutingGame
 ) -> LearnerConfig:

@@ -22,12 +22,9 @@ def test_a_number_of_neighbours_that_no_driver_would_use_is_refused(more: dict[s
         resolve("tuned", {IDLE: 4, **more})
     with pytest.raises(ConfigError, match=ONCE.format("graph")):
         resolve("tuned", {IDLE: 8, **more})  # the default, but somebody asked for it
+    per_update = "every_pass" if more else "once"
+    whole = {"protocol": "graph", "num_neighbours": 4, "per_update": per_update}
     with pytest.raises(ConfigError, match=ONCE.format("graph")):
-        whole = {
-            "protocol": "graph",
-            "num_neighbours": 4,
-            "per_update": "once" if not more else "every_pass",
-        }
         resolve("tuned", {"learner.exchange": whole, **more})
     assert resolve("tuned", {"neighbours": 4, **more}).neighbours == 4
 
