@@ -43,7 +43,7 @@ from tests.support.printed_commands import (
 from tests.support.small_nets import TWO_ROUTE, trips, write_net
 from tests.support.traffic_runs import QUICK as SMALL_TRAFFIC
 from trafficsim.demand.trips import demand_file
-from trafficsim.routing import reference_tasks
+from trafficsim.references import reference_tasks
 
 BIN = Path(sys.executable).parent
 CLIS: dict[str, click.Command] = {"ss": ss.cli, "ssgrid": ssgrid.cli, "sstraffic": sstraffic.cli}
@@ -55,6 +55,7 @@ LEAST_TRAFFIC = (  # of nets that take SUMO long
     *("--drivers", "4", "--days", "1", "--budget", "1", "--workers", "1"),
     *("--set", "sumo.longest_s=60", "--set", "learner.num_envs=1", "--set", "evaluations=1"),
     *("--set", "evaluation_days=1", "--set", "search.optimum_simulations=2"),
+    *("--set", "trial_days=2", "--set", "modelled.first_days=1"),
     *("--set", "search.max_sweeps=1", "--set", "search.random_plays=1"),
 )
 SMALL_LIGHTS = (
