@@ -95,7 +95,8 @@ def _verdict(
     """One sentence in plain words."""
 
     def amount(value: float) -> str:
-        return f"{value:.3g} {unit}".rstrip()
+        shown = f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
+        return f"{shown} {unit}".rstrip()
 
     days, sure = f"on {pairs} trial days", f"with {100.0 * confidence:.3g} % confidence"
     if decision == "adopt":

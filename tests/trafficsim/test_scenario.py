@@ -101,6 +101,14 @@ def test_a_run_ends_in_a_table_a_verdict_and_traces(capsys: Streams) -> None:
         assert len(keys) == len(rows), name
 
 
+def test_trial_days_decide_what_is_recommended(capsys: Streams) -> None:
+    result, _ = result_of("--net", two_routes(Path()), capsys=capsys)
+    found = result["recommendation"]
+    assert found["trial_days"] == 2
+    assert found["row"] in ("ss", "independent")
+    assert "on 2 trial days" in "".join(result["notes"])
+
+
 def test_duckdb_reads_the_traces_and_finds_their_units(capsys: Streams) -> None:
     _, run = result_of("--net", two_routes(Path()), "--trace", "full", capsys=capsys)
     mean_s = duckdb.execute(

@@ -158,3 +158,8 @@ def test_what_is_no_trial_is_refused(first: ndarray, second: ndarray, words: str
 def test_looks_and_levels_that_define_no_test_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="at least one look"):
         adoption(costs(1, 2), costs(0, 0), **wrong)  # type: ignore[arg-type]
+
+
+def test_large_amounts_are_written_out() -> None:
+    found = adoption(np.full(8, 5000.0) + np.arange(8), np.full(8, 2000.0), unit="s", looks=1)
+    assert "it saved 3,004 s a day" in found.verdict

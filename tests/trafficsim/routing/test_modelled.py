@@ -9,13 +9,19 @@ import pytest
 import torch
 
 from ss_core.errors import ConfigError
+from ss_core.random_streams import Stream, drawn_seed
 from ss_core.training.loop import Training
 from tests.support.small_nets import NOISY, QUIET, small_game, trips
 from trafficsim.routing.config import modelled_learner, resolve
 from trafficsim.routing.env import time_unit_s
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.modelled import ModelledConfig, ModelledRoutingEnv, who_thinks_of
-from trafficsim.routing.policies_on_the_road import scaled_to_game
+from trafficsim.routing.policies_on_the_road import (
+    curve_seeds,
+    held_out_seeds,
+    scaled_to_game,
+    trial_seeds,
+)
 from trafficsim.sumo.free_flow import FreeFlowBackend
 from trafficsim.sumo.simulation import Outcome, Simulator, travel_times_s
 
@@ -204,6 +210,17 @@ def test_drivers_who_suggest_are_faster_in_sumo_than_those_who_do_not(tmp_path: 
 
 
 # settings
+
+
+def test_no_day_of_training_trial_or_scoring_is_one_of_another_kind() -> None:
+    config = resolve("tuned", {"net": "x", "seed": 3})
+    kinds = [trial_seeds(config), held_out_seeds(config), curve_seeds(config)]
+    kinds += [
+        [drawn_seed(seed, Stream.TRAINING_DAYS, copy) for copy in range(16)]
+        for seed in (drawn_seed(3, Stream.TRAINING_EPISODES, update) for update in range(46))
+    ]
+    days = [day for kind in kinds for day in kind]
+    assert len(set(days)) == len(days) == 16 + 16 + 8 + 46 * 16
 
 
 def test_the_tuned_preset_judges_on_the_model_what_the_model_knows() -> None:
