@@ -14,6 +14,7 @@ PROGRAMS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALLEST = {  # RUN is a small run of households, OUT an empty folder
     "device.py": "--device cpu --seeds 1 --updates 1",
     "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
+    "link_model.py": "--nets two_route,random --drivers 6 --changes 2 --days 2 --out OUT",
     "learner.py": "--repeats 1 --parts loop scaling algorithms full benchmarl",
     "powerflow.py": "--batch 2 --repeats 1 --largest 1",
     "references.py": "--households 4 --days 1",
@@ -33,7 +34,7 @@ ELSEWHERE = {  # or no program of its own
     "routerl_day.py": "traffic.py --routerl-python, where RouteRL is installed",
     "timing.py": "learner.py",
 }
-NEEDS_SUMO = {"signals.py", "traffic.py", "traffic_gap.py"}
+NEEDS_SUMO = {"link_model.py", "signals.py", "traffic.py", "traffic_gap.py"}
 
 
 @pytest.fixture
