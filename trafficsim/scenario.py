@@ -15,6 +15,7 @@ from ss_core.report.labels import SELFISH
 from ss_core.scenario.protocol import Column, Prepared, Reference, Saved, Scenario, Setting
 from ss_core.training.loop import Training
 from trafficsim.demand.trips import Demand
+from trafficsim.link_model.model import LinkModel
 from trafficsim.references.reference_tasks import optimise, refer
 from trafficsim.results.labels import LABELS, ROWS
 from trafficsim.results.notes import facts, notes, title
@@ -78,7 +79,7 @@ def prepare(
     net, given = checked
     demand = keep_inputs(config, net, given, inputs, tell)
     game = game_of(config, net, demand)
-    said = (f"demand: {demand.source}", *net.notes)
+    said = (f"demand: {demand.source}", *_judged(config, game), *net.notes)
     trivial = game.num_drivers < 2
     if trivial and config.signals:
         said = ("lights did not learn: train them with `sstraffic signals`", *said)
@@ -88,6 +89,21 @@ def prepare(
         notes=said,
         trivial=(lambda: without_choice(config, game)) if trivial else None,
     )
+
+
+def _judged(config: RoutingConfig, game: RoutingGame) -> tuple[str, ...]:
+    """How learners know what other routes would have brought."""
+    if not config.link_model:
+        return ("routes are judged from days driven, not on the link model (--preset sampled)",)
+    unknown = LinkModel.of(game.scene).unknown
+    said = (
+        f"routes are judged on a public model of the links, {config.modelled.days} days an update"
+    )
+    if not unknown:
+        return (said,)
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    strange = f"{', '.join(unknown[:5])}{more}"
+    return (said, f"the link model drives as if they were others: {strange}; or --preset sampled")
 
 
 def _announcement(game: RoutingGame) -> str:

@@ -51,12 +51,12 @@ def no_tasks(monkeypatch: Patch) -> None:
     monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", refuse)
 
 
-def result_of(*options: str, capsys: Streams) -> tuple[dict[str, Any], Path]:
+def result_of(*options: str, capsys: Streams, under: str = "runs") -> tuple[dict[str, Any], Path]:
     """The result and the folder of a run that ends well."""
     assert sstraffic_run(*options, "--json") == 0
     streams = capsys.readouterr()
     assert "Traceback" not in streams.err
-    run = only_run(Path("runs"))
+    run = only_run(Path(under))
     assert read_manifest(run)["ss"]["status"] == "complete"
     assert verify_run(run) == []
     json.loads((run / "result.json").read_bytes(), parse_constant=pytest.fail)  # no NaN
@@ -99,6 +99,16 @@ def test_a_run_ends_in_a_table_a_verdict_and_traces(capsys: Streams) -> None:
         rows = rows_of(run, name)
         keys = {tuple(row[column] for column in TABLES[name].key) for row in rows}
         assert len(keys) == len(rows), name
+
+
+def test_a_run_says_how_routes_are_judged(capsys: Streams) -> None:
+    net = two_routes(Path())
+    result, _ = result_of("--net", net, "--out", "a", capsys=capsys, under="a")
+    notes = "\n".join(result["notes"])
+    assert "routes are judged on a public model of the links, 4 days an update" in notes
+    assert "turns without inner lanes, whose right of way is not known; or --preset" in notes
+    result, _ = result_of("--net", net, "--out", "b", "--en-route", capsys=capsys, under="b")
+    assert "judged from days driven, not on the link model" in "\n".join(result["notes"])
 
 
 def test_trial_days_decide_what_is_recommended(capsys: Streams) -> None:
