@@ -36,9 +36,7 @@ class ModelledConfig:
     draws: int = 4  # of driver noise, common to all alternatives of an update
     memory_days: int = 120  # that the model is fitted to and own routes are compared on
     residual_days: float = 8.0  # that say "the model is right about my routes"
-    most_vehicle_days: float = (
-        6e6  # simulated for an update; above, fewer draws, then fewer drivers
-    )
+    most_vehicle_days: float = 2e6  # simulated for an update; above, fewer draws, then drivers
 
     def __post_init__(self) -> None:
         for name in ("first_days", "days", "judged", "draws", "memory_days"):
