@@ -7,152 +7,36 @@ Newell's (1993) and Daganzo's (1995) queues with blocking back, with gap accepta
 Events are handled in the order of time; a vehicle that may not go asks again.
 """
 
-from typing import NamedTuple, no_type_check
+from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from numba import njit
+from jaxtyping import Float, Int
 from numpy import ndarray
 
-from trafficsim.link_model.tables import Clock, Drivers, Roads, Vehicles
+from trafficsim.link_model.state import (
+    ARRIVED,
+    NOT_YET,
+    State,
+    drop_first,
+    helper,
+    kernel,
+    morning,
+    push,
+)
+from trafficsim.link_model.tables import Roads, World
 
 RETRY_S = 1.0  # SUMO's step
 LEAST_HEADWAY_S = 0.5
 GREEN_EXTENSION_S = 3.0  # SUMO's max-gap of actuated lights
 NOTICED_WAIT_S = 0.5
-FAR_PAST_S = -1e9
 GOES = -1.0  # no reason to wait
-NOT_YET, ARRIVED = -1, -2  # legs of vehicles that are not on the road
 PRIORITY = ord("G")  # other letters under which one may go: minor green, stop then go, light off
 MAY_GO = (ord("G"), ord("g"), ord("s"), ord("O"), ord("o"))
 
-kernel = njit(cache=True, error_model="numpy")
-# Within, nothing is allocated: without counts of references a day takes a tenth of the time.
-helper = njit(cache=True, error_model="numpy", _nrt=False)  # pyright: ignore[reportCallIssue]
-
-
-class State(NamedTuple):
-    """Everything that changes during a day."""
-
-    leg: Int[ndarray, " vehicle"]  # position in `route_edge`
-    first_leg: Int[ndarray, " vehicle"]
-    lane: Int[ndarray, " vehicle"]
-    movement: Int[ndarray, " vehicle"]  # at the end of its lane; -1: the trip ends there
-    following: Int[ndarray, " vehicle"]  # next in the same lane; -1: none
-    ready_s: Float[ndarray, " vehicle"]  # when it reaches the lane's end
-    entered_s: Float[ndarray, " vehicle"]  # the edge
-    charge_s: Float[ndarray, " vehicle"]  # for teleports
-    is_held: Bool[ndarray, " vehicle"]  # at the head of its lane
-    head: Int[ndarray, " lane"]
-    tail: Int[ndarray, " lane"]
-    taken_m: Float[ndarray, " lane"]
-    left_s: Float[ndarray, " lane"]  # when the last vehicle did
-    joined_s: Float[ndarray, " lane"]
-    last_ready_s: Float[ndarray, " lane"]
-    crossed_s: Float[ndarray, " movement"]  # when the last vehicle began to
-    merged_s: Float[ndarray, " movement"]  # when it is on the next edge
-    phase: Int[ndarray, " light"]
-    since_s: Float[ndarray, " light"]  # when the phase began
-    green_used_s: Float[ndarray, " light"]
-    event_s: Float[ndarray, " event"]  # a heap
-    event_of: Int[ndarray, " event"]
-    counts: Int[ndarray, " 2"]  # events in the heap, teleports
-
 
 @no_type_check
 @helper
-def _push(state: State, time_s: float, vehicle: int) -> None:
-    times, who, at = state.event_s, state.event_of, state.counts[0]
-    state.counts[0] += 1
-    while at > 0:
-        parent = (at - 1) // 2
-        if times[parent] <= time_s:
-            break
-        times[at], who[at] = times[parent], who[parent]
-        at = parent
-    times[at], who[at] = time_s, vehicle
-
-
-@no_type_check
-@helper
-def _drop_first(state: State) -> None:
-    times, who = state.event_s, state.event_of
-    state.counts[0] -= 1
-    size, at = state.counts[0], 0
-    time_s, vehicle = times[size], who[size]
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and times[child + 1] < times[child]:
-            child += 1
-        if times[child] >= time_s:
-            break
-        times[at], who[at] = times[child], who[child]
-        at = child
-    times[at], who[at] = time_s, vehicle
-
-
-@no_type_check
-@kernel
-def _morning(
-    roads: Roads,
-    clock: Clock,
-    routes: Int[ndarray, " vehicle"],
-    depart_s: Float[ndarray, " vehicle"],
-) -> State:
-    """Before the first departure: lanes are empty, lights are where their programs say."""
-    vehicles, lanes = len(depart_s), len(roads.lane_length_m)
-    lights = len(roads.light_offset_s)
-    state = State(
-        np.full(vehicles, NOT_YET),
-        roads.route_first[routes],
-        np.full(vehicles, -1),
-        np.full(vehicles, -1),
-        np.full(vehicles, -1),
-        np.zeros(vehicles),
-        np.zeros(vehicles),
-        np.zeros(vehicles),
-        np.zeros(vehicles, np.bool_),
-        np.full(lanes, -1),
-        np.full(lanes, -1),
-        np.zeros(lanes),
-        np.full(lanes, FAR_PAST_S),
-        np.full(lanes, FAR_PAST_S),
-        np.full(lanes, FAR_PAST_S),
-        np.full(len(roads.movement_lane), FAR_PAST_S),
-        np.full(len(roads.movement_lane), FAR_PAST_S),
-        np.zeros(lights, np.int64),
-        np.zeros(lights),
-        np.full(lights, FAR_PAST_S),
-        np.empty(vehicles + 1),
-        np.empty(vehicles + 1, np.int64),
-        np.zeros(2, np.int64),
-    )
-    for light in range(lights):
-        _start_light(state, roads, light, clock.begin_s)
-    for vehicle in range(vehicles):
-        _push(state, depart_s[vehicle], vehicle)
-    return state
-
-
-@no_type_check
-@helper
-def _start_light(state: State, roads: Roads, light: int, time_s: float) -> None:
-    """The phase that the program is in at this moment, counted from its offset."""
-    first, last = roads.phase_first[light], roads.phase_first[light + 1]
-    into_s = (time_s - roads.light_offset_s[light]) % roads.phase_s[first:last].sum()
-    for at in range(first, last):
-        if into_s < roads.phase_s[at] or at == last - 1:
-            state.phase[light] = at - first
-            state.since_s[light] = time_s - into_s
-            return
-        into_s -= roads.phase_s[at]
-
-
-@no_type_check
-@helper
-def _advance_light(state: State, roads: Roads, light: int, time_s: float) -> float:
+def _advance_light(state: State, roads: Roads, light: int, now_s: float) -> float:
     """Move a light on to the phase of this moment; when that ends if nobody extends it."""
     first, last = roads.phase_first[light], roads.phase_first[light + 1]
     while True:
@@ -161,7 +45,7 @@ def _advance_light(state: State, roads: Roads, light: int, time_s: float) -> flo
         if roads.phase_longest_s[at] > roads.phase_shortest_s[at]:
             asked_s = state.green_used_s[light] + GREEN_EXTENSION_S
             ends_s = min(max(ends_s, asked_s), since_s + roads.phase_longest_s[at])
-        if time_s < ends_s:
+        if now_s < ends_s:
             return ends_s
         state.since_s[light] = ends_s
         state.phase[light] = (state.phase[light] + 1) % (last - first)
@@ -169,12 +53,10 @@ def _advance_light(state: State, roads: Roads, light: int, time_s: float) -> flo
 
 @no_type_check
 @helper
-def _behind_s(
-    drivers: Drivers, vehicles: Vehicles, follower: int, leader: int, speed: float
-) -> float:
+def _behind_s(world: World, follower: int, leader: int, speed: float) -> float:
     """Headway of a follower behind a leader that leaves a queue at this speed in m/s."""
-    tau_s = drivers.headway_factor * vehicles.tau_s[follower]
-    return tau_s + drivers.spacing_factor * vehicles.space_m[leader] / speed
+    tau_s = world.drivers.headway_factor * world.vehicles.tau_s[follower]
+    return tau_s + world.drivers.spacing_factor * world.vehicles.space_m[leader] / speed
 
 
 @no_type_check
@@ -236,10 +118,10 @@ def _emptiest_lane(state: State, roads: Roads, leg: int) -> tuple[int, int, floa
 
 @no_type_check
 @helper
-def _leave_lane(state: State, v: int, space_m: float, now_s: float) -> int:
+def _leave_lane(state: State, world: World, v: int, now_s: float) -> int:
     """Take the head out of its lane; who is next there, or -1."""
     lane, behind = state.lane[v], state.following[v]
-    state.taken_m[lane] -= space_m
+    state.taken_m[lane] -= world.vehicles.space_m[v]
     state.head[lane] = behind
     state.left_s[lane] = now_s
     if behind < 0:
@@ -249,105 +131,81 @@ def _leave_lane(state: State, v: int, space_m: float, now_s: float) -> int:
 
 @no_type_check
 @helper
-def _note(
-    seconds: Float[ndarray, "interval edge"], clock: Clock, edge: int, from_s: float, to_s: float
-) -> None:
-    """Add a stay to the vehicle-seconds of an edge, interval by interval."""
-    begin_s, end_s = from_s - clock.begin_s, to_s - clock.begin_s
+def _note(state: State, world: World, v: int, left_s: float) -> None:
+    """Add a stay on an edge to its vehicle-seconds, interval by interval."""
+    clock, edge = world.clock, world.roads.route_edge[state.leg[v]]
+    begin_s, end_s = state.entered_s[v] - clock.begin_s, left_s - clock.begin_s
     at = int(begin_s // clock.interval_s)
-    while begin_s < end_s and 0 <= at < len(seconds):
+    while begin_s < end_s and 0 <= at < len(state.seconds):
         until_s = min(end_s, (at + 1) * clock.interval_s)
-        seconds[at, edge] += until_s - begin_s
+        state.seconds[at, edge] += until_s - begin_s
         begin_s = until_s
         at += 1
 
 
 @no_type_check
 @helper
-def _wanted(vehicles: Vehicles, v: int, limit_m_per_s: float, slowness: float) -> float:
+def _wanted(state: State, world: World, v: int, limit_m_per_s: float) -> float:
     """Speed in m/s that a vehicle drives on an empty road of this limit."""
-    return min(limit_m_per_s / slowness, vehicles.top_speed_m_per_s[v])
+    return min(limit_m_per_s / state.slowness[v], world.vehicles.top_speed_m_per_s[v])
 
 
 @no_type_check
 @helper
-def _turn_s(
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    v: int,
-    movement: int,
-    slowness: float,
-    rate_m_per_s2: float,
-) -> float:
+def _turn_s(state: State, world: World, v: int, movement: int, rate_m_per_s2: float) -> float:
     """Time lost by a change between the edge's speed and that of a turn, at this rate.
 
     And half of what is lost by looking out where others have right of way.
     """
+    roads = world.roads
     limit = roads.edge_speed_m_per_s[roads.lane_edge[roads.movement_lane[movement]]]
-    before = _wanted(vehicles, v, limit, slowness)
-    inside = _wanted(vehicles, v, roads.movement_speed_m_per_s[movement], slowness)
+    before = _wanted(state, world, v, limit)
+    inside = _wanted(state, world, v, roads.movement_speed_m_per_s[movement])
     excess = max(before - inside, 0.0)
-    looking_s = 0.5 * drivers.minor_s if roads.movement_is_minor[movement] else 0.0
+    looking_s = 0.5 * world.drivers.minor_s if roads.movement_is_minor[movement] else 0.0
     return excess * excess / (2.0 * before * rate_m_per_s2) + looking_s
 
 
 @no_type_check
 @helper
-def _inside_s(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    v: int,
-    now_s: float,
-    slowness: float,
-) -> tuple[float, float]:
+def _inside_s(state: State, world: World, v: int, now_s: float) -> tuple[float, float]:
     """Time through the junction up to and from the place to wait in it, if there is one.
 
     Both include starting from standstill where the vehicle has stood.
     """
-    movement = state.movement[v]
-    inside = _wanted(vehicles, v, roads.movement_speed_m_per_s[movement], slowness)
+    roads, drivers, movement = world.roads, world.drivers, state.movement[v]
+    inside = _wanted(state, world, v, roads.movement_speed_m_per_s[movement])
     inner, before_s = roads.movement_inner[movement], 0.0
     if inner >= 0:
         before_s = drivers.free_factor * roads.lane_length_m[inner] / inside
     through_s = drivers.free_factor * roads.movement_inside_m[movement] / inside
     startup_s = 0.0
     if now_s - state.ready_s[v] > NOTICED_WAIT_S:
-        startup_s = drivers.startup_factor * inside / (2.0 * vehicles.acceleration_m_per_s2[v])
+        rate = world.vehicles.acceleration_m_per_s2[v]
+        startup_s = drivers.startup_factor * inside / (2.0 * rate)
     return before_s + startup_s, through_s - before_s + startup_s
 
 
 @no_type_check
 @helper
-def _held_until_s(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    v: int,
-    now_s: float,
-    slowness: float,
-    headway: float,
-) -> float:
+def _held_until_s(state: State, world: World, v: int, now_s: float) -> float:
     """When the head of a lane may ask again; `GOES` if right of way lets it go.
 
     Who merges must also have time to come up to the speed of those behind.
     """
-    movement = state.movement[v]
+    roads, drivers, movement = world.roads, world.drivers, state.movement[v]
     yields = roads.movement_light[movement] < 0 or _letter(state, roads, movement) != PRIORITY
     waited_s = now_s - state.ready_s[v]
-    after_s = _inside_s(state, roads, vehicles, drivers, v, now_s, slowness)[1]
-    patience = headway * max(0.0, 1.0 - waited_s / drivers.impatience_s)
+    after_s = _inside_s(state, world, v, now_s)[1]
+    patience = state.headway[v] * max(0.0, 1.0 - waited_s / drivers.impatience_s)
     gap_s = after_s + drivers.gap_s * patience
-    rate = vehicles.acceleration_m_per_s2[v]
-    speeding_up_s = _turn_s(roads, vehicles, drivers, v, movement, slowness, rate)
+    rate = world.vehicles.acceleration_m_per_s2[v]
+    speeding_up_s = _turn_s(state, world, v, movement, rate)
     for at in range(roads.conflict_first[movement], roads.conflict_first[movement + 1]):
         other = roads.conflict_movement[at]
         if roads.conflict_merges[at]:
             speed = roads.movement_speed_m_per_s[other]
-            behind_s = drivers.merge_factor * _behind_s(drivers, vehicles, v, v, speed)
+            behind_s = drivers.merge_factor * _behind_s(world, v, v, speed)
             clear_s = state.merged_s[other] + behind_s - after_s
         else:
             passing_s = state.merged_s[other] - state.crossed_s[other]
@@ -364,18 +222,10 @@ def _held_until_s(
 
 @no_type_check
 @helper
-def _join_lane(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    v: int,
-    headway: float,
-    arrives_s: float,
-) -> None:
+def _join_lane(state: State, world: World, v: int, arrives_s: float) -> None:
     """Put a vehicle, whose leg, lane and movement are set, at the lane's end."""
     lane, movement = state.lane[v], state.movement[v]
-    state.taken_m[lane] += vehicles.space_m[v]
+    state.taken_m[lane] += world.vehicles.space_m[v]
     state.following[v] = -1
     arrives_s = max(arrives_s, state.last_ready_s[lane] + RETRY_S)
     state.ready_s[v] = state.last_ready_s[lane] = arrives_s
@@ -386,169 +236,119 @@ def _join_lane(
     state.head[lane] = state.tail[lane] = v
     hold_s = LEAST_HEADWAY_S
     if movement >= 0:
-        speed = roads.movement_speed_m_per_s[movement]
-        hold_s = _behind_s(drivers, vehicles, v, v, speed) * headway
-    _push(state, max(arrives_s, state.left_s[lane] + hold_s), v)
+        speed = world.roads.movement_speed_m_per_s[movement]
+        hold_s = _behind_s(world, v, v, speed) * state.headway[v]
+    push(state, max(arrives_s, state.left_s[lane] + hold_s), v)
 
 
 @no_type_check
 @helper
-def _finish(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    clock: Clock,
-    v: int,
-    now_s: float,
-    times_s: Float[ndarray, " vehicle"],
-    seconds: Float[ndarray, "interval edge"],
-) -> None:
+def _finish(state: State, world: World, v: int, now_s: float) -> None:
     """End a trip at the end of its last edge."""
-    times_s[v] = now_s - vehicles.depart_s[v] + state.charge_s[v]
-    _note(seconds, clock, roads.route_edge[state.leg[v]], state.entered_s[v], now_s)
-    behind = _leave_lane(state, v, vehicles.space_m[v], now_s)
+    state.times_s[v] = now_s - world.vehicles.depart_s[v] + state.charge_s[v]
+    _note(state, world, v, now_s)
+    behind = _leave_lane(state, world, v, now_s)
     state.leg[v] = ARRIVED
     if behind >= 0:
-        _push(state, max(state.ready_s[behind], now_s + LEAST_HEADWAY_S), behind)
+        push(state, max(state.ready_s[behind], now_s + LEAST_HEADWAY_S), behind)
 
 
 @no_type_check
 @helper
-def _depart(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    v: int,
-    now_s: float,
-    slowness: Float[ndarray, " vehicle"],
-    headway: Float[ndarray, " vehicle"],
-) -> None:
+def _depart(state: State, world: World, v: int, now_s: float) -> None:
     """Put a vehicle on the first edge of its route, or say when it asks again."""
     leg = state.first_leg[v]
-    lane, movement, over_m = _emptiest_lane(state, roads, leg)
-    free_s = state.joined_s[lane] + drivers.insertion_s
+    lane, movement, over_m = _emptiest_lane(state, world.roads, leg)
+    free_s = state.joined_s[lane] + world.drivers.insertion_s
     if over_m >= 0.0 or free_s > now_s:
-        _push(state, max(now_s + (RETRY_S if over_m >= 0.0 else 0.5), free_s), v)
+        push(state, max(now_s + (RETRY_S if over_m >= 0.0 else 0.5), free_s), v)
         return
     state.leg[v], state.lane[v], state.movement[v] = leg, lane, movement
     state.entered_s[v] = now_s
-    _drive(state, roads, vehicles, drivers, v, drivers.start_s, slowness, headway)
+    _drive(state, world, v, world.drivers.start_s)
 
 
 @no_type_check
 @helper
-def _drive(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    v: int,
-    lost_s: float,
-    slowness: Float[ndarray, " vehicle"],
-    headway: Float[ndarray, " vehicle"],
-) -> None:
+def _drive(state: State, world: World, v: int, lost_s: float) -> None:
     """Along the edge that a vehicle has just entered, to the end of its lane."""
     state.joined_s[state.lane[v]] = state.entered_s[v]
-    edge = roads.route_edge[state.leg[v]]
-    speed = _wanted(vehicles, v, roads.edge_speed_m_per_s[edge], slowness[v])
-    free_s = drivers.free_factor * roads.edge_length_m[edge] / speed
+    roads, edge = world.roads, world.roads.route_edge[state.leg[v]]
+    speed = _wanted(state, world, v, roads.edge_speed_m_per_s[edge])
+    free_s = world.drivers.free_factor * roads.edge_length_m[edge] / speed
     arrives_s = state.entered_s[v] + lost_s + free_s
     if state.movement[v] >= 0:
-        rate = vehicles.braking_m_per_s2[v]
-        turn = state.movement[v]
-        arrives_s += _turn_s(roads, vehicles, drivers, v, turn, slowness[v], rate)
-    _join_lane(state, roads, vehicles, drivers, v, headway[v], arrives_s)
+        rate = world.vehicles.braking_m_per_s2[v]
+        arrives_s += _turn_s(state, world, v, state.movement[v], rate)
+    _join_lane(state, world, v, arrives_s)
 
 
 @no_type_check
 @helper
-def _ask(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    clock: Clock,
-    v: int,
-    now_s: float,
-    slowness: Float[ndarray, " vehicle"],
-    headway: Float[ndarray, " vehicle"],
-    seconds: Float[ndarray, "interval edge"],
-) -> None:
+def _ask(state: State, world: World, v: int, now_s: float) -> None:
     """The head of a lane goes on: to wait inside the junction, or across it; or asks again."""
-    movement = state.movement[v]
+    roads, movement = world.roads, state.movement[v]
     inner = roads.movement_inner[movement]
     is_inside = state.lane[v] == inner
     waited_s = now_s - state.ready_s[v]
-    is_moved_on = waited_s >= clock.teleport_s
+    is_moved_on = waited_s >= world.clock.teleport_s
     until_s = GOES if is_inside else _red_until_s(state, roads, movement, now_s)
     steps_inside = inner >= 0 and not is_inside
     if until_s == GOES and steps_inside:
         is_full = state.taken_m[inner] > 0.0 and (
-            state.taken_m[inner] + vehicles.space_m[v] > roads.lane_length_m[inner]
+            state.taken_m[inner] + world.vehicles.space_m[v] > roads.lane_length_m[inner]
         )
         until_s = now_s + RETRY_S if is_full else GOES
     elif until_s == GOES:
-        until_s = _held_until_s(state, roads, vehicles, drivers, v, now_s, slowness[v], headway[v])
+        until_s = _held_until_s(state, world, v, now_s)
     leg = state.leg[v] + 1
     lane, following, over_m = _emptiest_lane(state, roads, leg)
     if until_s == GOES and over_m >= 0.0 and not steps_inside:
         until_s = now_s + RETRY_S
     if until_s != GOES and not is_moved_on:
         state.is_held[v] = True
-        _push(state, until_s, v)
+        push(state, until_s, v)
         return
     state.is_held[v] = False
     if is_moved_on:
-        state.charge_s[v] += clock.teleport_s
+        state.charge_s[v] += world.clock.teleport_s
         state.counts[1] += 1
     if not is_inside:
-        _note(seconds, clock, roads.route_edge[state.leg[v]], state.entered_s[v], now_s)
-    _leave(state, roads, vehicles, drivers, v, now_s, headway)
-    before_s, after_s = _inside_s(state, roads, vehicles, drivers, v, now_s, slowness[v])
+        _note(state, world, v, now_s)
+    _leave(state, world, v, now_s)
+    before_s, after_s = _inside_s(state, world, v, now_s)
     if steps_inside and not is_moved_on:
         state.lane[v] = inner
-        _join_lane(state, roads, vehicles, drivers, v, headway[v], now_s + before_s)
+        _join_lane(state, world, v, now_s + before_s)
         return
-    rate = vehicles.acceleration_m_per_s2[v]
-    lost_s = _turn_s(roads, vehicles, drivers, v, movement, slowness[v], rate)
+    rate = world.vehicles.acceleration_m_per_s2[v]
+    lost_s = _turn_s(state, world, v, movement, rate)
     state.crossed_s[movement], state.merged_s[movement] = now_s, now_s + after_s
     state.leg[v], state.lane[v], state.movement[v] = leg, lane, following
     state.entered_s[v] = now_s + after_s
-    _drive(state, roads, vehicles, drivers, v, lost_s, slowness, headway)
+    _drive(state, world, v, lost_s)
 
 
 @no_type_check
 @helper
-def _leave(
-    state: State,
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    v: int,
-    now_s: float,
-    headway: Float[ndarray, " vehicle"],
-) -> None:
+def _leave(state: State, world: World, v: int, now_s: float) -> None:
     """Take the head out of its lane and let the next one ask a headway later."""
-    movement = state.movement[v]
+    roads, movement = world.roads, state.movement[v]
     light = roads.movement_light[movement]
     if light >= 0 and state.lane[v] == roads.movement_lane[movement]:
         state.green_used_s[light] = now_s
-    behind = _leave_lane(state, v, vehicles.space_m[v], now_s)
+    behind = _leave_lane(state, world, v, now_s)
     if behind >= 0:
         speed = roads.movement_speed_m_per_s[movement]
-        hold_s = _behind_s(drivers, vehicles, behind, v, speed) * headway[behind]
-        _push(state, max(state.ready_s[behind], now_s + hold_s), behind)
+        hold_s = _behind_s(world, behind, v, speed) * state.headway[behind]
+        push(state, max(state.ready_s[behind], now_s + hold_s), behind)
 
 
 @no_type_check
 @kernel
 def simulate_day(
     routes: Int[ndarray, " vehicle"],
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    clock: Clock,
+    world: World,
     speed_noise: Float[ndarray, " vehicle"],
     headway_noise: Float[ndarray, " vehicle"],
     times_s: Float[ndarray, " vehicle"],
@@ -560,42 +360,39 @@ def simulate_day(
     charges for teleports included; trips under way when the day is cut off count up to then.
     Returned is the number of teleports.
     """
-    many = len(routes)
-    slowness, headway = np.empty(many), np.empty(many)
-    for v in range(many):
-        spread = drivers.speed_noise * vehicles.speed_spread[v]
-        slowness[v] = 1.0 / max(vehicles.speed_factor[v] + spread * speed_noise[v], 0.2)
-        spread = drivers.headway_noise if vehicles.is_noisy[v] else 0.0
-        headway[v] = max(0.3, 1.0 + spread * headway_noise[v])
-    state = _morning(roads, clock, routes, vehicles.depart_s)
+    state = morning(routes, world, speed_noise, headway_noise, times_s, seconds)
     while state.counts[0] > 0:
         now_s, v = state.event_s[0], state.event_of[0]
-        if now_s >= clock.cap_s:
+        if now_s >= world.clock.cap_s:
             break
-        _drop_first(state)
+        drop_first(state)
         if state.leg[v] == NOT_YET:
-            _depart(state, roads, vehicles, drivers, v, now_s, slowness, headway)
+            _depart(state, world, v, now_s)
         elif state.movement[v] < 0:
-            _finish(state, roads, vehicles, clock, v, now_s, times_s, seconds)
+            _finish(state, world, v, now_s)
         else:
-            _ask(state, roads, vehicles, drivers, clock, v, now_s, slowness, headway, seconds)
-    for v in range(many):
-        if state.leg[v] != ARRIVED:
-            times_s[v] = clock.cap_s - vehicles.depart_s[v] + state.charge_s[v]
-            if state.leg[v] >= 0:
-                edge = roads.route_edge[state.leg[v]]
-                _note(seconds, clock, edge, state.entered_s[v], clock.cap_s)
+            _ask(state, world, v, now_s)
+    _cut_off(state, world)
     return state.counts[1]
+
+
+@no_type_check
+@helper
+def _cut_off(state: State, world: World) -> None:
+    """End the trips that are under way, or wait to depart, when the day is over."""
+    cap_s = world.clock.cap_s
+    for v in range(len(state.leg)):
+        if state.leg[v] != ARRIVED:
+            state.times_s[v] = cap_s - world.vehicles.depart_s[v] + state.charge_s[v]
+            if state.leg[v] >= 0:
+                _note(state, world, v, cap_s)
 
 
 @no_type_check
 @kernel
 def play_days(
     routes: Int[ndarray, "day vehicle"],
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    clock: Clock,
+    world: World,
     speed_noise: Float[ndarray, "draw vehicle"],
     headway_noise: Float[ndarray, "draw vehicle"],
     times_s: Float[ndarray, "day vehicle"],
@@ -606,17 +403,8 @@ def play_days(
     draws, once_s = len(speed_noise), np.zeros(routes.shape[1])
     for day in range(len(routes)):
         for draw in range(draws):
-            teleports[day] += simulate_day(
-                routes[day],
-                roads,
-                vehicles,
-                drivers,
-                clock,
-                speed_noise[draw],
-                headway_noise[draw],
-                once_s,
-                seconds[day],
-            )
+            noise = speed_noise[draw], headway_noise[draw]
+            teleports[day] += simulate_day(routes[day], world, *noise, once_s, seconds[day])
             times_s[day] += once_s / draws
         teleports[day] /= draws
         seconds[day] /= draws
@@ -629,10 +417,7 @@ def change_one(
     movers: Int[ndarray, " mover"],
     options: Int[ndarray, "mover K"],
     affected: Int[ndarray, "mover L"],
-    roads: Roads,
-    vehicles: Vehicles,
-    drivers: Drivers,
-    clock: Clock,
+    world: World,
     speed_noise: Float[ndarray, "draw vehicle"],
     headway_noise: Float[ndarray, "draw vehicle"],
     base_s: Float[ndarray, " vehicle"],
@@ -650,17 +435,8 @@ def change_one(
     once_s, changed, nowhere = np.zeros(many), routes.copy(), np.zeros((0, 0))
     as_is_s = np.zeros((draws, many))
     for draw in range(draws):
-        simulate_day(
-            routes,
-            roads,
-            vehicles,
-            drivers,
-            clock,
-            speed_noise[draw],
-            headway_noise[draw],
-            as_is_s[draw],
-            nowhere,
-        )
+        noise = speed_noise[draw], headway_noise[draw]
+        simulate_day(routes, world, *noise, as_is_s[draw], nowhere)
         base_s += as_is_s[draw] / draws
     for m in range(len(movers)):
         mover = movers[m]
@@ -669,17 +445,8 @@ def change_one(
                 continue
             changed[mover] = options[m, k]
             for draw in range(draws):
-                simulate_day(
-                    changed,
-                    roads,
-                    vehicles,
-                    drivers,
-                    clock,
-                    speed_noise[draw],
-                    headway_noise[draw],
-                    once_s,
-                    nowhere,
-                )
+                noise = speed_noise[draw], headway_noise[draw]
+                simulate_day(changed, world, *noise, once_s, nowhere)
                 own_s[m, k] += (once_s[mover] - as_is_s[draw, mover]) / draws
                 total_s[m, k] += (once_s.sum() - as_is_s[draw].sum()) / draws
                 for at in range(affected.shape[1]):

@@ -12,7 +12,7 @@ from numpy import ndarray
 from ss_core.random_streams import Stream, numpy_generator
 from trafficsim.link_model.day import change_one, play_days
 from trafficsim.link_model.roads import roads_of
-from trafficsim.link_model.tables import Clock, Drivers, Roads, Vehicles
+from trafficsim.link_model.tables import Clock, Drivers, Roads, Vehicles, World
 from trafficsim.link_model.vehicles import vehicles_of
 from trafficsim.nets.read import read_records
 from trafficsim.sumo.simulation import Scene
@@ -84,6 +84,10 @@ class LinkModel:
             unknown=unknown,
         )
 
+    @property
+    def _world(self) -> World:
+        return World(self.roads, self.vehicles, self.drivers, self.clock)
+
     def with_drivers(self, drivers: Drivers) -> Self:
         """The same network with other drivers."""
         return replace(self, drivers=drivers)
@@ -107,10 +111,7 @@ class LinkModel:
         teleports = np.zeros(len(rows))
         play_days(
             rows,
-            self.roads,
-            self.vehicles,
-            self.drivers,
-            self.clock,
+            self._world,
             noise.speed,
             noise.headway,
             times_s,
@@ -143,10 +144,7 @@ class LinkModel:
             np.ascontiguousarray(movers, dtype=np.int64),
             np.ascontiguousarray(options, dtype=np.int64),
             np.ascontiguousarray(affected, dtype=np.int64),
-            self.roads,
-            self.vehicles,
-            self.drivers,
-            self.clock,
+            self._world,
             noise.speed,
             noise.headway,
             found.times_s,

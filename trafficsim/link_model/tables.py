@@ -87,3 +87,12 @@ class Drivers(NamedTuple):
     impatience_s: float = 180.0  # of waiting, after which any gap will do
     speed_noise: float = 0.8  # of the spread that the vehicle's type has
     headway_noise: float = 0.3  # standard deviation of headways over their mean
+
+
+class World(NamedTuple):
+    """Everything that a day of the model depends on but choices and noise."""
+
+    roads: Roads
+    vehicles: Vehicles
+    drivers: Drivers
+    clock: Clock
