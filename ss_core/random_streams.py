@@ -78,7 +78,7 @@ class Stream(IntEnum):
     EQUILIBRIUM = 505  # who changes routes in successive averages
     ROUTE_SEARCH = 506  # local search for the optimum
     DUAITERATE = 507  # seed of SUMO's own assignment
-    MODEL_NOISE = 508  # how drivers differ on days of the link model [update]
+    MODEL_NOISE = 508  # how drivers differ on days of the link model [update, purpose, choice]
     CALIBRATION = 509  # guesses at the drivers of the link model [update]
     MODEL_MOVERS = 510  # drivers whose alternatives are judged, where not all are [update]
 

@@ -56,11 +56,21 @@ def public_days(
     links: Sequence[str], routes: Int[ndarray, "day vehicle"], outcomes: Sequence[Outcome]
 ) -> PublicDays:
     """What `outcomes` say of the watched `links`; intervals after a day's end are no data."""
-    rows = max(len(each.link_vehicles) for each in outcomes)
-    counts = np.full((len(outcomes), rows, len(links)), np.nan)
-    for day, each in enumerate(outcomes):
-        counts[day, : len(each.link_vehicles)] = each.link_vehicles
-    return PublicDays(routes=routes, vehicles=counts, links=tuple(links))
+    return PublicDays(routes=routes, vehicles=counted(outcomes), links=tuple(links))
+
+
+def counted(outcomes: Sequence[Outcome]) -> Float[ndarray, "day interval link"]:
+    """Vehicles on the watched links; NaN after a day's end."""
+    longest = max(len(each.link_vehicles) for each in outcomes)
+    return np.concatenate([padded(each.link_vehicles[None], longest) for each in outcomes])
+
+
+def padded(
+    counts: Float[ndarray, "day interval link"], longest: int
+) -> Float[ndarray, "day longest link"]:
+    """Days with so many intervals, NaN in those that are missing."""
+    days, rows, links = counts.shape
+    return np.concatenate([counts, np.full((days, longest - rows, links), np.nan)], axis=1)
 
 
 def calibrate(
@@ -106,7 +116,8 @@ def link_error(
 ) -> float:
     """Root mean square error of vehicles on a link, where anybody is in the model or was there."""
     played = model.with_drivers(Drivers(*drivers.tolist())).play(days.routes, noise)
-    column = [model.edge_ids.index(link) for link in days.links]
+    position = {edge: at for at, edge in enumerate(model.edge_ids)}
+    column = [position[link] for link in days.links]
     expected = played.seconds[:, : days.vehicles.shape[1], column] / model.clock.interval_s
     known = np.isfinite(days.vehicles) & ((days.vehicles > 0.0) | (expected > 0.0))
     apart = np.where(known, expected - days.vehicles, 0.0)

@@ -66,52 +66,69 @@ def roads_of(
         for at, lane in enumerate(lanes[edge])
     }
     moves = _movements(records, edges, lane_at, _pairs(routes))
-    foes, yields, merges = _conflicts(records, moves)
     lights = _programs(records, {move.light for move in moves})
-    rows = [_phases(light) for light in lights]
-    widest = max((len(phase.state) for row in rows for phase in row), default=1)
-    numbers = {light.name: at for at, light in enumerate(lights)}
-    legs, between = _legs(routes, number, moves)
     waiting = [at for at, move in enumerate(moves) if move.wait_m > 0.0]
     inner = np.full(len(moves), -1, dtype=np.int64)
     inner[waiting] = edge_lane[-1] + np.arange(len(waiting))
     lane_edge = np.repeat(np.arange(len(used)), counts)
-    flat = [phase for row in rows for phase in row]
-    limits = [max(_speed(lane) for lane in lanes[edge]) for edge in used]
+    inside_m = [moves[at].wait_m for at in waiting]
+    limits = {edge: max(_speed(lane) for lane in lanes[edge]) for edge in used}
+    legs, between = _legs(routes, number, moves)
     roads = Roads(
         edge_length_m=np.array([lanes[edge][0].length_m for edge in used]),
-        edge_speed_m_per_s=np.array(limits),
+        edge_speed_m_per_s=np.array([limits[edge] for edge in used]),
         edge_lane=edge_lane,
-        lane_length_m=np.array(
-            [lane.length_m for edge in used for lane in lanes[edge]]
-            + [moves[at].wait_m for at in waiting]
-        ),
+        lane_length_m=np.array([e.length_m for edge in used for e in lanes[edge]] + inside_m),
         lane_edge=np.append(lane_edge, lane_edge[[moves[at].lane for at in waiting]]),
-        movement_lane=_whole([move.lane for move in moves]),
         movement_inner=inner,
-        movement_inside_m=np.array([move.inside_m for move in moves], dtype=float),
-        movement_speed_m_per_s=np.array(
-            [min(move.speed_m_per_s, limits[number[move.to_edge]]) for move in moves], dtype=float
-        ),
-        movement_is_minor=np.array([move.is_minor for move in moves], dtype=bool),
-        movement_light=_whole([numbers.get(move.light, -1) for move in moves]),
-        movement_link=_whole([move.link for move in moves]),
-        conflict_first=_starts([len(row) for row in foes]),
-        conflict_movement=_whole([other for row in foes for other in row]),
-        conflict_yields=np.array([flag for row in yields for flag in row], dtype=bool),
-        conflict_merges=np.array([flag for row in merges for flag in row], dtype=bool),
-        phase_first=_starts([len(row) for row in rows]),
-        phase_s=np.array([time_s(phase.duration) for phase in flat], dtype=float),
-        phase_shortest_s=np.array([_shortest_s(phase) for phase in flat], dtype=float),
-        phase_longest_s=np.array([_longest_s(phase) for phase in flat], dtype=float),
-        phase_state=_letters([phase.state for phase in flat], widest),
-        light_offset_s=np.array([_or_zero(time_s(light.offset)) for light in lights], dtype=float),
         route_first=_starts([len(route) for route in routes])[:-1],
         route_edge=_whole(legs),
         leg_first=_starts([len(row) for row in between]),
         leg_movement=_whole([move for row in between for move in row]),
+        **_movement_tables(moves, limits, [light.name for light in lights]),
+        **_conflict_tables(records, moves),
+        **_light_tables(lights),
     )
     return roads, used, _unknown(records, moves, lights)
+
+
+def _movement_tables(
+    moves: Sequence[Movement], limits: Mapping[str, float], lights: Sequence[str]
+) -> dict[str, ndarray]:
+    numbers = {name: at for at, name in enumerate(lights)}
+    speeds = [min(move.speed_m_per_s, limits[move.to_edge]) for move in moves]
+    return {
+        "movement_lane": _whole([move.lane for move in moves]),
+        "movement_inside_m": np.array([move.inside_m for move in moves], dtype=float),
+        "movement_speed_m_per_s": np.array(speeds, dtype=float),
+        "movement_is_minor": np.array([move.is_minor for move in moves], dtype=bool),
+        "movement_light": _whole([numbers.get(move.light, -1) for move in moves]),
+        "movement_link": _whole([move.link for move in moves]),
+    }
+
+
+def _conflict_tables(records: NetRecords, moves: Sequence[Movement]) -> dict[str, ndarray]:
+    foes, yields, merges = _conflicts(records, moves)
+    return {
+        "conflict_first": _starts([len(row) for row in foes]),
+        "conflict_movement": _whole([other for row in foes for other in row]),
+        "conflict_yields": np.array([flag for row in yields for flag in row], dtype=bool),
+        "conflict_merges": np.array([flag for row in merges for flag in row], dtype=bool),
+    }
+
+
+def _light_tables(lights: Sequence[TrafficLight]) -> dict[str, ndarray]:
+    rows = [_phases(light) for light in lights]
+    phases = [phase for row in rows for phase in row]
+    offsets_s = [_or_zero(time_s(light.offset)) for light in lights]
+    return {
+        "phase_first": _starts([len(row) for row in rows]),
+        "phase_s": np.array([time_s(phase.duration) for phase in phases], dtype=float),
+        "phase_shortest_s": np.array([_shortest_s(phase) for phase in phases], dtype=float),
+        "phase_longest_s": np.array([_longest_s(phase) for phase in phases], dtype=float),
+        "phase_state": _letters([phase.state for phase in phases]),
+        "light_offset_s": np.array(offsets_s, dtype=float),
+    }
 
 
 def _movements(
@@ -281,8 +298,8 @@ def _speed(lane: Lane) -> float:
     return max(lane.speed_m_per_s, LEAST_SPEED_M_PER_S)
 
 
-def _letters(states: Sequence[str], widest: int) -> Int[ndarray, "phase link"]:
-    table = np.zeros((len(states), widest), dtype=np.int64)
+def _letters(states: Sequence[str]) -> Int[ndarray, "phase link"]:
+    table = np.zeros((len(states), max(map(len, states), default=1)), dtype=np.int64)
     for row, state in enumerate(states):
         table[row, : len(state)] = [ord(letter) for letter in state]
     return table

@@ -17,7 +17,13 @@ from torch import Tensor
 
 from ss_core.env import Counterfactuals, EnvSpec, Step
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
-from trafficsim.link_model.calibration import CalibrationConfig, PublicDays, calibrate
+from trafficsim.link_model.calibration import (
+    CalibrationConfig,
+    PublicDays,
+    calibrate,
+    counted,
+    padded,
+)
 from trafficsim.link_model.model import LinkModel
 from trafficsim.link_model.tables import Drivers
 from trafficsim.routing.env import ANNOUNCED_FLOATS, draw_neighbours, time_unit_s
@@ -71,7 +77,7 @@ class Memory:
         """Newer days behind; the oldest go."""
         counts = counts.astype(np.float32).astype(np.float64)  # as a checkpoint keeps them
         longest = max(self.counts.shape[1], counts.shape[1])
-        both = [_padded(each, longest) for each in (self.counts, counts)]
+        both = [padded(each, longest) for each in (self.counts, counts)]
         self.actions = np.concatenate([self.actions, actions])[-most:]
         self.counts = np.concatenate(both)[-most:]
         self.times_s = np.concatenate([self.times_s, times_s])[-most:]
@@ -258,19 +264,6 @@ class ModelledRoutingEnv:
 
     def _legal(self) -> Bool[Tensor, "E N A"]:
         return torch.from_numpy(self.game.legal).expand(self.spec.num_envs, -1, -1)
-
-
-def counted(outcomes: list[Outcome]) -> Float[ndarray, "day interval link"]:
-    """Vehicles on links; NaN after a day's end."""
-    longest = max(len(each.link_vehicles) for each in outcomes)
-    return np.stack([_padded(each.link_vehicles[None], longest)[0] for each in outcomes])
-
-
-def _padded(
-    counts: Float[ndarray, "day interval link"], longest: int
-) -> Float[ndarray, "day longest link"]:
-    days, rows, links = counts.shape
-    return np.concatenate([counts, np.full((days, longest - rows, links), np.nan)], axis=1)
 
 
 def who_thinks_of(
