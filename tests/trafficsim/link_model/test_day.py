@@ -1,5 +1,6 @@
 """Days of the link model, worked by hand: 100 m, 10 m inside the junction, 100 m, at 10 m/s."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,45 @@ def test_the_side_street_waits_for_a_gap(tmp_path: Path) -> None:
     assert main == ALONE_S
     assert side == ALONE_S + 1.0 + HEADWAY_S
     assert times_of(scene, [SIDE, MAIN], PLAIN._replace(gap_s=-0.5))[0] == ALONE_S
+
+
+SLOW_TURN = crossing_text().replace('":c_1_0" index="0" speed="10"', '":c_1_0" index="0" speed="5"')
+BRAKING_S, SPEEDING_UP_S = 25.0 / (2 * 10 * 4.5), 25.0 / (2 * 10 * 2.6)  # from 10 to 5 m/s and back
+
+
+def test_a_slow_turn_costs_braking_and_speeding_up(tmp_path: Path) -> None:
+    (alone,) = times_of(crossing_scene(tmp_path, [0.0], text=SLOW_TURN), [SIDE])
+    assert alone == pytest.approx(ALONE_S + 1.0 + BRAKING_S + SPEEDING_UP_S)
+
+
+def test_who_merges_must_have_come_up_to_speed(tmp_path: Path) -> None:
+    # the side would be on the road 2 s after 10.3 s, and at full speed 0.5 s later; the main comes
+    # at 12.6 s and goes first; the side follows its headway behind, 2 s of crossing earlier
+    scene = crossing_scene(tmp_path, [0.0, 2.6], text=SLOW_TURN)
+    side, main = times_of(scene, [SIDE, MAIN], PLAIN._replace(gap_s=0.0))
+    assert main == ALONE_S
+    assert side == pytest.approx(12.6 + 1.0 + HEADWAY_S + SPEEDING_UP_S + 10.0)
+
+
+def test_who_has_stood_starts_up(tmp_path: Path) -> None:
+    scene = crossing_scene(tmp_path, [0.0, 1.0])
+    side, _ = times_of(scene, [SIDE, MAIN], PLAIN._replace(startup_factor=1.0))
+    starting_s = 10.0 / (2 * 2.6)
+    assert side == pytest.approx(11.2 + 1.0 + starting_s + 10.0)  # asks again at 11.2 s
+
+
+def test_who_crosses_must_be_out_of_the_way(tmp_path: Path) -> None:
+    north = (
+        '<edge id="north" from="c" to="n"><lane id="north_0" index="0" speed="10" length="100"/>'
+    )
+    text = crossing_text().replace('from="side" to="out"', 'from="side" to="north"')
+    text = text.replace('from=":c_1" to="out"', 'from=":c_1" to="north"')
+    text = text.replace("</edge>\n", f"</edge>\n{north}</edge>\n", 1)
+    scene = crossing_scene(tmp_path, [0.0, 0.5], text=text)
+    scene = replace(scene, routes=(("main", "out"), ("side", "north")))
+    for factor, crosses_s in ((0.0, 10.5), (3.0, 13.0)):  # the main crosses from 10 to 11 s
+        _, side = times_of(scene, [MAIN, SIDE], PLAIN._replace(clearance_factor=factor))
+        assert side == pytest.approx(crosses_s - 0.5 + 11.0)
 
 
 def test_impatience_accepts_any_gap_in_the_end(tmp_path: Path) -> None:
@@ -132,13 +172,15 @@ def test_who_waits_inside_the_junction_lets_others_pass(tmp_path: Path) -> None:
 
 
 def test_a_full_edge_blocks_back(tmp_path: Path) -> None:
-    # three fit on 20 m; the fourth stays where it is until one has left
-    text = crossing_text(out_m=20.0)
-    scene = crossing_scene(tmp_path, [0.0, 1.0, 2.0, 3.0, 4.0], text=text)
-    free = times_of(scene, [MAIN] * 5, PLAIN._replace(headway_factor=0.01, spacing_factor=0.01))
-    assert free[0] == 13.0
-    model = LinkModel.of(scene).with_drivers(PLAIN)
-    assert model.roads.lane_length_m.tolist() == [100.0, 20.0, 100.0]
+    # three fit on 20 m; the fourth stays where it is until one has left, a second after the first
+    text = crossing_text(out_m=20.0).replace(
+        '"out_0" index="0" speed="10"', '"out_0" index="0" speed="1"'
+    )
+    scene = crossing_scene(tmp_path, [0.0, 1.0, 2.0, 3.0], text=text)
+    quick = PLAIN._replace(headway_factor=0.01, spacing_factor=0.01)
+    arrival_s = np.array(times_of(scene, [MAIN] * 4, quick)) + scene.depart_s
+    assert arrival_s[2] < arrival_s[0] + 5.0
+    assert arrival_s[0] + 30.0 < arrival_s[3] < arrival_s[0] + 36.0  # 10 m inside, 20 m, at 1 m/s
 
 
 def test_a_vehicle_that_stands_too_long_is_moved_on_and_charged(tmp_path: Path) -> None:
@@ -179,6 +221,19 @@ def test_days_are_the_same_alone_and_together(tmp_path: Path) -> None:
     means = np.mean([model.play(rows, noise[at : at + 1]).times_s for at in range(3)], axis=0)
     assert together.times_s == pytest.approx(means)
     assert not np.array_equal(model.play(rows, model.noise(3, 1)).times_s, together.times_s)
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"sigma": "0.5", "speedDev": "0"}, {"sigma": "0", "speedDev": "0.1"}]
+)
+def test_drivers_differ_in_headways_and_in_speeds(
+    tmp_path: Path, attributes: dict[str, str]
+) -> None:
+    kind = VehicleType("car", tuple(attributes.items()))
+    queueing = PLAIN._replace(headway_factor=3.0, headway_noise=0.3, speed_noise=1.0)
+    model = LinkModel.of(crossing_scene(tmp_path, [0.0] * 4, kind=kind)).with_drivers(queueing)
+    days = [model.play(np.array([[MAIN] * 4]), model.noise(1, at)).times_s[0] for at in range(2)]
+    assert not np.allclose(days[0][1:], days[1][1:])
 
 
 def test_alternatives_are_differences_of_days(tmp_path: Path) -> None:
