@@ -104,10 +104,10 @@ def _fill(
             written = _write_outputs(results, missing, request, out)
             stored = _store_reference(results, missing, request)
     except Interrupted as signal:
-        raise _told(signal, "what was committed is kept", again) from None
+        raise _with_remedy(signal, "what was committed is kept", again) from None
     if stopped is not None:
         page = out / "index.html"
-        raise _told(stopped, f"{page} tells how far every condition came", again)
+        raise _with_remedy(stopped, f"{page} tells how far every condition came", again)
     return {
         "tables": written["tables"],
         "notes": [*written["notes"], *_notes(results, missing, again), *stored],
@@ -128,7 +128,7 @@ def _again(request: Request, out: Path) -> str:
     return "the same command"
 
 
-def _told(signal: Interrupted, kept: str, again: str) -> Interrupted:
+def _with_remedy(signal: Interrupted, kept: str, again: str) -> Interrupted:
     """The same signal, with what is left and how to continue."""
     return Interrupted(f"stopped; {kept}: run {again} to continue", signal.exit_code - 128)
 

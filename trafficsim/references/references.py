@@ -151,7 +151,7 @@ def choices_of(game: RoutingGame) -> Choices:
 
 
 def quiet_scene(scene: Scene) -> Scene:
-    """The same day with drivers that neither dawdle nor differ: what references are found on."""
+    """The same day with drivers without driver imperfection: what references are found on."""
     if scene.is_deterministic:
         return scene
     named = {each.type_id: each for each in scene.types}

@@ -43,7 +43,7 @@ class RunsProgress:
     clock: Callable[[], float] = time.monotonic
     message: str = ""  # the last thing worth a line
     _shares: dict[str, float] = field(default_factory=dict)  # of each run, done
-    _before: dict[str, float] = field(default_factory=dict)  # the same, when it was first heard of
+    _before: dict[str, float] = field(default_factory=dict)  # the same, when it was first noted
     _started_s: float = 0.0
 
     def note(self, name: str, stage: Stage, done: int, total: int, note: str) -> None:

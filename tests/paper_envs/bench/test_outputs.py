@@ -75,31 +75,31 @@ def test_equal_results_give_equal_bytes_and_figures_without_runs_go(
 
 
 def test_the_terminal_is_told_returns_and_verdicts(tmp_path: Path) -> None:
-    told = written(RESULTS[:6], tmp_path)
-    returns, claims = told["tables"].values()
-    assert next(iter(told["tables"])).endswith(": interquartile mean [95 % interval]")
+    outputs = written(RESULTS[:6], tmp_path)
+    returns, claims = outputs["tables"].values()
+    assert next(iter(outputs["tables"])).endswith(": interquartile mean [95 % interval]")
     assert returns == [
         {"algorithm": "SS", "navigation (3)": "-0.40 [-0.50, -0.30]"},
         {"algorithm": "VS", "navigation (3)": "-0.60 [-0.70, -0.50]"},
     ]
     assert {"claim", "task", "preset", "verdict", "figures"} == set(claims[0])
     assert claims[2]["verdict"] == "undecided at 6 % of the published episodes"  # navigation
-    assert told["notes"][0] == "claims of the paper, holds: 0, does not hold: 0, undecided: 18"
-    assert "index.html" in told["notes"][1]
-    assert "3 seeds" in told["notes"][2]
+    assert outputs["notes"][0] == "claims of the paper, holds: 0, does not hold: 0, undecided: 18"
+    assert "index.html" in outputs["notes"][1]
+    assert "3 seeds" in outputs["notes"][2]
 
 
 def test_the_terminal_tells_our_own_claims_from_the_papers(tmp_path: Path) -> None:
     alone = runs_of(cell_of("navigation", "independent"), [-0.6, -0.7, -0.5], start=-3.0)
-    told = written([*RESULTS[:3], *alone], tmp_path)
-    names = [row["claim"] for row in told["tables"]["claims"]]
+    outputs = written([*RESULTS[:3], *alone], tmp_path)
+    names = [row["claim"] for row in outputs["tables"]["claims"]]
     assert "above-independent (ours)" in names
     assert sum(name.endswith("(ours)") for name in names) == 1
 
 
 def test_no_results_leave_an_empty_but_whole_output(tmp_path: Path) -> None:
-    told = written([], tmp_path)
-    assert told["tables"] == {}
+    outputs = written([], tmp_path)
+    assert outputs["tables"] == {}
     assert pq.read_table(tmp_path / "tables" / "final.parquet").num_rows == 0
     assert b"No run has a result yet." in (tmp_path / "index.html").read_bytes()
 

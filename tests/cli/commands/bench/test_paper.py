@@ -127,10 +127,12 @@ def test_fresh_starts_beside_what_is_there(tmp_path: Path) -> None:
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(*ONE, "--dry-run") == 0
-    told = capsys.readouterr().out
-    assert "1 runs, 0 of them finished" in told
-    assert re.search(r"very roughly [0-9.e-]+ core-hours, [0-9.e-]+ hours with 1 at a time", told)
-    overview = told[told.index("profiles, all of each") :]
+    printed = capsys.readouterr().out
+    assert "1 runs, 0 of them finished" in printed
+    assert re.search(
+        r"very roughly [0-9.e-]+ core-hours, [0-9.e-]+ hours with 1 at a time", printed
+    )
+    overview = printed[printed.index("profiles, all of each") :]
     assert re.findall(r"^(smoke|quick|full|literal) .* ([0-9]+) ", overview, re.MULTILINE) == [
         ("smoke", "24"),
         ("quick", "165"),
@@ -271,8 +273,8 @@ def test_a_reference_without_what_is_asked_for_is_refused_before_hours_of_work(
     capsys.readouterr()
     for last in ("--quiet", "--dry-run"):
         assert bench(*only, "independent", "--reference", "new.json", last) == 3
-        told = capsys.readouterr().err
-        assert "new.json: has no predation-2-tuned-independent of 3 updates with 2 epis" in told
+        printed = capsys.readouterr().err
+        assert "new.json: has no predation-2-tuned-independent of 3 updates with 2 epis" in printed
     assert len(results_below(tmp_path)) == 2
     assert bench(*only, "independent", "--out", "mine", "--write-reference", "new.json") == 0
     assert bench(*only, "independent", "--reference", "new.json") == 0
@@ -359,9 +361,9 @@ def test_a_folder_of_another_plan_is_refused_and_fresh_begins_beside_it(
     (before / "bench.json").write_text(json.dumps(document))
     for last in ("--quiet", "--dry-run"):
         assert bench(*ONE, last) == 3
-        told = capsys.readouterr().err
-        assert f"bench/paper-smoke: holds runs of {small}, which the profile 'smoke'" in told
-    assert "--fresh" in told
+        printed = capsys.readouterr().err
+        assert f"bench/paper-smoke: holds runs of {small}, which the profile 'smoke'" in printed
+    assert "--fresh" in printed
     assert bench(*ONE, "--quiet", "--fresh") == 0
     assert len(results_below(tmp_path / "bench/paper-smoke-2")) == 1
     del document["cells"][small]
@@ -415,9 +417,9 @@ def test_a_budget_of_time_ends_with_a_page_that_tells_how_far_it_came(
     monkeypatch.setattr(launch, "_write_outputs", write_outputs)
     asked = (*LITERAL, "--seeds", "2", "--quiet", "--max-hours")
     assert bench(*asked, "1") == 0
-    told = capsys.readouterr().out
-    assert "1 runs are not finished and were evaluated as far as they came" in told
-    assert "1 runs of this folder have no result: navigation-3-paper-independent/seed101" in told
+    printed = capsys.readouterr().out
+    assert "1 runs are not finished and were evaluated as far as they came" in printed
+    assert "1 runs of this folder have no result: navigation-3-paper-independent/seed101" in printed
     out = tmp_path / "bench/paper-literal"
     partial = read_result(out / "runs" / SLOW_RUN / "partial.json")
     assert (partial.num_updates, partial.planned_updates, partial.finished) == (2, 3, False)
@@ -450,8 +452,8 @@ def test_a_run_that_failed_keeps_its_log_when_others_are_evaluated(
 
     monkeypatch.setattr(pool, "run_pool", break_first)
     assert bench(*LITERAL, "--seeds", "2", "--quiet", "--max-hours", "1") == 4
-    told = capsys.readouterr().err
-    log = re.search(r"\(see (.*)\)", told)
+    printed = capsys.readouterr().err
+    log = re.search(r"\(see (.*)\)", printed)
     assert log is not None
     assert "broken" in (tmp_path / log[1]).read_text()
     assert evaluated == ["navigation-3-paper-independent/seed101"]
@@ -477,9 +479,9 @@ def test_a_signal_after_fresh_says_where_to_continue(
     one = ("--env", "navigation", "--algorithm", "vs", "--seeds", "1", "--quiet")
     asked = ("--profile", profile, *one, "--out")
     assert bench(*asked, "mine", "--fresh") == 130
-    told = " ".join(capsys.readouterr().err.split())
-    assert told.endswith("run the same command with --out mine-2 instead of --fresh to continue")
-    assert ("mine-2/index.html tells how far" in told) is has_page
+    printed = " ".join(capsys.readouterr().err.split())
+    assert printed.endswith("run the same command with --out mine-2 instead of --fresh to continue")
+    assert ("mine-2/index.html tells how far" in printed) is has_page
     monkeypatch.setattr(pool, "run_pool", run_to_the_end)
     assert bench(*asked, "mine-2") == 0
     assert len(results_below(tmp_path / "mine-2")) == 1

@@ -233,7 +233,9 @@ def test_small_variants_share_no_table_with_tasks_of_the_paper(tmp_path: Path) -
         for name in ("ss", "vs")
         for run in runs_of(cell_of(task, name), [0.2, 0.3], start=0.0)
     ]
-    told = write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
+    outputs = write_outputs(
+        results, tmp_path, profile="quick", command="ss bench paper", missing=[]
+    )
     tables = Tables()
     tables.feed((tmp_path / "index.html").read_text("utf-8"))
     kinds = [
@@ -242,7 +244,7 @@ def test_small_variants_share_no_table_with_tasks_of_the_paper(tmp_path: Path) -
     ]
     assert not [kind for kind in kinds if {"full", "small"} <= kind]
     assert sum("small" in kind for kind in kinds) >= 4  # returns, progress, exchange, runs
-    for rows in told["tables"].values():
+    for rows in caption["tables"].values():
         words = json.dumps(rows)
         assert not ("cleanup-small" in words and re.search(r"cleanup(?!-small)", words))
 
@@ -276,9 +278,9 @@ def test_what_is_not_finished_is_called_so_wherever_it_counts(tmp_path: Path) ->
     assert returns.count("VS, learned (2 unfinished)") >= 1
     assert "SS (suggestions only) (" not in returns
     figures = json.loads((tmp_path / ABOUT).read_text())["figures"]
-    told = "2 of the 4 runs of this preset are not finished"
+    caption = "2 of the 4 runs of this preset are not finished"
     assert figures
-    assert all(told in figure["caption"] for figure in figures)
+    assert all(caption in figure["caption"] for figure in figures)
     scaled = next(each for each in figures if each["name"].startswith("fig2-normalised"))
     assert "Finished runs set 0 and 1" in scaled["caption"]
     write_outputs(whole, tmp_path, profile="quick", command="ss bench", missing=[])

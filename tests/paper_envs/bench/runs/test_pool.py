@@ -62,7 +62,7 @@ class FakeRay(ModuleType):
         self.cancelled.append(name)
 
 
-def test_once_the_time_is_up_ray_is_told_to_end_what_is_left(
+def test_once_the_time_is_up_ray_is_asked_to_end_what_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray = FakeRay()
