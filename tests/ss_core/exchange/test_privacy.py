@@ -300,6 +300,36 @@ def test_a_common_scale_crosses_as_a_sum_alone() -> None:
     assert agents_that_differ(before, sealed) == {CHANGED}
 
 
+MIRROR = replace(REGIMES["gradient"][0], anchor="kl")
+
+
+@pytest.mark.parametrize("architecture", ["table", "shared"])
+@pytest.mark.parametrize("world", ["ring, what if", "ring, shared"])
+def test_mirror_steps_show_a_reward_through_one_suggestion_alone(
+    world: str, architecture: Architecture
+) -> None:
+    settings: dict[str, Any] = {"objective": MIRROR, "suggestions": "best", "once": True}
+    experiment = Experiment(world, regime="gradient", architecture=architecture, **settings)
+    before, messages = experiment.learn(changed=False)
+    leaked, changed_messages = experiment.learn(changed=True)
+    sealed, _ = experiment.learn(changed=True, replayed=messages)
+    assert len(messages) == 2  # policies that acted, then suggestions
+    assert torch.equal(messages[0], changed_messages[0])
+    assert agents_that_differ(before, leaked) > {CHANGED}
+    assert agents_that_differ(before, sealed) == {CHANGED}
+
+
+def test_mirror_steps_alone_keep_a_reward_private() -> None:
+    settings: dict[str, Any] = {"objective": MIRROR, "suggestions": "best", "once": True}
+    experiment = Experiment(
+        "ring, what if", regime="gradient", architecture="table", every=2, update=1, **settings
+    )
+    before, messages = experiment.learn(changed=False)
+    after, _ = experiment.learn(changed=True)
+    assert messages == []
+    assert agents_that_differ(before, after) == {CHANGED}
+
+
 @pytest.mark.parametrize("algorithm", ["vs", "vps", "ps", "reward_transfer", "svo"])
 def test_other_algorithms_tell_of_the_reward_at_once_and_through_messages_alone(
     algorithm: str,

@@ -233,9 +233,7 @@ def test_small_variants_share_no_table_with_tasks_of_the_paper(tmp_path: Path) -
         for name in ("ss", "vs")
         for run in runs_of(cell_of(task, name), [0.2, 0.3], start=0.0)
     ]
-    outputs = write_outputs(
-        results, tmp_path, profile="quick", command="ss bench paper", missing=[]
-    )
+    write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
     tables = Tables()
     tables.feed((tmp_path / "index.html").read_text("utf-8"))
     kinds = [
