@@ -233,7 +233,7 @@ def test_small_variants_share_no_table_with_tasks_of_the_paper(tmp_path: Path) -
         for name in ("ss", "vs")
         for run in runs_of(cell_of(task, name), [0.2, 0.3], start=0.0)
     ]
-    write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
+    found = write_outputs(results, tmp_path, profile="quick", command="ss bench paper", missing=[])
     tables = Tables()
     tables.feed((tmp_path / "index.html").read_text("utf-8"))
     kinds = [
@@ -242,7 +242,7 @@ def test_small_variants_share_no_table_with_tasks_of_the_paper(tmp_path: Path) -
     ]
     assert not [kind for kind in kinds if {"full", "small"} <= kind]
     assert sum("small" in kind for kind in kinds) >= 4  # returns, progress, exchange, runs
-    for rows in caption["tables"].values():
+    for rows in found["tables"].values():
         words = json.dumps(rows)
         assert not ("cleanup-small" in words and re.search(r"cleanup(?!-small)", words))
 
