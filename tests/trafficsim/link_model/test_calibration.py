@@ -11,6 +11,8 @@ from tests.trafficsim.link_model.crossing import MAIN, PLAIN, SIDE, crossing_sce
 from trafficsim.link_model.calibration import (
     LEAST,
     MOST,
+    NARROW,
+    SPREAD,
     CalibrationConfig,
     PublicDays,
     calibrate,
@@ -69,6 +71,17 @@ def test_renewing_never_makes_a_fit_worse(tmp_path: Path) -> None:
         renews=True,
     )
     assert later.error_vehicles <= first.error_vehicles + 1e-9
+
+
+def test_renewing_looks_near_what_was_found_alone(tmp_path: Path) -> None:
+    model, days = modelled(tmp_path, Drivers()._replace(free_factor=1.35, gap_s=8.0))
+    one_round = replace(QUICK, rounds=1)
+    start, reach = np.array(model.drivers), 4.0 * NARROW * SPREAD  # of normal guesses
+    near = calibrate(model, days, one_round, seed=0, renews=True)
+    far = calibrate(model, days, one_round, seed=0)
+    assert (np.abs(np.array(near.drivers) - start) <= reach).all()
+    assert (np.abs(np.array(far.drivers) - start) > NARROW * SPREAD).any()
+    assert near.error_vehicles > far.error_vehicles
 
 
 def test_driver_noise_stays_as_it_is_where_there_is_none(tmp_path: Path) -> None:
