@@ -23,7 +23,7 @@ from trafficsim.routing.policies_on_the_road import (
     trial_seeds,
 )
 from trafficsim.sumo.free_flow import FreeFlowBackend
-from trafficsim.sumo.simulation import Outcome, Simulator, travel_times_s
+from trafficsim.sumo.simulation import Outcome, Scene, Simulator, travel_times_s
 
 N = 6
 SMALL = ModelledConfig(first_days=3, days=2, judged=2, draws=2, memory_days=4)
@@ -112,14 +112,17 @@ def test_alternatives_are_what_the_model_says_of_changed_days(quiet: RoutingGame
 
 
 class Delayed(FreeFlowBackend):
-    """One vehicle arrives later than on the road; what is counted on links stays the same."""
+    """On the second day some vehicles arrive later than on the road; counts on links stay."""
+
+    def __init__(self, scene: Scene, late: tuple[int, ...] = (2,)) -> None:
+        super().__init__(scene)
+        self._late_s = np.where(np.isin(np.arange(N), late), 40.0, 0.0)
 
     def play(self, choices: Any, seeds: Any) -> list[Outcome]:
-        late = np.zeros(N)
-        late[2] = 40.0
         days = super().play(choices, seeds)
         return [
-            replace(day, arrival_s=day.arrival_s + late * (at == 1)) for at, day in enumerate(days)
+            replace(day, arrival_s=day.arrival_s + self._late_s * (at == 1))
+            for at, day in enumerate(days)
         ]
 
 
@@ -149,6 +152,16 @@ def test_residuals_are_shrunk_and_sum_to_nothing_over_days(game: RoutingGame) ->
     much, little = residuals(0.01), residuals(100.0)
     assert np.abs(little).max() < 0.1 * np.abs(much).max()
     assert np.abs(much).max() > 1.0
+
+
+def test_a_day_that_is_slow_for_all_is_no_routes_doing(game: RoutingGame) -> None:
+    residuals = []
+    for backend in (FreeFlowBackend(game.scene), Delayed(game.scene, tuple(range(N)))):
+        env = env_of(game, backend)
+        env.reset(0)
+        env.step(choices(3))
+        residuals.append(env.residuals_s())
+    assert residuals[0] == pytest.approx(residuals[1])
 
 
 def test_an_environment_goes_on_from_its_state(game: RoutingGame) -> None:
