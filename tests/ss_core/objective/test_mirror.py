@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ss_core.objective.mirror import (
     LOWEST_LOG_PROB,
+    MOST_PULL,
     geometric_suggestions,
     mirror_gain,
     mirror_step,
@@ -124,6 +125,7 @@ def test_absurd_suggestions_stay_finite_and_actions_may_come_back() -> None:
     old = log_of(0.5, 0.5).reshape(1, 1, 2)
     absurd = torch.tensor([0.0, -1e4]).reshape(1, 1, 1, 2)
     pull = pull_of(torch.zeros((1, 1, 2)), old, received_from(absurd), torch.ones(1), WEIGHTS)
+    assert float(pull.abs().max()) == MOST_PULL
     after = mirror_step(old, pull)
     assert torch.isfinite(after).all()
     assert after.min() == pytest.approx(LOWEST_LOG_PROB, abs=1e-3)

@@ -12,6 +12,8 @@ from ss_core.errors import ConfigError
 from ss_core.random_streams import Stream, drawn_seed
 from ss_core.training.loop import Training
 from tests.support.small_nets import NOISY, QUIET, small_game, trips
+from trafficsim.link_model.calibration import Fit
+from trafficsim.link_model.model import LinkModel
 from trafficsim.routing.config import modelled_learner, resolve
 from trafficsim.routing.env import time_unit_s
 from trafficsim.routing.game import RoutingGame
@@ -162,6 +164,23 @@ def test_a_day_that_is_slow_for_all_is_no_routes_doing(game: RoutingGame) -> Non
         env.step(choices(3))
         residuals.append(env.residuals_s())
     assert residuals[0] == pytest.approx(residuals[1])
+
+
+def test_the_model_is_fitted_at_the_first_updates_and_at_every_third(
+    game: RoutingGame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = []
+
+    def fit(model: LinkModel, *_: Any, update: int, renews: bool, **__: Any) -> Fit:
+        fitted.append((update, renews))
+        return Fit(model.drivers, 0.0)
+
+    monkeypatch.setattr("trafficsim.routing.modelled.calibrate", fit)
+    env = env_of(game)
+    for update in range(8):
+        env.reset(update)
+        env.step(choices(update))
+    assert fitted == [(0, False), (1, True), (2, True), (3, True), (6, True)]
 
 
 def test_an_environment_goes_on_from_its_state(game: RoutingGame) -> None:
