@@ -48,7 +48,7 @@ def moved(rollout: Rollout, device: str) -> Rollout:
 
 
 def one_update(task: str, options: dict[str, str], device: str) -> float:
-    """Largest difference of a parameter after one update, relative to the largest step taken."""
+    """How far parameters are apart after one update, relative to the length of the step taken."""
     config = config_of(task, 100)
     env = make_env(task, config.num_envs, options=options)
     here, there = (build_learner(config, env.spec, SEED, each) for each in ("cpu", device))
@@ -65,10 +65,11 @@ def one_update(task: str, options: dict[str, str], device: str) -> float:
 
 
 def _difference(here: Learner, there: Learner, before: dict[str, torch.Tensor]) -> float:
+    """By length of the whole: Adam makes a full step of any gradient, one of rounding included."""
     after, other = learner_tensors(here), learner_tensors(there)
     names = [k for k in before if k.startswith(("actor/", "critic/"))]
-    step = max(float((after[k] - before[k]).abs().max()) for k in names)
-    return max(float((after[k] - other[k].cpu()).abs().max()) for k in names) / step
+    step = sum(float((after[k] - before[k]).square().sum()) for k in names)
+    return (sum(float((after[k] - other[k].cpu()).square().sum()) for k in names) / step) ** 0.5
 
 
 def final(task: str, seed: int, updates: int, device: str) -> float:
@@ -89,7 +90,7 @@ def main() -> int:
     parser.add_argument("--task", choices=TASK_NAMES, default="cleanup-small")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=100)
-    parser.add_argument("--tolerance", type=float, default=1e-2)
+    parser.add_argument("--tolerance", type=float, default=5e-2)
     args = parser.parse_args()
     worst = 0.0
     for task in TASK_NAMES:
@@ -98,7 +99,10 @@ def main() -> int:
             off = one_update(task, options, args.device)
             worst = max(worst, off)
             name = f"{task} {encoding}".strip()
-            print(f"one update of {name}: {args.device} differs from cpu by {off:.1e} of a step")
+            print(
+                f"one update of {name}: {args.device} differs from cpu by {off:.1e} of a step",
+                flush=True,
+            )
     scores = {}
     for device in dict.fromkeys(("cpu", args.device)):
         started = time.perf_counter()

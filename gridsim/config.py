@@ -24,6 +24,7 @@ from ss_core.scenario.config import (
     count_checks,
     facts_of,
     needs_copies,
+    on_cpu_check,
     override,
     with_regime,
 )
@@ -91,6 +92,7 @@ class GridConfig(RunConfig):
             "households=1: algorithm='centralised' needs two or more",
         )
         yield from cooperation_check(self, "household")
+        yield from on_cpu_check(self, "household")
 
     @property
     def rating_kva(self) -> float | None:

@@ -90,6 +90,12 @@ def cooperation_check(config: RunConfig, agent: str) -> Iterator[Check]:
     yield fits, f"algorithm={name!r}: no {agent} tells which of its actions are cooperative"
 
 
+def on_cpu_check(config: RunConfig, agent: str) -> Iterator[Check]:
+    """For worlds whose days are simulated on the CPU: learning there is refused another device."""
+    fits = not config.device.startswith("cuda")
+    yield fits, f"device={config.device!r}: every {agent} learns where its days are simulated: cpu"
+
+
 def needs_copies(algorithm: object) -> bool:
     """Whether an algorithm shares copies of others' policies, which not every architecture has."""
     facts = facts_of(algorithm)

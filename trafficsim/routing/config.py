@@ -18,6 +18,7 @@ from ss_core.scenario.config import (
     cooperation_check,
     count_checks,
     needs_copies,
+    on_cpu_check,
     override,
     with_regime,
 )
@@ -68,6 +69,7 @@ class RoutingConfig(RunConfig):
         every = self.decide_every_s
         yield 1.0 <= every <= 3600.0, f"decide_every_s={every}: between 1 and 3600"
         yield from cooperation_check(self, "driver")
+        yield from on_cpu_check(self, "driver")
         yield from self._combinations()
 
     def _combinations(self) -> Iterator[Check]:
