@@ -17,19 +17,11 @@ from torch import Tensor
 
 from ss_core.env import Counterfactuals, EnvSpec, Step
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
-from trafficsim.link_model.calibration import (
-    CalibrationConfig,
-    PublicDays,
-    calibrate,
-    counted,
-    padded,
-)
-from trafficsim.link_model.model import LinkModel
-from trafficsim.link_model.tables import Drivers
 from trafficsim.routing.env import ANNOUNCED_FLOATS, draw_neighbours, time_unit_s
 from trafficsim.routing.game import RoutingGame
+from trafficsim.routing.public_model import PublicModel
 from trafficsim.sumo.backend import TrafficBackend
-from trafficsim.sumo.simulation import Outcome, travel_times_s
+from trafficsim.sumo.simulation import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,34 +45,8 @@ class ModelledConfig:
                 raise ValueError(f"{name}={getattr(self, name)}: above 0")
 
 
-FIRST_FIT = CalibrationConfig(rounds=12, guesses=16, elite=4, draws=4)
-LATER_FIT = CalibrationConfig(rounds=2, guesses=16, elite=4, draws=4)
 FITS_AT_FIRST, FIT_EVERY = 3, 3  # updates
 LEAST_JUDGED = 4  # days of the model for an alternative, before drivers are left out
-
-
-@dataclass(slots=True)
-class Memory:
-    """Days driven: announced routes, public counts, and everybody's own times, each its own."""
-
-    actions: Int[ndarray, "day N"]
-    counts: Float[ndarray, "day interval link"]
-    times_s: Float[ndarray, "day vehicle"]
-
-    def add(
-        self,
-        actions: Int[ndarray, "day N"],
-        counts: Float[ndarray, "day interval link"],
-        times_s: Float[ndarray, "day vehicle"],
-        most: int,
-    ) -> None:
-        """Newer days behind; the oldest go."""
-        counts = counts.astype(np.float32).astype(np.float64)  # as a checkpoint keeps them
-        longest = max(self.counts.shape[1], counts.shape[1])
-        both = [padded(each, longest) for each in (self.counts, counts)]
-        self.actions = np.concatenate([self.actions, actions])[-most:]
-        self.counts = np.concatenate(both)[-most:]
-        self.times_s = np.concatenate([self.times_s, times_s])[-most:]
 
 
 class ModelledRoutingEnv:
@@ -102,11 +68,12 @@ class ModelledRoutingEnv:
         seed: int,
     ) -> None:
         self.game = game
-        self.model = LinkModel.of(game.scene)
-        self.memory = Memory(
-            np.zeros((0, game.num_drivers), dtype=np.int64),
-            np.zeros((0, 0, len(game.scene.watched))),
-            np.zeros((0, len(game.od))),
+        self.public = PublicModel(
+            game,
+            memory_days=config.memory_days,
+            draws=config.draws,
+            residual_days=config.residual_days,
+            seed=seed,
         )
         self.last_times_s = np.zeros((num_envs, len(game.od)))
         self.last_actions = np.zeros((num_envs, game.num_drivers), dtype=np.int64)
@@ -143,14 +110,13 @@ class ModelledRoutingEnv:
         self.last_outcomes = self._simulator.play(
             list(routes[: len(driven)]), self._seeds[: len(driven)]
         )
-        times_s = [travel_times_s(self.game.scene, each) for each in self.last_outcomes]
-        self.memory.add(
-            driven, counted(self.last_outcomes), np.stack(times_s), self._config.memory_days
-        )
-        self._fit()
-        noise = self.model.noise(self._config.draws, self._seed, self.updates, 1)
-        others = self.model.play(routes[len(driven) :], noise).times_s
-        self.last_times_s = np.concatenate([np.stack(times_s), others])
+        times_s = self.public.remember(driven, self.last_outcomes)
+        if self.updates < FITS_AT_FIRST or self.updates % FIT_EVERY == 0:
+            self.public.fit(self.updates, renews=self.updates > 0)
+        model = self.public.model
+        noise = model.noise(self._config.draws, self._seed, self.updates, 1)
+        others = model.play(routes[len(driven) :], noise).times_s
+        self.last_times_s = np.concatenate([times_s, others])
         self.updates += 1
         rewards = -self.last_times_s[:, self.game.drivers] / time_unit_s(self.game)
         return Step.last(
@@ -171,12 +137,12 @@ class ModelledRoutingEnv:
         vehicles = np.where(affected >= 0, game.drivers[np.maximum(affected, 0)], -1)
         mover, at = np.nonzero(affected >= 0)
         own = np.zeros((game.num_drivers, game.num_options))
-        own[movers] = -self.residuals_s()[movers]
+        own[movers] = -self.public.residuals_s(self.updates)[movers]
         peers = np.zeros((*receivers.shape, game.num_options))
         rows = game.routes_of(self.last_actions[:judged])
         for row, routes in enumerate(rows):
-            noise = self.model.noise(draws, self._seed, self.updates, 2, row)
-            found = self.model.alternatives(
+            noise = self.public.model.noise(draws, self._seed, self.updates, 2, row)
+            found = self.public.model.alternatives(
                 routes, game.drivers[movers], game.driver_options[movers], vehicles, noise
             )
             own[movers] -= found.own_s / len(rows)
@@ -200,64 +166,22 @@ class ModelledRoutingEnv:
         rng = numpy_generator(self._seed, Stream.MODEL_MOVERS, self.updates)
         return judged, draws, np.sort(rng.permutation(n)[: max(1, int(share * n))])
 
-    def residuals_s(self) -> Float[ndarray, "N K"]:
-        """What a driver's own trips took beyond the model's time, by alternative, shrunk to 0."""
-        game, memory = self.game, self.memory
-        noise = self.model.noise(2 * self._config.draws, self._seed, self.updates, 3)
-        modelled_s = self.model.play(game.routes_of(memory.actions), noise).times_s
-        beyond_s = (memory.times_s - modelled_s)[:, game.drivers]
-        beyond_s -= beyond_s.mean(axis=1, keepdims=True)  # the day's level is no route's doing
-        taken = np.eye(game.num_options)[memory.actions]
-        days = taken.sum(axis=0)
-        total_s = (taken * beyond_s[..., None]).sum(axis=0)
-        level_s = beyond_s.mean(axis=0)[:, None]
-        return (total_s - days * level_s) / (days + self._config.residual_days)
-
     def close(self) -> None:
         """Nothing of its own to end: the simulator belongs to whoever made it."""
 
     def state(self) -> dict[str, Tensor]:
         """The days remembered, the drivers of the model and how many updates have begun."""
-        return {
-            "actions": torch.from_numpy(self.memory.actions.copy()),
-            "counts": torch.from_numpy(self.memory.counts).float(),
-            "times_s": torch.from_numpy(self.memory.times_s.copy()),
-            "drivers": torch.tensor(self.model.drivers, dtype=torch.float64),
-            "updates": torch.tensor(self.updates),
-        }
+        return self.public.state() | {"updates": torch.tensor(self.updates)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a checkpoint."""
-        arrays = {name: value.numpy().copy() for name, value in state.items()}
-        counts = arrays["counts"].astype(np.float64)
-        self.memory = Memory(arrays["actions"], counts, arrays["times_s"])
-        self.model = self.model.with_drivers(Drivers(*arrays["drivers"].tolist()))
-        self.updates = int(arrays["updates"])
+        self.public.restore({name: value for name, value in state.items() if name != "updates"})
+        self.updates = int(state["updates"])
 
     def _days_to_drive(self) -> int:
         config = self._config
         later = 1 if self.game.scene.is_deterministic else config.days
         return min(config.first_days if self.updates == 0 else later, self.spec.num_envs)
-
-    def _fit(self) -> None:
-        """Renew the model's drivers; all of it at first, then near what was found."""
-        first = self.updates == 0
-        if self.updates >= FITS_AT_FIRST and self.updates % FIT_EVERY:
-            return
-        days = PublicDays(
-            routes=self.game.routes_of(self.memory.actions),
-            vehicles=self.memory.counts,
-            links=self.game.scene.watched,
-        )
-        fit = calibrate(
-            self.model,
-            days,
-            FIRST_FIT if first else LATER_FIT,
-            seed=self._seed,
-            update=self.updates,
-            renews=not first,
-        )
-        self.model = self.model.with_drivers(fit.drivers)
 
     def _seen(self) -> Float[Tensor, "E N O"]:
         return torch.ones((self.spec.num_envs, self.spec.num_agents, 1))

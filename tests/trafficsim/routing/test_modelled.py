@@ -66,7 +66,7 @@ def test_some_joint_choices_are_driven_and_the_others_modelled(game: RoutingGame
         assert np.isfinite(env.last_times_s).all()
         expected = -env.last_times_s[:, game.drivers] / time_unit_s(game)
         assert step.rewards.numpy() == pytest.approx(expected, rel=1e-5)
-    assert env.memory.actions.shape == (4, N)  # the newest
+    assert env.public.memory.actions.shape == (4, N)  # the newest
 
 
 def test_without_driver_noise_one_day_is_enough(quiet: RoutingGame) -> None:
@@ -98,13 +98,13 @@ def test_alternatives_are_what_the_model_says_of_changed_days(quiet: RoutingGame
     table = env.counterfactual_rewards(neighbours)
     assert table.own.shape == (1, 4, N, 2)
     assert table.peers.shape == (1, 4, N, 2, 2)
-    actions, noise = env.last_actions[0], env.model.noise(1, 0)
-    before = env.model.play(quiet.routes_of(actions)[None], noise).times_s[0]
+    actions, noise = env.last_actions[0], env.public.model.noise(1, 0)
+    before = env.public.model.play(quiet.routes_of(actions)[None], noise).times_s[0]
     unit_s = time_unit_s(quiet)
     for j in range(N):
         changed = actions.copy()
         changed[j] = 1 - actions[j]
-        after = env.model.play(quiet.routes_of(changed)[None], noise).times_s[0]
+        after = env.public.model.play(quiet.routes_of(changed)[None], noise).times_s[0]
         gain = (before - after) / unit_s
         assert float(table.own[0, 0, j, changed[j]]) == pytest.approx(gain[j], abs=1e-5)
         assert float(table.own[0, 0, j, actions[j]]) == pytest.approx(0.0, abs=1e-9)
@@ -135,7 +135,7 @@ def test_a_drivers_own_times_stay_with_it(game: RoutingGame) -> None:
         env.reset(0)
         env.step(torch.tensor([[0, 1, 0, 1, 0, 1], [1, 0, 1, 0, 1, 0]] * 2))
         neighbours = torch.tensor([[1], [2], [3], [4], [5], [0]])
-        tables.append((env.counterfactual_rewards(neighbours), env.model.drivers))
+        tables.append((env.counterfactual_rewards(neighbours), env.public.model.drivers))
     (plain, model), (late, same_model) = tables
     assert model == same_model  # fitted to counts alone
     assert torch.equal(plain.peers, late.peers)
@@ -149,7 +149,7 @@ def test_residuals_are_shrunk_and_sum_to_nothing_over_days(game: RoutingGame) ->
         env = env_of(game, Delayed(game.scene), replace(SMALL, residual_days=days))
         env.reset(0)
         env.step(choices(3))
-        return env.residuals_s()
+        return env.public.residuals_s(env.updates)
 
     much, little = residuals(0.01), residuals(100.0)
     assert np.abs(little).max() < 0.1 * np.abs(much).max()
@@ -162,7 +162,7 @@ def test_a_day_that_is_slow_for_all_is_no_routes_doing(game: RoutingGame) -> Non
         env = env_of(game, backend)
         env.reset(0)
         env.step(choices(3))
-        residuals.append(env.residuals_s())
+        residuals.append(env.public.residuals_s(env.updates))
     assert residuals[0] == pytest.approx(residuals[1])
 
 
@@ -175,7 +175,7 @@ def test_the_model_is_fitted_at_the_first_updates_and_at_every_third(
         fitted.append((update, renews))
         return Fit(model.drivers, 0.0)
 
-    monkeypatch.setattr("trafficsim.routing.modelled.calibrate", fit)
+    monkeypatch.setattr("trafficsim.routing.public_model.calibrate", fit)
     env = env_of(game)
     for update in range(8):
         env.reset(update)
@@ -195,7 +195,7 @@ def test_an_environment_goes_on_from_its_state(game: RoutingGame) -> None:
         env.reset(3)
         env.step(choices(3))
     assert np.array_equal(first.last_times_s, again.last_times_s)
-    assert first.model.drivers == again.model.drivers
+    assert first.public.model.drivers == again.public.model.drivers
     assert torch.equal(
         first.counterfactual_rewards(neighbours).own, again.counterfactual_rewards(neighbours).own
     )
