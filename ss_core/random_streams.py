@@ -80,6 +80,8 @@ class Stream(IntEnum):
     DUAITERATE = 507  # seed of SUMO's own assignment
     MODEL_NOISE = 508  # how drivers differ on days of the link model [update, purpose, choice]
     CALIBRATION = 509  # guesses at the drivers of the link model [update]
+    REFERENCE_DAYS = 511  # references are found on [purpose, day]
+    DEVIATING_DRIVERS = 512  # who tries another route at a reference [purpose, round]
     MODEL_MOVERS = 510  # drivers whose alternatives are judged, where not all are [update]
 
     # The paper's tasks.

@@ -17,7 +17,7 @@ from ss_core.training.loop import Training
 from trafficsim.demand.trips import Demand
 from trafficsim.link_model.model import LinkModel
 from trafficsim.references.reference_tasks import optimise, refer
-from trafficsim.results.labels import LABELS, ROWS
+from trafficsim.results.labels import LABELS, ROWS, knows
 from trafficsim.results.notes import facts, notes, title
 from trafficsim.results.scoring import score, without_choice
 from trafficsim.results.tables import UNITS
@@ -198,6 +198,7 @@ SCENARIO = Scenario(
     cost_unit="s",
     agent="driver",
     title=title,
+    knows=knows,
     columns=(
         Column(title="travel time s", figure="mean_travel_time_s"),
         Column(title="P95 s", figure="p95_travel_time_s", digits=0),

@@ -1,4 +1,4 @@
-"""References as sub-tasks of a run: found on quiet days, scored on the held-out days."""
+"""References as sub-tasks of a run: found on days of their own, scored on the held-out days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +21,6 @@ from trafficsim.references.references import (
     RANDOM_ROW,
     cross_check,
     optimum,
-    quiet_scene,
     references,
 )
 from trafficsim.routing.config import RoutingConfig
@@ -36,15 +35,14 @@ def refer(config: RoutingConfig, place: Place, report: Report, stop: Stop) -> Sa
     """Equilibrium, tolls and simple rows; the optimum comes after the learners."""
     del stop
     game = load_game(config, place.inputs)
-    quiet = quiet_scene(game.scene)
-    with Simulator(quiet, place.processes) as simulator:
+    with Simulator(game.scene, place.processes) as simulator:
         tick = _ticker(report)
         found = references(game, simulator, config, tick)
     assigned: Assignment | None = None
     if config.cross_check:
         tick("duaIterate")
         seed = drawn_seed(config.seed, Stream.DUAITERATE)
-        assigned = assign(game, quiet, place.folder / CROSS_CHECK, seed, DUA)
+        assigned = assign(game, game.scene, place.folder / CROSS_CHECK, seed, DUA)
         found[CROSS_CHECK] = cross_check(assigned, game, config, place.processes)
     return _scored_profiles(found, config, game, place.processes, assigned)
 
@@ -54,7 +52,7 @@ def optimise(config: RoutingConfig, place: Place, report: Report, stop: Stop) ->
     del stop
     game = load_game(config, place.inputs)
     starts = [actions for each in place.results.values() for actions in profile_actions(each)]
-    with Simulator(quiet_scene(game.scene), place.processes) as simulator:
+    with Simulator(game.scene, place.processes) as simulator:
         best = optimum(game, simulator, config, starts, _ticker(report))
     return _scored_profiles({OPTIMUM: best}, config, game, place.processes)
 
@@ -99,13 +97,14 @@ def _scored_profiles(
             times_s = np.broadcast_to(times_s, (len(seeds), times_s.shape[1])).copy()
             tensors |= {
                 f"{name}/actions": torch.from_numpy(np.stack(rows)),
-                f"{name}/quiet_s": torch.from_numpy(profile.times_s.copy()),
                 f"{name}/times_s": torch.from_numpy(times_s),
                 f"{name}/incidents": torch.from_numpy(incidents_of(outcomes, len(seeds))),
             }
             state[name] = {
                 "method": profile.method,
                 "epsilon_s": None if np.isnan(profile.epsilon_s) else profile.epsilon_s,
+                "epsilon_error_s": profile.epsilon_error_s,
+                "tried": profile.tried,
                 "simulations": profile.simulations,
             }
     return Saved(tensors, {"profiles": state})
@@ -126,10 +125,9 @@ def _scored(
 
 
 def profile_actions(result: Checkpoint) -> list[Int[ndarray, " N"]]:
-    """Joint choices worth starting the search for the optimum from."""
-    if "actions" in result.tensors:  # a learner's: what is most likely, and its best day
-        times_s = result.tensors["times_s"].sum(dim=1)
+    """Joint choices worth starting the search for the optimum from; no held-out day chooses."""
+    if "actions" in result.tensors:  # a learner's: what is most likely, and one of its draws
         likely = result.tensors["probabilities"].argmax(dim=1).numpy()
-        return [likely, result.tensors["actions"][int(times_s.argmin())].numpy()]
+        return [likely, result.tensors["actions"][0].numpy()]
     names = [name for name in result.tensors if name.endswith("/actions")]
     return [result.tensors[name][0].numpy() for name in names]

@@ -18,8 +18,8 @@ LIGHTS_NOTES = (
 
 
 def price_of_anarchy(rows: Mapping[str, Row]) -> float:
-    """Total time at the equilibrium over that of the best found, at least 1 by its definition."""
-    return float(rows[EQUILIBRIUM].times_s.sum() / rows[OPTIMUM].times_s.sum())
+    """Total time at the equilibrium over that of the best found; 1 where nothing better was."""
+    return max(1.0, float(rows[EQUILIBRIUM].times_s.sum() / rows[OPTIMUM].times_s.sum()))
 
 
 def title(evaluation: Evaluation) -> str:
@@ -79,13 +79,10 @@ def slower_than_equilibrium(
 
 def found_and_sent(rows: Mapping[str, Row], config: RoutingConfig) -> list[str]:
     """How the equilibrium was found, what was exchanged, what went wrong."""
-    facts = rows[EQUILIBRIUM].facts
-    epsilon = facts.get("epsilon_s")
-    by = "" if epsilon is None else f"; no driver gains more than {epsilon:.1f} s by changing alone"
-    by += ", by link times" if by and "averages" in facts["method"] else ""
     said = [
-        f"user equilibrium: {facts['method']}{by}; one of possibly several, found with drivers "
-        "that do not dawdle; held-out days have the same trips and other random numbers of SUMO"
+        f"user equilibrium: {_content(rows[EQUILIBRIUM].facts)}; one of possibly several; it and "
+        "the optimum were looked for on days of their own, with the same trips and other random "
+        "numbers of SUMO"
     ]
     asked = rows.get(next(iter(config.learners)))
     if asked is not None:
@@ -101,3 +98,15 @@ def found_and_sent(rows: Mapping[str, Row], config: RoutingConfig) -> list[str]:
         f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"
     )
     return said
+
+
+def _content(facts: Mapping[str, Any]) -> str:
+    """How the equilibrium was found, and what drivers still gain there."""
+    epsilon, method = facts.get("epsilon_s"), str(facts["method"])
+    if epsilon is None:
+        return method
+    tried, error = facts.get("tried", 0), facts.get("epsilon_error_s", 0.0)
+    who = f"of {tried} drivers drawn none gains" if tried else "no driver gains"
+    sure = f" (standard error up to {error:.1f} s)" if error else ""
+    by_links = ", by link times" if "averages" in method else ""
+    return f"{method}; {who} more than {epsilon:.1f} s{sure} by changing alone{by_links}"

@@ -1,7 +1,7 @@
 """Rows of a run's table: policies and references on held-out days, as sub-tasks left them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.record.checkpoint import Checkpoint
-from ss_core.report.labels import in_order, title_of
-from trafficsim.references.references import OPTIMUM
-from trafficsim.results.labels import LABELS, ROWS
+from ss_core.report.labels import in_order
+from trafficsim.results.labels import ROWS
 from trafficsim.routing.config import RoutingConfig
 from trafficsim.sumo.recording import Recording, from_arrays
 from trafficsim.sumo.simulation import Order
@@ -72,23 +71,9 @@ def profile_rows(result: Checkpoint) -> list[Row]:
 
 
 def collect(results: Mapping[str, Checkpoint], config: RoutingConfig) -> dict[str, Row]:
-    """All rows, in the order of the table; the optimum is the best of what was found."""
+    """All rows, in the order of the table."""
     rows = [learned_row(name, results[name]) for name in config.learners]
     for task in ("references", "optimum"):
         rows += profile_rows(results[task])
     by_name = {row.name: row for row in rows}
-    by_name[OPTIMUM] = best_found([row for row in rows if row.first_day is None])
     return {name: by_name[name] for name in in_order(ROWS, by_name)}
-
-
-def best_found(rows: Sequence[Row]) -> Row:
-    """The optimum's row, or the row that did better on the held-out days, under its name.
-
-    The search knows no driver noise, and a learner may come out ahead of it. All `rows` must have
-    met the same lights.
-    """
-    best = min(rows, key=lambda row: (row.times_s.sum(), row.name != OPTIMUM))
-    if best.name == OPTIMUM:
-        return best
-    facts = {"method": f"best found: the days of {title_of(LABELS, best.name)!r}"}
-    return replace(best, name=OPTIMUM, facts=facts, probabilities=None, bytes_by_kind={})

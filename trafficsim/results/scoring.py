@@ -14,7 +14,6 @@ from trafficsim.references.references import (
     OPTIMUM,
     SHORTEST,
     equilibrium,
-    quiet_scene,
 )
 from trafficsim.results.key_figures import equity_kpis, no_dilemma, time_kpis
 from trafficsim.results.rows import Row, collect, three
@@ -64,8 +63,8 @@ def without_choice(config: RoutingConfig, game: RoutingGame) -> Scores:
     rng = numpy_generator(config.seed, Stream.EQUILIBRIUM)
     actions = np.zeros(game.num_drivers, dtype=np.int64)
     if game.num_drivers:
-        with Simulator(quiet_scene(game.scene)) as simulator:
-            found = equilibrium(game, simulator, actions, config.search, rng, lambda _: None)
+        with Simulator(game.scene) as simulator:
+            found = equilibrium(game, simulator, actions, config, rng, lambda _: None)
         actions = found.actions
     with Simulator(game.scene) as simulator:
         outcomes = simulator.play([game.routes_of(actions)] * len(seeds), seeds)

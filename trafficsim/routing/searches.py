@@ -28,13 +28,25 @@ class SearchConfig:
     max_sweeps: int = 8  # of best responses
     exact_up_to: int = 120  # drivers; above, the equilibrium is approximated by averages (MSA)
     msa_iterations: int = 30
-    optimum_simulations: int = 500  # of the local search, over all starts
+    optimum_simulations: int = 200  # of the local search, over all starts
     random_plays: int = 16  # of the row that picks at random
+    on_model: bool = True  # search on the link model, where it knows the scene; SUMO decides
+    days: int = 16  # in SUMO for a mean; one where they do not differ
+    draws: int = 16  # of driver noise, for a mean on the link model
+    rounds: int = 2  # of an equilibrium: search on the model, drive, learn what it got wrong
+    deviations: int = 16  # drivers whose best change is driven, where not everybody's is
+    candidates: int = 6  # for the optimum, that are compared in SUMO
+    memory_days: int = 48  # that the link model is fitted to
+    residual_days: float = 8.0  # that say "the model is right about this route"
+    most_on_model: int = 600  # drivers; above, equilibrium by averages, no tolls
 
     def __post_init__(self) -> None:
-        for name in ("max_sweeps", "msa_iterations", "random_plays"):
+        counts = ("max_sweeps", "msa_iterations", "random_plays", "days", "draws", "rounds")
+        for name in (*counts, "deviations", "candidates", "memory_days"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
+        if not self.residual_days > 0.0:
+            raise ValueError(f"residual_days={self.residual_days}: above 0")
         if not self.tolerance_s > 0.0 or self.optimum_simulations < 0 or self.exact_up_to < 0:
             raise ValueError("tolerance_s above 0; optimum_simulations and exact_up_to 0 or more")
 
@@ -48,6 +60,8 @@ class Profile:
     method: str
     epsilon_s: float = float("nan")  # no driver gains more by changing alone; NaN: not known
     simulations: int = 0
+    epsilon_error_s: float = 0.0  # its standard error, where days differ
+    tried: int = 0  # drivers drawn for `epsilon_s`; 0: everybody
 
     @property
     def total_s(self) -> float:

@@ -70,17 +70,3 @@ def test_a_summary_has_mean_interval_and_number_of_days() -> None:
     assert (summary["x_s"].mean, summary["x_s"].num_days) == (2.0, 2)
     assert 1.0 <= summary["x_s"].ci_low <= 2.0 <= summary["x_s"].ci_high <= 3.0
     assert (summary["y_s"].ci_low, summary["y_s"].ci_high) == (5.0, 5.0)
-
-
-def test_the_best_found_is_the_best_row_of_the_held_out_days() -> None:
-    from trafficsim.results.rows import Row, best_found
-
-    def row(name: str, seconds: float) -> Row:
-        return Row(name, np.zeros((2, 1), dtype=np.int64), np.full((2, 3), seconds))
-
-    searched, learned = row("optimum", 10.0), row("ss", 9.0)
-    assert best_found([row("user_equilibrium", 12.0), searched]) is searched
-    better = best_found([searched, learned])
-    assert (better.name, better.times_s.mean()) == ("optimum", 9.0)
-    assert "SS" in better.facts["method"]
-    assert best_found([row("ss", 10.0), searched]) is searched  # a draw is the search's

@@ -1,0 +1,147 @@
+"""Equilibrium, tolls, optimum of the scored game: searched on the link model, refined in SUMO."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from trafficsim.references.scored_game import ScoredGame
+from trafficsim.routing.searches import (
+    Actions,
+    Play,
+    Profile,
+    SearchConfig,
+    Tick,
+    best_responses,
+    even_splits,
+    local_search,
+)
+
+MODEL_SWEEPS = 20  # of best responses on the model
+PLANNED_STARTS = 4  # that a plan is improved from
+SWAPS = 400  # days of the model for each of a plan's last improvements
+KEPT = 2  # of the candidates, after all have been driven
+
+
+def equilibrium_on_model(
+    scored: ScoredGame, play: Play, start: Actions, config: SearchConfig, tick: Tick
+) -> Profile:
+    """Best responses on the model; SUMO tells what drivers still gain, and so corrects the model.
+
+    Of the rounds, the one in which SUMO found the smallest largest gain. Where days do not differ
+    and everybody can be tried, best responses in SUMO (`play`) go on from there.
+    """
+    search = replace(config, max_sweeps=MODEL_SWEEPS)
+    before, actions, best, rounds = scored.simulations, start, None, 0
+    for number in range(config.rounds):
+        found = best_responses(
+            scored.model_play, scored.choices, actions, cost="own", config=search
+        )
+        if number > 0 and np.array_equal(found.actions, actions):
+            break
+        actions = found.actions
+        profile = Profile(actions, scored.measured([actions])[0], "")
+        gains = scored.gains(profile, number)
+        profile = replace(
+            profile,
+            epsilon_s=gains.largest_s,
+            epsilon_error_s=gains.error_of_largest_s,
+            tried=0 if scored.tries_everybody else len(gains.driver),
+        )
+        if best is None or profile.epsilon_s < best.epsilon_s:
+            best = profile
+        rounds += 1
+        tick(f"round {rounds}: mean {profile.times_s.mean():.1f} s")
+        if gains.largest_s <= config.tolerance_s:
+            break
+    assert best is not None
+    used = scored.simulations - before
+    method = f"best responses on the link model, checked in SUMO {rounds} times"
+    if scored.tries_everybody and best.epsilon_s > config.tolerance_s:
+        last = best_responses(
+            play, scored.choices, best.actions, cost="own", config=config, tick=tick
+        )
+        used += last.simulations
+        if last.epsilon_s < best.epsilon_s:
+            best, method = last, f"{method}, then {last.method} in SUMO"
+    return replace(best, method=method, simulations=used)
+
+
+def tolls_on_model(scored: ScoredGame, start: Actions, config: SearchConfig, tick: Tick) -> Profile:
+    """Best responses to own time and what a choice costs the others, on the model; then driven."""
+    search, before = replace(config, max_sweeps=MODEL_SWEEPS), scored.simulations
+    found = best_responses(scored.model_play, scored.choices, start, cost="total", config=search)
+    (times_s,) = scored.measured([found.actions])
+    tick(f"tolls: mean {times_s.mean():.1f} s")
+    method = "best responses to tolls of the link model, driven in SUMO"
+    return Profile(found.actions, times_s, method, simulations=scored.simulations - before)
+
+
+def planned(
+    scored: ScoredGame,
+    starts: Sequence[Actions],
+    config: SearchConfig,
+    rng: np.random.Generator,
+) -> list[Profile]:
+    """Plans of least total time on the model, one from each of the best starts, the best first."""
+    played = scored.model_play(starts)
+    profiles = [Profile(a, t, "") for a, t in zip(starts, played, strict=True)]
+    ranked = sorted(profiles, key=lambda profile: profile.total_s)[:PLANNED_STARTS]
+    search = replace(config, max_sweeps=MODEL_SWEEPS)
+    plans = [
+        best_responses(scored.model_play, scored.choices, each.actions, cost="total", config=search)
+        for each in ranked
+    ]
+    plans = [
+        local_search(scored.model_play, scored.choices, [each], simulations=SWAPS, rng=rng)
+        for each in plans
+    ]
+    return sorted(plans, key=lambda profile: profile.total_s)
+
+
+def planner(
+    scored: ScoredGame, starts: Sequence[Actions], config: SearchConfig, rng: np.random.Generator
+) -> Profile:
+    """The best plan of somebody who has the public model alone: driven, and nothing learnt from it.
+
+    `scored` knows days of random choices and no others.
+    """
+    best = planned(scored, [*even_splits(scored.choices), *starts], config, rng)[0]
+    return replace(best, method="least total time on the link model", simulations=0)
+
+
+def optimum_on_model(
+    scored: ScoredGame,
+    starts: Sequence[Actions],
+    config: SearchConfig,
+    rng: np.random.Generator,
+    tick: Tick,
+) -> Profile:
+    """Plans on the model and the starts themselves, compared in SUMO; twice, with what was learnt.
+
+    The choice falls on days of its own, not on those that rows are scored on: best found.
+    """
+    before, kept = scored.simulations, list[Actions]()
+    splits = even_splits(scored.choices)
+    for number in range(2):
+        plans = planned(scored, [*kept, *starts, *splits], config, rng)
+        given = [] if number else _promising(scored, starts, config.candidates // 2)
+        fresh = [*(plan.actions for plan in plans[: config.candidates // 2]), *given]
+        entries = _distinct([*kept, *fresh])[: config.candidates]
+        times_s = scored.measured(entries, max(1, scored.days // 2))
+        kept = [entries[at] for at in np.argsort(times_s.sum(axis=1), kind="stable")[:KEPT]]
+        tick(f"optimum: mean {times_s.mean(axis=1).min():.1f} s")
+    times_s = scored.measured(kept)
+    at = int(times_s.sum(axis=1).argmin())
+    used = scored.simulations - before
+    return Profile(kept[at], times_s[at], "best found", simulations=used)
+
+
+def _promising(scored: ScoredGame, rows: Sequence[Actions], most: int) -> list[Actions]:
+    """The best on the model."""
+    total_s = [times_s.sum() for times_s in scored.model_play(rows)]
+    return [rows[at] for at in np.argsort(total_s, kind="stable")[:most]]
+
+
+def _distinct(rows: Sequence[Actions]) -> list[Actions]:
+    return list({row.tobytes(): row for row in rows}.values())

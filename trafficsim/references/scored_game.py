@@ -1,0 +1,192 @@
+"""The routing game that rows are scored in: a joint choice counts by its mean over noisy days.
+
+Many of these days are cheap on the public model of the links, few are dear in SUMO. Searches move
+on the model; SUMO says what was found, how much a single driver still gains, and which of several
+joint choices is best. All its days are drawn for references alone: nobody is scored on them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from ss_core.random_streams import Stream, drawn_seed, numpy_generator
+from trafficsim.routing.game import RoutingGame
+from trafficsim.routing.public_model import PublicModel
+from trafficsim.routing.searches import Actions, Choices, Profile, SearchConfig, Times
+from trafficsim.sumo.backend import TrafficBackend
+from trafficsim.sumo.simulation import travel_times_s
+
+FITTED_DAYS = 16  # of random choices, that the model is fitted to before anything is searched
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What drivers gain by changing alone, in SUMO, each under its best other alternative."""
+
+    driver: Int[ndarray, " tried"]
+    action: Int[ndarray, " tried"]
+    gain_s: Float[ndarray, " tried"]
+    error_s: Float[ndarray, " tried"]  # standard errors; 0 where days do not differ
+
+    @property
+    def largest_s(self) -> float:
+        """ε; 0 where nobody gains."""
+        return max(0.0, float(self.gain_s.max(initial=0.0)))
+
+    @property
+    def error_of_largest_s(self) -> float:
+        """Standard error of ε."""
+        if self.largest_s == 0.0:
+            return float(self.error_s.max(initial=0.0))
+        return float(self.error_s[self.gain_s.argmax()])
+
+
+class ScoredGame:
+    """Means over days, on the model and in SUMO, and what is known of every driver's routes."""
+
+    def __init__(
+        self,
+        game: RoutingGame,
+        simulator: TrafficBackend,
+        choices: Choices,
+        config: SearchConfig,
+        *,
+        seed: int,
+        purpose: int,
+    ) -> None:
+        self.choices = choices
+        self.simulations = 0  # days in SUMO
+        self._game, self._simulator, self._config = game, simulator, config
+        self._seed, self._purpose = seed, purpose
+        self._public = PublicModel(
+            game,
+            memory_days=config.memory_days,
+            draws=config.draws,
+            residual_days=config.residual_days,
+            seed=seed,
+        )
+        self._fits = self._days_used = 0
+        self._own_s = np.zeros((game.num_drivers, game.num_options))  # beyond the model's time
+        self._measured_s = np.full_like(self._own_s, np.nan)  # where changes were driven
+        self._noise = self._public.model.noise(config.draws, seed, purpose)
+
+    @property
+    def days(self) -> int:
+        """In SUMO, for a mean."""
+        return 1 if self._game.scene.is_deterministic else self._config.days
+
+    @property
+    def tries_everybody(self) -> bool:
+        """Whether `gains` are those of all drivers, under all their alternatives."""
+        few = self._game.num_drivers <= self._config.exact_up_to
+        return self._game.scene.is_deterministic and few
+
+    def model_play(self, rows: Sequence[Actions]) -> list[Times]:
+        """Means on the model, with what drivers know of their own routes."""
+        actions = np.stack(rows)
+        played = self._public.model.play(self._game.routes_of(actions), self._noise)
+        beyond_s = np.take_along_axis(self._beyond_s()[None], actions[..., None], axis=2)[..., 0]
+        times_s = played.times_s
+        times_s[:, self._game.drivers] += beyond_s
+        return list(times_s)
+
+    def fit_to_random_choices(self) -> None:
+        """Begin: drive days on which everybody picks at random, and fit the model to them."""
+        rng = numpy_generator(self._seed, Stream.RANDOM_ROUTES, self._purpose)
+        drawn = rng.integers(self.choices.count, size=(FITTED_DAYS, len(self.choices.count)))
+        outcomes = self._simulator.play(
+            list(self._game.routes_of(drawn)), self._new_days(FITTED_DAYS)
+        )
+        self.simulations += FITTED_DAYS
+        self._public.remember(drawn, outcomes)
+        self._fit()
+
+    def measured(self, rows: Sequence[Actions], days: int = 0) -> Float[ndarray, "row vehicle"]:
+        """Means in SUMO over the same new days for all rows; the model learns from them."""
+        times_s = self._drive(rows, days or self.days, remember=len(rows))
+        self._fit()
+        return times_s.mean(axis=1)
+
+    def gains(self, profile: Profile, index: int) -> Gains:
+        """Of drivers drawn, or of all where days do not differ and there are few."""
+        rng = numpy_generator(self._seed, Stream.DEVIATING_DRIVERS, self._purpose, index)
+        n, now_s = self._game.num_drivers, profile.times_s[self.choices.vehicle]
+        drivers = rng.permutation(n)
+        drivers = np.sort(drivers if self.tries_everybody else drivers[: self._config.deviations])
+        promised_s = self._alternatives_s(profile.actions, drivers)
+        promised_s[np.arange(len(drivers)), profile.actions[drivers]] = np.inf
+        if self._game.scene.is_deterministic:  # nobody is faster than on an empty road
+            hopeless = self.choices.free_flow_s[drivers] >= now_s[drivers, None]
+            promised_s[hopeless] = np.inf
+        if self.tries_everybody:
+            row, action = np.nonzero(np.isfinite(promised_s))
+        else:
+            row = np.flatnonzero(np.isfinite(promised_s).any(axis=1))
+            action = promised_s[row].argmin(axis=1)
+        driver = drivers[row]
+        changed = np.tile(profile.actions, (len(driver), 1))
+        changed[np.arange(len(driver)), driver] = action
+        times_s = self._drive([profile.actions, *changed], self.days, remember=1)
+        vehicle = self.choices.vehicle[driver]
+        each_s = times_s[0][:, vehicle].T - times_s[1 + np.arange(len(driver)), :, vehicle]
+        error_s = each_s.std(axis=1, ddof=1) / np.sqrt(self.days) if self.days > 1 else 0.0
+        found = Gains(driver, action, each_s.mean(axis=1), error_s * np.ones(len(driver)))
+        self._learn(profile, found)
+        return found
+
+    def _learn(self, profile: Profile, found: Gains) -> None:
+        """Correct the model's promises by what changes brought, as far as days can tell."""
+        self._measured_s[:] = np.nan
+        promised_s = self._alternatives_s(profile.actions, np.arange(self._game.num_drivers))
+        now_s = promised_s[found.driver, profile.actions[found.driver]]
+        wrong_s = now_s - promised_s[found.driver, found.action] - found.gain_s
+        shrink = self.days / (self.days + self._config.residual_days) if self.days > 1 else 1.0
+        base = self._own_s[found.driver, found.action]
+        self._measured_s[found.driver, found.action] = base + shrink * wrong_s
+
+    def _beyond_s(self) -> Float[ndarray, "N K"]:
+        return np.where(np.isfinite(self._measured_s), self._measured_s, self._own_s)
+
+    def _alternatives_s(
+        self, actions: Actions, drivers: Int[ndarray, " some"]
+    ) -> Float[ndarray, "some K"]:
+        """Own times on the model under each alternative, everybody else as they are."""
+        game = self._game
+        nobody = np.full((len(drivers), 1), -1)
+        found = self._public.model.alternatives(
+            game.routes_of(actions),
+            game.drivers[drivers],
+            game.driver_options[drivers],
+            nobody,
+            self._noise,
+        )
+        times_s = found.times_s[game.drivers[drivers], None] + found.own_s
+        return np.where(game.legal[drivers], times_s + self._beyond_s()[drivers], np.inf)
+
+    def _drive(
+        self, rows: Sequence[Actions], days: int, *, remember: int
+    ) -> Float[ndarray, "row day vehicle"]:
+        """In SUMO, on the same new days for all rows; the first so many tell of the model."""
+        seeds = self._new_days(days)
+        actions = np.repeat(np.stack(rows), days, axis=0)
+        routes = self._game.routes_of(actions)
+        outcomes = self._simulator.play(list(routes), seeds * len(rows))
+        self.simulations += len(outcomes)
+        self._public.remember(actions[: remember * days], outcomes[: remember * days])
+        times_s = np.stack([travel_times_s(self._game.scene, each) for each in outcomes])
+        return times_s.reshape(len(rows), days, -1)
+
+    def _new_days(self, count: int) -> list[int]:
+        """SUMO seeds that were not used before."""
+        days = range(self._days_used, self._days_used + count)
+        self._days_used += count
+        stream = Stream.REFERENCE_DAYS
+        return [drawn_seed(self._seed, stream, self._purpose, day) for day in days]
+
+    def _fit(self) -> None:
+        self._public.fit(self._fits, renews=self._fits > 0)
+        self._fits += 1
+        self._own_s = self._public.residuals_s(self._fits)
