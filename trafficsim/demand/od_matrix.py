@@ -7,6 +7,7 @@ probability of one more trip.
 import codecs
 import math
 from collections.abc import Collection, Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from trafficsim.demand.route_file import MAX_TRIPS
 from trafficsim.demand.trips import Demand, Trip
 from trafficsim.demand.zones import Zones, read_zones
 from trafficsim.nets.problems import Problems
-from trafficsim.nets.safe_xml import SafeXml, check_file
+from trafficsim.nets.safe_xml import SafeXml, check_file, opened
 from trafficsim.nets.sumo_text import number, shown, time_s, whole_number
 
 WHAT = "an OD matrix ($OR format, or XML with <tazRelation>)"
@@ -125,7 +126,7 @@ def _drawn(edges: Sequence[tuple[str, float]], count: int, rng: np.random.Genera
 def _read(path: Path, problems: Problems) -> list[Relation]:
     check_file(path, WHAT)
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             start = file.read(64).removeprefix(codecs.BOM_UTF8).lstrip()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give {WHAT} that can be read") from error
@@ -187,7 +188,7 @@ def _o_format(path: Path, problems: Problems) -> Iterator[Relation]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines without comments, with their numbers."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with opened(path) as packed, TextIOWrapper(packed, encoding="utf-8-sig") as file:
             at = 0
             while line := file.readline(MAX_LINE_CHARS):
                 at += 1

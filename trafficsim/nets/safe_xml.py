@@ -4,12 +4,14 @@ What the elements mean is their handler's business.
 """
 
 import gc
+import gzip
 import re
 import stat
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn, cast
 from xml.parsers import expat
 
 from ss_core.errors import InputError
@@ -41,13 +43,34 @@ def check_file(path: Path, what: str) -> None:
                 f"{path}: {status.st_size / 2**20:.0f} MiB, more than {MAX_FILE_BYTES >> 20} MiB; "
                 "cut it down to the area that matters"
             )
-        with path.open("rb") as file:
-            if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
-                raise InputError(f"{path}: compressed; unpack it with gunzip first")
+        with path.open("rb"):
+            pass  # it can be opened
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give {what} that exists") from error
     except ValueError as error:  # a null byte in the name
         raise InputError(f"{str(path)!r}: {error}; give {what} that exists") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The contents of a plain or gzipped file, as SUMO reads both; how long they are is not known.
+
+    Raises:
+        InputError: the compressed data are damaged.
+    """
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
+        if not packed:
+            yield file
+            return
+        try:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(
+                f"{path}: damaged compressed file ({error}); get it again, or unpack it"
+            ) from error
 
 
 class SafeXml:
@@ -83,7 +106,7 @@ class SafeXml:
         self._handler = handler
         check_file(self._path, self._what)
         try:
-            with self._path.open("rb") as file, without_cycle_search():
+            with opened(self._path) as file, without_cycle_search():
                 while chunk := file.read(CHUNK_BYTES):
                     self._feed(chunk)
             self._parse(b"", is_final=True)
@@ -99,7 +122,7 @@ class SafeXml:
     def _feed(self, chunk: bytes) -> None:
         self._parse(chunk, is_final=False)
         self._fed_bytes += len(chunk)
-        if self._fed_bytes > MAX_FILE_BYTES:  # it grew since its size was looked at
+        if self._fed_bytes > MAX_FILE_BYTES:  # it grew since it was looked at, or was packed
             self.fail(f"more than {MAX_FILE_BYTES >> 20} MiB")
         if self._fed_bytes - max(self._parser.CurrentByteIndex, 0) >= MAX_TOKEN_BYTES:
             self.fail(f"one tag is longer than {MAX_TOKEN_BYTES} bytes")

@@ -91,8 +91,11 @@ def given_demand(config: RoutingConfig, net: Net) -> Demand | None:
         if name:
             return _read(Path(name), kind, config, net)
     path = Path(net.path)
-    beside = path.with_name(path.name.removesuffix(".net.xml") + ".trips.xml")
-    return _read(beside, "trips", config, net) if beside.is_file() else None
+    stem = path.name.removesuffix(".gz").removesuffix(".net.xml")
+    for beside in (path.with_name(f"{stem}.trips.xml{end}") for end in ("", ".gz")):
+        if beside.is_file():
+            return _read(beside, "trips", config, net)
+    return None
 
 
 def _read(path: Path, kind: str, config: RoutingConfig, net: Net) -> Demand:

@@ -1,5 +1,6 @@
 """The preflight of road networks: counts worked by hand, every fault found with its line."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from ss_core.errors import InputError
 from ss_core.resources import data_path
 from trafficsim.nets.network import MAX_PROBLEMS, car_arcs, largest_part, preflight
 from trafficsim.nets.read import Connection, Edge, Lane
-from trafficsim.nets.safe_xml import MAX_TOKEN_BYTES
+from trafficsim.nets.safe_xml import MAX_FILE_BYTES, MAX_TOKEN_BYTES
 
 # Two junctions, a street each way (100 m and 150 m); cars turn round at both ends.
 RING = """<net version="1.20">
@@ -178,7 +179,10 @@ def test_a_one_way_dead_end_is_a_note_not_a_problem(tmp_path: Path) -> None:
         (b"<net>" + b"<param>" * 40, "nested deeper"),
         (b'<net a="' + b"x" * (MAX_TOKEN_BYTES + 200_000), "longer than"),
         (b'<net v="1"' + b" " * 3_000_000 + b"/>", "longer than"),
-        (b"\x1f\x8b\x08\x00", "gunzip"),
+        (b"\x1f\x8b\x08\x00", "damaged compressed file"),
+        (gzip.compress(b"<net>" * 9)[:-9], "damaged compressed file"),
+        (gzip.compress(b"<routes/>"), "starts with <routes>"),
+        (gzip.compress(b"<net>" + b" " * (MAX_FILE_BYTES + 1)), "more than 100 MiB"),
         (b'<?xml version="1.0" encoding="nonsense"?><net/>', "my.net.xml:1: encoding"),
         (b"\x00\x01\x02\xff", "not well-formed"),
     ],
@@ -188,6 +192,13 @@ def test_what_is_not_a_plain_net_is_one_error(tmp_path: Path, content: bytes, wo
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
         preflight(path)
+
+
+def test_a_compressed_net_is_the_net(tmp_path: Path) -> None:
+    plain = data_path("nets/grid_3x3.net.xml")
+    packed = tmp_path / "grid.net.xml.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert preflight(packed).summary() == preflight(plain).summary()
 
 
 @pytest.mark.parametrize("name", [".", "absent.net.xml"])
