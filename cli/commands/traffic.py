@@ -32,7 +32,32 @@ OPTIONS = (
     click.option(
         "--od", metavar="FILE", envvar="SS_OD", help="Demand: an OD matrix, $O format or XML."
     ),
-    click.option("--taz", metavar="FILE", envvar="SS_TAZ", help="Zones of the OD matrix."),
+    click.option("--taz", metavar="FILE", envvar="SS_TAZ", help="Zones of the demand."),
+    click.option(
+        "--sumocfg",
+        metavar="FILE",
+        help="A SUMO configuration: its net, routes and additional files are taken.",
+    ),
+    click.option(
+        "--additional-files",
+        "additional",
+        metavar="FILES",
+        envvar="SS_ADDITIONAL_FILES",
+        help="SUMO's additional files, separated by commas: types, zones, stops, light programs.",
+    ),
+    click.option(
+        "--classes",
+        metavar="CLASSES",
+        envvar="SS_CLASSES",
+        show_default="passenger",
+        help="Vehicle classes that decide; all others drive as the demand has them.",
+    ),
+    click.option(
+        "--ignore-route-errors",
+        is_flag=True,
+        envvar="SS_IGNORE_ROUTE_ERRORS",
+        help="Leave trips out that cannot be driven, and count them.",
+    ),
     click.option(
         "--drivers",
         type=click.IntRange(1, 20_000),

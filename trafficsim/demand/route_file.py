@@ -12,10 +12,14 @@ from trafficsim.nets.safe_xml import SafeXml
 MAX_TRIPS = 300_000
 WHAT = "a SUMO trips or route file (.trips.xml, .rou.xml)"
 DEPARTING = frozenset({"trip", "vehicle", "flow"})
+OTHERS = frozenset({"person", "personFlow", "container", "containerFlow"})  # who depart, too
+PLACES = frozenset(
+    {"busStop", "trainStop", "containerStop", "parkingArea", "chargingStation", "rerouter"}
+)
 OTHER_ROOTS = {
     "net": "that is a network; give it with --net",
     "data": "that is an OD matrix; give it with --od",
-    "tazs": "these are zones; give them with --taz, beside --od",
+    "tazs": "these are zones; give them with --taz",
     "configuration": "that is a configuration; give the route file that it names",
     "sumoConfiguration": "that is a configuration; give the route file that it names",
 }
@@ -37,6 +41,7 @@ class Choice:
     name: str
     line: int
     last: str | None = None  # number of the option chosen before
+    stops: bool = False  # on the way
     options: list[Option] = field(default_factory=list)
 
 
@@ -56,6 +61,8 @@ class Departing:
     attributes: dict[str, str]
     line: int
     routes: Choice | None = None  # given inside the element
+    number: int = 0  # of the elements at the top of its file
+    stops: bool = False
 
     @property
     def name(self) -> str:
@@ -71,6 +78,7 @@ class RouteFile:
     type_mixtures: list[Choice] = field(default_factory=list)
     routes: list[Choice] = field(default_factory=list)
     departing: list[Departing] = field(default_factory=list)
+    others: list[tuple[int, str, str]] = field(default_factory=list)  # number, tag, departure
     left_out: Counter[str] = field(default_factory=Counter)  # elements that mean nothing here
 
 
@@ -93,6 +101,7 @@ class _Reader:
         self.file = RouteFile()
         self._xml = xml
         self._parent = ""  # tag at depth 2
+        self._number = -1  # of the element at depth 2
         self._routes: Choice | None = None  # open routeDistribution
         self._mixture: Choice | None = None  # open vTypeDistribution
 
@@ -103,6 +112,7 @@ class _Reader:
             self._xml.fail(f"starts with <{tag}>: {OTHER_ROOTS[tag]}")
         if depth == 2:
             self._parent, self._routes, self._mixture = tag, None, None
+            self._number += 1
             self._take_top(tag, attributes)
         elif depth == 3:
             self._take_inner(tag, attributes)
@@ -113,7 +123,8 @@ class _Reader:
         if tag in DEPARTING:
             if len(self.file.departing) == MAX_TRIPS:
                 self._xml.fail(f"more than {MAX_TRIPS} trips, vehicles and flows; take a part")
-            self.file.departing.append(Departing(tag, attributes, self._xml.line))
+            departing = Departing(tag, attributes, self._xml.line, number=self._number)
+            self.file.departing.append(departing)
         elif tag == "vType":
             self._add_type(attributes)
         elif tag == "vTypeDistribution":
@@ -126,7 +137,10 @@ class _Reader:
         elif tag == "routeDistribution":
             self._routes = self._choice(attributes, names="routes")
             self.file.routes.append(self._routes)
-        elif tag != "param":
+        elif tag in OTHERS:
+            departs = attributes.get("begin", attributes.get("depart", ""))
+            self.file.others.append((self._number, tag, departs))
+        elif tag not in PLACES and tag not in ("param", "taz"):
             self.file.left_out[tag] += 1
 
     def _take_inner(self, tag: str, attributes: dict[str, str]) -> None:
@@ -143,6 +157,10 @@ class _Reader:
             name, weight = attributes.get("id", ""), attributes.get("probability", "1")
             self._mixture.options.append(Option(name, "", weight, self._xml.line))
             self._add_type(attributes)
+        elif tag == "stop" and self._parent in DEPARTING:
+            self.file.departing[-1].stops = True
+        elif tag == "stop" and self._parent == "route":
+            self.file.routes[-1].stops = True
         elif tag != "param" and self._parent in (*DEPARTING, "route", "vType"):
             self.file.left_out[tag] += 1
 

@@ -3,6 +3,7 @@
 Plain data; `demand_xml` reads it from SUMO's files, `demand_generator` draws it for a bare net.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -55,6 +56,8 @@ class Trip:
     destination: str  # edge id
     type_id: str = DEFAULT_TYPE
     route: tuple[str, ...] = ()  # edges, where the demand names them; () leaves the choice open
+    via: tuple[str, ...] = ()  # edges to be passed, in this order; then there is no choice
+    attributes: tuple[tuple[str, str], ...] = ()  # of departure and arrival, as SUMO spells them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,14 @@ class Demand:
     trips: tuple[Trip, ...]
     types: tuple[VehicleType, ...] = ()
     source: str = ""  # in words: the file, or how it was drawn
+    background: str = ""  # an additional file for SUMO: who else is on the road, and what is there
+    background_begin_s: float = math.inf  # when the first of them departs
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether no trip's type has driver noise."""
+        """Whether no trip's type has driver noise, and nobody else is on the road."""
+        if self.background:
+            return False
         quiet = {each.type_id for each in self.types if each.is_deterministic}
         return all(trip.type_id in quiet for trip in self.trips)
 
@@ -83,9 +90,8 @@ NOTHING: Mapping[str, str] = {}
 def demand_file(demand: Demand, attributes: Mapping[str, str] = NOTHING) -> str:
     """The demand as a SUMO route file; its source stands in a comment.
 
-    `attributes` are further ones of every trip, such as `departLane`.
+    `attributes` are further ones of every trip, such as `departLane`, unless it has its own.
     """
-    common = "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items())
     comment = demand.source.replace("--", "- -")
     lines = [f"<!-- {comment} -->", "<routes>"]
     for each in demand.types:
@@ -94,11 +100,14 @@ def demand_file(demand: Demand, attributes: Mapping[str, str] = NOTHING) -> str:
             lines.append(f"    <vType id={quoteattr(each.type_id)}{rest}/>")
     for trip in demand.trips:
         kind = "" if trip.type_id == DEFAULT_TYPE else f" type={quoteattr(trip.type_id)}"
-        head = f'id={quoteattr(trip.trip_id)}{kind} depart="{trip.depart_s:.2f}"{common}'
+        named = dict(attributes) | dict(trip.attributes)
+        own = "".join(f" {name}={quoteattr(value)}" for name, value in named.items())
+        head = f'id={quoteattr(trip.trip_id)}{kind} depart="{trip.depart_s:.2f}"{own}'
         if trip.route:
             edges = quoteattr(" ".join(trip.route))
             lines.append(f"    <vehicle {head}><route edges={edges}/></vehicle>")
         else:
             ends = f"from={quoteattr(trip.origin)} to={quoteattr(trip.destination)}"
+            ends += f" via={quoteattr(' '.join(trip.via))}" if trip.via else ""
             lines.append(f"    <trip {head} {ends}/>")
     return "\n".join([*lines, "</routes>", ""])

@@ -56,7 +56,10 @@ def roads_of(
     """
     edges = {edge.edge_id: edge for edge in records.edges}
     used = tuple(sorted({edge for route in routes for edge in route}))
-    lanes = {edge: [lane for lane in edges[edge].lanes if lane.permits(CAR)] for edge in used}
+    lanes = {
+        edge: [lane for lane in edges[edge].lanes if lane.permits(CAR)] or edges[edge].lanes
+        for edge in used
+    }
     number = {edge: at for at, edge in enumerate(used)}
     counts = [len(lanes[edge]) for edge in used]
     edge_lane = _starts(counts)

@@ -21,6 +21,16 @@ class Problems:
         if len(self._shown) < MAX_SHOWN:
             self._shown.append((line, sentence))
 
+    @property
+    def count(self) -> int:
+        """How many were noted."""
+        return self._count
+
+    def forget_since(self, count: int) -> None:
+        """Take back what was noted after the first `count`."""
+        self._shown = self._shown[:count]
+        self._count = count
+
     def raise_any(self) -> None:
         """End here if anything was wrong.
 

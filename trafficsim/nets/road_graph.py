@@ -3,6 +3,7 @@
 Nodes are edges of the net, arcs are connections that cars may use. Nothing here knows demand.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from trafficsim.nets.network import CAR
-from trafficsim.nets.read import Edge, NetRecords
+from trafficsim.nets.read import Edge, Lane, NetRecords
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,20 @@ class RoadGraph:
         return np.asarray(part, dtype=np.int64)
 
 
-def build_road_graph(records: NetRecords) -> RoadGraph:
-    """The graph of a net that passed the preflight."""
-    edges = [e for e in records.edges if e.is_road and _car_lanes(e)]
+def build_road_graph(records: NetRecords, classes: Sequence[str] = (CAR,)) -> RoadGraph:
+    """The graph of a net that passed the preflight, of lanes that all these classes may use."""
+    edges = [e for e in records.edges if e.is_road and _car_lanes(e, classes)]
     position = {edge.edge_id: at for at, edge in enumerate(edges)}
     pairs: set[tuple[int, int]] = set()
     for link in records.connections:
         source, target = position.get(link.from_edge), position.get(link.to_edge)
         if source is None or target is None:
             continue
-        if _permits(edges[source], link.from_lane) and _permits(edges[target], link.to_lane):
+        here, there = (edges[source], link.from_lane), (edges[target], link.to_lane)
+        if _permits(*here, classes) and _permits(*there, classes):
             pairs.add((source, target))
     arcs = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-    car_lanes = [_car_lanes(edge) for edge in edges]
+    car_lanes = [_car_lanes(edge, classes) for edge in edges]
     turns_round = _opposite(edges)
     goes_on = np.array([(s, t) for s, t in arcs.tolist() if turns_round.get(s) != t], dtype=int)
     entered, left = goes_on.reshape(-1, 2)[:, 1], goes_on.reshape(-1, 2)[:, 0]
@@ -84,12 +86,14 @@ def build_road_graph(records: NetRecords) -> RoadGraph:
     )
 
 
-def _car_lanes(edge: Edge) -> list:
-    return [lane for lane in edge.lanes if lane.permits(CAR)]
+def _car_lanes(edge: Edge, classes: Sequence[str]) -> list[Lane]:
+    return [lane for lane in edge.lanes if all(map(lane.permits, classes))]
 
 
-def _permits(edge: Edge, lane: int | None) -> bool:
-    return lane is not None and lane < len(edge.lanes) and edge.lanes[lane].permits(CAR)
+def _permits(edge: Edge, lane: int | None, classes: Sequence[str]) -> bool:
+    if lane is None or lane >= len(edge.lanes):
+        return False
+    return all(map(edge.lanes[lane].permits, classes))
 
 
 def _opposite(edges: list[Edge]) -> dict[int, int]:

@@ -14,6 +14,8 @@ from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.recording import Recording
 from trafficsim.sumo.simulation import Scene, travel_times_s, type_lines
 
+BACKGROUND = "background.add.xml"
+
 
 def repeatable(
     rows: Mapping[str, Row], recordings: Mapping[str, Recording], game: RoutingGame
@@ -47,6 +49,10 @@ def write_replay(
     net = Path(scene.net)
     if days:
         atomic_write(folder / net.name, net.read_bytes())
+    if days and scene.background:
+        types = "".join(type_lines(scene.types))  # the background may name them, and is read first
+        text = scene.background.replace("<additional>\n", f"<additional>\n{types}", 1)
+        atomic_write(folder / BACKGROUND, text.encode())
     for name, routes in days.items():
         atomic_write(folder / f"{name}.rou.xml", route_xml(scene, routes).encode())
         atomic_write(folder / f"{name}.sumocfg", config_xml(scene, name, net.name, seed).encode())
@@ -54,33 +60,35 @@ def write_replay(
 
 def route_xml(scene: Scene, routes: Int[ndarray, " vehicle"]) -> str:
     """A route file: types, the routes taken, vehicles by departure."""
-    config = scene.sumo
-    where = (
-        f"departLane={quoteattr(config.depart_lane)} departSpeed={quoteattr(config.depart_speed)}"
-    )
-    lines = ["<routes>", *(line.rstrip("\n") for line in type_lines(scene.types))]
+    types = () if scene.background else scene.types
+    lines = ["<routes>", *(line.rstrip("\n") for line in type_lines(types))]
     lines += [
         f'<route id="r{number}" edges={quoteattr(" ".join(scene.routes[number]))}/>'
         for number in sorted(set(routes.tolist()))
     ]
+    entries = scene.entries()
     order = scene.depart_s.argsort(kind="stable").tolist()
     for at in order:
         head = f"id={quoteattr(scene.vehicle_ids[at])} type={quoteattr(scene.type_ids[at])}"
         when = f'depart="{float(scene.depart_s[at])}"'
+        where = " ".join(f"{name}={quoteattr(value)}" for name, value in entries[at].items())
         lines.append(f'<vehicle {head} route="r{routes[at]}" {when} {where}/>')
     return "\n".join([*lines, "</routes>", ""])
 
 
 def config_xml(scene: Scene, name: str, net: str, seed: int) -> str:
     """A configuration with every option that decides what happens."""
+    background = (("additional-files", BACKGROUND),) if scene.background else ()
+    lenient = "true" if scene.ignores_route_errors else "false"
     sections: Sequence[tuple[str, Sequence[tuple[str, str]]]] = (
-        ("input", (("net-file", net), ("route-files", f"{name}.rou.xml"))),
+        ("input", (("net-file", net), ("route-files", f"{name}.rou.xml"), *background)),
         ("time", (("begin", f"{scene.begin_s:.0f}"), ("end", f"{np.ceil(scene.cap_s):.0f}"))),
         (
             "processing",
             (
                 ("time-to-teleport", f"{scene.sumo.time_to_teleport_s:g}"),
                 ("mesosim", "true" if scene.sumo.meso else "false"),
+                ("ignore-route-errors", lenient),
             ),
         ),
         ("random_number", (("seed", str(seed)),)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ss_core.algorithms.names import ALGORITHM_FACTS
@@ -24,6 +25,8 @@ from ss_core.scenario.config import (
 )
 from trafficsim.demand.candidate_routes import CandidateConfig
 from trafficsim.demand.generate import GeneratorConfig
+from trafficsim.nets.network import CAR
+from trafficsim.nets.sumocfg import named_files
 from trafficsim.routing.modelled import ModelledConfig
 from trafficsim.routing.searches import SearchConfig
 from trafficsim.sumo.simulation import SumoConfig
@@ -40,7 +43,10 @@ class RoutingConfig(RunConfig):
     trips: str = ""  # demand in SUMO's formats: at most one of these three;
     routes: str = ""
     od: str = ""  # none: the .trips.xml file beside the net, else demand is drawn
-    taz: str = ""  # zones of `od`
+    taz: str = ""  # zones of `od`, or of trips from zone to zone
+    additional: str = ""  # SUMO's additional files, separated by commas
+    classes: str = CAR  # vehicle classes that decide, separated by commas
+    ignore_route_errors: bool = False  # leave trips out that cannot be driven
     share: float = 1.0  # of the drivers with a choice that take part; others drive as ever
     en_route: bool = False  # decide again at junctions where routes part
     decide_every_s: float = 30.0  # so often, under `en_route`
@@ -75,7 +81,8 @@ class RoutingConfig(RunConfig):
     def _combinations(self) -> Iterator[Check]:
         given = [name for name in ("trips", "routes", "od") if getattr(self, name)]
         yield len(given) <= 1, f"{' and '.join(given)}: give one demand, not several"
-        yield not self.taz or bool(self.od), "taz: zones belong to an OD matrix (--od)"
+        yield not self.taz or bool(given), "taz: zones belong to a demand (--od, --trips, --routes)"
+        yield bool(self.classes.strip(" ,")), "classes: name at least one, as in passenger,taxi"
         meso = self.sumo.meso and self.en_route
         yield not meso, "en_route: vehicles of the mesoscopic model cannot be sent another way"
         yield (
@@ -207,12 +214,15 @@ WITH_OWN_NETWORKS = {
 
 
 def resolve(preset: str, overrides: Mapping[str, Any]) -> RoutingConfig:
-    """Preset, then the regime if one is named, then every override.
+    """Preset, then what a configuration of SUMO names, then the regime, then every override.
 
     Raises:
+        InputError: the configuration of SUMO cannot be read.
         ConfigError: unknown preset, regime or key, or values that do not fit; all listed.
     """
     values = dict(overrides)
+    if sumocfg := values.pop("sumocfg", None):
+        values = named_files(Path(sumocfg)) | {k: v for k, v in values.items() if v is not None}
     if preset == "tuned" and not _can_be_modelled(values):
         preset = "sampled"
     config = preset_config(preset)

@@ -6,7 +6,7 @@ fixed routes. Routes are numbered across zone pairs, as in `Scene.routes`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +18,7 @@ from trafficsim.demand.candidate_routes import (
     CandidateConfig,
     Route,
     candidate_routes,
+    fastest_path,
     route_time_s,
 )
 from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip
@@ -104,6 +105,7 @@ def build_game(
     candidates: CandidateConfig,
     sumo: SumoConfig,
     share: float = 1.0,
+    ignores_route_errors: bool = False,
     rng: np.random.Generator,
 ) -> RoutingGame:
     """Candidate routes of every zone pair, and which vehicles are agents.
@@ -136,7 +138,9 @@ def build_game(
     usage, links = contested_links(routes, parting)
     watched = watched_edges(parting, MAX_WATCHED)
     return RoutingGame(
-        scene=_scene(net, graph, demand, routes, watched, sumo),
+        scene=_scene(
+            net, graph, demand, routes, watched, sumo, ignores_route_errors=ignores_route_errors
+        ),
         od_pairs=tuple(pairs),
         od=od,
         options=options,
@@ -172,7 +176,7 @@ def _refuse_unconnected(
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         raise InputError(
             f"{demand.source}: no way for cars between {shown}{more}; "
-            "take these trips out, or mend the connections of the net"
+            "leave these trips out with --ignore-route-errors, or mend the connections of the net"
         )
 
 
@@ -182,6 +186,8 @@ def _alternatives(graph: RoadGraph, trip: Trip, found: tuple[Route, ...]) -> tup
     Raises:
         InputError: cars cannot get from one of its edges to the next.
     """
+    if trip.via:
+        return _by_way_of(graph, trip)
     if not trip.route:
         return found
     named = tuple(graph.position[edge] for edge in trip.route)
@@ -192,6 +198,58 @@ def _alternatives(graph: RoadGraph, trip: Trip, found: tuple[Route, ...]) -> tup
                 f"{graph.edge_ids[following]} on its route; fix the route, or give only its ends"
             )
     return (named, *(route for route in found if route != named))[: max(len(found), 1)]
+
+
+def _by_way_of(graph: RoadGraph, trip: Trip) -> tuple[Route, ...]:
+    """The fastest empty way through the edges that the demand names: no choice is left.
+
+    Raises:
+        InputError: there is none.
+    """
+    places = [graph.position[edge] for edge in (trip.origin, *trip.via, trip.destination)]
+    costs, way = graph.free_flow_s.tolist(), places[:1]
+    for start, end in pairwise(places):
+        part = fastest_path(graph, start, end, costs)
+        if part is None:
+            raise InputError(
+                f"{trip.trip_id}: no way for cars from {graph.edge_ids[start]} to "
+                f"{graph.edge_ids[end]}, which it is to pass (via); take it out, or leave it to "
+                "--ignore-route-errors"
+            )
+        way += part[1:]
+    return (tuple(way),)
+
+
+def drivable(demand: Demand, graph: RoadGraph) -> Demand:
+    """Without trips that cannot be driven; the source says how many were left out.
+
+    Raises:
+        InputError: none is left.
+    """
+    ways: dict[tuple[str, ...], bool] = {}
+    costs = graph.free_flow_s.tolist()
+
+    def is_way(start: str, end: str) -> bool:
+        if (start, end) not in ways:
+            ends = graph.position[start], graph.position[end]
+            ways[start, end] = fastest_path(graph, *ends, costs) is not None
+        return ways[start, end]
+
+    def fits(trip: Trip) -> bool:
+        places = [graph.position[edge] for edge in trip.route]
+        broken = any(b not in graph.successors[a] for a, b in pairwise(places))
+        return not broken and all(
+            is_way(*ends) for ends in pairwise((trip.origin, *trip.via, trip.destination))
+        )
+
+    kept = tuple(trip for trip in demand.trips if fits(trip))
+    lost = len(demand.trips) - len(kept)
+    if not kept:
+        raise InputError(f"{demand.source}: no trip of it can be driven on this net")
+    if not lost:
+        return demand
+    source = f"{demand.source}; left out: {lost} x trip that no way leads through"
+    return replace(demand, trips=kept, source=source)
 
 
 def parting_edges(routes: Sequence[Route], alternatives: Sequence[Sequence[int]]) -> dict[int, int]:
@@ -246,6 +304,8 @@ def _scene(
     routes: Sequence[Route],
     watched: Sequence[int],
     sumo: SumoConfig,
+    *,
+    ignores_route_errors: bool,
 ) -> Scene:
     return Scene(
         net=net,
@@ -257,6 +317,10 @@ def _scene(
         watched=tuple(graph.edge_ids[edge] for edge in watched),
         is_deterministic=demand.is_deterministic,
         sumo=sumo,
+        own_attributes=tuple(trip.attributes for trip in demand.trips),
+        background=demand.background,
+        background_begin_s=demand.background_begin_s,
+        ignores_route_errors=ignores_route_errors,
     )
 
 

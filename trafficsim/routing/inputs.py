@@ -4,7 +4,8 @@ The demand of a run is stored in it as a SUMO route file, so that sub-tasks and 
 run need nothing but the net.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ss_core.errors import ConfigError, InputError
 from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.atomic import atomic_write, json_bytes, sha256_of
 from trafficsim.demand.generate import generate_demand
-from trafficsim.demand.read import read_demand
+from trafficsim.demand.read import DemandConfig, read_demand
 from trafficsim.demand.trips import Demand, demand_file
 from trafficsim.nets.catalogue import (
     inside_sumo_rl,
@@ -27,11 +28,11 @@ from trafficsim.nets.network import examine
 from trafficsim.nets.read import read_records
 from trafficsim.nets.road_graph import RoadGraph, build_road_graph
 from trafficsim.routing.config import RoutingConfig
-from trafficsim.routing.game import RoutingGame, build_game
+from trafficsim.routing.game import RoutingGame, build_game, drivable
 from trafficsim.signals.checks import check_lights
 from trafficsim.sumo.simulation import Simulator, travel_times_s
 
-DEMAND_FILE, FACTS_FILE = "demand.rou.xml", "inputs.json"
+DEMAND_FILE, BACKGROUND_FILE, FACTS_FILE = "demand.rou.xml", "background.add.xml", "inputs.json"
 PROBLEMS_SHOWN = 20
 
 
@@ -77,7 +78,7 @@ def checked_net(config: RoutingConfig) -> Net:
         inside_sumo_rl("")
         check_lights(path)
     notes = (*report.notes, *origin_notes(config.net, path))
-    return Net(str(path.resolve()), build_road_graph(records), notes)
+    return Net(str(path.resolve()), build_road_graph(records, classes_of(config)), notes)
 
 
 def given_demand(config: RoutingConfig, net: Net) -> Demand | None:
@@ -89,19 +90,37 @@ def given_demand(config: RoutingConfig, net: Net) -> Demand | None:
     kinds = {"trips": config.trips, "routes": config.routes, "od": config.od}
     for kind, name in kinds.items():
         if name:
-            return _read(Path(name), kind, config, net)
+            return _read(_listed(name), kind, config, net)
     path = Path(net.path)
     stem = path.name.removesuffix(".gz").removesuffix(".net.xml")
     for beside in (path.with_name(f"{stem}.trips.xml{end}") for end in ("", ".gz")):
         if beside.is_file():
-            return _read(beside, "trips", config, net)
+            return _read([beside], "trips", config, net)
     return None
 
 
-def _read(path: Path, kind: str, config: RoutingConfig, net: Net) -> Demand:
-    rng = numpy_generator(config.seed, Stream.DEMAND)
-    taz = (Path(config.taz),) if config.taz else ()
-    return read_demand(path, kind=kind, edges=net.graph.position, taz=taz, rng=rng)  # type: ignore[arg-type]
+def classes_of(config: RoutingConfig) -> tuple[str, ...]:
+    """Vehicle classes that decide."""
+    return tuple(name.strip() for name in config.classes.split(",") if name.strip())
+
+
+def _listed(names: str) -> list[Path]:
+    return [Path(name.strip()) for name in names.split(",") if name.strip()]
+
+
+def _read(paths: Sequence[Path], kind: str, config: RoutingConfig, net: Net) -> Demand:
+    demand = read_demand(
+        paths,
+        kind=kind,  # type: ignore[arg-type]
+        edges=net.graph.position,
+        taz=_listed(config.taz),
+        additional=_listed(config.additional),
+        rng=numpy_generator(config.seed, Stream.DEMAND),
+        config=DemandConfig(
+            classes=classes_of(config), ignore_route_errors=config.ignore_route_errors
+        ),
+    )
+    return drivable(demand, net.graph) if config.ignore_route_errors else demand
 
 
 def drawn_demand(config: RoutingConfig, net: Net, tell: Callable[[str], None]) -> Demand:
@@ -139,17 +158,21 @@ def keep_inputs(
     if not kept.exists():
         demand = drawn_demand(config, net, tell) if given is None else given
         atomic_write(folder / DEMAND_FILE, demand_file(demand).encode())
+        if demand.background:
+            atomic_write(folder / BACKGROUND_FILE, demand.background.encode())
+            facts["background_begin_s"] = str(demand.background_begin_s)
         atomic_write(kept, json_bytes(facts | {"demand": demand.source}))
-    import json
-
-    known = json.loads(kept.read_text())
+    known = _facts(folder)
     if known["net_sha256"] != facts["net_sha256"]:
         raise ConfigError(
             f"{net.path}: differs from the net this run began with; "
             "put that one back, or start anew with --resume never"
         )
     stored = stored_demand(config, net, folder)
-    if given is not None and demand_file(given).encode() != (folder / DEMAND_FILE).read_bytes():
+    if given is not None and (
+        demand_file(given).encode() != (folder / DEMAND_FILE).read_bytes()
+        or given.background != stored.background
+    ):
         raise ConfigError(
             f"{given.source}: differs from what this run began with ({folder / DEMAND_FILE}); put "
             "that one back, or start anew with --resume never"
@@ -157,9 +180,24 @@ def keep_inputs(
     return replace(stored, source=known["demand"])
 
 
+def _facts(folder: Path) -> dict[str, str]:
+    return json.loads((folder / FACTS_FILE).read_text())
+
+
 def stored_demand(config: RoutingConfig, net: Net, folder: Path) -> Demand:
     """The demand a run keeps."""
-    return _read(folder / DEMAND_FILE, "routes", config, net)
+    demand = read_demand(
+        folder / DEMAND_FILE,
+        kind="routes",
+        edges=net.graph.position,
+        rng=numpy_generator(config.seed, Stream.DEMAND),
+        config=DemandConfig(classes=classes_of(config)),
+    )
+    if not (folder / BACKGROUND_FILE).exists():
+        return demand
+    begin_s = float(_facts(folder)["background_begin_s"])
+    background = (folder / BACKGROUND_FILE).read_text()
+    return replace(demand, background=background, background_begin_s=begin_s)
 
 
 def load_game(config: RoutingConfig, folder: Path) -> RoutingGame:
@@ -181,5 +219,6 @@ def _game(config: RoutingConfig, net: Net, demand: Demand) -> RoutingGame:
         candidates=config.candidates,
         sumo=config.sumo,
         share=config.share,
+        ignores_route_errors=config.ignore_route_errors,
         rng=numpy_generator(config.seed, Stream.ADOPTERS),
     )

@@ -217,6 +217,11 @@ def light_scene(scene: Scene) -> SignalScene:
         ConfigError: a day that lights cannot be simulated on.
     """
     config = scene.sumo
+    if scene.background:
+        raise ConfigError(
+            "signals: beside lights that learn, only vehicles that decide are simulated; take the "
+            "others out of the demand, or leave signals out"
+        )
     try:
         return SignalScene(
             net=scene.net,
@@ -233,11 +238,10 @@ def day_file(scene: Scene, routes: Int[ndarray, " vehicle"]) -> str:
     """A SUMO route file with every vehicle on its route."""
     rows = zip(scene.vehicle_ids, scene.depart_s.tolist(), scene.type_ids, routes, strict=True)
     trips = []
-    for name, depart_s, type_id, number in rows:
-        edges = scene.routes[number]
-        trips.append(Trip(name, depart_s, edges[0], edges[-1], type_id, edges))
-    entry = {"departLane": scene.sumo.depart_lane, "departSpeed": scene.sumo.depart_speed}
-    return demand_file(Demand(tuple(trips), scene.types, "routes chosen for one day"), entry)
+    for (name, depart_s, type_id, number), entry in zip(rows, scene.entries(), strict=True):
+        edges, own = scene.routes[number], tuple(entry.items())
+        trips.append(Trip(name, depart_s, edges[0], edges[-1], type_id, edges, attributes=own))
+    return demand_file(Demand(tuple(trips), scene.types, "routes chosen for one day"))
 
 
 def recorded(scene: Scene, measured: Mapping[str, Any]) -> Recording:

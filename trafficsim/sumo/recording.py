@@ -109,7 +109,9 @@ def _read_trips(path: Path, vehicle_ids: tuple[str, ...]) -> dict[str, ndarray]:
     at = {name: position for position, name in enumerate(vehicle_ids)}
     columns = {name: np.full(len(at), np.nan) for name in (*TRIP_FIELDS, "co2_g")}
     for element in _elements(path, "tripinfo"):
-        row = at[element.get("id", "")]
+        row = at.get(element.get("id", ""), -1)
+        if row < 0:
+            continue  # of the background
         for name in TRIP_FIELDS:
             columns[name][row] = _number(element, name)
         emissions = element.find("emissions")

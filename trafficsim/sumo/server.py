@@ -30,7 +30,7 @@ class Simulation:
         self.arguments: list[str] = request["arguments"]
         self.additional: str = request["additional"]  # file with the vehicle types
         self.routes: list[list[str]] = request["routes"]
-        self.vehicles: list[list[Any]] = request["vehicles"]  # id, type, depart, lane, speed
+        self.vehicles: list[list[Any]] = request["vehicles"]  # id, type, depart, attributes
         self.watched: list[str] = request["watched"]
         self.interval_s: float = request["interval_s"]
         self.begin_s: float = request["begin_s"]
@@ -43,16 +43,10 @@ class Simulation:
         """Put all vehicles on their routes; `extra` are further options of SUMO."""
         self._fresh(seed, extra)
         for number in sorted(set(choices)):
-            self.libsumo.route.add(f"r{number}", self.routes[number])
-        for (name, kind, depart_s, lane, speed), choice in zip(self.vehicles, choices, strict=True):
-            self.libsumo.vehicle.add(
-                name,
-                f"r{choice}",
-                typeID=kind,
-                depart=str(depart_s),
-                departLane=lane,
-                departSpeed=speed,
-            )
+            self.libsumo.route.add(f"ss.{number}", self.routes[number])
+        for (name, kind, depart_s, entry), choice in zip(self.vehicles, choices, strict=True):
+            route = f"ss.{choice}"
+            self.libsumo.vehicle.add(name, route, typeID=kind, depart=str(depart_s), **entry)
         self.choices = list(choices)
         self.arrival_s: list[float] = [-1.0] * len(choices)
         self.teleports = [0] * len(choices)
@@ -93,11 +87,13 @@ class Simulation:
         while self.left and self.time_s < until_s:
             step()
             for name in arrived():
-                self.arrival_s[self.index[name]] = self.time_s  # as SUMO's tripinfo counts
-                self.left -= 1
+                if name in self.index:  # others are background
+                    self.arrival_s[self.index[name]] = self.time_s  # as SUMO's tripinfo counts
+                    self.left -= 1
             self.time_s += 1.0
             for name in teleporting():
-                self.teleports[self.index[name]] += 1
+                if name in self.index:
+                    self.teleports[self.index[name]] += 1
             self.collisions += colliding()
             if self.time_s >= self.next_sample_s:
                 self._sample()
@@ -124,7 +120,7 @@ class Simulation:
         found = []
         for name in self.libsumo.vehicle.getIDList():
             edge = self.libsumo.vehicle.getRoadID(name)
-            if edge and not edge.startswith(":"):
+            if name in self.index and edge and not edge.startswith(":"):
                 found.append([self.index[name], edge])
         return sorted(found)
 

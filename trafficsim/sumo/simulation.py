@@ -37,7 +37,7 @@ class SumoConfig:
     time_to_teleport_s: float = 300.0  # a vehicle that stands still longer is moved on, and charged
     longest_s: float = 3600.0  # after the last departure, what is still under way is charged that
     interval_s: float = 60.0  # over which public speeds, sampled every 5 s, are averaged
-    depart_lane: str = "best"
+    depart_lane: str = "best"  # of trips that do not say; SUMO 1.28 takes nearly always the same
     depart_speed: str = "0"
     watchdog_s: float = 60.0  # without a sign of life of a SUMO process
 
@@ -61,11 +61,21 @@ class Scene:
     watched: tuple[str, ...]  # edges whose speed is public
     is_deterministic: bool
     sumo: SumoConfig = field(default_factory=SumoConfig)
+    own_attributes: tuple[tuple[tuple[str, str], ...], ...] = ()  # of vehicles; (): nobody's
+    background: str = ""  # an additional file: who else is on the road, and what is there
+    background_begin_s: float = float("inf")
+    ignores_route_errors: bool = False  # SUMO passes over what it cannot route
 
     @property
     def begin_s(self) -> float:
         """When a day begins: the whole second before the first departure."""
-        return float(np.floor(self.depart_s.min()))
+        return float(np.floor(min(self.depart_s.min(), self.background_begin_s)))
+
+    def entries(self) -> list[dict[str, str]]:
+        """How each vehicle departs and arrives, in SUMO's words."""
+        usual = {"departLane": self.sumo.depart_lane, "departSpeed": self.sumo.depart_speed}
+        own = self.own_attributes or ((),) * len(self.vehicle_ids)
+        return [usual | dict(each) for each in own]
 
     @property
     def cap_s(self) -> float:
@@ -112,6 +122,8 @@ class Simulator:
         self._folder = tempfile.TemporaryDirectory(prefix="ss-sumo-")
         self._add = Path(self._folder.name) / "types.add.xml"
         self._add.write_text(types_xml(scene.types), encoding="utf-8")
+        self._background = Path(self._folder.name) / "background.add.xml"
+        self._background.write_text(scene.background, encoding="utf-8")
         self._count = max(1, processes)
         self._days_ahead = min(DAYS_AHEAD, VEHICLES_AHEAD // len(scene.vehicle_ids))
         self._idle: list[SumoProcess] = []
@@ -274,13 +286,15 @@ class Simulator:
         self._number += 1
         quick = scene.is_deterministic and not config.meso
         state = str(Path(self._folder.name) / f"start-{self._number}.xml") if quick else ""
-        rows = zip(scene.vehicle_ids, scene.type_ids, scene.depart_s.tolist(), strict=True)
+        departs = scene.depart_s.tolist()
+        rows = zip(scene.vehicle_ids, scene.type_ids, departs, scene.entries(), strict=True)
+        files = [self._add, *([self._background] if scene.background else [])]
         return {
             "do": "open",
             "arguments": sumo_arguments(scene),
-            "additional": str(self._add),
+            "additional": ",".join(map(str, files)),
             "routes": [list(route) for route in scene.routes],
-            "vehicles": [[*row, config.depart_lane, config.depart_speed] for row in rows],
+            "vehicles": [list(row) for row in rows],
             "watched": list(scene.watched),
             "interval_s": config.interval_s,
             "begin_s": scene.begin_s,
@@ -310,6 +324,7 @@ def sumo_arguments(scene: Scene) -> list[str]:
     arguments += ["--duration-log.disable", "true", "--xml-validation", "never"]
     arguments += ["--xml-validation.net", "never"]
     arguments += ["--time-to-teleport", f"{scene.sumo.time_to_teleport_s:g}"]
+    arguments += ["--ignore-route-errors", "true"] if scene.ignores_route_errors else []
     return [*arguments, "--mesosim", "true"] if scene.sumo.meso else arguments
 
 

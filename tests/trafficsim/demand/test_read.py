@@ -48,13 +48,13 @@ def test_trips_are_sorted_by_departure_then_id(tmp_path: Path) -> None:
     )
     assert demand.trips == (
         Trip("x", 61.0, "b", "d"),
-        Trip("y", 61.0, "a", "c", "car"),
+        Trip("y", 61.0, "a", "c", "car", via=("b",)),
         Trip("late", 86401.5, "a", "b"),
     )
     assert demand.types == (
         VehicleType("car", (("vClass", "passenger"), ("sigma", "0"), ("speedDev", "0"))),
     )
-    assert demand.source == f"{tmp_path}/my.xml: 3 trips; not used: via"
+    assert demand.source == f"{tmp_path}/my.xml: 3 trips"
 
 
 def test_vehicles_have_routes_by_name_or_of_their_own(tmp_path: Path) -> None:
@@ -67,13 +67,14 @@ def test_vehicles_have_routes_by_name_or_of_their_own(tmp_path: Path) -> None:
         <vehicle id="2" depart="3"><route edges="a"/></vehicle>
         </routes>""",
     )
-    assert demand.trips == (
-        Trip("0", 2.0, "c", "d", DEFAULT_TYPE, ("c", "d")),
-        Trip("1", 2.0, "a", "c", DEFAULT_TYPE, ("a", "b", "c")),
-    )
+    assert demand.trips == (Trip("1", 2.0, "a", "c", DEFAULT_TYPE, ("a", "b", "c")),)
     assert demand.source.endswith(
-        ": 2 trips; left out: 1 x container, 1 x person, 1 x stop, 1 x trip within one edge"
+        ": 1 trips; driven by SUMO as the file has it: 1 x container, 1 x person, 1 x vehicle with "
+        "stops; left out: 1 x trip within one edge"
     )
+    assert '<stop lane="c_0" duration="3">' in demand.background
+    assert '<walk edges="a b">' in demand.background
+    assert demand.background_begin_s == 0.0
 
 
 def test_the_route_chosen_last_is_taken_and_others_are_drawn_by_probability(
@@ -219,12 +220,12 @@ def test_a_trip_within_a_zone_goes_to_another_edge_of_it(tmp_path: Path) -> None
 
 
 TRIP = '<trip id="x" depart="0" from="a" to="b"/>'
+USED = '<vehicle id="u" depart="0" route="r"/>'
 FAULTS = [
     ('<trip id="t" depart="-1" from="a" to="b"/>', "depart is '-1'"),
     ('<trip id="t" depart="nan" from="a" to="b"/>', "depart is 'nan'"),
     ('<trip id="t" depart="inf" from="a" to="b"/>', "depart is 'inf'"),
     ('<trip id="t" depart="1e308" from="a" to="b"/>', "depart is '1e308'"),
-    ('<trip id="t" depart="triggered" from="a" to="b"/>', "depart is 'triggered'"),
     ('<trip id="t" depart="1:60:00" from="a" to="b"/>', "depart is '1:60:00'"),
     ('<trip id="t" from="a" to="b"/>', "depart is ''"),
     ('<trip depart="1" from="a" to="b"/>', "trip '': no id"),
@@ -236,8 +237,8 @@ FAULTS = [
     ('<vType id="q" length="NaN"/>', "vType 'q': length is 'NaN'"),
     ('<vType id="car"/>', "vType 'car': no id, or defined before"),
     ('<vTypeDistribution id="m" vTypes="q"/>', "vehicle type 'q' is not defined"),
-    ('<route id="r" edges="a zz yy"/>', "the net has no edge 'yy' for cars"),
-    ('<route id="r" edges=""/>', "route without edges"),
+    ('<route id="r" edges="a zz yy"/>' + USED, "the net has no edge 'yy' for cars"),
+    ('<route id="r" edges=""/>' + USED, "route without edges"),
     ('<route id="known" edges="a b"/>', "route 'known': no id, or used"),
     ('<vehicle id="t" depart="0" route="r"/>', "vehicle 't': route 'r' is not defined"),
     (
@@ -245,8 +246,8 @@ FAULTS = [
         "</routeDistribution></vehicle>",
         "last is '1': no such route",
     ),
-    ('<routeDistribution id="r" routes="q"/>', "route 'q' is not defined before"),
-    ('<routeDistribution id="r" routes="known" probabilities="-1"/>', "probability is '-1'"),
+    ('<routeDistribution id="r" routes="q"/>' + USED, "route 'q' is not defined before"),
+    ('<routeDistribution id="r" routes="known" probabilities="-1"/>' + USED, "probability is '-1'"),
     ('<flow id="f" from="a" to="b" end="9"/>', "flow 'f': none of number"),
     ('<flow id="f" from="a" to="b" number="3"/>', "number without end"),
     ('<flow id="f" from="a" to="b" number="2.5" end="9"/>', "number is '2.5'"),
@@ -289,7 +290,7 @@ def test_all_faults_are_told_at_once_and_many_are_counted(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<routes/>", "no trip in it"),
+        ("<routes/>", "no trip of passenger in it"),
         ('<routes><trip id="0" depart="0" from="a" to="a"/></routes>', "left out: 1 x trip within"),
         ('<net version="1"/>', "that is a network"),
         ("<data/>", "that is an OD matrix"),
