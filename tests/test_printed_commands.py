@@ -56,7 +56,9 @@ LEAST_TRAFFIC = (  # of nets that take SUMO long
     *("--set", "sumo.longest_s=60", "--set", "learner.num_envs=1", "--set", "evaluations=1"),
     *("--set", "evaluation_days=1", "--set", "search.optimum_simulations=2"),
     *("--set", "trial_days=2", "--set", "modelled.first_days=1"),
-    *("--set", "search.max_sweeps=1", "--set", "search.random_plays=1"),
+    *("--set", "search.max_sweeps=1"),
+    *("--set", "search.days=2", "--set", "search.deviations=2", "--set", "search.draws=2"),
+    *("--set", "search.model_days=400", "--set", "search.candidates=2"),
 )
 SMALL_LIGHTS = (
     *("--seconds", "60", "--budget", "1", "--episodes", "1"),

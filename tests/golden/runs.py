@@ -18,7 +18,9 @@ _TRAFFIC = (
     *("traffic", "run", "--net", "two_route.net.xml", "--trips", "two_route.trips.xml"),
     *("--days", "2", "--set", "evaluations=1", "--set", "evaluation_days=2"),
     *("--set", "learner.num_envs=2", "--set", "search.optimum_simulations=6"),
-    *("--set", "search.max_sweeps=2", "--set", "search.random_plays=2"),
+    *("--set", "search.max_sweeps=2"),
+    *("--set", "search.days=2", "--set", "search.deviations=2", "--set", "search.draws=2"),
+    *("--set", "search.model_days=400", "--set", "search.candidates=2"),
     *("--set", "learner.num_updates=2"),
 )
 _SIGNALS = (

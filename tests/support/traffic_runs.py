@@ -12,7 +12,9 @@ QUICK = (
     *("--days", "2", "--budget", "4", "--set", "evaluations=1", "--set", "evaluation_days=2"),
     *("--set", "learner.num_envs=2", "--set", "search.optimum_simulations=6"),
     *("--set", "trial_days=2"),
-    *("--set", "search.max_sweeps=2", "--set", "search.random_plays=2"),
+    *("--set", "search.max_sweeps=2"),
+    *("--set", "search.days=2", "--set", "search.deviations=2", "--set", "search.draws=2"),
+    *("--set", "search.model_days=400", "--set", "search.candidates=2"),
 )
 
 

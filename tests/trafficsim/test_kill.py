@@ -28,7 +28,9 @@ COMMAND = (
     *("--days", "2", "--budget", "40updates", "--set", "compare_selfish=false"),
     *("--set", "commit_every=3", "--set", "evaluations=2", "--set", "evaluation_days=2"),
     *("--set", "learner.num_envs=2", "--set", "search.optimum_simulations=12"),
-    *("--set", "search.max_sweeps=2", "--set", "search.random_plays=2"),
+    *("--set", "search.max_sweeps=2"),
+    *("--set", "search.days=2", "--set", "search.deviations=2", "--set", "search.draws=2"),
+    *("--set", "search.model_days=400", "--set", "search.candidates=2"),
 )
 PATIENCE_S = 180.0
 

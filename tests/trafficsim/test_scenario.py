@@ -251,7 +251,7 @@ def test_trips_that_do_not_end_are_incidents_and_counted(capsys: Streams) -> Non
         (("--net", "two.net.xml", "--trips", "absent.xml"), 3, "absent.xml"),
         (("--net", "two.net.xml", "--trips", "lost.trips.xml"), 3, "nowhere"),
         (("--net", "two.net.xml", "--trips", "a", "--od", "b"), 3, "give one demand"),
-        (("--net", "two.net.xml", "--taz", "a"), 3, "zones belong to an OD matrix"),
+        (("--net", "two.net.xml", "--taz", "a"), 3, "zones belong to a demand"),
         (("--net", "two.net.xml", "--trips", "back.trips.xml"), 3, "exit -> entry"),
         (("--net", "two.net.xml", "--set", "dayz=3"), 3, "did you mean 'days'"),
         (("--net", "two.net.xml", "--set", "sumo.interval_s=1"), 3, "interval_s"),

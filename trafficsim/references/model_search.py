@@ -12,14 +12,12 @@ from trafficsim.routing.searches import (
     Profile,
     SearchConfig,
     Tick,
+    Times,
     best_responses,
     even_splits,
     local_search,
 )
 
-MODEL_SWEEPS = 20  # of best responses on the model
-PLANNED_STARTS = 4  # that a plan is improved from
-SWAPS = 400  # days of the model for each of a plan's last improvements
 KEPT = 2  # of the candidates, after all have been driven
 
 
@@ -31,8 +29,8 @@ def equilibrium_on_model(
     Of the rounds, the one in which SUMO found the smallest largest gain. Where days do not differ
     and everybody can be tried, best responses in SUMO (`play`) go on from there.
     """
-    search = replace(config, max_sweeps=MODEL_SWEEPS)
-    before, actions, best, rounds = scored.simulations, start, None, 0
+    search = replace(config, max_sweeps=scored.sweeps)
+    before, actions, best, rounds, model = scored.simulations, start, None, 0, None
     for number in range(config.rounds):
         found = best_responses(
             scored.model_play, scored.choices, actions, cost="own", config=search
@@ -40,7 +38,10 @@ def equilibrium_on_model(
         if number > 0 and np.array_equal(found.actions, actions):
             break
         actions = found.actions
+        promised_s = scored.model_play([actions])[0]
         profile = Profile(actions, scored.measured([actions])[0], "")
+        if number == 0:
+            model = likeness(promised_s, profile.times_s)
         gains = scored.gains(profile, number)
         profile = replace(
             profile,
@@ -64,12 +65,23 @@ def equilibrium_on_model(
         used += last.simulations
         if last.epsilon_s < best.epsilon_s:
             best, method = last, f"{method}, then {last.method} in SUMO"
-    return replace(best, method=method, simulations=used)
+    return replace(best, method=method, simulations=used, model=model)
+
+
+def likeness(promised_s: Times, measured_s: Times) -> tuple[float, float]:
+    """How like the model's times of drivers are to SUMO's: correlation, and error in seconds (RMS).
+
+    The correlation is 0 where all times of either are the same.
+    """
+    error_s = float(np.sqrt(np.square(promised_s - measured_s).mean()))
+    if promised_s.std() == 0.0 or measured_s.std() == 0.0:
+        return 0.0, error_s
+    return float(np.corrcoef(promised_s, measured_s)[0, 1]), error_s
 
 
 def tolls_on_model(scored: ScoredGame, start: Actions, config: SearchConfig, tick: Tick) -> Profile:
     """Best responses to own time and what a choice costs the others, on the model; then driven."""
-    search, before = replace(config, max_sweeps=MODEL_SWEEPS), scored.simulations
+    search, before = replace(config, max_sweeps=scored.sweeps), scored.simulations
     found = best_responses(scored.model_play, scored.choices, start, cost="total", config=search)
     (times_s,) = scored.measured([found.actions])
     tick(f"tolls: mean {times_s.mean():.1f} s")
@@ -86,14 +98,14 @@ def planned(
     """Plans of least total time on the model, one from each of the best starts, the best first."""
     played = scored.model_play(starts)
     profiles = [Profile(a, t, "") for a, t in zip(starts, played, strict=True)]
-    ranked = sorted(profiles, key=lambda profile: profile.total_s)[:PLANNED_STARTS]
-    search = replace(config, max_sweeps=MODEL_SWEEPS)
+    ranked = sorted(profiles, key=lambda profile: profile.total_s)[: scored.starts]
+    search = replace(config, max_sweeps=scored.sweeps)
     plans = [
         best_responses(scored.model_play, scored.choices, each.actions, cost="total", config=search)
         for each in ranked
     ]
     plans = [
-        local_search(scored.model_play, scored.choices, [each], simulations=SWAPS, rng=rng)
+        local_search(scored.model_play, scored.choices, [each], simulations=scored.swaps, rng=rng)
         for each in plans
     ]
     return sorted(plans, key=lambda profile: profile.total_s)

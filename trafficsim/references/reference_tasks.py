@@ -106,6 +106,7 @@ def _scored_profiles(
                 "epsilon_error_s": profile.epsilon_error_s,
                 "tried": profile.tried,
                 "simulations": profile.simulations,
+                "model": profile.model,
             }
     return Saved(tensors, {"profiles": state})
 

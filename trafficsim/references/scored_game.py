@@ -13,12 +13,14 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
+from trafficsim.link_model.model import LinkModel
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.public_model import PublicModel
 from trafficsim.routing.searches import Actions, Choices, Profile, SearchConfig, Times
 from trafficsim.sumo.backend import TrafficBackend
 from trafficsim.sumo.simulation import travel_times_s
 
+LEAST_DRAWS, MOST_SWEEPS, SWEEPS_HOPED_FOR = 4, 20, 8
 FITTED_DAYS = 16  # of random choices, that the model is fitted to before anything is searched
 
 
@@ -59,19 +61,28 @@ class ScoredGame:
     ) -> None:
         self.choices = choices
         self.simulations = 0  # days in SUMO
+        self.sweeps: int  # of best responses that a search on the model has days for
+        self.swaps: int  # days of the model for a plan's last improvements
+        self.starts: int  # that a plan is improved from
         self._game, self._simulator, self._config = game, simulator, config
         self._seed, self._purpose = seed, purpose
-        self._public = PublicModel(
-            game,
-            memory_days=config.memory_days,
-            draws=config.draws,
-            residual_days=config.residual_days,
-            seed=seed,
-        )
         self._fits = self._days_used = 0
         self._own_s = np.zeros((game.num_drivers, game.num_options))  # beyond the model's time
         self._measured_s = np.full_like(self._own_s, np.nan)  # where changes were driven
-        self._noise = self._public.model.noise(config.draws, seed, purpose)
+        changes = max(1, int((choices.count - 1).sum()))
+        draws = max(LEAST_DRAWS, config.model_days // (SWEEPS_HOPED_FOR * changes))
+        self._noise = LinkModel.of(game.scene).noise(min(draws, config.draws), seed, purpose)
+        self._public = PublicModel(
+            game,
+            memory_days=config.memory_days,
+            draws=max(2, len(self._noise) // 4),
+            residual_days=config.residual_days,
+            seed=seed,
+        )
+        days = changes * len(self._noise)
+        self.sweeps = min(MOST_SWEEPS, max(2, config.model_days // days))
+        self.swaps = max(2, config.model_days // (4 * len(self._noise)))
+        self.starts = 4 if self.sweeps > SWEEPS_HOPED_FOR else 2
 
     @property
     def days(self) -> int:

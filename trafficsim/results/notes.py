@@ -9,6 +9,7 @@ from trafficsim.references.references import EQUILIBRIUM, OPTIMUM
 from trafficsim.results.rows import Row
 from trafficsim.routing.config import RoutingConfig
 
+LEAST_LIKENESS = 0.5  # of the model's times and SUMO's; below, routes are not judged well
 LIGHTS_NOTES = (
     "rows with lights learned: drivers and traffic lights learned together, times are of their "
     "joint simulation; all other rows: drivers under the net's own light programs, so a learned "
@@ -84,6 +85,7 @@ def found_and_sent(rows: Mapping[str, Row], config: RoutingConfig) -> list[str]:
         "the optimum were looked for on days of their own, with the same trips and other random "
         "numbers of SUMO"
     ]
+    said += model_and_sumo(rows[EQUILIBRIUM].facts, config)
     asked = rows.get(next(iter(config.learners)))
     if asked is not None:
         kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
@@ -110,3 +112,17 @@ def _content(facts: Mapping[str, Any]) -> str:
     sure = f" (standard error up to {error:.1f} s)" if error else ""
     by_links = ", by link times" if "averages" in method else ""
     return f"{method}; {who} more than {epsilon:.1f} s{sure} by changing alone{by_links}"
+
+
+def model_and_sumo(facts: Mapping[str, Any], config: RoutingConfig) -> list[str]:
+    """How far the link model is from SUMO, and what to do where that is too far."""
+    if facts.get("model") is None:
+        return []
+    likeness, error_s = facts["model"]
+    said = (
+        "the link model against SUMO, at the first equilibrium that it proposed: times of vehicles "
+        f"r = {likeness:.2f}, off by {error_s:.1f} s"
+    )
+    if likeness >= LEAST_LIKENESS or not config.link_model:
+        return [said]
+    return [f"{said}: too far to judge routes by; learn from days driven with --preset sampled"]

@@ -25,6 +25,7 @@ from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.simulation import Outcome, travel_times_s
 
 FIRST_FIT = CalibrationConfig(rounds=12, guesses=16, elite=4, draws=4)
+LEAST_FITTED, MOST_FITTED = 16, 1.5e6  # days of memory, and vehicles simulated for a fit
 LATER_FIT = CalibrationConfig(rounds=2, guesses=16, elite=4, draws=4)
 
 
@@ -81,12 +82,14 @@ class PublicModel:
 
         Returns the root mean square error of vehicles on a link.
         """
+        config = LATER_FIT if renews else FIRST_FIT
+        each = config.rounds * config.guesses * config.draws * len(self.game.od)
+        newest = slice(-max(LEAST_FITTED, int(MOST_FITTED // each)), None)
         days = PublicDays(
-            routes=self.game.routes_of(self.memory.actions),
-            vehicles=self.memory.counts,
+            routes=self.game.routes_of(self.memory.actions[newest]),
+            vehicles=self.memory.counts[newest],
             links=self.game.scene.watched,
         )
-        config = LATER_FIT if renews else FIRST_FIT
         fit = calibrate(self.model, days, config, seed=self._seed, update=update, renews=renews)
         self.model = self.model.with_drivers(fit.drivers)
         return fit.error_vehicles

@@ -29,10 +29,10 @@ class SearchConfig:
     exact_up_to: int = 120  # drivers; above, the equilibrium is approximated by averages (MSA)
     msa_iterations: int = 30
     optimum_simulations: int = 200  # of the local search, over all starts
-    random_plays: int = 16  # of the row that picks at random
     on_model: bool = True  # search on the link model, where it knows the scene; SUMO decides
     days: int = 16  # in SUMO for a mean; one where they do not differ
-    draws: int = 16  # of driver noise, for a mean on the link model
+    draws: int = 16  # of driver noise at most, for a mean on the link model
+    model_days: int = 20_000  # of one search there; it decides on draws and sweeps
     rounds: int = 2  # of an equilibrium: search on the model, drive, learn what it got wrong
     deviations: int = 16  # drivers whose best change is driven, where not everybody's is
     candidates: int = 6  # for the optimum, that are compared in SUMO
@@ -41,8 +41,8 @@ class SearchConfig:
     most_on_model: int = 600  # drivers; above, equilibrium by averages, no tolls
 
     def __post_init__(self) -> None:
-        counts = ("max_sweeps", "msa_iterations", "random_plays", "days", "draws", "rounds")
-        for name in (*counts, "deviations", "candidates", "memory_days"):
+        counts = ("max_sweeps", "msa_iterations", "days", "draws", "rounds")
+        for name in (*counts, "deviations", "candidates", "memory_days", "model_days"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
         if not self.residual_days > 0.0:
@@ -62,6 +62,7 @@ class Profile:
     simulations: int = 0
     epsilon_error_s: float = 0.0  # its standard error, where days differ
     tried: int = 0  # drivers drawn for `epsilon_s`; 0: everybody
+    model: tuple[float, float] | None = None  # the link model's times against SUMO's: r, error in s
 
     @property
     def total_s(self) -> float:

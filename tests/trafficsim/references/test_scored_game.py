@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.small_nets import NOISY, QUIET, small_game, trips
 from trafficsim.demand.trips import VehicleType
-from trafficsim.references.model_search import optimum_on_model
+from trafficsim.references.model_search import likeness, optimum_on_model
 from trafficsim.references.references import (
     EQUILIBRIUM,
     OPTIMUM,
@@ -21,6 +21,7 @@ from trafficsim.references.references import (
     references,
 )
 from trafficsim.references.scored_game import FITTED_DAYS, ScoredGame
+from trafficsim.results.notes import model_and_sumo
 from trafficsim.routing.config import RoutingConfig, resolve
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.policies_on_the_road import curve_seeds, held_out_seeds, trial_seeds
@@ -135,3 +136,35 @@ def test_the_model_is_corrected_by_changes_that_were_driven(tmp_path: Path) -> N
             vehicle = game.drivers[driver]
             assert before[vehicle] - after[vehicle] == pytest.approx(gain_s, abs=1e-6)
     assert len(gains.driver) > 0
+
+
+def test_the_model_is_compared_with_sumo(tmp_path: Path) -> None:
+    times_s = np.array([10.0, 20.0, 30.0])
+    assert likeness(times_s, times_s + 2.0) == pytest.approx((1.0, 2.0))
+    assert likeness(times_s, times_s[::-1])[0] == pytest.approx(-1.0)
+    assert likeness(times_s, np.full(3, 5.0))[0] == 0.0
+    game = game_of(tmp_path)
+    with FreeFlowBackend(game.scene) as backend:
+        rows = references(game, backend, config_of(game), silent)
+    model = rows[EQUILIBRIUM].model
+    assert model is not None
+    config = config_of(game)
+    (said,) = model_and_sumo({"model": model}, config)
+    assert f"r = {model[0]:.2f}" in said
+    (warned,) = model_and_sumo({"model": (0.2, 40.0)}, config)
+    assert warned.endswith("learn from days driven with --preset sampled")
+    sampled = resolve("sampled", {"net": game.scene.net})
+    assert "--preset" not in model_and_sumo({"model": (0.2, 40.0)}, sampled)[0]
+    assert model_and_sumo({}, config) == []
+
+
+def test_large_games_have_fewer_draws_and_sweeps_on_the_model(tmp_path: Path) -> None:
+    game = game_of(tmp_path, NOISY)
+    with FreeFlowBackend(game.scene) as backend:
+        games = [
+            ScoredGame(game, backend, choices_of(game), config, seed=0, purpose=0)
+            for config in (SEARCH, SearchConfig(draws=16, model_days=200))
+        ]
+    assert [each.starts for each in games] == [4, 2]
+    assert games[0].sweeps > games[1].sweeps >= 2
+    assert games[1].swaps < games[0].swaps

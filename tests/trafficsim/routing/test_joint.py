@@ -40,7 +40,9 @@ TINY = (
     *("--net", NET, "--drivers-and-signals", "--drivers", "12", "--budget", "2", "--days", "1"),
     *("--set", "sumo.longest_s=60", "--set", "learner.num_envs=1", "--set", "evaluations=1"),
     *("--set", "evaluation_days=1", "--set", "search.optimum_simulations=2"),
-    *("--set", "search.max_sweeps=1", "--set", "search.random_plays=1", "--seed", "1"),
+    *("--set", "search.max_sweeps=1", "--seed", "1"),
+    *("--set", "search.days=2", "--set", "search.deviations=2", "--set", "search.draws=2"),
+    *("--set", "search.model_days=400", "--set", "search.candidates=2"),
 )
 Patch = pytest.MonkeyPatch
 Streams = pytest.CaptureFixture[str]

@@ -287,7 +287,8 @@ def test_alternatives_that_a_driver_does_not_have_are_never_taken() -> None:
         ({"max_sweeps": 0}, "max_sweeps=0: at least 1"),
         ({"tolerance_s": 0.0}, "tolerance_s above 0"),
         ({"optimum_simulations": -1}, "0 or more"),
-        ({"random_plays": 0}, "random_plays"),
+        ({"deviations": 0}, "deviations=0: at least 1"),
+        ({"residual_days": 0.0}, "residual_days=0.0: above 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int], words: str) -> None:
