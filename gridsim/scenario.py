@@ -240,6 +240,7 @@ SCENARIO = Scenario(
         Column(title="peak kW", figure="peak_kw"),
         Column(title="transformer %", figure="trafo_loading_percent", digits=0),
         Column(title="h over 100 %", figure="trafo_overload_h", digits=2),
+        Column(title="line %", figure="line_loading_percent", digits=0),
         Column(title="min vm_pu", figure="vm_min_pu", digits=3),
         Column(title="losers %", figure="share_of_losers", digits=0, scale=100.0),
     ),

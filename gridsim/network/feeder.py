@@ -80,6 +80,11 @@ class Feeder:
         return len(self.load_index)
 
     @property
+    def has_transformer(self) -> bool:
+        """Whether its supply comes through one."""
+        return len(self.trafo_branch) > 0
+
+    @property
     def transformer_sn_mva(self) -> float:
         """Rated power of all transformers together."""
         return float(np.sum(self.trafo_sn_mva * self.trafo_parallel))

@@ -11,10 +11,10 @@ import numpy as np
 SUPPORTED = ("bus", "load", "ext_grid", "line", "trafo", "switch", "shunt", "impedance")
 UNSUPPORTED = {
     "gen": "voltage-controlled generators",
-    "sgen": "static generators; give a household's generation as negative load",
-    "storage": "storages; give a household's battery as part of its load",
-    "motor": "motors; give them as loads",
-    "asymmetric_load": "unbalanced loads; replace them with balanced loads",
+    "sgen": "static generators",
+    "storage": "storages",
+    "motor": "motors",
+    "asymmetric_load": "unbalanced loads",
     "asymmetric_sgen": "unbalanced generators",
     "trafo3w": "three-winding transformers",
     "ward": "wards",
@@ -30,6 +30,13 @@ UNSUPPORTED = {
     "svc": "static var compensators",
     "ssc": "static synchronous compensators",
     "tcsc": "series compensators",
+}
+OFF = "set in_service=False, or remove them"
+INSTEAD = {  # of what is not supported
+    "sgen": f"what houses generate is not modelled yet: {OFF}",
+    "storage": f"batteries are not modelled yet: {OFF}",
+    "motor": f"make loads of them, or {OFF}",
+    "asymmetric_load": f"make a load of each, with the sum of its phases, or {OFF}",
 }
 REFERENCES = {  # table: columns that name a bus
     "load": ("bus",),
@@ -67,7 +74,10 @@ RANGES = (
     ("trafo", "parallel", 0.0, False),
 )
 REMEDIES = {
-    ("load", "p_mw"): "give generation as negative household power instead",
+    (
+        "load",
+        "p_mw",
+    ): "what houses generate is not modelled yet; set it to 0, or the load to in_service=False",
     ("line", "length_km"): "join its two buses with a closed switch instead",
 }
 MAX_INDEX = 10_000_000  # pandapower's lookup tables are as long as the largest bus index
@@ -111,10 +121,8 @@ def _unsupported_elements(net: Net) -> Iterator[str]:
         if table in net and len(net[table]):
             active = _in_service(net, table)
             if len(active):
-                yield (
-                    f"{table} {_listing(active.index)}: {words} are not supported; "
-                    "remove them or set in_service=False"
-                )
+                remedy = INSTEAD.get(table, "remove them or set in_service=False")
+                yield f"{table} {_listing(active.index)}: {words} are not supported; {remedy}"
 
 
 def _missing_parts(net: Net) -> Iterator[str]:

@@ -82,7 +82,10 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a net file") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not text in UTF-8 ({error.reason}); give a net file") from error
+        raise InputError(
+            f"{path}: not text in UTF-8 ({error.reason}); write the net with "
+            "pandapower.to_json(net, path), after pandapower.from_pickle or from_excel"
+        ) from error
 
 
 def _parse(text: str, place: str) -> Any:
@@ -90,7 +93,8 @@ def _parse(text: str, place: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{place}: not valid JSON, line {error.lineno} column {error.colno}: {error.msg}"
+            f"{place}: not valid JSON, line {error.lineno} column {error.colno}: {error.msg}; "
+            "write it with pandapower.to_json(net, path), without a key for encryption"
         ) from error
     except (RecursionError, ValueError) as error:
         raise InputError(f"{place}: not valid JSON ({error})") from error

@@ -92,12 +92,15 @@ def _figures(kpis: Kpis, algorithm: str) -> tuple[KeyFigure, ...]:
 
     cost, cost_selfish = beside("cost_eur_per_household", "EUR", 2)
     peak, peak_selfish = beside("peak_kw", "kW", 1)
-    loading, loading_selfish = beside("trafo_loading_percent", "%", 0)
+    what, kpi = "transformer", "trafo_loading_percent"
+    if np.isnan(kpis.value(algorithm, kpi)):
+        what, kpi = "line", "line_loading_percent"
+    loading, loading_selfish = beside(kpi, "%", 0)
     losers = 100 * kpis.value(algorithm, "share_of_losers")
     return (
         KeyFigure(label="Cost per household and day", value=cost, detail=cost_selfish),
         KeyFigure(label="Daily peak of the feeder", value=peak, detail=peak_selfish),
-        KeyFigure(label="Highest transformer loading", value=loading, detail=loading_selfish),
+        KeyFigure(label=f"Highest {what} loading", value=loading, detail=loading_selfish),
         KeyFigure(
             label="Gain, of all household-days",
             value=f"{100 - losers:.0f} %",

@@ -44,22 +44,28 @@ def load_kpis(load_kw: Float[np.ndarray, "day household step"]) -> DayFigures:
 def grid_kpis(
     *,
     household_vm_pu: Float[np.ndarray, "day step household"],
-    trafo_loading_percent: Float[np.ndarray, "day step"],
+    trafo_loading_percent: Float[np.ndarray, "day step"] | None,
+    line_loading_percent: Float[np.ndarray, "day step"],
     loss_kw: Float[np.ndarray, "day step"],
     converged: Bool[np.ndarray, "day step"],
 ) -> DayFigures:
-    """Transformer, voltage at the households and losses; NaN on days with an unsolved step."""
+    """Transformer, lines, voltage at the households and losses; NaN on days with an unsolved step.
+
+    A feeder without a transformer has no figures of one.
+    """
     vm_pu = household_vm_pu
     outside = (vm_pu < LOWEST_VM_PU) | (vm_pu > HIGHEST_VM_PU)
     figures = {
-        "trafo_loading_percent": trafo_loading_percent.max(axis=1),
-        "trafo_overload_h": (trafo_loading_percent > 100.0).sum(axis=1) * STEP_H,
+        "line_loading_percent": line_loading_percent.max(axis=1),
         "vm_min_pu": vm_pu.min(axis=(1, 2)),
         "vm_max_pu": vm_pu.max(axis=(1, 2)),
         "household_hours_below_095": (vm_pu < LOW_VM_PU).sum(axis=(1, 2)) * STEP_H,
         "household_hours_outside_band": outside.sum(axis=(1, 2)) * STEP_H,
         "losses_kwh": loss_kw.sum(axis=1) * STEP_H,
     }
+    if trafo_loading_percent is not None:
+        figures["trafo_loading_percent"] = trafo_loading_percent.max(axis=1)
+        figures["trafo_overload_h"] = (trafo_loading_percent > 100.0).sum(axis=1) * STEP_H
     solved = converged.all(axis=1)
     masked = {name: np.where(solved, values, np.nan) for name, values in figures.items()}
     return masked | {"unsolved_steps": (~converged).sum(axis=1).astype(np.float64)}

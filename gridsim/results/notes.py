@@ -22,9 +22,11 @@ def announce(config: GridConfig, grid: Grid) -> str:
     """What will happen, and how much it will write."""
     size = traced_bytes(config, grid) / 1e6
     most = "at most" if config.budget_seconds is None else "about"  # updates are not known yet
+    kva = f"{grid.feeder.transformer_sn_mva * 1000:.0f} kVA"
+    transformer = f"transformer {kva}" if grid.feeder.has_transformer else "no transformer"
     return (
-        f"{config.households} households on {grid.feeder.name}, transformer "
-        f"{grid.feeder.transformer_sn_mva * 1000:.0f} kVA; trace {most} {size:.1f} MB"
+        f"{config.households} households on {grid.feeder.name}, {transformer}; trace {most} "
+        f"{size:.1f} MB"
     )
 
 
@@ -100,6 +102,11 @@ def _turns(config: GridConfig, days: Days) -> list[str]:
 
 
 def _transformer(config: GridConfig, grid: Grid) -> str:
+    if not grid.feeder.has_transformer:
+        return (
+            "no transformer in this feeder: what limits it are its lines and voltages (columns "
+            "'line %' and 'min vm_pu')"
+        )
     kva = 1000.0 * grid.feeder.transformer_sn_mva
     if config.rating_kva is None:
         return f"transformer: {kva:.0f} kVA, the feeder's own; --kva-per-household sizes it"
@@ -121,7 +128,7 @@ def _scenario_notes(
     """What a reader of the table should know about this scenario in particular."""
     found = []
     loading = mean_of(figures["nash"], "trafo_loading_percent")
-    if loading < UNLOADED_PERCENT:
+    if grid.feeder.has_transformer and loading < UNLOADED_PERCENT:
         found.append(
             f"the transformer is no constraint here (Nash loads it to {loading:.0f} % at the peak "
             "of a mean day): what is closed is a gap of the tariff, which is the same for any "

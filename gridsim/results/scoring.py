@@ -110,7 +110,10 @@ def _figures(
     figures = money_kpis(costs) | load_kpis(schedule.load_kw)
     figures |= grid_kpis(
         household_vm_pu=by_day(flow.vm_pu[:, at_home]),
-        trafo_loading_percent=by_day(highest(flow.trafo_loading_percent)),
+        trafo_loading_percent=by_day(highest(flow.trafo_loading_percent))
+        if grid.feeder.has_transformer
+        else None,
+        line_loading_percent=by_day(highest(flow.line_loading_percent)),
         loss_kw=by_day(flow.loss_mw) * 1000.0,
         converged=by_day(flow.converged),
     )

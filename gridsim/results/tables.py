@@ -99,6 +99,7 @@ def write_household_steps(
 def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) -> None:
     """The `feeder_step` table of one row."""
     flow, load_kw = row.power_flow, row.schedule.load_kw
+    at_home = flow.vm_pu[:, grid.feeder.load_bus[grid.attachment.load_of_household]]
     outside = (flow.vm_pu < LOWEST_VM_PU) | (flow.vm_pu > HIGHEST_VM_PU)
     overloaded = (flow.line_loading_percent > 100.0).sum(axis=1) + (
         flow.trafo_loading_percent > 100.0
@@ -110,8 +111,8 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
             "p_total_kw": load_kw.sum(axis=1).reshape(-1),
             "trafo_loading_percent": highest(flow.trafo_loading_percent),
             "line_loading_percent": highest(flow.line_loading_percent),
-            "v_min_pu": flow.vm_pu.min(axis=1),
-            "v_max_pu": flow.vm_pu.max(axis=1),
+            "v_min_pu": at_home.min(axis=1),
+            "v_max_pu": at_home.max(axis=1),
             "losses_kw": flow.loss_mw * 1000.0,
             "price_eur_per_kwh": row.costs.price_eur_per_kwh.reshape(-1),
             "n_violation": (outside.sum(axis=1) + overloaded).astype(np.int32),

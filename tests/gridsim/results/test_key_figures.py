@@ -23,6 +23,7 @@ def grid_day(converged: np.ndarray | None = None) -> dict[str, np.ndarray]:
     return grid_kpis(
         household_vm_pu=np.where(solved[..., None], vm_pu, np.nan),
         trafo_loading_percent=np.where(solved, [[90.0, 101.0, 120.0, 100.0]], np.nan),
+        line_loading_percent=np.where(solved, [[30.0, 35.0, 60.0, 20.0]], np.nan),
         loss_kw=np.where(solved, [[1.0, 2.0, 3.0, 2.0]], np.nan),
         converged=solved,
     )
@@ -50,10 +51,23 @@ def test_a_day_without_load_has_no_peak_to_average_ratio() -> None:
     assert np.isnan(load_kpis(np.zeros((1, 2, STEPS_PER_DAY)))["par"]).all()
 
 
+def test_a_feeder_without_a_transformer_has_no_figures_of_one() -> None:
+    figures = grid_kpis(
+        household_vm_pu=np.ones((1, 4, 2)),
+        trafo_loading_percent=None,
+        line_loading_percent=np.full((1, 4), 50.0),
+        loss_kw=np.zeros((1, 4)),
+        converged=np.ones((1, 4), dtype=bool),
+    )
+    assert not any(name.startswith("trafo") for name in figures)
+    assert figures["line_loading_percent"] == pytest.approx([50.0])
+
+
 def test_grid_figures_of_four_steps_by_hand() -> None:
     figures = grid_day()
     assert figures["trafo_loading_percent"] == pytest.approx([120.0])
     assert figures["trafo_overload_h"] == pytest.approx([0.5])
+    assert figures["line_loading_percent"] == pytest.approx([60.0])
     assert figures["vm_min_pu"] == pytest.approx([0.89])
     assert figures["vm_max_pu"] == pytest.approx([1.0])
     assert figures["household_hours_below_095"] == pytest.approx([1.0])
