@@ -160,13 +160,24 @@ def test_households_add_up_to_the_feeder_and_to_the_figures(run: Path) -> None:
 def test_buses_lines_and_transformers_agree_with_the_feeder(run: Path) -> None:
     feeder = rows(run, "feeder_step").set_index(list(CLOCK)).sort_index()
     for table, column, expected, how in (
-        ("bus_step", "vm_pu", "v_min_pu", "min"),
-        ("bus_step", "vm_pu", "v_max_pu", "max"),
         ("line_step", "loading_percent", "line_loading_percent", "max"),
         ("trafo_step", "loading_percent", "trafo_loading_percent", "max"),
     ):
         extreme = rows(run, table).groupby(list(CLOCK))[column].agg(how).sort_index()
         assert np.allclose(extreme, feeder[expected], rtol=1e-5), (table, how)
+
+
+def test_voltages_of_trace_and_table_are_those_at_households(run: Path) -> None:
+    feeder, kpis = rows(run, "feeder_step"), rows(run, "kpi").set_index(["algorithm", "kpi"])
+    buses = rows(run, "bus_step").groupby(list(CLOCK))["vm_pu"].agg(["min", "max"]).sort_index()
+    steps = feeder.set_index(list(CLOCK)).sort_index()
+    assert (buses["min"] <= steps["v_min_pu"] + 1e-6).all()
+    assert (steps["v_max_pu"] <= buses["max"] + 1e-6).all()
+    for algorithm in ("asap", "nash", "optimum"):  # rows of learners are means over several plays
+        of_row = feeder[feeder["algorithm"] == algorithm]
+        stated = kpis.loc[(algorithm, "vm_min_pu"), "value"]
+        daily = of_row.groupby("day")["v_min_pu"].min()
+        assert daily.mean() == pytest.approx(float(np.ravel(stated)[0]), abs=2e-5)
 
 
 def test_decisions_are_legal_and_move_the_energy_of_the_jobs(run: Path) -> None:

@@ -1,6 +1,7 @@
 """Equilibrium, tolls and optimum on games in closed form: nothing is simulated."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -291,6 +292,6 @@ def test_alternatives_that_a_driver_does_not_have_are_never_taken() -> None:
         ({"residual_days": 0.0}, "residual_days=0.0: above 0"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int], words: str) -> None:
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         SearchConfig(**wrong)
