@@ -216,7 +216,7 @@ SMALL: dict[str, tuple[bytes, str]] = {
         "save it in UTF-8",
     ),
     "many bytes a letter": (b'<?xml version="1.0" encoding="cp932"?><net/>', "save it in UTF-8"),
-    "gzip": (b"\x1f\x8b\x08" + bytes(50), "gunzip"),
+    "gzip": (b"\x1f\x8b\x08" + bytes(50), "damaged compressed file"),
     "zip": (b"PK\x03\x04" + bytes(50), "not well-formed XML"),
     "routes": (b"<routes/>", "starts with <routes>"),
     "a net within": (f"<a>{SOUND}</a>".encode(), "starts with <a>"),
