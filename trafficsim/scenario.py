@@ -199,6 +199,7 @@ SCENARIO = Scenario(
     agent="driver",
     title=title,
     knows=knows,
+    withdrawn=("search.random_plays",),
     columns=(
         Column(title="travel time s", figure="mean_travel_time_s"),
         Column(title="P95 s", figure="p95_travel_time_s", digits=0),

@@ -155,6 +155,7 @@ class Scenario:
     uncoordinated: Sequence[str] = ()  # rows that coordination must beat on trial days
     cost_unit: str = ""  # of the costs of trial days
     knows: Callable[[Any], Mapping[str, str]] = lambda _: {}  # by row, what it knows: a column
+    withdrawn: tuple[str, ...] = ()  # settings of earlier versions that mean nothing now
     agent: str = "agent"  # what a person calls one
     scope: str = "held-out days"
     units: Mapping[str, str] = field(default_factory=dict)  # by the ending of a figure's name

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ def _asked_config(
     kept = stored_config(resume)
     if kept is None:
         return scenario.resolve(request["preset"], {**fixed, **overrides})
+    kept = _without(kept, scenario.withdrawn)
     stored = from_dict(scenario.config, kept, where=str(Path(resume) / "manifest.json"))
     scenario.check_stored(stored, request)
     if overrides and scenario.resolve(request["preset"], {**fixed, **overrides}) != stored:
@@ -95,6 +96,18 @@ def _asked_config(
             "start a new run"
         )
     return stored
+
+
+def _without(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Settings without those of these dotted names."""
+    left = dict(settings)
+    for name in names:
+        section, _, rest = name.partition(".")
+        if rest and isinstance(left.get(section), Mapping):
+            left[section] = _without(left[section], [rest])
+        elif not rest:
+            left.pop(section, None)
+    return left
 
 
 def _carry_out(
