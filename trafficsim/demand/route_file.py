@@ -20,8 +20,8 @@ OTHER_ROOTS = {
     "net": "that is a network; give it with --net",
     "data": "that is an OD matrix; give it with --od",
     "tazs": "these are zones; give them with --taz",
-    "configuration": "that is a configuration; give the route file that it names",
-    "sumoConfiguration": "that is a configuration; give the route file that it names",
+    "configuration": "that is a configuration; give it with --sumocfg",
+    "sumoConfiguration": "that is a configuration; give it with --sumocfg",
 }
 
 
