@@ -52,7 +52,9 @@ def net_path(config: RoutingConfig) -> Path:
         InputError: neither a file, nor the file name of a shipped net, nor the name of a net.
     """
     if not config.net:
-        raise ConfigError("net: name a SUMO network, as in --net data/nets/grid.net.xml, or give a --sumocfg")
+        raise ConfigError(
+            "net: name a SUMO network, as in --net data/nets/grid.net.xml, or give a --sumocfg"
+        )
     path = Path(config.net)
     if not path.exists() and (is_named_net(config.net) or not path.suffix):
         return inside_sumo_rl(net_named(config.net).net)
