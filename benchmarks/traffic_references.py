@@ -19,6 +19,7 @@ FRESH = 2_000_000  # seeds of days that no stream draws often
 def main() -> None:
     import numpy as np
 
+    from ss_core.config import parse_assignment
     from trafficsim.references.references import OPTIMUM, optimum, references
     from trafficsim.routing.config import resolve
     from trafficsim.routing.inputs import checked_net, drawn_demand, game_of, given_demand
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=64)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
-    values = {"net": args.net, "seed": args.seed} | dict(each.split("=", 1) for each in args.set)
+    values = {"net": args.net, "seed": args.seed} | dict(map(parse_assignment, args.set))
     config = resolve("tuned", values | ({"drivers": args.drivers} if args.drivers else {}))
     net = checked_net(config)
     demand = given_demand(config, net) or drawn_demand(config, net, lambda _: None)

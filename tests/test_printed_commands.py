@@ -269,6 +269,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, ..
         shutil.copy(ROOT / "data" / "feeders" / "kerber_dorfnetz.json", "my_feeder.json")
         write_net(folder, TWO_ROUTE, "my.net.xml")
         Path("my.trips.xml").write_text(demand_file(trips(12)))
+        Path("osm.sumocfg").write_text(
+            '<configuration><input><net-file value="my.net.xml"/>'
+            '<route-files value="my.trips.xml"/></input></configuration>'
+        )
         for kind, made in {
             "households": ("ssgrid", "run", *SMALLEST["ssgrid run"]),
             "others": ("ssgrid", "run", *SMALLEST["ssgrid run"], "--seed", "1"),

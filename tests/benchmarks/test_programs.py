@@ -24,6 +24,8 @@ SMALLEST = {  # RUN is a small run of households, OUT an empty folder
     "tasks.py": "--seeds 2 --updates 1 --out OUT",
     "traffic.py": "--nets two_route --repeats 1 --days 1",
     "traffic_gap.py": "--net data/nets/two_route.net.xml --seeds 1 --updates 1 --variants ss",
+    "traffic_references.py": "--net data/nets/two_route.net.xml --set search.optimum_simulations=2"
+    " --set search.model_days=100",
 }
 ELSEWHERE = {  # or no program of its own
     "algorithms.py": "learner.py --parts algorithms",
@@ -34,7 +36,13 @@ ELSEWHERE = {  # or no program of its own
     "routerl_day.py": "traffic.py --routerl-python, where RouteRL is installed",
     "timing.py": "learner.py",
 }
-NEEDS_SUMO = {"link_model.py", "signals.py", "traffic.py", "traffic_gap.py"}
+NEEDS_SUMO = {
+    "link_model.py",
+    "signals.py",
+    "traffic.py",
+    "traffic_gap.py",
+    "traffic_references.py",
+}
 
 
 @pytest.fixture
