@@ -384,7 +384,9 @@ def _cut_off(state: State, world: World) -> None:
     for v in range(len(state.leg)):
         if state.leg[v] != ARRIVED:
             state.times_s[v] = cap_s - world.vehicles.depart_s[v] + state.charge_s[v]
-            if state.leg[v] >= 0:
+            inner = world.roads.movement_inner[state.movement[v]] if state.movement[v] >= 0 else -1
+            is_inside = inner >= 0 and state.lane[v] == inner  # its stay on the edge has been noted
+            if state.leg[v] >= 0 and not is_inside:
                 _note(state, world, v, cap_s)
 
 

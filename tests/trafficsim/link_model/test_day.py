@@ -199,6 +199,22 @@ def test_trips_under_way_at_the_end_count_up_to_it(tmp_path: Path) -> None:
     assert times_of(scene, [MAIN, MAIN]) == [17.0, 15.0]
 
 
+def test_who_waits_inside_the_junction_at_the_end_is_on_no_edge(tmp_path: Path) -> None:
+    depart_s = [0.0, *(2.0 * at for at in range(1, 20))]
+    scene = crossing_scene(
+        tmp_path,
+        depart_s,
+        text=crossing_text(side_waits_inside=True),
+        sumo=SumoConfig(longest_s=1.0),
+    )
+    model = LinkModel.of(scene).with_drivers(PLAIN)
+    routes = np.array([[SIDE, *[MAIN] * 19]])
+    days = model.play(routes, model.noise(1, 0))
+    side = model.edge_ids.index("side")
+    assert days.times_s[0, 0] == scene.cap_s  # still there
+    assert days.seconds[0, :, side].sum() == pytest.approx(10.0, abs=1.5)
+
+
 def test_vehicle_seconds_add_up_to_time_on_edges(tmp_path: Path) -> None:
     scene = crossing_scene(tmp_path, [0.0, 0.0, 70.0])
     model = LinkModel.of(scene).with_drivers(PLAIN)
