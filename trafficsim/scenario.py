@@ -96,9 +96,9 @@ def _judged(config: RoutingConfig, game: RoutingGame) -> tuple[str, ...]:
     if not config.link_model:
         return ("routes are judged from days driven, not on the link model (--preset sampled)",)
     unknown = LinkModel.of(game.scene).unknown
-    said = (
-        f"routes are judged on a public model of the links, {config.modelled.days} days an update"
-    )
+    days = config.modelled.days
+    driven = "a day" if days == 1 or game.scene.is_deterministic else f"{days} days"
+    said = f"routes are judged on a public model of the links, {driven} in SUMO an update"
     if not unknown:
         return (said,)
     more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""

@@ -105,7 +105,7 @@ def test_a_run_says_how_routes_are_judged(capsys: Streams) -> None:
     net = two_routes(Path())
     result, _ = result_of("--net", net, "--out", "a", capsys=capsys, under="a")
     notes = "\n".join(result["notes"])
-    assert "routes are judged on a public model of the links, 4 days an update" in notes
+    assert "routes are judged on a public model of the links, a day in SUMO an update" in notes
     assert "turns without inner lanes, whose right of way is not known; or --preset" in notes
     result, _ = result_of("--net", net, "--out", "b", "--en-route", capsys=capsys, under="b")
     assert "judged from days driven, not on the link model" in "\n".join(result["notes"])
