@@ -309,7 +309,10 @@ class _Builder:
         return None if unknown else Way(edges[0], edges[-1], edges)
 
     def _unknown_edge(self, edge: str, line: int, what: str) -> None:
-        self._problems.add(line, f"{what}: the net has no edge {shown(edge)} for cars")
+        self._problems.add(
+            line,
+            f"{what}: the net has no edge {shown(edge)} for cars; leave it out with --ignore-route-errors",
+        )
 
     def _add(self, departing: Departing) -> None:
         """The trips of a trip, vehicle or flow; who does not decide is background."""
