@@ -311,7 +311,8 @@ class _Builder:
     def _unknown_edge(self, edge: str, line: int, what: str) -> None:
         self._problems.add(
             line,
-            f"{what}: the net has no edge {shown(edge)} for cars; leave it out with --ignore-route-errors",
+            f"{what}: the net has no edge {shown(edge)} for cars; --ignore-route-errors leaves "
+            "such trips out",
         )
 
     def _add(self, departing: Departing) -> None:
