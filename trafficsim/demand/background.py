@@ -8,13 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from trafficsim.demand.route_file import WHAT, Choice, RouteFile
+from trafficsim.demand.route_file import PLACES, WHAT, Choice, RouteFile
 from trafficsim.nets.safe_xml import SafeXml
 
-ADDITIONAL = frozenset(  # of an additional file, what changes how vehicles drive
-    {"busStop", "trainStop", "containerStop", "parkingArea", "chargingStation", "rerouter"}
-    | {"tlLogic", "WAUT", "wautJunction", "variableSpeedSign", "vaporizer"}
-)
+ADDITIONAL = PLACES | {  # of an additional file, what changes how vehicles drive
+    *("tlLogic", "WAUT", "wautJunction", "variableSpeedSign", "vaporizer"),
+}
 WRITES_FILES = frozenset({"file", "output", "dest"})  # attributes of what writes while it runs
 
 

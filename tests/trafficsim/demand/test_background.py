@@ -11,6 +11,7 @@ import sumo
 
 from ss_core.errors import ConfigError, InputError
 from tests.support.small_nets import TWO_ROUTE, write_net
+from trafficsim.demand.ways import Ends, Way
 from trafficsim.nets.sumocfg import named_files
 from trafficsim.results.replay import write_replay
 from trafficsim.routing.config import resolve
@@ -159,6 +160,31 @@ def test_trips_that_cannot_be_driven_are_left_out_if_asked(tmp_path: Path) -> No
         game_in(tmp_path, wrong.replace('id="good" depart="1" from="entry"', 'id="g" depart="1" '
                 'from="exit"').replace('to="exit"/></routes>', 'to="entry"/></routes>'),
                 ignore_route_errors=True)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ('<trip id="t" depart="0" to="exit"/>', "neither a route nor an edge 'from'"),
+        ('<vehicle id="t" depart="0" route="none"/>', "route 'none' is not defined"),
+        ('<trip id="t" depart="0" from="nowhere" fromTaz="x"/>', "nor an edge 'to'"),
+        ('<trip id="t" depart="soon" from="entry" to="exit"/>', "depart is 'soon'"),
+    ],
+)
+def test_other_faults_than_edges_are_not_left_out(tmp_path: Path, wrong: str, words: str) -> None:
+    good = '<trip id="g" depart="1" from="entry" to="exit"/>'
+    with pytest.raises(InputError, match=words):
+        game_in(tmp_path, f"<routes>{wrong}{good}</routes>", ignore_route_errors=True)
+
+
+def test_a_trip_between_overlapping_zones_goes_somewhere() -> None:
+    both = [("a", 3.0), ("b", 1.0)]
+    rng = np.random.default_rng(0)
+    drawn = [Ends(both, both).draw(rng) for _ in range(400)]
+    assert all(way.origin != way.destination for way in drawn)
+    share = sum(way.origin == "a" for way in drawn) / len(drawn)
+    assert share == pytest.approx(0.75, abs=0.07)  # three standard errors
+    assert Ends([("a", 1.0)], [("a", 1.0)]).draw(rng) == Way("a", "a")
 
 
 def test_a_configuration_of_sumo_names_the_files(tmp_path: Path) -> None:
