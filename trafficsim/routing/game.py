@@ -176,7 +176,7 @@ def _refuse_unconnected(
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
         raise InputError(
             f"{demand.source}: no way for cars between {shown}{more}; "
-            "leave these trips out with --ignore-route-errors, or mend the connections of the net"
+            "leave these trips out with --ignore-route-errors, or fix the connections of the net"
         )
 
 
