@@ -35,6 +35,7 @@ from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.learning.action_advantages import ActionAdvantages, from_samples
 from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner, LearnerConfig
+from ss_core.objective.action_families import Finite
 from ss_core.policies.actors import Architecture
 
 KEEP_MEMORY = {
@@ -90,7 +91,9 @@ class Case:
             num_steps=b,
         )
         advantages = torch.randn((b, 1, n), generator=draw)
-        self.advantages: ActionAdvantages = from_samples(advantages, self.decisions, self.where, a)
+        self.advantages: ActionAdvantages = from_samples(
+            advantages, self.decisions, self.where, Finite(a)
+        )
 
     def update(self) -> None:
         """One update of all actors: K exchanges and steps."""

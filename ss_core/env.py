@@ -14,12 +14,27 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture at the front of each observation, flattened."""
+
+    channels: int
+    rows: int
+    columns: int
+    channels_last: bool  # flattened from (rows, columns, channels), else (channels, rows, columns)
+
+    @property
+    def size(self) -> int:
+        """Entries of an observation."""
+        return self.channels * self.rows * self.columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvSpec:
     """Sizes of a `VectorEnv` that hold for its whole life."""
 
     num_envs: int
     num_agents: int
-    num_actions: int
+    num_actions: int  # A; numbers that describe a policy where an action is not one of a few
     observation_size: int  # O; (A * candidate_size) where candidate_size is set
     horizon: int  # steps per episode
     agent_names: tuple[str, ...]
@@ -30,6 +45,9 @@ class EnvSpec:
     full_view: bool = False  # each observation tells the whole state: anyone knows what others see
     num_features: int = 0  # > 0: sparse observations, and so a `full_view`: int16 numbers of active
     # features among so many, at the front of a row that -1 fills up
+    action_parts: tuple[int, ...] = ()  # an action is so many choices at once: options of each
+    action_dimensions: int = 0  # > 0: an action is so many real numbers, before squashing
+    picture: Picture | None = None  # what the first entries of each observation show
 
     @property
     def input_size(self) -> int:
@@ -151,8 +169,8 @@ class VectorEnv(Protocol):
         """Start new episodes; the same seed gives the same episodes."""
         ...
 
-    def step(self, actions: Int[Tensor, "E N"]) -> Step:
-        """Advance every copy by one joint action."""
+    def step(self, actions: Real[Tensor, "E N *K"]) -> Step:
+        """Advance every copy by one joint action; K numbers where one does not say it."""
         ...
 
 
@@ -166,6 +184,15 @@ class StatefulEnv(Protocol):
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from `state`."""
+        ...
+
+
+@runtime_checkable
+class AdaptiveEnv(Protocol):
+    """A `VectorEnv` that shows things by what it has seen, and changes between episodes alone."""
+
+    def adapt(self) -> None:
+        """Take in what was seen since the last `reset`; asked for after training episodes only."""
         ...
 
 

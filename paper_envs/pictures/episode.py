@@ -16,7 +16,7 @@ from ss_core.env import Step, VectorEnv
 from ss_core.errors import ConfigError
 from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.learner import Learner
-from ss_core.learning.rollout import sample_actions
+from ss_core.objective.action_families import sample_actions
 from ss_core.policies.feature_actor import PeerRows
 from ss_core.policies.mlp_stack import at_neighbours
 from ss_core.random_streams import Stream, drawn_seed, torch_generator

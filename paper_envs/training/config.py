@@ -10,6 +10,7 @@ from paper_envs.preset_names import PresetName
 from paper_envs.presets import env_options, learner_config
 from paper_envs.tasks import make_env, task_named
 from paper_envs.training.pilot import no_pilot
+from ss_core.adapters.observation_scale import ObservationScale
 from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
 from ss_core.algorithms.algorithm import Algorithm
 from ss_core.algorithms.registry import algorithm_named
@@ -55,6 +56,7 @@ class TrainingConfig(RunConfig):
     horizon: int  # steps per episode
     horizon_origin: str = ""  # of a module:function: how it was found, in words
     options: Mapping[str, Any] = field(default_factory=dict)  # further arguments of the environment
+    observation_scale: ObservationScale = "auto"  # of a module:function (observation_scale.py)
     env_sha256: str = ""  # of the user's module: other code is another run
     evaluation_episodes: int = 128  # before and after, at seeds that are never trained on
     compare_selfish: bool = False
@@ -264,6 +266,7 @@ def build_env(config: TrainingConfig, num_envs: int) -> VectorEnv:
             horizon=config.horizon,
             options=config.options,
             device=config.device,
+            observation_scale=config.observation_scale,
         )
     return make_env(
         config.env,

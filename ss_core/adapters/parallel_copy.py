@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from pettingzoo import ParallelEnv
 
+from ss_core.adapters.observation_scale import ObservationScale, entry_scales
 from ss_core.errors import ConfigError, InputError, SuggestionSharingError
 from ss_core.random_streams import Stream, numpy_generator
 
@@ -43,6 +44,7 @@ class Packed:
     """What one copy shows after `reset` or `step`."""
 
     observations: Float[ndarray, "N O"]
+    observed: Bool[ndarray, " N"]  # whose rows are observations, not zeros
     rewards: Float[ndarray, " N"]
     action_mask: Bool[ndarray, "N A"]
     terminated: bool
@@ -52,9 +54,13 @@ class Packed:
 class RunningCopy:
     """One `ParallelEnv`, its stream of episode seeds, and who is still playing."""
 
-    def __init__(self, env: ParallelEnv, horizon: int) -> None:
+    def __init__(
+        self, env: ParallelEnv, horizon: int, observation_scale: ObservationScale = "none"
+    ) -> None:
         self.env = env
         self.layout = layout_of(env)
+        seen, size = self.layout.observation_spaces, self.layout.observation_size
+        self.scales = entry_scales(seen, size, observation_scale)
         self._horizon = horizon
         self._rng = numpy_generator(0, Stream.TRIED_EPISODES)
         self._playing: set[Any] = set()
@@ -140,10 +146,12 @@ class RunningCopy:
         packed = np.zeros((num_agents, layout.observation_size), dtype=np.float32)
         mask = np.zeros((num_agents, layout.num_actions), dtype=np.bool_)
         mask[:, 0] = True
+        observed = np.array([agent in observations for agent in layout.agents])
         for n, agent in enumerate(layout.agents):
             if agent in observations:
                 flat = _flatten(place, agent, layout.observation_spaces[n], observations[agent])
-                packed[n, : len(flat)] = flat
+                shift, factor = self.scales.shift[n], self.scales.factor[n]
+                packed[n, : len(flat)] = (flat - shift[: len(flat)]) * factor[: len(flat)]
             elif agent in self._playing:
                 raise InputError(
                     f"{place}: no observation of agent {agent!r}, which still plays; observe every "
@@ -154,6 +162,7 @@ class RunningCopy:
                 mask[n, :count] = _legal(agent, count, observations[agent], infos.get(agent, {}))
         return Packed(
             observations=packed,
+            observed=observed,
             rewards=np.zeros(num_agents, dtype=np.float32) if rewards is None else rewards,
             action_mask=mask,
             terminated=terminated,

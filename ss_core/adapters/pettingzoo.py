@@ -15,6 +15,7 @@ from numpy import ndarray
 from pettingzoo import ParallelEnv
 from torch import Tensor
 
+from ss_core.adapters.observation_scale import ObservationScale, RunningMoments
 from ss_core.adapters.parallel_copy import MASK_KEY, Packed, RunningCopy
 from ss_core.env import EnvSpec, Step, VectorEnv
 from ss_core.errors import ConfigError, InputError
@@ -26,7 +27,8 @@ class VectorFromParallel:
     Agents: `possible_agents`. Observation: Box, Discrete, MultiDiscrete, or a Dict of them (whose
     "action_mask" becomes the mask), flattened and padded with zeros. Action: Discrete. Termination:
     when no agent is left, or truncation after `horizon` steps. An agent that leaves early sees
-    zeros, earns zero and has one legal action until the others have finished.
+    zeros, earns zero and has one legal action until the others have finished. Observations are
+    scaled as `observation_scale` says (`observation_scale.py`).
     """
 
     def __init__(
@@ -36,10 +38,13 @@ class VectorFromParallel:
         *,
         horizon: int = 1000,
         device: torch.device | str = "cpu",
+        observation_scale: ObservationScale = "none",
     ) -> None:
         if num_envs < 1 or horizon < 1:
             raise ConfigError(f"num_envs={num_envs} and horizon={horizon} must both be at least 1")
-        self._copies = [RunningCopy(make_env(), horizon) for _ in range(num_envs)]
+        self._copies = [
+            RunningCopy(make_env(), horizon, observation_scale) for _ in range(num_envs)
+        ]
         self._layout = self._copies[0].layout
         for copy in self._copies[1:]:
             if copy.layout != self._layout:
@@ -48,6 +53,8 @@ class VectorFromParallel:
                     "function must return the same environment"
                 )
         self._device = device
+        scales = self._copies[0].scales
+        self._moments = RunningMoments(scales.by_moments) if scales.standardised else None
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=len(self._layout.agents),
@@ -64,8 +71,10 @@ class VectorFromParallel:
             copy.seed_and_restart(np.random.default_rng(stream))
             for copy, stream in zip(self._copies, streams, strict=True)
         ]
+        if self._moments is not None:
+            self._moments.forget_pending()
         return Step.first(
-            _stacked([copy.observations for copy in starts], self._device),
+            self._observations(starts, new=True),
             action_mask=_stacked([copy.action_mask for copy in starts], self._device),
         )
 
@@ -78,7 +87,35 @@ class VectorFromParallel:
             copy.restart() if outcome.terminated or outcome.truncated else outcome
             for copy, outcome in zip(self._copies, outcomes, strict=True)
         ]
-        return _step_of(outcomes, shown, self._device)
+        return Step(
+            observations=self._observations(shown, new=True),
+            rewards=_stacked([copy.rewards for copy in outcomes], self._device),
+            terminated=torch.tensor([copy.terminated for copy in outcomes], device=self._device),
+            truncated=torch.tensor([copy.truncated for copy in outcomes], device=self._device),
+            next_observations=self._observations(outcomes, new=False),
+            action_mask=_stacked([copy.action_mask for copy in shown], self._device),
+        )
+
+    def adapt(self) -> None:
+        """Count what was seen since the last reset among the moments that scale observations."""
+        if self._moments is not None:
+            self._moments.adapt()
+
+    def state(self) -> dict[str, Tensor]:
+        """The moments that scale observations; nothing where they are not scaled by any."""
+        return {} if self._moments is None else self._moments.state()
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from the moments in `state`."""
+        if self._moments is not None and state:
+            self._moments.restore(state)
+
+    def _observations(self, copies: list[Packed], *, new: bool) -> Float[Tensor, "E N O"]:
+        rows = np.stack([copy.observations for copy in copies])
+        if self._moments is not None:
+            observed = np.stack([copy.observed for copy in copies])
+            rows = self._moments.scaled(rows, observed, new=new)
+        return torch.from_numpy(rows).to(self._device)
 
     def close(self) -> None:
         """Close every copy."""
@@ -174,18 +211,6 @@ class ParallelFromVector(ParallelEnv):
         if mask is not None:
             legal = mask[0].to(torch.int8).cpu().numpy()
         return {agent: {MASK_KEY: legal[n].copy()} for n, agent in enumerate(self.possible_agents)}
-
-
-def _step_of(outcomes: list[Packed], shown: list[Packed], device: torch.device | str) -> Step:
-    """`outcomes`: what the step brought; `shown`: what is seen now, after any restart."""
-    return Step(
-        observations=_stacked([copy.observations for copy in shown], device),
-        rewards=_stacked([copy.rewards for copy in outcomes], device),
-        terminated=torch.tensor([copy.terminated for copy in outcomes], device=device),
-        truncated=torch.tensor([copy.truncated for copy in outcomes], device=device),
-        next_observations=_stacked([copy.observations for copy in outcomes], device),
-        action_mask=_stacked([copy.action_mask for copy in shown], device),
-    )
 
 
 def _stacked(parts: list[ndarray], device: torch.device | str) -> Tensor:

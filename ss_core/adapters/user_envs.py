@@ -15,6 +15,7 @@ from jaxtyping import Bool
 from numpy import ndarray
 from pettingzoo import AECEnv, ParallelEnv
 
+from ss_core.adapters.observation_scale import ObservationScale
 from ss_core.adapters.parallel_copy import RunningCopy
 from ss_core.adapters.pettingzoo import VectorFromParallel
 from ss_core.adapters.user_code import error_words, user_module, user_object
@@ -77,10 +78,16 @@ def make_user_env(
     horizon: int,
     options: Mapping[str, Any] | None = None,
     device: str = "cpu",
+    observation_scale: ObservationScale = "none",
 ) -> VectorFromParallel:
     """`num_envs` copies of the environment; `options` are keyword arguments of the function."""
-    make = load_user_env(target, options or {})
-    return VectorFromParallel(make, num_envs, horizon=horizon, device=device)
+    return VectorFromParallel(
+        load_user_env(target, options or {}),
+        num_envs,
+        horizon=horizon,
+        device=device,
+        observation_scale=observation_scale,
+    )
 
 
 def probe_user_env(make: MakeEnv, *, horizon: int | None = None) -> Probe:

@@ -21,7 +21,8 @@ from ss_core.learning.learner import Learner
 from ss_core.learning.minibatches import minibatches
 from ss_core.learning.rollout import Rollout, flatten
 from ss_core.learning.update import links_at
-from ss_core.objective.objective import MAX_LOG_RATIO, probabilities
+from ss_core.objective.action_families import probabilities
+from ss_core.objective.objective import MAX_LOG_RATIO
 from ss_core.policies.actors import JointActorBank
 from ss_core.policies.feature_actor import PeerRows
 

@@ -120,13 +120,14 @@ def simultaneous_passes(
             learner.kappa,
             num_steps=some.num_steps,
             follow_scale=opened.follow_scale,
+            family=learner.family,
         )
         learner.ascend(step.gain, update)
         last = (mine, step, messages, some, here)
     assert last is not None  # K is at least 1
     mine, step, messages, some, here = last
     learner.last_round = last_round(here, messages, some)
-    return step_metrics(mine, step, some) | agreement(messages, some)
+    return step_metrics(mine, step, some) | agreement(messages, some, learner.family)
 
 
 def passes_after_one_exchange(
@@ -159,12 +160,13 @@ def passes_after_one_exchange(
             learner.kappa,
             num_steps=some.num_steps,
             follow_scale=opened.follow_scale,
+            family=learner.family,
         )
         learner.ascend(step.gain, update)
         last = (mine, step, some)
     assert last is not None  # K is at least 1
     learner.last_round = last_round(opened, messages, decisions)
-    return step_metrics(*last) | anchored | agreement(messages, decisions)
+    return step_metrics(*last) | anchored | agreement(messages, decisions, learner.family)
 
 
 def learn_to_suggest(
@@ -185,7 +187,7 @@ def learn_to_suggest(
             some.observations, shared, some.action_mask, here.peers
         )
         peers = advantages.at(part).peer_view(suggestions, shared, shared, here.valid)
-        penalty = anchor_penalty(peers, config.objective)
+        penalty = anchor_penalty(peers, config.objective, learner.family)
         gain = (suggestion_surrogate(peers) * peers.valid).sum(dim=(0, 2))
         gain = (gain - learner.kappa * penalty.sum(dim=(0, 2))) / some.num_steps
         learner.ascend_suggestions(gain, opened.update)
@@ -221,7 +223,7 @@ def action_advantages(
         return from_counterfactuals(table, decisions, links), targets
     scaled = scaled_advantages(learner, advantages, decisions, channel, update)
     of_peers = scaled if links is None else less_own_action(learner, rollout, scaled, update)
-    found = from_samples(scaled, decisions, links, spec.num_actions, of_peers=of_peers)
+    found = from_samples(scaled, decisions, links, learner.family, of_peers=of_peers)
     return found, targets
 
 
@@ -229,7 +231,7 @@ def prepare(learner: Learner, generator: torch.Generator) -> None:
     """The private models that the settings ask for."""
     config, spec, device = learner.config, learner.spec, learner.generator.device
     if config.suggestion_baseline:  # Â_i(s, a_i): sees an observation and the own action
-        seen = spec.with_inputs(spec.num_actions)
+        seen = spec.with_inputs(learner.family.inputs)
         bank = build_critics(seen, config.critic_hidden, generator, centralised=False)
         learner.models["own_model"] = Trained(bank, init_adam(bank.params, spec.num_agents))
     if config.credit == "model":

@@ -24,10 +24,9 @@ from ss_core.exchange.neighbourhood import (
 )
 from ss_core.exchange.noise import epsilon_of, noised
 from ss_core.exchange.ring_sum import draw_mask, mask_generator, masked_running_sums
+from ss_core.objective.action_families import FINITE, ActionFamily
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB
 from ss_core.random_streams import Stream, numpy_generator, torch_generator
-
-SUM_TOLERANCE = 1e-3  # of a distribution that came over the channel
 
 MessageKind = Literal[
     "announcement",  # what a decision is about: the public features of its actions
@@ -76,23 +75,21 @@ class ExchangeConfig:
             raise ValueError(f"noise_delta={self.noise_delta}: between 0 and 1")
 
 
-def well_formed(
-    log_probs: Float[Tensor, "*batch A"], legal: Bool[Tensor, "*batch A"]
-) -> Bool[Tensor, "*batch"]:
-    """Whether these are distributions over legal actions, to a tolerance of 0.001."""
-    probs = log_probs.exp()  # NaN and infinity fail both comparisons
-    whole = (probs.sum(dim=-1) - 1.0).abs() <= SUM_TOLERANCE
-    return whole & (torch.where(legal, 0.0, probs).sum(dim=-1) <= SUM_TOLERANCE)
-
-
 Listener = Callable[[str, int, Mapping[str, Tensor]], None]  # kind, update, what each agent sent
 
 
 class Channel:
     """The only path between agents."""
 
-    def __init__(self, config: ExchangeConfig, num_agents: int, seed: int) -> None:
+    def __init__(
+        self,
+        config: ExchangeConfig,
+        num_agents: int,
+        seed: int,
+        family: ActionFamily = FINITE,
+    ) -> None:
         self.config = config
+        self._family = family  # of the policies that are sent
         self.ledger = Ledger(num_agents)
         self._num_agents = num_agents
         self._seed = seed
@@ -108,7 +105,7 @@ class Channel:
 
     def closed(self) -> "Channel":
         """The same channel with nobody at the other end."""
-        return Channel(self.config, 1, self._seed)
+        return Channel(self.config, 1, self._seed, self._family)
 
     @property
     def open(self) -> bool:
@@ -219,7 +216,7 @@ class Channel:
         update: int,
     ) -> Bool[Tensor, "B N K"]:
         """`taken` less what is no distribution over the receiver's legal actions, now counted."""
-        bad = taken & ~well_formed(received, legal.unsqueeze(2).expand_as(received))
+        bad = taken & ~self._family.well_formed(received, legal.unsqueeze(2).expand_as(received))
         if not bool(bad.any()):
             return taken
         self._refuse(update, "malformed", links, bad.sum(dim=0))

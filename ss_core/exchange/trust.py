@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ss_core.exchange.neighbourhood import Neighbourhood
-from ss_core.objective.objective import discrepancy
+from ss_core.objective.action_families import discrepancy
 
 REFERENCE_QUANTILE = 0.25
 

@@ -4,22 +4,25 @@ Two sources, one form. Sampled: Â_i of Eq. 17 at the action that was taken. Cou
 agent's own return under each alternative action, where the world's public formulas give it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
 from ss_core.env import Counterfactuals
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.neighbourhood import Neighbourhood
-from ss_core.learning.critics_update import critic_inputs, regress, with_choices
+from ss_core.learning.critics_update import critic_inputs, regress, with_own_action
 from ss_core.learning.decisions import Decisions, at_peer_rows, at_rows
 from ss_core.learning.learner import Learner
 from ss_core.learning.rollout import Rollout, flatten
+from ss_core.objective.action_families import FINITE, ActionFamily
 from ss_core.objective.advantages import discounted_returns, generalized_advantages
 from ss_core.objective.objective import OwnView, PeerView
+from ss_core.policies.mlp_stack import at_neighbours
 
 OldPolicy = Literal["behaviour", "literal"]
 LEAST_CHANCE = 1e-12  # of an action whose share in an expectation is asked for
@@ -35,24 +38,38 @@ class ActionAdvantages:
     peer_advantages: Float[Tensor, "B N M A"] | None
     sizes: Float[Tensor, "B N"]  # |Â_i| as κ measures it
     sampled: bool  # weights are one-hot at what was done, else π_old
+    family: ActionFamily = FINITE
+    own_actions: Real[Tensor, "B N K"] | None = None  # what was done, where A is that alone
+    peer_actions: Real[Tensor, "B N M K"] | None = None
 
     def at(self, part: Int[Tensor, " b"] | slice) -> "ActionAdvantages":
         """Those of some decisions, a minibatch."""
         if isinstance(part, slice):
             return self
-        weights, advantages = self.peer_weights, self.peer_advantages
-        return ActionAdvantages(
-            own_weights=self.own_weights[part],
-            own_advantages=self.own_advantages[part],
-            peer_weights=None if weights is None else weights[part],
-            peer_advantages=None if advantages is None else advantages[part],
-            sizes=self.sizes[part],
-            sampled=self.sampled,
+        return self._each(lambda x: x[part])
+
+    def of_agent(self, here: slice) -> "ActionAdvantages":
+        """Those of some of the agents."""
+        return self._each(lambda x: x[:, here])
+
+    def _each(self, of: Callable[[Tensor], Tensor]) -> "ActionAdvantages":
+        def found(x: Tensor | None) -> Tensor | None:
+            return None if x is None else of(x)
+
+        return replace(
+            self,
+            own_weights=of(self.own_weights),
+            own_advantages=of(self.own_advantages),
+            peer_weights=found(self.peer_weights),
+            peer_advantages=found(self.peer_advantages),
+            sizes=of(self.sizes),
+            own_actions=found(self.own_actions),
+            peer_actions=found(self.peer_actions),
         )
 
     def of_own_actions(self) -> "ActionAdvantages":
         """Those of an agent's own decisions alone."""
-        return replace(self, peer_weights=None, peer_advantages=None)
+        return replace(self, peer_weights=None, peer_advantages=None, peer_actions=None)
 
     def peer_gains(self, old_policies: Float[Tensor, "B N M A"]) -> Float[Tensor, "B N M A"]:
         """w(a) Â_i(a) / π^jj_old(a): by how much π^ij(a) raises E[ξ_ij Â_i]."""
@@ -75,35 +92,42 @@ class ActionAdvantages:
         return weights / old.exp().clamp_min(LEAST_CHANCE) * advantages
 
     def own_view(
-        self, decisions: Decisions, log_probs: Float[Tensor, "B N A"], old_policy: OldPolicy
+        self, decisions: Decisions, policies: Float[Tensor, "B N P"], old_policy: OldPolicy
     ) -> OwnView:
         """π_old is the policy that acted, or, read literally, the policy before this very step."""
         literal = old_policy == "literal"
+        old = policies.detach() if literal else decisions.old_log_probs
+        family, actions = self.family, self.own_actions
         return OwnView(
-            log_probs=log_probs,
-            old_log_probs=log_probs.detach() if literal else decisions.old_log_probs,
+            log_probs=family.at_actions(policies, actions),
+            old_log_probs=family.at_actions(old, actions),
             weights=self.own_weights,
             advantages=self.own_advantages,
-            valid=decisions.valid.to(log_probs.dtype),
+            valid=decisions.valid.to(policies.dtype),
+            policies=None if actions is None else policies,
+            actions=actions,
         )
 
     def peer_view(
         self,
-        suggestions: Float[Tensor, "B N M A"],
-        policies: Float[Tensor, "B N M A"],
-        old_policies: Float[Tensor, "B N M A"],
+        suggestions: Float[Tensor, "B N M P"],
+        policies: Float[Tensor, "B N M P"],
+        old_policies: Float[Tensor, "B N M P"],
         valid: Bool[Tensor, "B N M"],
     ) -> PeerView:
         """Everybody's suggestions for its neighbours beside the `policies` that those shared."""
         assert self.peer_weights is not None
         assert self.peer_advantages is not None
+        family, actions = self.family, self.peer_actions
         return PeerView(
-            suggestions=suggestions,
-            policies=policies,
-            old_policies=old_policies,
+            suggestions=family.at_actions(suggestions, actions),
+            policies=family.at_actions(policies, actions),
+            old_policies=family.at_actions(old_policies, actions),
             weights=self.peer_weights,
             advantages=self.peer_advantages,
             valid=valid.to(suggestions.dtype),
+            suggested=None if actions is None else suggestions,
+            shared=None if actions is None else policies,
         )
 
 
@@ -177,8 +201,7 @@ def less_own_action(
     model = learner.models.get("own_model")
     if model is None:
         return advantages
-    choice = flatten(rollout.actions).unsqueeze(-1)
-    seen = with_choices(flatten(rollout.observations), choice, learner.spec)
+    seen = with_own_action(flatten(rollout.observations), flatten(rollout.actions), learner.spec)
     with torch.no_grad():
         expected = model.bank.values(seen).unflatten(0, advantages.shape[:2])
     regress(learner, model, seen, flatten(advantages), update)
@@ -189,7 +212,7 @@ def from_samples(
     advantages: Float[Tensor, "T E N"],
     decisions: Decisions,
     links: Neighbourhood | None,
-    num_actions: int,
+    family: ActionFamily,
     *,
     of_peers: Float[Tensor, "T E N"] | None = None,
 ) -> ActionAdvantages:
@@ -198,14 +221,16 @@ def from_samples(
     `of_peers` are an agent's advantages of its neighbours' decisions, if others.
     """
     flat = flatten(advantages)
-    taken = torch.nn.functional.one_hot(decisions.actions, num_actions).to(flat.dtype)
+    taken = family.looked_at(decisions.actions).to(flat.dtype)
     own = at_rows(flat, decisions.rows)
-    peer_weights = peer_advantages = None
+    peer_weights = peer_advantages = peer_actions = None
     if links is not None:
         peer_weights = taken[:, links.receivers.reshape(-1)].unflatten(1, links.receivers.shape)
         theirs = flat if of_peers is None else flatten(of_peers)
         at_peers = at_peer_rows(theirs, decisions.rows, links.receivers)
         peer_advantages = at_peers.unsqueeze(-1).expand(peer_weights.shape)
+        if not family.finite:
+            peer_actions = at_neighbours(decisions.actions, links.receivers)
     return ActionAdvantages(
         own_weights=taken,
         own_advantages=own.unsqueeze(-1).expand(taken.shape),
@@ -213,6 +238,9 @@ def from_samples(
         peer_advantages=peer_advantages,
         sizes=own.abs(),
         sampled=True,
+        family=family,
+        own_actions=None if family.finite else decisions.actions,
+        peer_actions=peer_actions,
     )
 
 

@@ -19,6 +19,7 @@ from ss_core.learning.action_advantages import ActionAdvantages
 from ss_core.learning.decisions import Decisions, pairs_at
 from ss_core.learning.learner import LastRound, Learner
 from ss_core.learning.minibatches import ALL
+from ss_core.objective.action_families import ActionFamily
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB, best_suggestions
 from ss_core.objective.mirror import geometric_suggestions
 from ss_core.objective.objective import ReceivedView
@@ -147,15 +148,16 @@ def weigh(learner: Learner, messages: Messages, opened: CommunicationRound) -> C
     return replace(opened, weight=weight)
 
 
-def agreement(messages: Messages, decisions: Decisions) -> dict[str, float]:
+def agreement(messages: Messages, decisions: Decisions, family: ActionFamily) -> dict[str, float]:
     """Mean of (π^ii(a_i | s) - π^ji(a_i | s))² over linked pairs, at the actions taken."""
     pairs = messages.valid
     if not bool(pairs.any()):
         return {}
-    action = decisions.actions.unsqueeze(-1)
-    mine = messages.own.detach().gather(-1, action).exp()
-    theirs = messages.received.gather(-1, action.unsqueeze(2).expand(*pairs.shape, 1)).squeeze(-1)
-    return {"suggestion_mse": float((mine - theirs.exp())[pairs].square().mean())}
+    actions = decisions.actions
+    mine = family.at_taken(messages.own.detach(), actions).exp().unsqueeze(-1)
+    taken = actions.unsqueeze(2).expand(*pairs.shape, *actions.shape[2:])
+    theirs = family.at_taken(messages.received, taken).exp()
+    return {"suggestion_mse": float((mine - theirs)[pairs].square().mean())}
 
 
 def last_round(opened: CommunicationRound, messages: Messages, decisions: Decisions) -> LastRound:

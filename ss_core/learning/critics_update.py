@@ -8,6 +8,7 @@ from ss_core.env import EnvSpec
 from ss_core.learning.learner import Learner, Trained, lr_decay
 from ss_core.learning.minibatches import minibatches
 from ss_core.learning.rollout import Rollout, flatten
+from ss_core.objective.action_families import family_of
 from ss_core.policies.optimiser import adam_step
 
 
@@ -90,6 +91,16 @@ def with_choices(
     first = torch.arange(choices.shape[2], device=choices.device) * spec.num_actions
     features = choices + first + spec.num_features
     return torch.cat([features.to(seen.dtype), seen], dim=-1)
+
+
+def with_own_action(
+    seen: Real[Tensor, "B N I"], actions: Real[Tensor, "B N *K"], spec: EnvSpec
+) -> Real[Tensor, "B N O"]:
+    """What networks see, and an agent's own action beside it, as its family shows actions."""
+    family = family_of(spec)
+    if family.finite:
+        return with_choices(seen, actions.unsqueeze(-1), spec)
+    return torch.cat([seen, family.as_inputs(actions).to(seen.dtype)], dim=-1)
 
 
 def _with_time(

@@ -25,7 +25,7 @@ class Decisions:
     rows: Int[Tensor, "B N"]
     valid: Bool[Tensor, "B N"]  # False pads
     observations: Real[Tensor, "B N O"]
-    actions: Int[Tensor, "B N"]
+    actions: Real[Tensor, "B N *K"]
     old_log_probs: Float[Tensor, "B N A"]
     action_mask: Bool[Tensor, "B N A"] | None
     num_steps: int  # T*E: what every agent divides its objective by, whatever others decided
@@ -49,9 +49,9 @@ class Decisions:
 def all_decisions(rollout: Rollout) -> Decisions:
     """Every time step as a decision of every agent: rows are shared, B = T*E."""
     actions = flatten(rollout.actions)
-    b, n = actions.shape
+    b, n = actions.shape[:2]
     mask = rollout.action_mask
-    always = torch.ones_like(actions, dtype=torch.bool)
+    always = torch.ones((b, n), dtype=torch.bool, device=actions.device)
     return Decisions(
         rows=torch.arange(b, device=actions.device)[:, None].expand(b, n),
         valid=always if mask is None else flatten(mask).sum(dim=-1) > 1,

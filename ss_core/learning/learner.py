@@ -13,6 +13,7 @@ from ss_core.exchange.channel import ExchangeConfig
 from ss_core.exchange.neighbourhood import Neighbourhood
 from ss_core.exchange.trust import Trust
 from ss_core.learning.credit import CreditModel
+from ss_core.objective.action_families import ActionFamily, family_of
 from ss_core.objective.advantages import KappaKind
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import ActorBank, Architecture
@@ -238,6 +239,11 @@ class Learner:
     trust: Trust | None = None  # where `trust` asks for it
     skipped: Tensor | None = None  # [N] steps not taken since last asked; not in checkpoints
     last_round: LastRound | None = None  # not in checkpoints
+
+    @property
+    def family(self) -> ActionFamily:
+        """What policies are distributions of."""
+        return family_of(self.spec)
 
     @property
     def no_neighbours(self) -> Int[Tensor, "N 0"]:

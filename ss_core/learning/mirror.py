@@ -48,7 +48,9 @@ def mirror_update(
         opened.follow_scale,
     )
     learner.last_round = last_round(opened, messages, decisions)
-    return _step(learner, decisions, pull, opened.update) | agreement(messages, decisions)
+    return _step(learner, decisions, pull, opened.update) | agreement(
+        messages, decisions, learner.family
+    )
 
 
 def mirror_alone(

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Bool, Float, Real
 from torch import Tensor
 
 from ss_core.env import VectorEnv
+from ss_core.objective.action_families import family_of
 from ss_core.policies.actors import ActorBank
 
 
@@ -16,7 +17,7 @@ class Rollout:
 
     observations: Real[Tensor, "T E N O"]
     next_observations: Real[Tensor, "T E N O"] | None  # only where a critic will ask for it
-    actions: Int[Tensor, "T E N"]
+    actions: Real[Tensor, "T E N *K"]
     log_probs: Float[Tensor, "T E N A"]  # of the acting policy, all actions
     rewards: Float[Tensor, "T E N"]
     terminated: Bool[Tensor, "T E"]
@@ -46,11 +47,12 @@ def collect_rollout(
     with_successors: bool = True,
 ) -> Rollout:
     """Play `horizon` steps from a fresh reset with the stochastic policies."""
+    family = family_of(env.spec)
     step, buffers = env.reset(seed), _Buffers(env.spec.horizon)
     for t in range(env.spec.horizon):
         with torch.no_grad():
             log_probs = actors.own(step.observations, step.action_mask)
-        actions = sample_actions(log_probs, generator)
+        actions = family.sample(log_probs, generator)
         after = env.step(actions)
         buffers.put(
             t,
@@ -95,24 +97,15 @@ def play_episode(
     env: VectorEnv, actors: ActorBank, *, seed: int, generator: torch.Generator
 ) -> Float[Tensor, "T E N"]:
     """Play like `collect_rollout` and keep the log-probabilities of the actions taken alone."""
+    family = family_of(env.spec)
     step, taken = env.reset(seed), []
     for _ in range(env.spec.horizon):
         with torch.no_grad():
             log_probs = actors.own(step.observations, step.action_mask)
-        actions = sample_actions(log_probs, generator)
-        taken.append(log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1))
+        actions = family.sample(log_probs, generator)
+        taken.append(family.at_taken(log_probs, actions))
         step = env.step(actions)
     return torch.stack(taken)
-
-
-def sample_actions(
-    log_probs: Float[Tensor, "E N A"], generator: torch.Generator
-) -> Int[Tensor, "E N"]:
-    """One action per row by inverting the cumulative distribution."""
-    uniform = torch.rand((*log_probs.shape[:-1], 1), generator=generator, device=generator.device)
-    cumulative = log_probs.exp().cumsum(dim=-1)
-    chosen = (cumulative < uniform * cumulative[..., -1:]).sum(dim=-1)
-    return chosen.clamp_max(log_probs.shape[-1] - 1)
 
 
 def flatten(x: Tensor) -> Tensor:

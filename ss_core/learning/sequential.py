@@ -85,9 +85,10 @@ def sequential_passes(
         learner.kappa,
         num_steps=decisions.num_steps,
         follow_scale=opened.follow_scale,
+        family=learner.family,
     )
     learner.last_round = last_round(opened, messages, decisions)
-    return step_metrics(own, step, decisions) | agreement(messages, decisions)
+    return step_metrics(own, step, decisions) | agreement(messages, decisions, learner.family)
 
 
 def exchange(
@@ -128,25 +129,13 @@ def _slices(
                     None if public is None else public[here],
                     None if packed is None else packed[here],
                 ),
-                advantages=_advantages_of(advantages, here),
+                advantages=advantages.of_agent(here),
                 weight=None if opened.weight is None else opened.weight[here],
                 shares=opened.valid & (opened.links.receivers == agent),
                 suggests=suggests,
             )
         )
     return slices
-
-
-def _advantages_of(advantages: ActionAdvantages, here: slice) -> ActionAdvantages:
-    peer_weights, peer_advantages = advantages.peer_weights, advantages.peer_advantages
-    return ActionAdvantages(
-        own_weights=advantages.own_weights[:, here],
-        own_advantages=advantages.own_advantages[:, here],
-        peer_weights=None if peer_weights is None else peer_weights[:, here],
-        peer_advantages=None if peer_advantages is None else peer_advantages[:, here],
-        sizes=advantages.sizes[:, here],
-        sampled=advantages.sampled,
-    )
 
 
 def _decisions_of(decisions: Decisions, here: slice) -> Decisions:
@@ -189,6 +178,7 @@ def _step(
         learner.kappa[here],
         num_steps=one.decisions.num_steps,
         follow_scale=opened.follow_scale,
+        family=learner.family,
     )
     rates, most = learner.learning_rates(opened.update), config.max_grad_norm
     skipped = ascend(one.bank.params, step.gain, one.adam, lr=rates, max_grad_norm=most)

@@ -43,7 +43,15 @@ def improve_alone(
         some = decisions.at(part)
         log_probs = learner.actors.own(some.observations, some.action_mask)
         own = advantages.at(part).own_view(some, log_probs, config.old_policy)
-        step = objective(own, None, None, config.objective, learner.kappa, num_steps=some.num_steps)
+        step = objective(
+            own,
+            None,
+            None,
+            config.objective,
+            learner.kappa,
+            num_steps=some.num_steps,
+            family=learner.family,
+        )
         learner.ascend(step.gain, update)
         last = (own, step, some)
     assert last is not None  # K is at least 1
@@ -60,7 +68,7 @@ def learn_alone(
     """Every agent by PPO on the advantages it has, whatever they come from; then the critics."""
     decisions = decisions_of(rollout, learner.spec)
     scaled = scaled_advantages(learner, advantages, decisions)
-    of_actions = from_samples(scaled, decisions, None, learner.spec.num_actions)
+    of_actions = from_samples(scaled, decisions, None, learner.family)
     metrics = improve_alone(learner, decisions, of_actions, update)
     return metrics | {"critic_loss": update_critics(learner, rollout, targets, update)}
 

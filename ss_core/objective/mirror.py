@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ss_core.objective.action_families import probabilities
 from ss_core.objective.closed_form import ILLEGAL_LOG_PROB, LEAST_PROB, NOT_ALLOWED
-from ss_core.objective.objective import ObjectiveWeights, ReceivedView, probabilities
+from ss_core.objective.objective import ObjectiveWeights, ReceivedView
 
 LEAST_KAPPA = 1e-8
 MOST_PULL = 50.0  # of a sender's log(π^ij / π^jj), in nats: what is absurd stays finite

@@ -7,6 +7,7 @@ Axes: `B` decision (time × environment), `N` agent, `M` neighbour slot, `A` act
 `[B, N, M, A]` belongs to agent i = n (the one that optimises); slot m is its neighbour j.
 Expectations over actions are written Σ_a w(a) f(a): with w the one-hot of the action taken this is
 the sample of Eq. 16, with w = π_old it is the exact expectation where every alternative is known.
+Where actions are not a few, A is 1, the action taken, and `P` numbers describe a policy.
 """
 
 import math
@@ -14,11 +15,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Real
 from torch import Tensor
 
+from ss_core.objective.action_families import FINITE, ActionFamily, Discrepancy
+
 Surrogate = Literal["product", "additive"]
-Discrepancy = Literal["l2", "tv"]
 Anchor = Literal["l2", "tv", "kl"]  # kl: relative entropy, in closed form (mirror.py)
 
 MAX_LOG_RATIO = 20.0  # keeps a ratio that no weight asks for from becoming infinite
@@ -33,6 +35,8 @@ class OwnView:
     weights: Float[Tensor, "B N A"]  # w(a)
     advantages: Float[Tensor, "B N A"]  # Â_i of each action (equal for all actions when sampled)
     valid: Float[Tensor, "B N"]  # 1 where a decision was taken
+    policies: Float[Tensor, "B N P"] | None = None  # π^ii; None: `log_probs` says it all
+    actions: Real[Tensor, "B N K"] | None = None  # taken, where `policies` is there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +49,17 @@ class PeerView:
     weights: Float[Tensor, "B N M A"]  # w(a_j)
     advantages: Float[Tensor, "B N M A"]  # Â_i of each action of j
     valid: Float[Tensor, "B N M"]  # 1 where j took a decision and is linked to i
+    suggested: Float[Tensor, "B N M P"] | None = None  # π^ij; None: `suggestions` says it all
+    shared: Float[Tensor, "B N M P"] | None = None  # π^jj likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedView:
     """Suggestions π^ji that agent i received, at i's own decisions."""
 
-    suggestions: Float[Tensor, "B N M A"]  # log π^ji
+    suggestions: Float[Tensor, "B N M P"]  # π^ji
     valid: Float[Tensor, "B N M"]  # 1 where there is one
     weight: Float[Tensor, "N M"] | None = None  # of each sender with i; None: 1
-
-
-def probabilities(log_probs: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch A"]:
-    """π = exp(log π), by exp2: ten times faster than exp where π underflows to 0."""
-    return torch.exp2(log_probs * math.log2(math.e))
 
 
 def policy_ratio(
@@ -101,16 +102,6 @@ def diverging(
     """1_X of Eq. 14–15: (π(a)/π_ref(a)) Â ≥ Â, where the advantage drives the two apart."""
     ratio = policy_ratio(log_probs.detach(), reference_log_probs)
     return (weights * (ratio * advantages - advantages)).sum(dim=-1) >= 0.0
-
-
-def discrepancy(
-    log_p: Float[Tensor, "*batch A"], log_q: Float[Tensor, "*batch A"], kind: Discrepancy
-) -> Float[Tensor, "*batch"]:
-    """‖p - q‖₂² (Eq. 16) or the total variation ½‖p - q‖₁, over the neighbour's actions."""
-    difference = probabilities(log_p) - probabilities(log_q)
-    if kind == "l2":
-        return difference.square().sum(dim=-1)
-    return 0.5 * difference.abs().sum(dim=-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,11 +147,12 @@ def objective(
     *,
     num_steps: int,
     follow_scale: float = 1.0,
+    family: ActionFamily = FINITE,
 ) -> Objective:
     """Eq. 16; `peers` and `received` are None in a gap of the exchange (A.4).
 
     `num_steps` is what sums over decisions are divided by; `follow_scale` multiplies ρ', where few
-    neighbours stand for all.
+    neighbours stand for all; `family` is what policies are of.
     """
     xi_neighbours = suggestion = anchored = followed = None
     if peers is not None and weights.surrogate == "product":
@@ -169,10 +161,11 @@ def objective(
         suggestion = suggestion_surrogate(peers) * peers.valid
     surrogate = clipped_surrogate(own, weights.clip_eps, xi_neighbours) * own.valid
     if peers is not None:
-        anchored = anchor_penalty(peers, weights)
+        anchored = anchor_penalty(peers, weights, family)
     if received is not None:
-        followed = follow_penalty(own, received, weights, follow_scale)
-    entropy = -(probabilities(own.log_probs) * own.log_probs).sum(dim=-1) * own.valid
+        followed = follow_penalty(own, received, weights, follow_scale, family)
+    policies = own.log_probs if own.policies is None else own.policies
+    entropy = family.entropy(policies) * own.valid
     total = surrogate.sum(dim=0) + weights.ent_coef * entropy.sum(dim=0)
     if suggestion is not None:
         total = total + suggestion.sum(dim=(0, 2))
@@ -182,7 +175,9 @@ def objective(
     return Objective(total / num_steps, surrogate, suggestion, anchored, followed, entropy)
 
 
-def anchor_penalty(peers: PeerView, weights: ObjectiveWeights) -> Float[Tensor, "B N M"]:
+def anchor_penalty(
+    peers: PeerView, weights: ObjectiveWeights, family: ActionFamily = FINITE
+) -> Float[Tensor, "B N M"]:
     """ρ 1_{X^ij} d(π^ij, π^jj)."""
     active = peers.valid
     if weights.indicators:
@@ -190,25 +185,41 @@ def anchor_penalty(peers: PeerView, weights: ObjectiveWeights) -> Float[Tensor, 
             peers.suggestions, peers.policies, peers.weights, peers.advantages
         )
     assert weights.anchor != "kl"  # such suggestions come in closed form
-    distance = discrepancy(peers.suggestions, peers.policies, weights.anchor)
+    suggested = peers.suggestions if peers.suggested is None else peers.suggested
+    shared = peers.policies if peers.shared is None else peers.shared
+    distance = family.distance(suggested, shared, weights.anchor)
     return weights.rho * active * distance
 
 
 def follow_penalty(
-    own: OwnView, received: ReceivedView, weights: ObjectiveWeights, scale: float = 1.0
+    own: OwnView,
+    received: ReceivedView,
+    weights: ObjectiveWeights,
+    scale: float = 1.0,
+    family: ActionFamily = FINITE,
 ) -> Float[Tensor, "B N M"]:
     """ρ' 1_{X^ii} d(π^ii, π^ji), by the weight of the sender j."""
-    suggestions = received.suggestions
-    mine = own.log_probs.unsqueeze(2).expand_as(suggestions)
+    received_policies = received.suggestions
+    policies = own.log_probs if own.policies is None else own.policies
+    mine = policies.unsqueeze(2).expand_as(received_policies)
     active = received.valid
     if received.weight is not None:
         active = active * received.weight
     if weights.indicators:
-        active = active * diverging(
-            mine,
-            suggestions,
-            own.weights.unsqueeze(2).expand_as(suggestions),
-            own.advantages.unsqueeze(2).expand_as(suggestions),
+        theirs = _at_own_actions(family, received_policies, own)
+        mine_at, weights_at, advantages_at = (
+            x.unsqueeze(2).expand_as(theirs) for x in (own.log_probs, own.weights, own.advantages)
         )
-    distance = discrepancy(mine, suggestions, weights.follow)
+        active = active * diverging(mine_at, theirs, weights_at, advantages_at)
+    distance = family.distance(mine, received_policies, weights.follow)
     return weights.rho_follow * scale * active * distance
+
+
+def _at_own_actions(
+    family: ActionFamily, suggestions: Float[Tensor, "B N M P"], own: OwnView
+) -> Float[Tensor, "B N M A"]:
+    """log π^ji of the actions that expectations of agent i run over."""
+    if own.actions is None:
+        return suggestions
+    taken = own.actions.unsqueeze(2).expand(*suggestions.shape[:3], -1)
+    return family.at_actions(suggestions, taken)

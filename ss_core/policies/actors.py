@@ -12,19 +12,19 @@ import torch
 from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
-from ss_core.env import EnvSpec
+from ss_core.env import EnvSpec, Picture
+from ss_core.objective.action_families import ActionFamily, family_of
 from ss_core.policies.feature_actor import FeatureActor, PeerRows, init_feature_actor
 from ss_core.policies.mlp_stack import (
     Params,
     forward_agents,
     forward_stack,
     init_stack,
+    inputs_of,
     layers_under,
-    masked_log_softmax,
-    own_log_probs,
     through_heads,
 )
-from ss_core.policies.residual_heads import ResidualHeads, init_residual_heads
+from ss_core.policies.residual_heads import ResidualHeads, init_heads
 from ss_core.policies.sparse_layer import gather_sum
 from ss_core.policies.table import TableBank, init_table
 
@@ -79,6 +79,8 @@ class IndependentBank:
 
     params: Params
     num_agents: int
+    family: ActionFamily
+    picture: Picture | None = None
     agent: int | None = None  # whose networks alone these are; None: everybody's
 
     def own(
@@ -86,7 +88,7 @@ class IndependentBank:
     ) -> Float[Tensor, "B S A"]:
         """log π^ii of the diagonal networks."""
         logits = self._some_logits(observations, _speakers(self, observations)[:, None])
-        return masked_log_softmax(logits.squeeze(2), mask)
+        return self.family.normalised(logits.squeeze(2), mask)
 
     def suggest(
         self,
@@ -97,7 +99,7 @@ class IndependentBank:
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: sender i's observation through network (i, j)."""
         logits = self._some_logits(observations, peers.receivers)
-        return masked_log_softmax(logits, _peer_mask(mask, peers))
+        return self.family.normalised(logits, _peer_mask(mask, peers))
 
     def own_and_suggest(
         self,
@@ -112,8 +114,8 @@ class IndependentBank:
         else:
             rows = torch.arange(len(pairs), device=pairs.device)[:, None]
             logits = self._all_logits(observations)[:, rows, pairs]
-        own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
-        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, peers))
+        own = self.family.normalised(logits[:, :, 0], _own_mask(self, mask))
+        return own, self.family.normalised(logits[:, :, 1:], _peer_mask(mask, peers))
 
     def _all_logits(self, observations: Tensor) -> Float[Tensor, "B S N A"]:
         params = {k: w.flatten(0, 1) for k, w in self.params.items()}
@@ -126,7 +128,7 @@ class IndependentBank:
         return self._forward(params, observations, receivers.shape[1])
 
     def _forward(self, params: Params, observations: Tensor, nets: int) -> Tensor:
-        logits = forward_agents(params, observations, nets=nets)
+        logits = forward_agents(params, observations, nets=nets, picture=self.picture)
         return logits.unflatten(0, (-1, nets)).permute(2, 0, 1, 3)
 
 
@@ -136,6 +138,8 @@ class MultiheadBank:
 
     params: Params  # trunk layers `w0…`, then `head_w [N, N, H, A]`, `head_b [N, N, 1, A]`
     num_agents: int
+    family: ActionFamily
+    picture: Picture | None = None
     agent: int | None = None  # whose networks alone these are; None: everybody's
 
     def own(
@@ -143,7 +147,7 @@ class MultiheadBank:
     ) -> Float[Tensor, "B S A"]:
         """log π^ii through each trunk's own head."""
         logits = self._logits(observations, _speakers(self, observations)[:, None])
-        return masked_log_softmax(logits.squeeze(2), mask)
+        return self.family.normalised(logits.squeeze(2), mask)
 
     def suggest(
         self,
@@ -154,7 +158,7 @@ class MultiheadBank:
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij through the trunk of i and its head for j."""
         logits = self._logits(observations, peers.receivers)
-        return masked_log_softmax(logits, _peer_mask(mask, peers))
+        return self.family.normalised(logits, _peer_mask(mask, peers))
 
     def own_and_suggest(
         self,
@@ -165,12 +169,12 @@ class MultiheadBank:
         """Both from one forward of the trunks."""
         pairs = torch.cat([_speakers(self, observations)[:, None], peers.receivers], dim=1)
         logits = self._logits(observations, pairs)
-        own = masked_log_softmax(logits[:, :, 0], _own_mask(self, mask))
-        return own, masked_log_softmax(logits[:, :, 1:], _peer_mask(mask, peers))
+        own = self.family.normalised(logits[:, :, 0], _own_mask(self, mask))
+        return own, self.family.normalised(logits[:, :, 1:], _peer_mask(mask, peers))
 
     def _logits(self, observations: Tensor, receivers: Tensor) -> Float[Tensor, "B S M A"]:
         trunk = {k: w for k, w in self.params.items() if not k.startswith("head")}
-        x = torch.relu(forward_agents(trunk, observations))
+        x = torch.relu(forward_agents(trunk, observations, picture=self.picture))
         return through_heads(x, self.params["head_w"], self.params["head_b"], receivers)
 
 
@@ -186,13 +190,17 @@ class ConditionedBank:
 
     params: Params  # `own_…` and `suggest_…` layers
     num_agents: int
+    family: ActionFamily
+    picture: Picture | None = None
     full_view: bool = False
 
     def own(
         self, observations: Real[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii of the own networks."""
-        return own_log_probs(self.params, observations, mask)
+        own = layers_under("own_", self.params)
+        logits = forward_agents(own, observations, picture=self.picture)
+        return self.family.normalised(logits.transpose(0, 1), mask)
 
     def suggest(
         self,
@@ -203,25 +211,27 @@ class ConditionedBank:
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: what j said it would do, tilted by δ_i."""
         layers = layers_under("suggest_", self.params)
-        dense = observations.is_floating_point()
-        first = (self._dense if dense else self._sparse)(layers, observations, peers.receivers)
+        if observations.is_floating_point():
+            layers, seen = inputs_of(layers, observations.transpose(0, 1), self.picture)
+            first = self._dense(layers, seen, peers.receivers)
+        else:
+            first = self._sparse(layers, observations, peers.receivers)
         if len(layers) > 2:
             first = first.relu_()
         tilt = forward_stack(layers, first.flatten(1, 2), first_layer=1)
         tilt = tilt.unflatten(1, (peers.receivers.shape[1], -1))
-        logits = shared + tilt.permute(2, 0, 1, 3)
-        return torch.log_softmax(logits, dim=-1)  # what is illegal for j has no chance in `shared`
+        raw = shared + tilt.permute(2, 0, 1, 3)
+        return self.family.normalised(raw, None)  # what is illegal for j has no chance in `shared`
 
     def _dense(
         self,
         layers: Params,
-        observations: Real[Tensor, "B N O"],
+        seen: Float[Tensor, "N B I"],
         receivers: Int[Tensor, "N M"],
     ) -> Float[Tensor, "N M B H"]:
         """The first layer: one product for what i sees, and the receiver's row of weights."""
-        size = observations.shape[-1]
-        of_state, of_receiver = layers["w0"].split([size, self.num_agents], dim=1)
-        state = torch.baddbmm(layers["b0"], observations.transpose(0, 1), of_state)
+        of_state, of_receiver = layers["w0"].split([seen.shape[-1], self.num_agents], dim=1)
+        state = torch.baddbmm(layers["b0"], seen, of_state)
         slot = receivers.unsqueeze(-1).expand(-1, -1, of_receiver.shape[-1])
         return state[:, None] + of_receiver.gather(1, slot)[:, :, None]
 
@@ -286,20 +296,28 @@ def build_actors(
     """
     suggestion_layers = hidden if suggestion_hidden is None else suggestion_hidden
     n, a, o, active = spec.num_agents, spec.num_actions, spec.input_size, spec.active_size
+    family, picture = family_of(spec), spec.picture
+
+    def stack(shape: tuple[int, ...], sizes: tuple[int, ...], *, zero_last: bool = False) -> Params:
+        return init_stack(
+            shape, sizes, generator, zero_last=zero_last, active=active, picture=picture
+        )
+
     if architecture == "table":
         return init_table(n, a, generator)
     if architecture == "independent":
-        sizes = (o, *hidden, a)
-        stack = init_stack((n, n), sizes, generator, zero_last=zero_logits, active=active)
-        return IndependentBank(stack, n)
+        networks = stack((n, n), (o, *hidden, a), zero_last=zero_logits)
+        return IndependentBank(networks, n, family, picture)
     if architecture == "multihead":
-        params = init_stack((n,), (o, *hidden), generator, active=active)
+        params = stack((n,), (o, *hidden))
         head = init_stack((n, n), (hidden[-1], a), generator, zero_last=zero_logits)
-        return MultiheadBank(params | {"head_w": head["w0"], "head_b": head["b0"]}, n)
+        heads = {"head_w": head["w0"], "head_b": head["b0"]}
+        return MultiheadBank(params | heads, n, family, picture)
     if architecture == "tilted":
-        own_sizes = (o, *hidden, a)
-        heads = init_residual_heads(n, own_sizes, suggestion_layers, generator, zero_logits, active)
-        return ResidualHeads(heads, n)
+        own = stack((n,), (o, *hidden, a), zero_last=zero_logits)
+        trunk = stack((n,), (o, *suggestion_layers))
+        heads = init_heads(n, (suggestion_layers[-1], a), generator)
+        return ResidualHeads(_own_and_suggest(own, trunk | heads), n, family, picture)
     if spec.candidate_size:
         seen = spec.own_size or spec.candidate_size
         own = init_feature_actor("own_", n, (seen, *hidden, 1), generator)
@@ -307,9 +325,11 @@ def build_actors(
             "suggest_", n, (spec.public_size, *suggestion_layers, 1), generator
         )
         return FeatureActor(own | suggest, n, spec.candidate_size, spec.own_size)
-    own = init_stack((n,), (o, *hidden, a), generator, zero_last=zero_logits, active=active)
-    sizes = (o + n, *suggestion_layers, a)
-    suggest = init_stack((n,), sizes, generator, zero_last=True, active=active)
+    own = stack((n,), (o, *hidden, a), zero_last=zero_logits)
+    suggest = stack((n,), (o + n, *suggestion_layers, a), zero_last=True)
+    return ConditionedBank(_own_and_suggest(own, suggest), n, family, picture, spec.full_view)
+
+
+def _own_and_suggest(own: Params, suggest: Params) -> Params:
     named = {f"own_{k}": w for k, w in own.items()}
-    named |= {f"suggest_{k}": w for k, w in suggest.items()}
-    return ConditionedBank(named, n, spec.full_view)
+    return named | {f"suggest_{k}": w for k, w in suggest.items()}

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Real
 from torch import Tensor
 
-from ss_core.env import EnvSpec
+from ss_core.env import EnvSpec, Picture
 from ss_core.policies.mlp_stack import Params, forward_agents, init_stack
 
 
@@ -18,6 +18,7 @@ class CriticBank:
     centralised: bool
     horizon: int = 0  # > 0: outputs are per discounted step left; last input t / horizon, sparse t
     gamma: float = 1.0
+    picture: Picture | None = None
 
     def values(self, observations: Real[Tensor, "B N O"]) -> Float[Tensor, "B C"]:
         """V_i(s); C is the number of agents, or 1 when centralised.
@@ -25,7 +26,9 @@ class CriticBank:
         With a horizon it is V_i(s, t) = h(t) v_i(s, t), where h(t) = Σ γᵏ over the steps left: what
         the network learns then has the scale of a reward, and nothing follows the last step.
         """
-        values = forward_agents(self.params, self._seen(observations)).squeeze(-1).transpose(0, 1)
+        seen = self._seen(observations)
+        values = forward_agents(self.params, seen, picture=self.picture)
+        values = values.squeeze(-1).transpose(0, 1)
         if not self.horizon:
             return values
         time = observations[..., -1]
@@ -68,8 +71,15 @@ def build_critics(
         inputs += sees_time
     if centralised:
         count, inputs = 1, inputs if active else inputs * count
-    sizes = (inputs, *hidden, 1)
-    params = init_stack((count,), sizes, generator, zero_last=zero_values, active=active)
+    picture = None if centralised else spec.picture  # who sees all has several beside each other
+    params = init_stack(
+        (count,),
+        (inputs, *hidden, 1),
+        generator,
+        zero_last=zero_values,
+        active=active,
+        picture=picture,
+    )
     if gamma is None or not sees_time:
-        return CriticBank(params, centralised)
-    return CriticBank(params, centralised, spec.horizon, gamma)
+        return CriticBank(params, centralised, picture=picture)
+    return CriticBank(params, centralised, spec.horizon, gamma, picture)

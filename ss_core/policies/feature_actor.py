@@ -12,12 +12,12 @@ from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from ss_core.objective.action_families import masked_log_softmax
 from ss_core.policies.mlp_stack import (
     Params,
     forward_stack,
     init_stack,
     layers_under,
-    masked_log_softmax,
 )
 
 CACHED_FLOATS = 512 * 1024  # what is worked on at a time: two megabytes

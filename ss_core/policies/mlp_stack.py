@@ -10,9 +10,15 @@ import torch
 from jaxtyping import Bool, Float, Int, Real
 from torch import Tensor
 
+from ss_core.env import Picture
+from ss_core.policies.picture_layers import (
+    Params,
+    init_convolutions,
+    is_convolution,
+    picture_features,
+    without_convolutions,
+)
 from ss_core.policies.sparse_layer import gather_sum
-
-Params = dict[str, Tensor]
 
 
 def init_stack(
@@ -22,13 +28,18 @@ def init_stack(
     *,
     zero_last: bool = False,
     active: int = 0,
+    picture: Picture | None = None,
 ) -> Params:
     """Weights of a stack of perceptrons; uniform within 1/sqrt(fan in), as torch's Linear.
 
     Keys are `w0, b0, w1, …`; shapes `(*stack, fan in, fan out)` and `(*stack, 1, fan out)`. Of the
-    inputs of a first layer on sparse rows only `active` count as its fan in.
+    inputs of a first layer on sparse rows only `active` count as its fan in. Where a `picture` is
+    at the front of the inputs, convolutions stand before the perceptrons (`picture_layers.py`).
     """
     params: Params = {}
+    if picture is not None:
+        params, features = init_convolutions(stack, picture, generator)
+        sizes = (sizes[0] - picture.size + features, *sizes[1:])
     for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         counted = active if active and layer == 0 else fan_in
         bound = 0.0 if zero_last and layer == len(sizes) - 2 else counted**-0.5
@@ -58,7 +69,11 @@ def forward_stack(
 
 
 def forward_agents(
-    params: Params, observations: Real[Tensor, "B S O"], *, nets: int = 1
+    params: Params,
+    observations: Real[Tensor, "B S O"],
+    *,
+    nets: int = 1,
+    picture: Picture | None = None,
 ) -> Float[Tensor, "Q B K"]:
     """Each agent's rows through its own `nets` networks of a flat stack, Q = S·nets.
 
@@ -66,11 +81,21 @@ def forward_agents(
     """
     if observations.is_floating_point():
         x = observations.transpose(0, 1)
-        return forward_stack(params, x if nets == 1 else x.repeat_interleave(nets, dim=0))
+        x = x if nets == 1 else x.repeat_interleave(nets, dim=0)
+        return forward_stack(*inputs_of(params, x, picture))
     every = torch.arange(observations.shape[1] * nets, device=observations.device)
     weight, bias = params["w0"], params["b0"]
     x = gather_sum(weight, bias, observations, nets=every, agents=every // nets)
     return forward_stack(params, x.relu_() if len(params) > 2 else x, first_layer=1)
+
+
+def inputs_of(
+    params: Params, x: Float[Tensor, "S B I"], picture: Picture | None
+) -> tuple[Params, Float[Tensor, "S B K"]]:
+    """The perceptrons of a stack, and what they look at."""
+    if picture is None:
+        return params, x
+    return without_convolutions(params), picture_features(params, x, picture)
 
 
 def through_heads(
@@ -92,24 +117,7 @@ def through_heads(
 def layers_under(prefix: str, params: Params) -> Params:
     """The layers `w0, b0, …` that carry a prefix in a larger dict of parameters."""
     names = {k: k.removeprefix(prefix) for k in params if k.startswith(prefix)}
-    return {name: params[k] for k, name in names.items() if name[0] in "wb"}
-
-
-def masked_log_softmax(
-    logits: Float[Tensor, "*batch A"], mask: Bool[Tensor, "*batch A"] | None
-) -> Float[Tensor, "*batch A"]:
-    """Log probabilities; illegal actions get a huge negative logit and so probability 0."""
-    if mask is not None:
-        logits = logits.masked_fill(~mask, -1e9)
-    return torch.log_softmax(logits, dim=-1)
-
-
-def own_log_probs(
-    params: Params, observations: Real[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
-) -> Float[Tensor, "B N A"]:
-    """log π^ii of banks that keep own networks (`own_…`) apart from those of suggestions."""
-    logits = forward_agents(layers_under("own_", params), observations)
-    return masked_log_softmax(logits.transpose(0, 1), mask)
+    return {name: params[k] for k, name in names.items() if name[0] in "wb" or is_convolution(name)}
 
 
 def at_neighbours(

@@ -10,13 +10,14 @@ import torch
 from jaxtyping import Bool, Float, Real
 from torch import Tensor
 
+from ss_core.env import Picture
+from ss_core.objective.action_families import ActionFamily
 from ss_core.policies.feature_actor import PeerRows
 from ss_core.policies.mlp_stack import (
     Params,
     forward_agents,
     init_stack,
     layers_under,
-    own_log_probs,
     through_heads,
 )
 
@@ -33,12 +34,16 @@ class ResidualHeads:
         Params  # `own_…` and `suggest_…` layers, `suggest_head_w [N, N, H, A]`, `suggest_head_b`
     )
     num_agents: int
+    family: ActionFamily
+    picture: Picture | None = None
 
     def own(
         self, observations: Real[Tensor, "B N O"], mask: Bool[Tensor, "B N A"] | None
     ) -> Float[Tensor, "B N A"]:
         """log π^ii of the own networks."""
-        return own_log_probs(self.params, observations, mask)
+        own = layers_under("own_", self.params)
+        logits = forward_agents(own, observations, picture=self.picture)
+        return self.family.normalised(logits.transpose(0, 1), mask)
 
     def suggest(
         self,
@@ -49,26 +54,13 @@ class ResidualHeads:
     ) -> Float[Tensor, "B N M A"]:
         """log π^ij: what j said it would do, tilted by δ_ij."""
         trunk = layers_under("suggest_", self.params)
-        x = torch.relu(forward_agents(trunk, observations))
+        x = torch.relu(forward_agents(trunk, observations, picture=self.picture))
         heads, biases = self.params["suggest_head_w"], self.params["suggest_head_b"]
         tilt = through_heads(x, heads, biases, peers.receivers)
-        return torch.log_softmax(shared + tilt, dim=-1)  # what is illegal for j stays so
+        return self.family.normalised(shared + tilt, None)  # what is illegal for j stays so
 
 
-def init_residual_heads(
-    num_agents: int,
-    own_sizes: tuple[int, ...],
-    hidden: tuple[int, ...],
-    generator: torch.Generator,
-    zero_logits: bool,
-    active: int = 0,
-) -> Params:
-    """Own networks of `own_sizes`; suggestion trunks of `hidden` layers with zero heads."""
-    inputs, actions = own_sizes[0], own_sizes[-1]
-    own = init_stack((num_agents,), own_sizes, generator, zero_last=zero_logits, active=active)
-    trunk = init_stack((num_agents,), (inputs, *hidden), generator, active=active)
-    heads = (num_agents, num_agents)
-    head = init_stack(heads, (hidden[-1], actions), generator, zero_last=True)
-    suggest = trunk | {"head_w": head["w0"], "head_b": head["b0"]}
-    named = {f"own_{k}": w for k, w in own.items()}
-    return named | {f"suggest_{k}": w for k, w in suggest.items()}
+def init_heads(num_agents: int, sizes: tuple[int, int], generator: torch.Generator) -> Params:
+    """Heads that tilt nothing at first, for each pair."""
+    head = init_stack((num_agents, num_agents), sizes, generator, zero_last=True)
+    return {"head_w": head["w0"], "head_b": head["b0"]}

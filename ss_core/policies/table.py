@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Real
 from torch import Tensor
 
+from ss_core.objective.action_families import masked_log_softmax
 from ss_core.policies.feature_actor import PeerRows
-from ss_core.policies.mlp_stack import Params, masked_log_softmax
+from ss_core.policies.mlp_stack import Params
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from ss_core.algorithms.build import build_learner
 from ss_core.algorithms.registry import algorithm_named
-from ss_core.env import CounterfactualEnv, StatefulEnv, VectorEnv
+from ss_core.env import AdaptiveEnv, CounterfactualEnv, StatefulEnv, VectorEnv
 from ss_core.errors import SimulatorError
 from ss_core.exchange.channel import Channel
 from ss_core.exchange.ledger import LedgerRow
 from ss_core.learning.learner import Learner, LearnerConfig, learner_tensors, restore_learner
 from ss_core.learning.rollout import Rollout, collect_rollout
+from ss_core.objective.action_families import family_of
 from ss_core.random_streams import Stream, drawn_seed
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.checkpoint import load_latest, prune_checkpoints, save_checkpoint
@@ -59,7 +60,7 @@ class Training:
         cls, config: LearnerConfig, env: VectorEnv, seed: int, device: torch.device | str = "cpu"
     ) -> "Training":
         """A learner before its first update, with a channel of its own."""
-        channel = Channel(config.exchange, env.spec.num_agents, seed)
+        channel = Channel(config.exchange, env.spec.num_agents, seed, family_of(env.spec))
         return cls(build_learner(config, env.spec, seed, device), env, channel, seed)
 
     def advance(self) -> None:
@@ -80,6 +81,8 @@ class Training:
             learn = algorithm_named(self.learner.config.algorithm).learn
             self.metrics = learn(self.learner, rollout, self.env, self.channel, self.update)
             self.metrics["episode_reward"] = float(rollout.rewards.sum(dim=0).mean())
+        if isinstance(self.env, AdaptiveEnv):
+            self.env.adapt()
         self.rollout = rollout
         self.update += 1
 

@@ -25,7 +25,7 @@ from ss_core.analysis.queries import list_views, query
 from ss_core.analysis.run_data import RunData
 from ss_core.config import parse_assignment, read_toml
 from ss_core.errors import SuggestionSharingError
-from ss_core.exchange.channel import well_formed
+from ss_core.objective.action_families import well_formed
 from ss_core.record.atomic import json_bytes
 from ss_core.record.checkpoint import load_latest
 from ss_core.record.manifest import read_manifest

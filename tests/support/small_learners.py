@@ -10,7 +10,7 @@ from ss_core.algorithms.build import build_learner
 from ss_core.env import EnvSpec
 from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner, LearnerConfig
-from ss_core.learning.rollout import sample_actions
+from ss_core.objective.action_families import sample_actions
 from ss_core.policies.actors import ActorBank, Architecture, build_actors
 from ss_core.record.trace_writer import TraceWriter
 from ss_core.training.loop import Training, train

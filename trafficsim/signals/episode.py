@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from ss_core.learning.rollout import sample_actions
+from ss_core.objective.action_families import sample_actions
 from ss_core.policies.actors import ActorBank
 from trafficsim.signals.client import SignalClient, SignalLayout
 

@@ -8,11 +8,12 @@ from torch import Tensor
 
 from cli import options
 from ss_core.algorithms.build import build_learner
-from ss_core.exchange.channel import Channel, ExchangeConfig, well_formed
+from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.lies import FLOOD, LIES, Liars, Lie, draw_liars, sent_instead, weight_with
 from ss_core.exchange.neighbourhood import all_to_all
 from ss_core.learning.learner import Learner, LearnerConfig
 from ss_core.learning.presets import in_regime
+from ss_core.objective.action_families import well_formed
 from ss_core.training.loop import Training
 from tests.support.fault_counts import counted
 from tests.support.probe_envs import mutual_help

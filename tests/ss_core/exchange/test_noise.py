@@ -13,10 +13,11 @@ from torch import Tensor
 
 from paper_envs.predation import PredationEnv
 from ss_core.algorithms.build import build_learner
-from ss_core.exchange.channel import Channel, ExchangeConfig, well_formed
+from ss_core.exchange.channel import Channel, ExchangeConfig
 from ss_core.exchange.noise import clipped_logits, delta_of, epsilon_of, noised
 from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.presets import in_regime
+from ss_core.objective.action_families import well_formed
 from ss_core.training.loop import Training
 
 GOLDEN = Path(__file__).parents[2] / "data" / "dp_accounting" / "epsilon.json"

@@ -19,6 +19,7 @@ from ss_core.learning.communication import open_round
 from ss_core.learning.learner import LearnerConfig, learner_tensors
 from ss_core.learning.presets import REGIMES, in_regime
 from ss_core.learning.sequential import exchange
+from ss_core.objective.action_families import Finite
 from ss_core.objective.objective import follow_penalty
 from ss_core.training.incidents import DISCOUNTED
 from ss_core.training.loop import Training
@@ -60,7 +61,7 @@ def test_a_weight_scales_what_a_sender_has_to_say_in_the_objective() -> None:
     decisions = random_decisions(learner.spec, learner.actors)
     channel = Channel(CONFIG.exchange, 4, seed=0)
     links = channel.neighbourhood(0)
-    advantages = from_samples(torch.zeros((6, 1, 4)), decisions, links, 3)
+    advantages = from_samples(torch.zeros((6, 1, 4)), decisions, links, Finite(3))
     opened = open_round(learner, decisions, channel, links, 0)
     messages = exchange(learner, decisions, advantages, opened)
     own = advantages.own_view(decisions, messages.own, "behaviour")

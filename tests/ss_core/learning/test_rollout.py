@@ -14,7 +14,8 @@ from ss_core.learning.decisions import (
     gather_decisions,
     pairs_at,
 )
-from ss_core.learning.rollout import Rollout, collect_rollout, flatten, sample_actions
+from ss_core.learning.rollout import Rollout, collect_rollout, flatten
+from ss_core.objective.action_families import sample_actions
 from ss_core.policies.actors import build_actors
 from tests.support.probe_envs import DelayedReward, mutual_help, ring_help
 from tests.support.small_learners import generator, sizes

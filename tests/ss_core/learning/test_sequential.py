@@ -51,7 +51,7 @@ def learn_plainly(
     """The update with all networks evaluated, and all gradients taken, at every turn."""
     config, links = learner.config, channel.neighbourhood(0)
     learner.kappa = kappa(flatten(advantages), decisions.valid, config.kappa, learner.kappa)
-    known = from_samples(advantages, decisions, links, learner.spec.num_actions)
+    known = from_samples(advantages, decisions, links, learner.family)
     opened = open_round(learner, decisions, channel, links, 0)
     params = learner.actors.params
     optimisers = [_Adam(params, agent, learner.learning_rates(0)) for agent in range(AGENTS)]
@@ -77,7 +77,7 @@ def learn_plainly(
                 learner.kappa,
                 num_steps=decisions.num_steps,
             ).gain
-            metrics = {"objective": float(gain.detach().mean())} | agreement(messages, decisions)
+            metrics = {"objective": float(gain.detach().mean())} | agreement(messages, decisions, learner.family)
             grads = torch.autograd.grad(-gain[agent], list(params.values()), allow_unused=True)
             optimisers[agent].step(dict(zip(params, grads, strict=True)))
     return metrics
@@ -117,7 +117,7 @@ def test_in_turn_is_what_evaluating_everybody_at_every_turn_gives(
     plain, decisions, channel, advantages = setup(config, features, masked=masked)
     wanted = learn_plainly(plain, decisions, channel, advantages)
     learner, decisions, channel, advantages = setup(config, features, masked=masked)
-    known = from_samples(advantages, decisions, channel.neighbourhood(0), learner.spec.num_actions)
+    known = from_samples(advantages, decisions, channel.neighbourhood(0), learner.family)
     metrics = improve(learner, decisions, known, channel, channel.neighbourhood(0), update=0)
     assert {k: metrics[k] for k in wanted} == pytest.approx(wanted, abs=1e-5)
     for k, w in learner.actors.params.items():
@@ -131,7 +131,7 @@ def test_with_nobody_to_listen_the_order_makes_no_difference() -> None:
     for order in ("sequential", "simultaneous"):
         config = replace(CONFIG, agent_order=order)
         learner, decisions, channel, advantages = setup(config, 0, masked=False)
-        known = from_samples(advantages, decisions, None, learner.spec.num_actions)
+        known = from_samples(advantages, decisions, None, learner.family)
         improve(learner, decisions, known, channel, None, update=0)
         results.append(learner.actors.params)
     assert all(torch.equal(w, results[1][k]) for k, w in results[0].items())

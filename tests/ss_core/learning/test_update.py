@@ -12,6 +12,7 @@ from ss_core.exchange.neighbourhood import Neighbourhood, all_to_all
 from ss_core.learning.action_advantages import ActionAdvantages, from_samples
 from ss_core.learning.decisions import Decisions
 from ss_core.learning.learner import Learner, LearnerConfig
+from ss_core.objective.action_families import Finite
 from ss_core.objective.objective import ObjectiveWeights
 from ss_core.policies.actors import Architecture
 from tests.support.small_learners import (
@@ -36,7 +37,12 @@ def drawn_case(
     where = channel.neighbourhood(0)
     decisions = random_decisions(spec, learner.actors)
     drawn = torch.randn((6, 1, spec.num_agents), generator=generator(9))
-    return decisions, from_samples(drawn, decisions, where, spec.num_actions), where, channel
+    return (
+        decisions,
+        from_samples(drawn, decisions, where, Finite(spec.num_actions)),
+        where,
+        channel,
+    )
 
 
 def updated(config: LearnerConfig, features: int = 0) -> tuple[Learner, dict[str, float], Channel]:
@@ -248,6 +254,6 @@ def test_masked_decisions_are_learnt_from_without_a_trace_of_nan() -> None:
         decisions = random_decisions(learner.spec, learner.actors, masked=True)
         where = all_to_all(AGENTS)
         drawn = torch.randn((6, 1, AGENTS), generator=generator(9))
-        advantages = from_samples(drawn, decisions, where, learner.spec.num_actions)
+        advantages = from_samples(drawn, decisions, where, learner.family)
         improve(learner, decisions, advantages, Channel(config.exchange, AGENTS, 0), where, 0)
         assert all(torch.isfinite(w).all() for w in learner.actors.params.values())

@@ -12,21 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ss_core.objective.action_families import discrepancy, masked_log_softmax, probabilities
 from ss_core.objective.objective import (
     ObjectiveWeights,
     OwnView,
     PeerView,
     ReceivedView,
     clipped_surrogate,
-    discrepancy,
     diverging,
     neighbour_ratio,
     objective,
     policy_ratio,
-    probabilities,
     suggestion_surrogate,
 )
-from ss_core.policies.mlp_stack import masked_log_softmax
 
 
 def logs(*rows: list[float]) -> Tensor:
@@ -168,8 +166,9 @@ def test_padding_adds_nothing() -> None:
         return torch.cat([x, x])
 
     def padded(view, **valid):
-        names = [name for name in view.__dataclass_fields__ if name not in ("valid", "weight")]
-        return replace(view, **{k: doubled(getattr(view, k)) for k in names}, **valid)
+        parts = {k: getattr(view, k) for k in view.__dataclass_fields__}
+        given = {k: x for k, x in parts.items() if x is not None and k not in valid}
+        return replace(view, **{k: doubled(x) for k, x in given.items()}, **valid)
 
     own = padded(OWN, valid=torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
     mask = torch.tensor([1.0, 0.0])[:, None, None].expand(2, 2, 1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ss_core.exchange.neighbourhood import all_to_all, from_graph, random_regular
+from ss_core.objective.action_families import masked_log_softmax
 from ss_core.policies import feature_actor as candidates
 from ss_core.policies.actors import (
     ActorBank,
@@ -21,7 +22,6 @@ from ss_core.policies.mlp_stack import (
     at_neighbours,
     forward_stack,
     init_stack,
-    masked_log_softmax,
 )
 from tests.support.small_learners import BANK_IDS, BANKS, generator, shake, sizes, small_bank
 
