@@ -48,10 +48,23 @@ def about(config: TrainingConfig, spec: EnvSpec) -> str:
     if not config.is_user_env:
         task = task_named(config.env)
         return f"{task.title}: {config.num_agents} agents, {config.horizon} steps"
+    seen = f"observations of {spec.observation_size} numbers"
+    if spec.picture is not None:
+        sides = f"{spec.picture.rows}×{spec.picture.columns}×{spec.picture.channels}"
+        seen = f"pictures of {sides}, seen through convolutions"
     return (
-        f"{config.env}: {config.num_agents} agents, {spec.num_actions} actions, observations of "
-        f"{spec.observation_size} numbers, {config.horizon} steps ({config.horizon_origin})"
+        f"{config.env}: {config.num_agents} agents, {_actions(spec)}, {seen}, {config.horizon} "
+        f"steps ({config.horizon_origin})"
     )
+
+
+def _actions(spec: EnvSpec) -> str:
+    if spec.action_dimensions:
+        return f"actions of {spec.action_dimensions} real numbers"
+    if spec.action_parts:
+        options = ", ".join(map(str, spec.action_parts))
+        return f"{len(spec.action_parts)} choices at once (of {options} options)"
+    return f"{spec.num_actions} actions"
 
 
 def identity(config: TrainingConfig, _: EnvSpec) -> tuple[str, str]:

@@ -13,12 +13,15 @@ from gymnasium import spaces
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from pettingzoo import ParallelEnv
+from pettingzoo.utils.conversions import turn_based_aec_to_parallel_wrapper
 
+from ss_core.adapters.action_layout import MASK_KEY, ActionLayout, action_layout
 from ss_core.adapters.observation_scale import ObservationScale, entry_scales
+from ss_core.env import Picture
 from ss_core.errors import ConfigError, InputError, SuggestionSharingError
 from ss_core.random_streams import Stream, numpy_generator
 
-MASK_KEY = "action_mask"
+SMALLEST_PICTURE = 8  # pixels of each side
 RESET_PARTS = ("observations", "infos")
 STEP_PARTS = ("observations", "rewards", "terminations", "truncations", "infos")
 
@@ -30,13 +33,8 @@ class Layout:
     agents: tuple[Any, ...]
     observation_spaces: tuple[spaces.Space, ...]  # without the mask
     observation_size: int  # of the largest
-    action_counts: tuple[int, ...]
-    first_actions: tuple[int, ...]  # `Discrete.start`
-
-    @property
-    def num_actions(self) -> int:
-        """Actions of the agent that has most."""
-        return max(self.action_counts)
+    actions: ActionLayout
+    picture: Picture | None  # what everybody's observation is, if a picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +78,7 @@ class RunningCopy:
             raise ConfigError(f"{self.env}: reset leaves no agents; check its `agents`")
         return self._pack(observations, None, infos)
 
-    def step(self, actions: list[int]) -> Packed:
+    def step(self, actions: list[Any]) -> Packed:
         """Pass on the actions of those who still play."""
         played, self._t = self._playing, self._t + 1
         chosen = _named_actions(self.layout, actions, played)
@@ -130,6 +128,12 @@ class RunningCopy:
         _refuse_unknown(self._place, self.layout, present, "is in `agents`")
         return present
 
+    def _deciding(self) -> set[Any]:
+        """Those whose action counts next: of a game in turns, whose turn it is."""
+        if isinstance(self.env, turn_based_aec_to_parallel_wrapper):
+            return self._playing & {self.env.aec_env.agent_selection}
+        return self._playing
+
     def _pack(
         self,
         observations: Mapping[Any, Any],
@@ -144,8 +148,9 @@ class RunningCopy:
         _refuse_unknown(place, layout, set(observations), "is observed")
         num_agents = len(layout.agents)
         packed = np.zeros((num_agents, layout.observation_size), dtype=np.float32)
-        mask = np.zeros((num_agents, layout.num_actions), dtype=np.bool_)
+        mask = np.zeros((num_agents, layout.actions.size), dtype=np.bool_)
         mask[:, 0] = True
+        deciding = self._deciding()
         observed = np.array([agent in observations for agent in layout.agents])
         for n, agent in enumerate(layout.agents):
             if agent in observations:
@@ -157,9 +162,9 @@ class RunningCopy:
                     f"{place}: no observation of agent {agent!r}, which still plays; observe every "
                     "agent in `agents`"
                 )
-            if agent in self._playing:
-                count = layout.action_counts[n]
-                mask[n, :count] = _legal(agent, count, observations[agent], infos.get(agent, {}))
+            if agent in deciding:
+                info = infos.get(agent, {})
+                mask[n] = layout.actions.masked(n, agent, observations[agent], info)
         return Packed(
             observations=packed,
             observed=observed,
@@ -180,7 +185,7 @@ def layout_of(env: ParallelEnv) -> Layout:
     agents: tuple[Any, ...] = tuple(getattr(env, "possible_agents", ()))
     if not agents:
         raise InputError(f"{env}: has no `possible_agents`; list every agent that may ever play")
-    actions = [_discrete(env, agent) for agent in agents]
+    actions = action_layout(env, {agent: env.action_space(agent) for agent in agents})
     observed = tuple(_without_mask(env.observation_space(agent)) for agent in agents)
     for agent, space in zip(agents, observed, strict=True):
         if not space.is_np_flattenable:
@@ -192,18 +197,9 @@ def layout_of(env: ParallelEnv) -> Layout:
         agents=agents,
         observation_spaces=observed,
         observation_size=max(spaces.flatdim(space) for space in observed),
-        action_counts=tuple(int(space.n) for space in actions),
-        first_actions=tuple(int(space.start) for space in actions),
+        actions=actions,
+        picture=_picture(observed),
     )
-
-
-def _discrete(env: ParallelEnv, agent: object) -> spaces.Discrete:
-    space = env.action_space(agent)
-    if not isinstance(space, spaces.Discrete):
-        raise ConfigError(
-            f"{env}: action space of {agent!r} is {space}; only Discrete is supported"
-        )
-    return space
 
 
 def _without_mask(space: spaces.Space) -> spaces.Space:
@@ -212,18 +208,39 @@ def _without_mask(space: spaces.Space) -> spaces.Space:
     return space
 
 
-def _named_actions(layout: Layout, actions: list[int], playing: set[Any]) -> dict[Any, int]:
-    """Actions of those who play, by name and counted from `Discrete.start`."""
-    chosen = {}
-    for n, agent in enumerate(layout.agents):
-        if agent in playing:
-            if not 0 <= actions[n] < layout.action_counts[n]:
-                raise ConfigError(
-                    f"action {actions[n]} of {agent!r} is not in 0..{layout.action_counts[n] - 1}; "
-                    "choose by the action mask"
-                )
-            chosen[agent] = layout.first_actions[n] + actions[n]
-    return chosen
+def _picture(observed: tuple[spaces.Space, ...]) -> Picture | None:
+    """The picture that everybody sees; None where observations are something else."""
+    found = {_picture_in(space) for space in observed}
+    return found.pop() if len(found) == 1 else None
+
+
+def _picture_in(space: spaces.Space) -> Picture | None:
+    """Of a Box with two sides of some pixels, and few channels first or last; one if of bytes."""
+    if isinstance(space, spaces.Dict) and len(space.spaces) == 1:
+        return _picture_in(next(iter(space.spaces.values())))
+    if not isinstance(space, spaces.Box):
+        return None
+    if len(space.shape) == 2 and space.dtype == np.uint8:
+        channels, last, sides = 1, True, space.shape
+    elif len(space.shape) == 3:
+        last = space.shape[-1] <= space.shape[0]
+        channels, sides = (
+            (space.shape[-1], space.shape[:2]) if last else (space.shape[0], space.shape[1:])
+        )
+    else:
+        return None
+    if min(sides) < max(SMALLEST_PICTURE, channels):
+        return None
+    return Picture(channels=channels, rows=sides[0], columns=sides[1], channels_last=last)
+
+
+def _named_actions(layout: Layout, actions: list[Any], playing: set[Any]) -> dict[Any, Any]:
+    """Actions of those who play, by name and as their spaces have them."""
+    return {
+        agent: layout.actions.native(n, agent, actions[n])
+        for n, agent in enumerate(layout.agents)
+        if agent in playing
+    }
 
 
 def _refuse_unknown(place: str, layout: Layout, named: set[Any], what: str) -> None:
@@ -279,20 +296,3 @@ def _flatten(
             f"{place}: observation of {agent!r} is {flat[at]} at position {at}; it must be finite"
         )
     return flat
-
-
-def _legal(
-    agent: object, count: int, observation: Any, info: Mapping[str, Any]
-) -> Bool[ndarray, " A"]:
-    """The agent's own mask, from its info or its observation; all actions if it has none."""
-    if MASK_KEY in info:
-        mask = np.asarray(info[MASK_KEY], dtype=np.bool_)
-    elif isinstance(observation, Mapping) and MASK_KEY in observation:
-        mask = np.asarray(observation[MASK_KEY], dtype=np.bool_)
-    else:
-        return np.ones(count, dtype=np.bool_)
-    if mask.shape != (count,) or not mask.any():
-        raise ConfigError(
-            f"action mask of {agent!r} is {mask.tolist()}; it needs {count} entries, one true"
-        )
-    return mask

@@ -10,13 +10,14 @@ from typing import Any, SupportsInt
 import numpy as np
 import torch
 from gymnasium import spaces
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Real
 from numpy import ndarray
 from pettingzoo import ParallelEnv
 from torch import Tensor
 
+from ss_core.adapters.action_layout import MASK_KEY
 from ss_core.adapters.observation_scale import ObservationScale, RunningMoments
-from ss_core.adapters.parallel_copy import MASK_KEY, Packed, RunningCopy
+from ss_core.adapters.parallel_copy import Packed, RunningCopy
 from ss_core.env import EnvSpec, Step, VectorEnv
 from ss_core.errors import ConfigError, InputError
 
@@ -25,10 +26,11 @@ class VectorFromParallel:
     """`num_envs` copies of a PettingZoo `ParallelEnv`, as a `VectorEnv`.
 
     Agents: `possible_agents`. Observation: Box, Discrete, MultiDiscrete, or a Dict of them (whose
-    "action_mask" becomes the mask), flattened and padded with zeros. Action: Discrete. Termination:
-    when no agent is left, or truncation after `horizon` steps. An agent that leaves early sees
-    zeros, earns zero and has one legal action until the others have finished. Observations are
-    scaled as `observation_scale` says (`observation_scale.py`).
+    "action_mask" becomes the mask), flattened and padded with zeros. Action: Discrete,
+    MultiDiscrete, MultiBinary or a Box of floats (`action_layout.py`). Termination: when no agent
+    is left, or truncation after `horizon` steps. An agent that leaves early sees zeros, earns zero
+    and has one legal action until the others have finished; so has, in a game in turns, whoever is
+    not on turn. Observations are scaled as `observation_scale` says (`observation_scale.py`).
     """
 
     def __init__(
@@ -58,7 +60,10 @@ class VectorFromParallel:
         self.spec = EnvSpec(
             num_envs=num_envs,
             num_agents=len(self._layout.agents),
-            num_actions=self._layout.num_actions,
+            num_actions=self._layout.actions.size,
+            action_parts=self._layout.actions.parts,
+            action_dimensions=self._layout.actions.dimensions,
+            picture=self._layout.picture,
             observation_size=self._layout.observation_size,
             horizon=horizon,
             agent_names=tuple(str(agent) for agent in self._layout.agents),
@@ -78,7 +83,7 @@ class VectorFromParallel:
             action_mask=_stacked([copy.action_mask for copy in starts], self._device),
         )
 
-    def step(self, actions: Int[Tensor, "E N"]) -> Step:
+    def step(self, actions: Real[Tensor, "E N *K"]) -> Step:
         """Advance every copy; an ended one restarts with a seed drawn from its own stream."""
         outcomes = [
             copy.step(row) for copy, row in zip(self._copies, actions.tolist(), strict=True)
@@ -135,6 +140,8 @@ class ParallelFromVector(ParallelEnv):
         spec = env.spec
         if spec.num_envs != 1:
             raise ConfigError(f"ParallelFromVector needs num_envs=1; this env has {spec.num_envs}")
+        if spec.action_parts or spec.action_dimensions:
+            raise ConfigError("ParallelFromVector takes worlds with Discrete actions alone")
         self.metadata = {"name": name, "render_modes": [], "is_parallelizable": True}
         self.render_mode = None
         self.possible_agents = list(spec.agent_names)

@@ -1,7 +1,7 @@
 """Environments by name: `module:function`, the user's own code, as a `VectorEnv`.
 
-The function returns a PettingZoo `ParallelEnv` with discrete actions; keyword arguments may be
-given. What the code prints is the caller's to redirect.
+The function returns a PettingZoo `ParallelEnv`, or an `AECEnv`, a game in turns; keyword arguments
+may be given. What the code prints is the caller's to redirect.
 """
 
 import inspect
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
-from numpy import ndarray
 from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils.conversions import turn_based_aec_to_parallel
 
 from ss_core.adapters.observation_scale import ObservationScale
 from ss_core.adapters.parallel_copy import RunningCopy
@@ -35,7 +34,6 @@ class Probe:
     """What a few random episodes showed."""
 
     num_agents: int
-    num_actions: int
     observation_size: int
     horizon: int
     horizon_origin: str  # in words
@@ -55,11 +53,7 @@ def load_user_env(target: str, arguments: Mapping[str, Any]) -> MakeEnv:
         except Exception as error:  # other people's code may raise anything
             raise InputError(f"{target}: calling it raised {error_words(error)}") from error
         if isinstance(env, AECEnv):
-            raise InputError(
-                f"{target}: returned {env}, which takes turns (AECEnv); name the function that "
-                f"returns the ParallelEnv, as in {EXAMPLE}, or wrap it in "
-                "pettingzoo.utils.aec_to_parallel"
-            )
+            return turn_based_aec_to_parallel(env)
         if not isinstance(env, ParallelEnv):
             raise InputError(
                 f"{target}: returned a {type(env).__name__}, not a pettingzoo ParallelEnv; name a "
@@ -112,7 +106,6 @@ def probe_user_env(make: MakeEnv, *, horizon: int | None = None) -> Probe:
     layout = copy.layout
     return Probe(
         num_agents=len(layout.agents),
-        num_actions=layout.num_actions,
         observation_size=layout.observation_size,
         horizon=horizon,
         horizon_origin=origin,
@@ -130,13 +123,9 @@ def _play(copy: RunningCopy, rng: np.random.Generator) -> int:
     shown = copy.seed_and_restart(rng)
     length = 0
     while not (shown.terminated or shown.truncated):
-        shown = copy.step(_random_actions(shown.action_mask, rng))
+        shown = copy.step(copy.layout.actions.drawn(shown.action_mask, rng))
         length += 1
     return length
-
-
-def _random_actions(mask: Bool[ndarray, "N A"], rng: np.random.Generator) -> list[int]:
-    return [int(rng.choice(np.flatnonzero(row))) for row in mask]
 
 
 def _horizon_of(lengths: list[int]) -> tuple[int, str]:

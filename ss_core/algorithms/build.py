@@ -6,6 +6,7 @@ from ss_core.algorithms.registry import algorithm_named
 from ss_core.env import EnvSpec
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import Learner, LearnerConfig, is_of_suggestions
+from ss_core.objective.action_families import family_of
 from ss_core.policies.actors import build_actors
 from ss_core.policies.critics import build_critics
 from ss_core.policies.optimiser import init_adam
@@ -28,6 +29,8 @@ def build_learner(
         raise ConfigError(f"learner: {error}") from error
     if spec.num_features:
         _check_sparse(config, algorithm.suggests)
+    if not family_of(spec).finite:
+        _check_not_finite(config)
     init = torch_generator(seed, Stream.INITIAL_PARAMETERS, device=device)
     actors = build_actors(
         config.architecture,
@@ -65,6 +68,26 @@ def build_learner(
     )
     algorithm.prepare(learner, init)
     return learner
+
+
+def _check_not_finite(config: LearnerConfig) -> None:
+    """What is defined by the probability of every action needs actions that are a few."""
+    exchange = config.exchange
+    for holds, setting, instead in (
+        (config.credit == "model", "credit='model'", "credit='samples'"),
+        (config.suggestions == "best", "suggestions='best'", "suggestions='networks'"),
+        (config.objective.anchor == "kl", "objective.anchor='kl'", "objective.anchor='l2'"),
+        (config.architecture == "table", "architecture='table'", "architecture='multihead'"),
+        (config.vps_reward_model, "vps_reward_model=true", "vps_reward_model=false"),
+        (config.trust, "trust=true", "trust=false"),
+        (exchange.noise > 0.0, "exchange.noise", "exchange.noise=0"),
+        (exchange.liars > 0.0, "exchange.liars", "exchange.liars=0"),
+    ):
+        if holds:
+            raise ConfigError(
+                f"learner.{setting}: is defined by the probability of every action, and here an "
+                f"action is several choices at once or real numbers; use learner.{instead}"
+            )
 
 
 def _check_sparse(config: LearnerConfig, suggests: bool) -> None:

@@ -21,7 +21,6 @@ from ss_core.learning.learner import Learner
 from ss_core.learning.minibatches import minibatches
 from ss_core.learning.rollout import Rollout, flatten
 from ss_core.learning.update import links_at
-from ss_core.objective.action_families import probabilities
 from ss_core.objective.objective import MAX_LOG_RATIO
 from ss_core.policies.actors import JointActorBank
 from ss_core.policies.feature_actor import PeerRows
@@ -50,15 +49,15 @@ def _improve_estimates(
     literal, acted = config.old_policy == "literal", None  # log of the joint policies that acted
     if config.num_minibatches > 1 and not literal:
         with torch.no_grad():
-            acted = _taken(joint_log_probs(learner, steps), steps)
+            acted = _taken(learner, joint_log_probs(learner, steps), steps)
     for part in minibatches(learner, len(steps.rows), update, "policies"):
         some = steps.at(part)
         log_probs = joint_log_probs(learner, some)
-        taken = _taken(log_probs, some)
+        taken = _taken(learner, log_probs, some)
         acted = taken.detach() if acted is None or literal else acted
         old = acted if literal else acted[part]
         surrogate = joint_surrogate(taken - old, advantages[part], config.objective.clip_eps)
-        entropy = -(probabilities(log_probs) * log_probs).sum(dim=-1)
+        entropy = learner.family.entropy(log_probs)
         gain = surrogate + config.objective.ent_coef * entropy.sum(dim=-1)
         gain = gain.sum(dim=0) / some.num_steps
         learner.ascend(gain, update)
@@ -70,9 +69,11 @@ def _improve_estimates(
     return {k: float(v.detach()) for k, v in metrics.items()}
 
 
-def _taken(log_probs: Float[Tensor, "B N N A"], steps: Decisions) -> Float[Tensor, "B N"]:
+def _taken(
+    learner: Learner, log_probs: Float[Tensor, "B N N A"], steps: Decisions
+) -> Float[Tensor, "B N"]:
     """log of an agent's estimate of what all did together."""
-    return log_probs.gather(-1, _joint_actions(steps).unsqueeze(-1)).sum(dim=(2, 3))
+    return learner.family.at_taken(log_probs, _joint_actions(steps)).sum(dim=2)
 
 
 def joint_log_probs(learner: Learner, steps: Decisions) -> Float[Tensor, "B N N A"]:
@@ -102,7 +103,7 @@ def _at_views(
     return torch.cat([own.unsqueeze(2), others], dim=2)
 
 
-def _joint_actions(steps: Decisions) -> Int[Tensor, "B N N"]:
+def _joint_actions(steps: Decisions) -> Real[Tensor, "B N N *K"]:
     return torch.cat([steps.actions.unsqueeze(2), steps.actions[:, _others(steps)]], dim=2)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ss_core.algorithms.build import build_learner
@@ -281,20 +282,29 @@ def record_links(writer: TraceWriter, training: Training, names: tuple[str, ...]
 
 
 def record_suggestions(writer: TraceWriter, training: Training, names: tuple[str, ...]) -> None:
-    """Rows of the `suggestion` table: the last exchange about the first day of the last update."""
-    sent = training.learner.last_round
-    if sent is None or not writer.writes("suggestion"):
+    """Rows of the last exchange about the first day of the last update.
+
+    In the `suggestion` table by action, or by option where an action is several choices; in
+    `suggestion_normal` by number, where an action is several of these.
+    """
+    spec, sent = training.learner.spec, training.learner.last_round
+    table = "suggestion_normal" if spec.action_dimensions else "suggestion"
+    if sent is None or not writer.writes(table):
         return
-    num_envs = training.learner.spec.num_envs
     at_peers = sent.rows[:, sent.receivers.reshape(-1)].unflatten(1, tuple(sent.receivers.shape))
-    row, sender, slot = torch.nonzero(sent.valid & (at_peers % num_envs == 0), as_tuple=True)
-    suggestions = sent.suggestions[row, sender, slot].exp().numpy(force=True)
-    policies = sent.policies[row, sender, slot].exp().numpy(force=True)
-    pair, action = np.nonzero(policies > 0.0)
-    step = (at_peers[row, sender, slot] // num_envs).numpy(force=True)
+    here = sent.valid & (at_peers % spec.num_envs == 0)
+    row, sender, slot = torch.nonzero(here, as_tuple=True)
+    suggestions, policies = (
+        x[row, sender, slot].numpy(force=True) for x in (sent.suggestions, sent.policies)
+    )
+    if spec.action_dimensions:
+        pair, entry, values = _of_numbers(suggestions, policies)
+    else:
+        pair, entry, values = _of_options(suggestions, policies)
+    step = (at_peers[row, sender, slot] // spec.num_envs).numpy(force=True)
     by_name = np.array(names)
     writer.write(
-        "suggestion",
+        table,
         {
             "phase": "train",
             "day": 0,
@@ -302,8 +312,37 @@ def record_suggestions(writer: TraceWriter, training: Training, names: tuple[str
             "update": training.update - 1,
             "src_agent_id": by_name[sender.numpy(force=True)[pair]],
             "dst_agent_id": by_name[sent.receivers[sender, slot].numpy(force=True)[pair]],
-            "action": action.astype(np.int32),
-            "prob": suggestions[pair, action],
-            "own_prob": policies[pair, action],
+            "action": entry.astype(np.int32),
+            **values,
+        },
+    )
+
+
+Entries = tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"], dict[str, np.ndarray]]
+
+
+def _of_options(
+    suggestions: Float[np.ndarray, "pairs P"], policies: Float[np.ndarray, "pairs P"]
+) -> Entries:
+    """Pair, option and probabilities of all options that are possible."""
+    prob, own_prob = np.exp(suggestions), np.exp(policies)
+    pair, entry = np.nonzero(own_prob > 0.0)
+    return pair, entry, {"prob": prob[pair, entry], "own_prob": own_prob[pair, entry]}
+
+
+def _of_numbers(
+    suggestions: Float[np.ndarray, "pairs P"], policies: Float[np.ndarray, "pairs P"]
+) -> Entries:
+    """Pair, place and moments of all numbers."""
+    count = suggestions.shape[1] // 2
+    pair, entry = np.nonzero(np.ones((len(suggestions), count)))
+    return (
+        pair,
+        entry,
+        {
+            "mean": suggestions[pair, entry],
+            "std": np.exp(suggestions[pair, count + entry]),
+            "own_mean": policies[pair, entry],
+            "own_std": np.exp(policies[pair, count + entry]),
         },
     )

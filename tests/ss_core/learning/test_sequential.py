@@ -77,7 +77,8 @@ def learn_plainly(
                 learner.kappa,
                 num_steps=decisions.num_steps,
             ).gain
-            metrics = {"objective": float(gain.detach().mean())} | agreement(messages, decisions, learner.family)
+            agreed = agreement(messages, decisions, learner.family)
+            metrics = {"objective": float(gain.detach().mean())} | agreed
             grads = torch.autograd.grad(-gain[agent], list(params.values()), allow_unused=True)
             optimisers[agent].step(dict(zip(params, grads, strict=True)))
     return metrics
