@@ -9,11 +9,12 @@ from dataclasses import dataclass, fields
 from itertools import islice
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Real
 from torch import Tensor
 
 from ss_core.env import CounterfactualEnv, Counterfactuals, EnvSpec, StatefulEnv, Step, VectorEnv
 from ss_core.errors import CheckFailedError
+from ss_core.objective.action_families import family_of
 from ss_core.random_streams import Stream, drawn_seed, torch_generator
 
 TOLERANCE = 1e-3  # between a formula's return and a replayed one, beside one part in a thousand
@@ -130,8 +131,12 @@ def _play(env: VectorEnv, seed: int, actions: list[Tensor] | None) -> _Episode:
     return played
 
 
-def _random_legal(step: Step, spec: EnvSpec, generator: torch.Generator) -> Int[Tensor, "E N"]:
+def _random_legal(step: Step, spec: EnvSpec, generator: torch.Generator) -> Real[Tensor, "E N *K"]:
     shape = (spec.num_envs, spec.num_agents, spec.num_actions)
+    family = family_of(spec)
+    if not family.finite:
+        uniform = family.normalised(torch.zeros(shape), step.action_mask)
+        return family.sample(uniform, generator).to(step.observations.device)
     chance = torch.rand(shape, generator=generator)
     mask = step.action_mask
     if mask is not None and mask.shape == shape:  # otherwise `_check_step` will say so

@@ -90,7 +90,7 @@ def _list_tasks(*, as_json: bool) -> None:
         print_json({"schema": "ss.envs/1", "envs": records})
         return
     print_table([_row(record) for record in records])
-    click.echo("any other PettingZoo ParallelEnv with discrete actions: ss train MODULE:FUNCTION")
+    click.echo("any other PettingZoo game: ss train MODULE:FUNCTION")
 
 
 def _described(name: str) -> dict[str, Any]:

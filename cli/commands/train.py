@@ -1,4 +1,4 @@
-"""`ss train`: a task of the paper, or any PettingZoo environment with discrete actions."""
+"""`ss train`: a task of the paper, or any PettingZoo game."""
 
 from typing import Any
 
@@ -70,8 +70,8 @@ train = run_command(
     help="""Train the agents of an environment, and play held-out episodes before and after.
 
     TASK is a name that `ss envs` lists. MODULE:FUNCTION is any function that returns a PettingZoo
-    ParallelEnv with discrete actions, your own code included: `ss train my_game:make_env` where
-    my_game.py lies.
+    ParallelEnv, or an AECEnv (a game in turns), your own code included: `ss train my_game:make_env`
+    where my_game.py lies. Actions are Discrete, MultiDiscrete, MultiBinary or a Box of floats.
     """,
     arguments=("env",),
 )

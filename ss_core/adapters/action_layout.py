@@ -75,7 +75,7 @@ class ActionLayout:
             )
         return self._placed(n, parts)
 
-    def _placed(self, n: int, parts: Sequence[Bool[ndarray, " K"]]) -> Bool[ndarray, " A"]:
+    def _placed(self, n: int, parts: Sequence[Bool[ndarray, " _"]]) -> Bool[ndarray, " A"]:
         """Masks of the choices of one agent in the row of all; what it lacks has one option."""
         row, at = np.zeros(self.size, dtype=np.bool_), 0
         if not self.parts:

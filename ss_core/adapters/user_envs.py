@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from pettingzoo import AECEnv, ParallelEnv
-from pettingzoo.utils.conversions import turn_based_aec_to_parallel
+from pettingzoo.utils.conversions import aec_to_parallel, turn_based_aec_to_parallel
 
 from ss_core.adapters.observation_scale import ObservationScale
 from ss_core.adapters.parallel_copy import RunningCopy
@@ -53,7 +53,8 @@ def load_user_env(target: str, arguments: Mapping[str, Any]) -> MakeEnv:
         except Exception as error:  # other people's code may raise anything
             raise InputError(f"{target}: calling it raised {error_words(error)}") from error
         if isinstance(env, AECEnv):
-            return turn_based_aec_to_parallel(env)
+            at_once = env.metadata.get("is_parallelizable", False)
+            return aec_to_parallel(env) if at_once else turn_based_aec_to_parallel(env)
         if not isinstance(env, ParallelEnv):
             raise InputError(
                 f"{target}: returned a {type(env).__name__}, not a pettingzoo ParallelEnv; name a "

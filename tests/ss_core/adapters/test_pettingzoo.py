@@ -295,7 +295,10 @@ def sequential() -> CountingGame:
 
 @pytest.mark.parametrize(
     ("make", "message"),
-    [(continuous, "only Discrete is supported"), (sequential, "observation space of 'box'")],
+    [
+        (continuous, "'box' acts by real numbers .* and 'short' by choices"),
+        (sequential, "observation space of 'box'"),
+    ],
 )
 def test_unsupported_spaces_are_refused(make: Callable[[], CountingGame], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from ss_core.adapters.user_envs import load_user_env, make_user_env, probe_user_env, source_sha256
-from ss_core.errors import ConfigError, InputError
+from ss_core.errors import InputError
 
 MODULE = "a_game_of_mine"
 SOURCE = '''
@@ -72,7 +73,7 @@ def test_a_module_in_the_current_folder_is_found() -> None:
 
 def test_the_horizon_is_the_length_that_random_episodes_have() -> None:
     probe = probe_user_env(load_user_env(f"{MODULE}:make", {}))
-    assert (probe.num_agents, probe.num_actions, probe.observation_size) == (2, 2, 3)
+    assert (probe.num_agents, probe.observation_size) == (2, 3)
     assert (probe.horizon, probe.horizon_origin) == (7, "the length of every random episode")
 
 
@@ -105,7 +106,6 @@ def test_an_endless_game_is_cut() -> None:
         (f"{MODULE}:mke", "has no function 'mke'; did you mean 'make'"),
         (f"{MODULE}:nothing", "has no function 'nothing'"),
         (f"{MODULE}:number", "returned a int, not a pettingzoo ParallelEnv"),
-        ("mpe2.simple_spread_v3:env", r"which takes turns \(AECEnv\)"),
     ],
 )
 def test_what_is_no_environment_is_refused_in_words(target: str, message: str) -> None:
@@ -130,9 +130,22 @@ def test_what_a_module_lacks_is_named(module: Path) -> None:
         load_user_env(f"{MODULE}:make", {})
 
 
-def test_continuous_actions_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"mine_v0: action space of 'a' is Box.*only Discrete"):
-        probe_user_env(load_user_env(f"{MODULE}:make", {"continuous": True}))
+def test_a_game_in_turns_is_played_in_turns() -> None:
+    env = make_user_env("tests.support.own_games:Rounds", 2, horizon=12)
+    step = env.reset(0)
+    on_turn = []
+    for _ in range(6):
+        assert step.action_mask is not None
+        on_turn.append((step.action_mask.sum(dim=-1) > 1).int().argmax(dim=-1).tolist())
+        step = env.step(torch.full((2, 3), 2))
+    assert on_turn == [[0, 0], [1, 1], [2, 2]] * 2
+    assert step.rewards.tolist() == [[1.0] * 3] * 2  # everybody gave everything
+
+
+def test_agents_that_take_turns_only_in_form_act_at_once() -> None:
+    make = load_user_env("mpe2.simple_spread_v3:env", {})
+    at_once = load_user_env("mpe2.simple_spread_v3:parallel_env", {})
+    assert probe_user_env(make) == probe_user_env(at_once)
 
 
 def test_other_code_has_another_checksum(module: Path) -> None:
