@@ -47,6 +47,7 @@ class EnvSpec:
     # features among so many, at the front of a row that -1 fills up
     action_parts: tuple[int, ...] = ()  # an action is so many choices at once: options of each
     action_dimensions: int = 0  # > 0: an action is so many real numbers, before squashing
+    scaled: str = ""  # what was done to observations to bring them into range, in words
     picture: Picture | None = None  # what the first entries of each observation show
 
     @property

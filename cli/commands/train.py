@@ -55,6 +55,12 @@ OPTIONS = (
         help="Steps after which an episode is cut, of a MODULE:FUNCTION.",
     ),
     click.option(
+        "--compare",
+        metavar="ALGORITHM,…",
+        callback=lambda _, __, text: tuple(filter(None, (text or "").split(","))) or None,
+        help="Algorithms to train beside: centralised,independent shows both ends.",
+    ),
+    click.option(
         "--env-arg",
         "env_args",
         multiple=True,

@@ -1,17 +1,22 @@
 """What `ss train` tells: returns before and after, with intervals, and what was exchanged."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
 
 from paper_envs.training.config import TrainingConfig
 from paper_envs.training.episodes import Episodes, episodes_of
 from paper_envs.training.labels import UNTRAINED
 from ss_core.record.checkpoint import Checkpoint
 from ss_core.record.trace_writer import TraceWriter
+from ss_core.report.labels import SELFISH
 from ss_core.scenario.key_figures import DayFigures, Scores, Summary
 from ss_core.scenario.protocol import Evaluation, Prepared, Rows
 from ss_core.scenario.result import write_key_figures
 
+CENTRALISED = "centralised"
+ROUNDING = 1e-5  # of the largest return, below which a sum of returns counts as 0
 MEASURE = "averaged_return"  # of the paper; the other figures say the same in other units
 
 
@@ -95,20 +100,50 @@ def _before_after(evaluation: Evaluation) -> tuple[Summary, Summary]:
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """Whether training helped, and what to try if not."""
+    """Whether training helped, what to try if not, and what the rewards are like."""
+    return [_progress(evaluation), *_beside_others(evaluation), *_zero_sum(evaluation)]
+
+
+def _progress(evaluation: Evaluation) -> str:
     config: TrainingConfig = evaluation.config
     before, after = _before_after(evaluation)
     if after.ci_low > before.ci_high:
-        return ["averaged return per agent and step: better after training, intervals apart"]
+        return "averaged return per agent and step: better after training, intervals apart"
     if after.ci_high < before.ci_low:
-        return [
+        return (
             "averaged return per agent and step: WORSE after training, intervals apart; try "
             "--updates, another --algorithm, or a lower --set learner.actor_lr"
-        ]
-    return [
+        )
+    return (
         "averaged return per agent and step: no clear change, intervals overlap; try more "
         f"--updates, or --set evaluation_episodes={4 * config.evaluation_episodes}"
-    ]
+    )
+
+
+def _beside_others(evaluation: Evaluation) -> Iterator[str]:
+    """Where the algorithm asked for stands between selfish and centralised learners, if trained."""
+    figures, asked = evaluation.summaries, evaluation.algorithm
+    mine = figures[asked][MEASURE]
+    for rival in (SELFISH, CENTRALISED):
+        theirs = figures.get(rival, {}).get(MEASURE)
+        if rival == asked or theirs is None or theirs.ci_low <= mine.ci_high:
+            continue
+        apart = f"{rival} learners end at {theirs.mean:.4g}, {asked} at {mine.mean:.4g}: "
+        if rival == SELFISH:
+            yield apart + f"coordination does not help here; use --algorithm {SELFISH}"
+        else:
+            yield apart + "there is more to gain together; try more --updates"
+
+
+def _zero_sum(evaluation: Evaluation) -> Iterator[str]:
+    played: Mapping[str, Episodes] = evaluation.scores.detail
+    returns = np.concatenate([each.returns for each in played.values()])
+    most = np.abs(returns).max(initial=0.0)
+    if most > 0.0 and np.abs(returns.sum(axis=1)).max() <= ROUNDING * most:
+        yield (
+            "what agents earn adds up to 0 in every held-out episode, a zero-sum game: there is "
+            "nothing to gain together, and nothing for suggestions to find"
+        )
 
 
 def record(writer: TraceWriter, evaluation: Evaluation) -> None:

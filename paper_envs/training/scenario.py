@@ -52,9 +52,10 @@ def about(config: TrainingConfig, spec: EnvSpec) -> str:
     if spec.picture is not None:
         sides = f"{spec.picture.rows}×{spec.picture.columns}×{spec.picture.channels}"
         seen = f"pictures of {sides}, seen through convolutions"
+    scaled = f" ({spec.scaled})" if spec.scaled else ""
     return (
-        f"{config.env}: {config.num_agents} agents, {_actions(spec)}, {seen}, {config.horizon} "
-        f"steps ({config.horizon_origin})"
+        f"{config.env}: {config.num_agents} agents, {_actions(spec)}, {seen}{scaled}, "
+        f"{config.horizon} steps ({config.horizon_origin})"
     )
 
 

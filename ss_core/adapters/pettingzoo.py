@@ -64,6 +64,7 @@ class VectorFromParallel:
             action_parts=self._layout.actions.parts,
             action_dimensions=self._layout.actions.dimensions,
             picture=self._layout.picture,
+            scaled=scales.words(),
             observation_size=self._layout.observation_size,
             horizon=horizon,
             agent_names=tuple(str(agent) for agent in self._layout.agents),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
-from ss_core.algorithms.names import ALGORITHM_FACTS, AlgorithmFacts
+from ss_core.algorithms.names import ALGORITHM_FACTS, AlgorithmFacts, name_problem
 from ss_core.algorithms.registry import algorithm_named
 from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
@@ -41,6 +41,7 @@ class RunConfig:
 
     seed: int = 0
     compare_selfish: bool = True  # also train independent learners, for the table's selfish row
+    compare: tuple[str, ...] = ()  # algorithms to train beside, for further rows
     evaluations: int = 10  # points of the learning curve on held-out days
     commit_every: int = 10  # updates from checkpoint to checkpoint
     trace: TraceLevel = "agent"
@@ -62,19 +63,21 @@ class RunConfig:
         yield from count_checks(self, "evaluations", "commit_every")
         seconds = self.budget_seconds
         yield seconds is None or 0 < seconds < math.inf, f"budget_seconds={seconds}: above 0"
+        for name in self.compare:
+            yield name in ALGORITHM_FACTS, f"compare: {name_problem(name) or 'not by module'}"
         known = DEVICE.fullmatch(self.device) is not None
         yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
 
     @property
     def learners(self) -> dict[str, str]:
-        """Learned rows and their algorithms: the one asked for, independent ones to compare with.
+        """Learned rows and their algorithms: the one asked for, and those to compare it with.
 
         Raises:
             ConfigError, InputError: the algorithm asked for is somebody's own and cannot be loaded.
         """
         asked = {algorithm_named(self.learner.algorithm).name: self.learner.algorithm}
         rival = {SELFISH: SELFISH} if self.compare_selfish else {}
-        return asked | rival
+        return asked | rival | {name: name for name in self.compare if name not in asked}
 
 
 def facts_of(algorithm: object) -> AlgorithmFacts | None:

@@ -16,6 +16,7 @@ SMALLEST = {  # RUN is a small run of households, OUT an empty folder
     "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
     "link_model.py": "--nets two_route,random --drivers 6 --changes 2 --days 2 --out OUT",
     "learner.py": "--repeats 1 --parts loop scaling algorithms full benchmarl",
+    "own_games.py": "--games contributions,pledges,rounds --seeds 1 --updates 1 --out OUT",
     "powerflow.py": "--batch 2 --repeats 1 --largest 1",
     "references.py": "--households 4 --days 1",
     "report.py": "RUN --repeats 1",
