@@ -7,7 +7,7 @@ Parameters are plain dicts of leaf tensors whose first axes are the stack. What 
 from itertools import pairwise
 
 import torch
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Float, Int, Real, Shaped
 from torch import Tensor
 
 from ss_core.env import Picture
@@ -121,7 +121,7 @@ def layers_under(prefix: str, params: Params) -> Params:
 
 
 def at_neighbours(
-    x: Float[Tensor, "B N *K"] | Bool[Tensor, "B N *K"], neighbours: Int[Tensor, "N M"]
-) -> Float[Tensor, "B N M *K"] | Bool[Tensor, "B N M *K"]:
+    x: Shaped[Tensor, "B N *K"], neighbours: Int[Tensor, "N M"]
+) -> Shaped[Tensor, "B N M *K"]:
     """`x[b, n, …]` of every agent's neighbours: `[b, i, m, …] = x[b, neighbours[i, m], …]`."""
     return x.index_select(1, neighbours.reshape(-1)).unflatten(1, tuple(neighbours.shape))
