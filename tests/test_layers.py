@@ -20,9 +20,9 @@ LAYERS = {
 }
 ROOMS = {  # of each package, from the ground up: a room imports only itself and those before it
     "ss_core": (
-        *("errors", "resources", "random_streams", "statistics", "config", "env", "testing"),
+        *("errors", "resources", "random_streams", "statistics", "config", "env"),
         *("adapters.user_code", "algorithms.names"),
-        *("objective", "policies", "exchange", "learning", "algorithms"),
+        *("objective", "testing", "policies", "exchange", "learning", "algorithms"),
         *("record", "processes", "training", "adapters", "analysis", "report"),
         *("scenario", "experiments"),
     ),
