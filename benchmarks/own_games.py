@@ -158,7 +158,7 @@ class Pledges(Repeated):
 
 
 class Unequal(Repeated):
-    """Agent 0 may take 1 at a cost of 3 to agent 1, whose bets on coins of 20 are nobody's doing."""
+    """Agent 0 may take 1 at a cost of 3 to agent 1, whose luck of 20 is nobody's doing."""
 
     def __init__(self) -> None:
         super().__init__(2, spaces.Discrete(2))
@@ -291,9 +291,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--updates", type=int, default=200)
     asked = parser.parse_args()
-    print(
-        "game               untrained      ss [95 % interval]           of the way   selfish learned"
-    )
+    print("game, untrained, ss [95 % interval], share of the way, selfish learners")
     for name in asked.games.split(","):
         game = GAMES[name]
         runs = [
