@@ -157,18 +157,6 @@ class Pledges(Repeated):
         return 2.0 * given.mean() - given
 
 
-class Unequal(Repeated):
-    """Agent 0 may take 1 at a cost of 3 to agent 1, whose luck of 20 is nobody's doing."""
-
-    def __init__(self) -> None:
-        super().__init__(2, spaces.Discrete(2))
-
-    def pay(self, actions: np.ndarray) -> np.ndarray:
-        takes = float(actions[0])
-        luck = 20.0 if self._rng.random() < 0.5 else -20.0
-        return np.array([takes, luck - 3.0 * takes])
-
-
 class Pennies(Repeated):
     """Matching pennies: what one wins the other loses."""
 
@@ -253,7 +241,6 @@ GAMES = {
     "congestion": mine(Congestion, selfish=-1.0, best=-0.75),
     "contributions": mine(Contributions, selfish=0.0, best=1.0),
     "pledges": mine(Pledges, selfish=0.0, best=1.0),
-    "unequal": mine(Unequal, selfish=-1.0, best=0.0),
     "rounds": mine(Rounds, selfish=0.0, best=1.0 / Rounds.AGENTS),
     "spread": Game(target=SPREAD),
     "spread-continuous": Game(target=SPREAD, arguments=("--env-arg", "continuous_actions=true")),
