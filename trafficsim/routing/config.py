@@ -51,6 +51,7 @@ class RoutingConfig(RunConfig):
     en_route: bool = False  # decide again at junctions where routes part
     decide_every_s: float = 30.0  # so often, under `en_route`
     signals: bool = False  # the net's traffic lights learn, too
+    signals_suggest: bool = False  # and drivers and lights make suggestions for each other
     days: int = 16  # held-out days every policy is scored on
     trial_days: int = 16  # on which it is found out whether coordination helps
     cross_check: bool = False  # also run SUMO's own duaIterate

@@ -21,7 +21,7 @@ from ss_core.learning.rollout import collect_rollout
 from ss_core.policies.actors import ActorBank
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
 from trafficsim.demand.trips import Demand, Trip, demand_file
-from trafficsim.nets.read import read_records
+from trafficsim.nets.read import NetRecords, read_records
 from trafficsim.routing.env import (
     ANNOUNCED_FLOATS,
     draw_neighbours,
@@ -30,7 +30,7 @@ from trafficsim.routing.env import (
 )
 from trafficsim.routing.game import RoutingGame
 from trafficsim.signals.client import SignalClient
-from trafficsim.signals.graph import adjacency
+from trafficsim.signals.graph import adjacency, lights_on_the_way
 from trafficsim.signals.scene import SignalScene
 from trafficsim.sumo.recording import Recording, TripColumns, without_edges
 from trafficsim.sumo.simulation import Scene, travel_times_s
@@ -51,11 +51,14 @@ class JointEnv:
     - travel time / `time_unit_s` from planned departure, charges included, unfinished trips up to
     the end of the day; 0 before. Reward of a light: sumo-rl's, step by step; 0 at step 0.
 
-    Neighbours: drivers that share roads, drawn anew for each day, and lights that are adjacent;
-    nothing is exchanged between drivers and lights.
+    Neighbours: drivers that share roads, drawn anew for each day, and lights that are adjacent.
+    With `across`, also every light and as many of the drivers that may pass it, in both directions;
+    else nothing is exchanged between drivers and lights.
     """
 
-    def __init__(self, game: RoutingGame, num_envs: int, *, num_neighbours: int) -> None:
+    def __init__(
+        self, game: RoutingGame, num_envs: int, *, num_neighbours: int, across: bool = False
+    ) -> None:
         self.game = game
         self.last_times_s = np.zeros((num_envs, len(game.od)))
         self.last_actions = np.zeros((num_envs, game.num_drivers), dtype=np.int64)
@@ -66,7 +69,9 @@ class JointEnv:
         self._layout = self._clients[0].layout
         self._num_neighbours = num_neighbours
         self._shares = game.shares()
-        self._near = adjacency(read_records(Path(game.scene.net)), self._layout.agents)
+        records = read_records(Path(game.scene.net))
+        self._near = adjacency(records, self._layout.agents)
+        self._passes = _may_pass(game, records, self._layout.agents) if across else None
         self._seed, self._day = 0, 0
         self._fixed_seeds: list[int] = []
         self._time = 0
@@ -156,6 +161,9 @@ class JointEnv:
         n = self.game.num_drivers
         pairs[:n, :n] = draw_neighbours(self._shares, self._num_neighbours, rng)
         pairs[n:, n:] = self._near
+        if self._passes is not None:
+            meeting = _some_of(self._passes, self._num_neighbours, rng)
+            pairs[:n, n:], pairs[n:, :n] = meeting, meeting.T
         self._neighbours = torch.from_numpy(pairs).expand(self.spec.num_envs, -1, -1)
         return Step.first(self._seen(None), action_mask=self._legal(), neighbours=self._neighbours)
 
@@ -208,6 +216,23 @@ class JointEnv:
             action_mask=start.action_mask,
             neighbours=start.neighbours,
         )
+
+
+def _may_pass(
+    game: RoutingGame, records: NetRecords, lights: tuple[str, ...]
+) -> Bool[ndarray, "drivers L"]:
+    """Which lights are on a route that a driver may take."""
+    on_route = lights_on_the_way(records, lights, list(game.scene.routes))
+    passed = on_route[np.maximum(game.driver_options, 0)]
+    return np.any(passed & game.legal[..., None], axis=1)
+
+
+def _some_of(
+    pairs: Bool[ndarray, "drivers L"], most: int, rng: np.random.Generator
+) -> Bool[ndarray, "drivers L"]:
+    """At most so many drivers of each light."""
+    order = np.where(pairs, rng.random(pairs.shape), np.inf)
+    return pairs & (order.argsort(axis=0).argsort(axis=0) < most)
 
 
 def light_scene(scene: Scene) -> SignalScene:

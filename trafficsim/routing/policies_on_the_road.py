@@ -45,7 +45,9 @@ def build_env(
 ) -> RoutingEnv | EnRouteEnv | JointEnv:
     """The environment of the configured form of decisions."""
     if config.signals:
-        return JointEnv(game, num_envs, num_neighbours=config.neighbours)
+        return JointEnv(
+            game, num_envs, num_neighbours=config.neighbours, across=config.signals_suggest
+        )
     if config.en_route:
         return EnRouteEnv(
             game,

@@ -1,6 +1,7 @@
 """Which traffic lights are neighbours: read off the net, without SUMO."""
 
 from collections import defaultdict
+from collections.abc import Collection
 
 import numpy as np
 from jaxtyping import Bool
@@ -36,6 +37,22 @@ def adjacency(
     near |= near.T
     np.fill_diagonal(near, False)
     return near
+
+
+def lights_on_the_way(
+    records: NetRecords, lights: tuple[str, ...], routes: list[Collection[str]]
+) -> Bool[ndarray, "R L"]:
+    """Which lights control the end of an edge of each of R routes."""
+    index = {name: n for n, name in enumerate(lights)}
+    controlled: dict[str, set[int]] = defaultdict(set)
+    for connection in records.connections:
+        if connection.traffic_light in index:
+            controlled[connection.from_edge].add(index[connection.traffic_light])
+    passed = np.zeros((len(routes), len(lights)), dtype=np.bool_)
+    for row, edges in enumerate(routes):
+        for edge in edges:
+            passed[row, sorted(controlled.get(edge, ()))] = True
+    return passed
 
 
 def _lights_ahead(

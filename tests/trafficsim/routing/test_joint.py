@@ -133,6 +133,24 @@ def test_same_seed_same_days_and_a_killed_sumo_changes_nothing(env: JointEnv) ->
     assert not all(torch.equal(a.rewards, b.rewards) for a, b in zip(whole, other, strict=True))
 
 
+def test_drivers_and_the_lights_on_their_routes_are_neighbours_on_request(
+    game: RoutingGame,
+) -> None:
+    n = game.num_drivers
+    with closing(JointEnv(game, 1, num_neighbours=2, across=True)) as env:
+        near = env.reset(3).neighbours
+        again = env.reset(4).neighbours
+        assert near is not None
+        assert again is not None
+        assert torch.equal(near[0, :n, n:], near[0, n:, :n].T)
+        assert near[0, n:, :n].sum(dim=1).max() == 2
+        assert not torch.equal(near, again)  # of those who may pass, others on another day
+        lights = [name.removeprefix("light/") for name in env.lights]
+        for driver, light in torch.nonzero(near[0, :n, n:]).tolist():
+            routes = [game.scene.routes[r] for r in game.driver_options[driver] if r >= 0]
+            assert any(edge.endswith(lights[light]) for route in routes for edge in route)
+
+
 def test_a_reward_is_the_time_that_sumo_wrote_down(env: JointEnv, game: RoutingGame) -> None:
     asked: list[dict[str, Any]] = []
     client = env._clients[0]
