@@ -89,8 +89,7 @@ def found_and_sent(rows: Mapping[str, Row], config: RoutingConfig) -> list[str]:
     asked = rows.get(next(iter(config.learners)))
     if asked is not None:
         kinds = ", ".join(f"{k} {v / 1e6:.2f} MB" for k, v in sorted(asked.bytes_by_kind.items()))
-        among = "between lights, and between drivers," if asked.first_day else "between drivers"
-        said.append(f"exchanged {among} while learning: {kinds or 'nothing'}")
+        said.append(f"exchanged {_among(asked, config)} while learning: {kinds or 'nothing'}")
         said += LIGHTS_NOTES if asked.first_day else ()
     model = "mesoscopic model (another model than SUMO's default)" if config.sumo.meso else "SUMO"
     counts = zip(*(row.incidents for row in rows.values()), strict=True)
@@ -100,6 +99,14 @@ def found_and_sent(rows: Mapping[str, Row], config: RoutingConfig) -> list[str]:
         f"unfinished trips on the held-out days of all {len(rows)} rows; each is charged"
     )
     return said
+
+
+def _among(asked: Row, config: RoutingConfig) -> str:
+    if not asked.first_day:
+        return "between drivers"
+    if config.signals_suggest:
+        return "between drivers, between lights, and between both,"
+    return "between lights, and between drivers,"
 
 
 def _content(facts: Mapping[str, Any]) -> str:
