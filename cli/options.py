@@ -105,6 +105,16 @@ def _algorithms(_: click.Context, __: click.Parameter, incomplete: str) -> list[
     return [CompletionItem(name) for name in ALGORITHM_LABELS if name.startswith(incomplete)]
 
 
+def date_option(command: Command) -> Command:
+    """`--date`."""
+    return click.option(
+        "--date",
+        metavar="YYYY-MM-DD",
+        envvar="SS_DATE",
+        help="Of day 0, the next days follow: tables get calendar times.",
+    )(command)
+
+
 def out_option(command: Command) -> Command:
     """`--out`."""
     return click.option(

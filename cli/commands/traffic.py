@@ -7,7 +7,7 @@ import click
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.commands.runs.verify import verify
 from cli.commands.signals import signals
-from cli.options import Number
+from cli.options import Number, date_option
 from cli.run_command import run_command
 from ss_core.errors import InputError
 
@@ -96,6 +96,7 @@ OPTIONS = (
         show_default="16",
         help="Held-out days on which every policy is scored.",
     ),
+    date_option,
     click.option(
         "--neighbours",
         type=click.IntRange(1, 5000),

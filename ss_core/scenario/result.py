@@ -197,7 +197,7 @@ def _write_traces(evaluation: Evaluation) -> None:
     scenario = evaluation.scenario
     run, config, scores = evaluation.run, evaluation.config, evaluation.scores
     constants = {"run_id": run.trace_run_id, "seed": config.seed}
-    writer = TraceWriter(run.path, level=config.trace, constants=constants)
+    writer = TraceWriter(run.path, level=config.trace, constants=constants, date=config.day_0)
     writer.discard_after({})
     if writer.writes("run"):
         write_run(
