@@ -174,7 +174,7 @@ def _title(evaluation: Evaluation, name: str) -> str:
 
 def _rounded(summary: Mapping[str, Summary], column: Column) -> float | str:
     if column.figure not in summary or np.isnan(summary[column.figure].mean):
-        return ""
+        return column.absent
     value = column.scale * getattr(summary[column.figure], column.value)
     return value if column.digits is None else round(value, column.digits)
 
