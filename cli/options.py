@@ -1,5 +1,6 @@
 """Options that every command which starts a run has, worded once."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,33 @@ def seed_option(command: Command) -> Command:
     )(command)
 
 
+class Number(click.FloatRange):
+    """A finite number within bounds; the one type of options that take numbers.
+
+    `click.FloatRange` lets NaN pass, which is neither below nor above any bound.
+    """
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number.
+
+        Raises:
+            click.BadParameter: none, not finite, or out of bounds.
+        """
+        number = click.FLOAT.convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number; give {self._describe_range()}.", param, ctx)
+        return super().convert(number, param, ctx)
+
+
 class NumberOrAuto(click.ParamType):
     """A number within bounds, or the word auto."""
 
     name = "number"
 
     def __init__(self, low: float, high: float) -> None:
-        self._range = click.FloatRange(low, high)
+        self._range = Number(low, high)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -82,6 +103,16 @@ def _algorithms(_: click.Context, __: click.Parameter, incomplete: str) -> list[
     from ss_core.algorithms.names import ALGORITHM_LABELS
 
     return [CompletionItem(name) for name in ALGORITHM_LABELS if name.startswith(incomplete)]
+
+
+def date_option(command: Command) -> Command:
+    """`--date`."""
+    return click.option(
+        "--date",
+        metavar="YYYY-MM-DD",
+        envvar="SS_DATE",
+        help="Of day 0, the next days follow: tables get calendar times.",
+    )(command)
 
 
 def out_option(command: Command) -> Command:
@@ -262,7 +293,7 @@ def trust_options(command: Command) -> Command:
         ),
         click.option(
             "--liars",
-            type=click.FloatRange(0, 1),
+            type=Number(0, 1),
             envvar="SS_LIARS",
             metavar="SHARE",
             show_default="0",

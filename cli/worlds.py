@@ -12,6 +12,7 @@ class World:
     name: str  # of the run's task; `ss config show NAME`
     scenario: str  # module:NAME of its `Scenario`
     summary: str  # module:function that tells a run's page about it
+    sources: str = ""  # module:function that names what a run was made from; "": nothing
     command: str  # module:NAME of the click group that holds its command
     words: tuple[str, ...]  # of that group: what starts a run
     stages: str  # what a run goes through, said before anything is loaded; {name} of an argument
@@ -24,6 +25,7 @@ WORLDS = {
             name="grid",
             scenario="gridsim.scenario:SCENARIO",
             summary="gridsim.report.page:run_summary",
+            sources="gridsim.report.sources:run_sources",
             command="cli.commands.grid:cli",
             words=("run",),
             stages="settings and feeder; then learning, references, scores, audit",
@@ -32,6 +34,7 @@ WORLDS = {
             name="traffic",
             scenario="trafficsim.scenario:SCENARIO",
             summary="trafficsim.report.page:run_summary",
+            sources="trafficsim.report.sources:run_sources",
             command="cli.commands.traffic:cli",
             words=("run",),
             stages="settings, net and demand; then learning, references, optimum",
@@ -40,6 +43,7 @@ WORLDS = {
             name="signals",
             scenario="trafficsim.signals.scenario:SCENARIO",
             summary="trafficsim.report.signals:run_summary",
+            sources="trafficsim.report.sources:run_sources",
             command="cli.commands.traffic:cli",
             words=("signals",),
             stages="settings, net and demand; then learning, references",

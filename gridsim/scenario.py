@@ -15,7 +15,7 @@ from gridsim.game.joint_schedules import Schedule
 from gridsim.households.households import Days
 from gridsim.households.outlook import Outlook
 from gridsim.network.feeder import attach_households
-from gridsim.network.pandapower_io import feeder_names, load_feeder
+from gridsim.network.pandapower_io import feeder_names, load_feeder_with_notes
 from gridsim.references.same_information import (
     PAST_BATCHES,
     PLANNER_BY_RULE,
@@ -58,13 +58,18 @@ def check(config: GridConfig) -> Grid:
     Raises:
         InputError: the net cannot be used; every problem is named.
     """
-    feeder = load_feeder(
+    feeder, net_notes = load_feeder_with_notes(
         config.feeder_name,
         households=config.households,
         kva_per_household=config.rating_kva,
     )
     reactive_share = float(np.tan(np.arccos(config.power_factor)))
-    return Grid(feeder, attach_households(feeder, config.households), reactive_share)
+    return Grid(
+        feeder,
+        attach_households(feeder, config.households),
+        reactive_share,
+        tuple(net_notes),
+    )
 
 
 def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], None]) -> Prepared:
@@ -238,8 +243,8 @@ SCENARIO = Scenario(
     columns=(
         Column(title="cost EUR/household", figure="cost_eur_per_household", digits=3),
         Column(title="peak kW", figure="peak_kw"),
-        Column(title="transformer %", figure="trafo_loading_percent", digits=0),
-        Column(title="h over 100 %", figure="trafo_overload_h", digits=2),
+        Column(title="transformer %", figure="trafo_loading_percent", digits=0, absent="n/a"),
+        Column(title="h over 100 %", figure="trafo_overload_h", digits=2, absent="n/a"),
         Column(title="line %", figure="line_loading_percent", digits=0),
         Column(title="min vm_pu", figure="vm_min_pu", digits=3),
         Column(title="losers %", figure="share_of_losers", digits=0, scale=100.0),

@@ -4,7 +4,7 @@ import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.commands.runs.verify import verify
-from cli.options import NumberOrAuto
+from cli.options import NumberOrAuto, date_option
 from cli.run_command import run_command
 
 
@@ -44,6 +44,7 @@ OPTIONS = (
         envvar="SS_DAYS",
         help="Held-out days on which every policy is scored.",
     ),
+    date_option,
     click.option(
         "--neighbours",
         type=click.IntRange(1, 5000),

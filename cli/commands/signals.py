@@ -2,6 +2,7 @@
 
 import click
 
+from cli.options import date_option
 from cli.run_command import run_command
 
 OPTIONS = (
@@ -47,6 +48,7 @@ OPTIONS = (
         show_default="10",
         help="Held-out episodes on which every row is scored.",
     ),
+    date_option,
 )
 signals = run_command(
     "signals",

@@ -7,6 +7,7 @@ import click
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.commands.runs.verify import verify
 from cli.commands.signals import signals
+from cli.options import Number, date_option
 from cli.run_command import run_command
 from ss_core.errors import InputError
 
@@ -67,7 +68,7 @@ OPTIONS = (
     ),
     click.option(
         "--share",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=Number(0, 1, min_open=True),
         envvar="SS_SHARE",
         show_default="1.0",
         help="Share of the drivers with a choice that take part; the others drive as before.",
@@ -95,6 +96,7 @@ OPTIONS = (
         show_default="16",
         help="Held-out days on which every policy is scored.",
     ),
+    date_option,
     click.option(
         "--neighbours",
         type=click.IntRange(1, 5000),

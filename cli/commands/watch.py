@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from cli.app import debug_option
+from cli.options import Number
 
 
 @click.command("watch")
@@ -31,7 +32,7 @@ from cli.app import debug_option
 )
 @click.option(
     "--fps",
-    type=click.FloatRange(0.5, 50),
+    type=Number(0.5, 50),
     default=5.0,
     show_default=True,
     help="Steps per second of the animation.",

@@ -6,7 +6,8 @@ table of numbers, texts and truth values is refused by name. No pandapower here.
 
 import json
 import stat
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ MAX_JSON_BYTES = 64 * 2**20
 ALLOWED_COLUMNS_OF_OBJECTS = ("geo", "coords")  # coordinates: kept out of the power flow
 TABLE_MODULES = ("pandas.core.frame", "pandas")
 IGNORED_PREFIXES = ("res_", "_")
+IGNORED_TABLES = ("controller", "group")  # they hold objects, and a power flow does not ask them
 SETTINGS = ("name", "version", "format_version", "f_hz", "sn_mva")
 
 
@@ -26,6 +28,9 @@ class Table:
     columns: list[str]
     index: list[int]
     rows: list[list[Any]]
+    objects: Mapping[str, str] = field(default_factory=dict)
+    # columns whose lists and objects were left out, and what to say of each
+    user_columns: tuple[str, ...] = ()  # that pandapower does not know; found by who knows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class PlainNet:
 
     settings: dict[str, Any]  # name, version, format_version, f_hz, sn_mva
     tables: dict[str, Table]
+    ignored: dict[str, int] = field(default_factory=dict)  # rows of tables that are not read
 
 
 def read_plain_net(path: Path) -> PlainNet:
@@ -52,11 +58,15 @@ def read_plain_net(path: Path) -> PlainNet:
         raise InputError(
             f"{path}: an encrypted or very old net; write it again with pandapower.to_json"
         )
-    settings = {}
-    tables = {}
+    settings: dict[str, Any] = {}
+    tables: dict[str, Table] = {}
+    ignored: dict[str, int] = {}
     for name, value in content.items():
         if name in SETTINGS:
             settings[name] = _setting(value, f"{path}: {name}")
+        elif name in IGNORED_TABLES and _is_table(value):
+            rows = _rows_of(value, f"{path}: table {name!r}")
+            ignored |= {name: rows} if rows else {}
         elif _is_table(value):
             if not name.startswith(IGNORED_PREFIXES):
                 tables[name] = _table(value, f"{path}: table {name!r}")
@@ -65,7 +75,7 @@ def read_plain_net(path: Path) -> PlainNet:
                 f"{path}: entry {name!r} is an object of {value.get('_module')}."
                 f"{value.get('_class')}; only tables are read: remove it from the net"
             )
-    return PlainNet(settings, tables)
+    return PlainNet(settings, tables, ignored)
 
 
 def _read_text(path: Path) -> str:
@@ -130,10 +140,7 @@ def _table(value: dict[str, Any], place: str) -> Table:
         )
     if value.get("is_multiindex") or value.get("is_multicolumn"):
         raise InputError(f"{place}: has several levels of index; remove the table from the net")
-    inner = value["_object"]
-    content = _parse(inner, place) if isinstance(inner, str) else inner
-    if not isinstance(content, dict) or not {"columns", "index", "data"} <= set(content):
-        raise InputError(f"{place}: has no columns, index and data")
+    content = _content(value, place)
     columns, index, rows = content["columns"], content["index"], content["data"]
     if not all(isinstance(part, list) for part in (columns, index, rows)):
         raise InputError(f"{place}: columns, index and data must be lists")
@@ -141,17 +148,36 @@ def _table(value: dict[str, Any], place: str) -> Table:
         raise InputError(f"{place}: column names must be different texts")
     if len(rows) != len(index):
         raise InputError(f"{place}: {len(index)} indices for {len(rows)} rows")
-    _check_rows(columns, index, rows, place)
-    return Table(columns, index, rows)
+    return Table(columns, index, rows, _take_objects_out(columns, index, rows, place))
 
 
-def _check_rows(columns: list[str], index: list[Any], rows: list[Any], place: str) -> None:
+def _content(value: dict[str, Any], place: str) -> dict[str, Any]:
+    inner = value["_object"]
+    content = _parse(inner, place) if isinstance(inner, str) else inner
+    if not isinstance(content, dict) or not {"columns", "index", "data"} <= set(content):
+        raise InputError(f"{place}: has no columns, index and data")
+    return content
+
+
+def _rows_of(value: dict[str, Any], place: str) -> int:
+    rows = _content(value, place)["data"]
+    return len(rows) if isinstance(rows, list) else 0
+
+
+def _take_objects_out(
+    columns: list[str], index: list[Any], rows: list[Any], place: str
+) -> dict[str, str]:
+    """Replace lists and objects in cells by nothing; what to say of each column that had one."""
+    found: dict[str, str] = {}
     for element, row in zip(index, rows, strict=True):
         if not isinstance(row, list) or len(row) != len(columns):
             raise InputError(f"{place}, row {element}: expected {len(columns)} values")
-        for column, cell in zip(columns, row, strict=True):
+        for at, (column, cell) in enumerate(zip(columns, row, strict=True)):
             if isinstance(cell, dict | list) and column not in ALLOWED_COLUMNS_OF_OBJECTS:
-                raise InputError(
+                found.setdefault(
+                    column,
                     f"{place}, row {element}, column {column!r}: expected a number or a text, "
-                    f"got {type(cell).__name__}; remove the column"
+                    f"got {type(cell).__name__}; remove the column",
                 )
+                row[at] = None
+    return found

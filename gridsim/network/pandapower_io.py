@@ -11,6 +11,7 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from jaxtyping import Float
 
 from gridsim.network.feeder import OPEN_END, Feeder, load_compiled, with_transformer_rating
 from gridsim.network.net_checks import SUPPORTED, Net, net_problems, unsupplied_problems
+from gridsim.network.net_extras import (
+    known_columns,
+    sum_unbalanced,
+    unbalanced_problems,
+    unread_notes,
+)
 from gridsim.network.net_json import PlainNet, Table, read_plain_net
 from ss_core.errors import InputError
 from ss_core.resources import data_path
@@ -41,9 +48,16 @@ CREATORS = (  # functions of pandapower.networks
     "create_dickert_lv_network",
     "panda_four_load_branch",
     "four_loads_with_branches_out",
+    "ieee_european_lv_asymmetric",
 )
 CREATION_SEED = 0  # some creators draw cable types at random
 MAX_LISTED_PROBLEMS = 20
+FORMER_COLUMNS = (  # of earlier pandapowers, for `convert_format`
+    *("const_z_percent", "const_i_percent", "tap_phase_shifter", "tp_side", "tp_mid", "tp_min"),
+    *("tp_max", "tp_st_percent", "tp_st_degree", "tp_pos", "tp_phase_shifter", "p_kw", "q_kvar"),
+    *("sn_kva", "imax_ka", "coords", "tap_dependent_impedance", "vk_percent_characteristic"),
+    *("vkr_percent_characteristic", "autotransformer"),
+)
 # what pandapower raises for values that no check foresaw
 MALFORMED = (
     *(ArithmeticError, AttributeError, LookupError, TypeError, UserWarning, ValueError),
@@ -64,24 +78,43 @@ def load_feeder(
     Raises:
         InputError: the net cannot be read or is not a feeder; all problems are listed.
     """
-    name = str(name_or_path)
+    return load_feeder_with_notes(
+        name_or_path, households=households, kva_per_household=kva_per_household
+    )[0]
+
+
+def load_feeder_with_notes(
+    name_or_path: str | Path, *, households: int, kva_per_household: float | None
+) -> tuple[Feeder, list[str]]:
+    """`load_feeder`, and what of the net was changed for it or is not used.
+
+    Raises:
+        InputError: see `load_feeder`.
+    """
+    name, notes = str(name_or_path), list[str]()
     if name in SHIPPED:
         feeder = load_compiled(data_path(f"feeders/{name}.npz"))
     else:
-        feeder = compile_feeder(read_net(name_or_path), name)
-    if kva_per_household is None:
-        return feeder
-    return with_transformer_rating(feeder, households * kva_per_household / 1000)
+        net, notes = _read(name_or_path)
+        feeder = compile_feeder(net, name)
+    if kva_per_household is not None:
+        feeder = with_transformer_rating(feeder, households * kva_per_household / 1000)
+    return feeder, notes
 
 
 def read_net(name_or_path: str | Path) -> Net:
     """A pandapower net by the name of a built-in feeder or the path of a pandapower JSON file."""
+    return _read(name_or_path)[0]
+
+
+def _read(name_or_path: str | Path) -> tuple[Net, list[str]]:
     name = str(name_or_path)
     if name in SHIPPED:
         path = data_path(f"feeders/{name}.json")
         return _net_from_tables(read_plain_net(path), str(path))
     if name in CREATORS:
-        return _create(name)
+        created = _create(name)
+        return created, _with_balanced_loads(created, name)
     if not Path(name).exists():
         raise InputError(
             f"feeder {name!r}: neither a file nor a built-in feeder; shipped are "
@@ -124,7 +157,9 @@ def run_reference(
     net.trafo.loc[feeder.trafo_index, "pfe_kw"] *= feeder.trafo_sn_mva / rating
     net.trafo.loc[feeder.trafo_index, "sn_mva"] = feeder.trafo_sn_mva
     try:
-        pandapower.runpp(net, tolerance_mva=1e-10, numba=False, voltage_depend_loads=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what pandapower will change
+            pandapower.runpp(net, tolerance_mva=1e-10, numba=False, voltage_depend_loads=True)
     except LoadflowNotConverged:
         return False
     return True
@@ -151,26 +186,60 @@ def _create(name: str) -> Net:
         random.setstate(state)
 
 
-def _net_from_tables(plain: PlainNet, place: str) -> Net:
-    """The net of this pandapower: tables as they were written, converted, then completed."""
+def _with_balanced_loads(net: Net, place: str) -> list[str]:
+    """Sum the phases of unbalanced loads in place; notes on it."""
+    if "asymmetric_load" not in net:
+        return []
+    _refuse(unbalanced_problems(net), place)
+    return sum_unbalanced(net)
+
+
+def _net_from_tables(plain: PlainNet, place: str) -> tuple[Net, list[str]]:
+    """The net of this pandapower: tables as they were written, converted, then completed; notes."""
     import pandapower
 
     empty = pandapower.create_empty_network()
     net = pandapower.create_empty_network()
     net.update({key: value for key, value in plain.settings.items() if value is not None})
-    for name, table in plain.tables.items():
+    tables = {name: _known_part(table, name, empty) for name, table in plain.tables.items()}
+    for name, table in tables.items():
         with _named(f"{place}: table {name!r}"):
             net[name] = _frame(table, empty.get(name))
     try:
         net = pandapower.convert_format(net)
     except MALFORMED as error:
         raise InputError(f"{place}: cannot be converted to this pandapower ({error})") from error
-    for name in plain.tables:
+    for name in tables:
         if name in net and name in empty:  # tables that this pandapower knows
             with _named(f"{place}: table {name!r}"):
                 net[name] = _completed(net[name], empty[name])
     _refuse([f"no {name} table" for name in SUPPORTED if name not in net], place)
-    return net
+    unread = unread_notes(tables, plain.ignored, empty)
+    return net, [*_with_balanced_loads(net, place), *unread]
+
+
+def _known_part(table: Table, name: str, empty: Net) -> Table:
+    """The table without user columns of objects; which columns are the user's.
+
+    Raises:
+        InputError: a column of pandapower's own holds objects.
+    """
+    import pandas
+
+    if not isinstance(empty.get(name), pandas.DataFrame):
+        return table
+    known = known_columns(name, empty[name])
+    for column, problem in table.objects.items():
+        if column in known:
+            raise InputError(problem)
+    users = [one for one in table.columns if one not in known and one not in FORMER_COLUMNS]
+    kept = [at for at, one in enumerate(table.columns) if one not in table.objects]
+    return replace(
+        table,
+        columns=[table.columns[at] for at in kept],
+        rows=[[row[at] for at in kept] for row in table.rows],
+        user_columns=tuple(users),
+    )
 
 
 @contextmanager

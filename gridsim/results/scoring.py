@@ -41,6 +41,7 @@ class Grid:
     feeder: Feeder
     attachment: Attachment
     reactive_share: float  # Q / P = tan φ
+    net_notes: tuple[str, ...] = ()  # what of the user's net was changed or is not used
 
 
 @dataclass(frozen=True, slots=True)

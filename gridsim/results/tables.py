@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from gridsim.game.joint_schedules import WET_APPLIANCES, device_load_kw
 from gridsim.households.households import STEP_H, Days, JobKind, Population, household_names
@@ -109,8 +110,8 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
         clock(row, seed, (load_kw.shape[0], load_kw.shape[2]))
         | {
             "p_total_kw": load_kw.sum(axis=1).reshape(-1),
-            "trafo_loading_percent": highest(flow.trafo_loading_percent),
-            "line_loading_percent": highest(flow.line_loading_percent),
+            "trafo_loading_percent": _highest_or_none(flow.trafo_loading_percent),
+            "line_loading_percent": _highest_or_none(flow.line_loading_percent),
             "v_min_pu": at_home.min(axis=1),
             "v_max_pu": at_home.max(axis=1),
             "losses_kw": flow.loss_mw * 1000.0,
@@ -120,6 +121,11 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
             "iterations": flow.iterations.astype(np.int32),
         },
     )
+
+
+def _highest_or_none(percent: Float[np.ndarray, "batch element"]) -> np.ndarray | None:
+    """Of the elements of a kind; None, which is null in the trace, where there are none."""
+    return highest(percent) if percent.shape[1] else None
 
 
 def write_decisions(

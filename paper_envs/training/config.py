@@ -68,6 +68,7 @@ class TrainingConfig(RunConfig):
         for name in ("horizon", "evaluation_episodes", "evaluations", "commit_every"):
             value = getattr(self, name)
             yield 1 <= value <= MAX_COUNT, f"{name}={value}: between 1 and {MAX_COUNT}"
+        yield self.date is None, f"date={self.date!r}: steps of games have no clock; leave it out"
 
     @property
     def is_user_env(self) -> bool:

@@ -11,15 +11,19 @@ a household decided at six says that it came home at six. Of `metric` the rows a
 are private, those about the whole run are public.
 """
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ss_core.analysis.queries import part_files
-from ss_core.errors import InputError
+from ss_core.errors import ConfigError, InputError
+from ss_core.record.calendar import date_problem
+from ss_core.record.manifest import read_manifest
 from ss_core.record.parquet import read_checked
 from ss_core.record.schema import TABLES, TRACE_SCHEMA, Column, Table, arrow_schema, table_named
+from ss_core.record.trace_writer import with_calendar_times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +33,10 @@ AGENT_VIEW = "agent:"
 CLASSES = {"public": ("public",), "exchanged": ("public", "exchanged")}
 OWNER_COLUMNS = ("agent_id", "vehicle_id")  # of a table about single agents
 PAIR = ("src_agent_id", "dst_agent_id")
-CLOCK_COLUMNS = ("phase", "update", "day", "step", "sim_time_s", "run_id", "algorithm", "seed")
+CLOCK_COLUMNS = (
+    *("phase", "update", "day", "step", "sim_time_s", "time"),
+    *("run_id", "algorithm", "seed"),
+)
 EVERYBODY_ROWS = {"metric": "agent_id"}  # where this is null, the row is about the whole run
 
 
@@ -41,6 +48,7 @@ class Exported:
     grain: str
     columns: tuple[Column, ...]
     values: "pa.Table"
+    key: tuple[str, ...] = ()  # whole; some of it may not be in the view
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class Export:
     view: str
     tables: Sequence[Exported]
     left_out: Mapping[str, str] = field(default_factory=dict)  # table → reason
+    lacks_calendar: bool = False  # clocks of the run count, but from no known date
 
 
 def checked_view(view: str) -> str:
@@ -63,10 +72,15 @@ def checked_view(view: str) -> str:
     raise InputError(f"--view {view!r}: public, exchanged, full, or agent:ID")
 
 
-def export_view(run: Path, view: str, names: Sequence[str] = ()) -> Export:
+def export_view(
+    run: Path, view: str, names: Sequence[str] = (), *, date: str | None = None
+) -> Export:
     """The tables of a run (all, or those named) cut down to a view.
 
+    `date` is the calendar's day 0 of a run that has none.
+
     Raises:
+        ConfigError: no such date, or the run has one of its own.
         InputError: no run, no such view, table or agent.
         CorruptError: the manifest or a table cannot be read.
     """
@@ -79,17 +93,39 @@ def export_view(run: Path, view: str, names: Sequence[str] = ()) -> Export:
     absent = [table.name for table in wanted if table.name not in files]
     if names and absent:
         raise InputError(f"table {absent[0]!r}: this run has none; it has {', '.join(files)}")
+    day_0 = _day_0(run, date)
     tables, left_out = [], {}
     for table in wanted:
         if table.name in files:
-            found = cut_to_view(table, _read(table, files[table.name]), view)
+            values = _read(table, files[table.name])
+            if day_0 is not None:
+                values = with_calendar_times(table, values, day_0)
+            found = cut_to_view(table, values, view)
             if isinstance(found, str):
                 left_out[table.name] = found
             else:
                 tables.append(found)
     if view.startswith(AGENT_VIEW):
         _check_agent(tables, view.removeprefix(AGENT_VIEW), run)
-    return Export(view, tables, left_out)
+    return Export(view, tables, left_out, any(_counts_from_no_date(one) for one in tables))
+
+
+def _day_0(run: Path, date: str | None) -> datetime.date | None:
+    if date is None:
+        return None
+    own = read_manifest(run)["ss"]["config"].get("date")
+    if own is not None and own != date:
+        raise ConfigError(f"--date {date}: the run has the date {own}; leave --date out")
+    problem = date_problem(date)
+    if problem:
+        raise ConfigError(f"--{problem}")
+    return datetime.date.fromisoformat(date)
+
+
+def _counts_from_no_date(one: Exported) -> bool:
+    names = {column.name for column in one.columns}
+    times = [column for column in TABLES[one.name].columns if column.clock in names]
+    return any(column.name not in names for column in times)
 
 
 def cut_to_view(table: Table, values: "pa.Table", view: str) -> Exported | str:
@@ -105,7 +141,12 @@ def cut_to_view(table: Table, values: "pa.Table", view: str) -> Exported | str:
         return reason
     if not values.num_rows:
         return "no row of it is in the view"
-    return Exported(table.name, table.grain, columns, _described(table, columns, values))
+    columns = tuple(one for one in columns if not (one.clock and _is_empty(values, one.name)))
+    return Exported(table.name, table.grain, columns, _described(table, columns, values), table.key)
+
+
+def _is_empty(values: "pa.Table", name: str) -> bool:
+    return values.column(name).null_count == values.num_rows
 
 
 def _visible(table: Table, view: str) -> tuple[Column, ...]:

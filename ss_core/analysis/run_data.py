@@ -80,6 +80,10 @@ class RunData:
             return ""
         return text
 
+    def facts(self, name: str) -> dict[str, Any]:
+        """A file of JSON in the run; empty where there is none."""
+        return self._json(name)
+
     def has(self, table: str) -> bool:
         """Whether the run has rows of this table."""
         return bool(self._parts(table))
@@ -119,7 +123,7 @@ class RunData:
             remedy = f"`ss verify {self.folder}` lists what changed"
             part = read_checked(path, remedy, columns=wanted, filters=filters or None)
             with reading(path, remedy):  # it may have other columns
-                part = part.cast(empty.schema)
+                part = _with_later_columns(part, empty.schema).cast(empty.schema)
             found.append(part)
         return pa.concat_tables(found) if found else empty
 
@@ -135,6 +139,16 @@ class RunData:
         except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _with_later_columns(part: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+    """The part with nulls in columns that were added to the schema after it was written."""
+    import pyarrow as pa
+
+    for at, field in enumerate(schema):
+        if field.nullable and field.name not in part.column_names:
+            part = part.add_column(at, field, pa.nulls(part.num_rows, field.type))
+    return part
 
 
 def open_run_data(folder: Path) -> RunData:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TRACE_SCHEMA = "ss.trace/1"
 
-ColumnType = Literal["string", "int32", "int64", "float32", "float64", "bool"]
+ColumnType = Literal["string", "int32", "int64", "float32", "float64", "bool", "timestamp"]
 Visibility = Literal["public", "exchanged", "private", "operator", "simulator"]
 TraceLevel = Literal[
     "off", "kpi", "agent", "full"
@@ -34,7 +34,10 @@ VISIBILITIES: dict[Visibility, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `source` is its name in the tool it comes from, where it has one."""
+    """One column; `source` is its name in the tool it comes from, where it has one.
+
+    A timestamp is the calendar time of `day` and of the seconds in the column `clock`.
+    """
 
     name: str
     type: ColumnType
@@ -42,6 +45,7 @@ class Column:
     description: str
     visibility: Visibility = "public"
     source: str = ""
+    clock: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,16 @@ class Table:
             raise ValueError(
                 f"table {self.name}: column names repeat, or the key {self.key} is not among them"
             )
+        seen = {column.name: column.visibility for column in self.columns}
+        for column in self.columns:
+            if column.clock and (seen.get(column.clock), "day" in seen) != (
+                column.visibility,
+                True,
+            ):
+                raise ValueError(f"table {self.name}: {column.name} tells more than its clock")
 
 
+CALENDAR = "calendar time of `{}`, day 0 being the run's date; null for a run without one"
 RUN_ID = Column(
     "run_id", "string", "", "run: task, size, seed and start of the configuration's hash"
 )
@@ -75,13 +87,14 @@ STEP = Column("step", "int32", "1", "step of the day, counted from 0")
 SIM_TIME = Column(
     "sim_time_s", "float64", "s", "simulation clock at the start of the step; midnight is 0"
 )
+TIME = Column("time", "timestamp", "", CALENDAR.format("sim_time_s"), clock="sim_time_s")
 UPDATE = Column("update", "int32", "1", "learner update, counted from 0")
 AGENT_ID = Column("agent_id", "string", "", "the agent the row is about")
 SRC = Column("src_agent_id", "string", "", "sender")
 DST = Column("dst_agent_id", "string", "", "receiver")
 
 RUN = (RUN_ID, ALGORITHM, SEED)
-CLOCK = (RUN_ID, ALGORITHM, PHASE, SEED, DAY, STEP, SIM_TIME)
+CLOCK = (RUN_ID, ALGORITHM, PHASE, SEED, DAY, STEP, SIM_TIME, TIME)
 RUN_KEY = ("run_id", "algorithm", "seed")
 CLOCK_KEY = ("run_id", "algorithm", "phase", "seed", "day", "step")
 
@@ -216,8 +229,8 @@ _TABLES = (  # one line per column, however long
     Table("feeder_step", "the feeder in one step", "kpi", CLOCK_KEY, (
         *CLOCK,
         Column("p_total_kw", "float32", "kW", "sum of the households' active power"),
-        Column("trafo_loading_percent", "float32", "%", "highest loading of a transformer", "public", "res_trafo.loading_percent"),
-        Column("line_loading_percent", "float32", "%", "highest loading of a line", "public", "res_line.loading_percent"),
+        Column("trafo_loading_percent", "float32", "%", "highest loading of a transformer; null without one", "public", "res_trafo.loading_percent"),
+        Column("line_loading_percent", "float32", "%", "highest loading of a line; null without one", "public", "res_line.loading_percent"),
         Column("v_min_pu", "float32", "p.u.", "lowest voltage at a household", "public", "res_bus.vm_pu"),
         Column("v_max_pu", "float32", "p.u.", "highest voltage at a household", "public", "res_bus.vm_pu"),
         Column("losses_kw", "float32", "kW", "active power losses of the feeder"),
@@ -234,7 +247,9 @@ _TABLES = (  # one line per column, however long
         Column("destination", "string", "", "edge it goes to", "private", "trip.to"),
         Column("route", "int32", "1", "number of the route it took, as in `route_choice`", "operator"),
         Column("depart_s", "float64", "s", "planned departure", "operator", "trip.depart"),
+        Column("depart_time", "timestamp", "", CALENDAR.format("depart_s"), "operator", clock="depart_s"),
         Column("arrival_s", "float64", "s", "arrival; null if under way at the end", "operator", "tripinfo.arrival"),
+        Column("arrival_time", "timestamp", "", CALENDAR.format("arrival_s"), "operator", clock="arrival_s"),
         Column("travel_time_s", "float64", "s", "arrival less planned departure, with charges for teleports and unfinished trips", "private"),
         Column("free_flow_s", "float32", "s", "the same on an empty road at the limit", "operator"),
         Column("depart_delay_s", "float32", "s", "wait to enter the net; recorded days only", "operator", "tripinfo.departDelay"),
@@ -280,7 +295,9 @@ _TABLES = (  # one line per column, however long
     Table("edge_interval", "an edge in one interval of a recorded day", "full", ("run_id", "algorithm", "phase", "seed", "day", "begin_s", "edge_id"), (
         RUN_ID, ALGORITHM, PHASE, SEED, DAY,
         Column("begin_s", "float64", "s", "start of the interval on the simulation clock", "public", "interval.begin"),
+        Column("begin_time", "timestamp", "", CALENDAR.format("begin_s"), clock="begin_s"),
         Column("end_s", "float64", "s", "end of the interval", "public", "interval.end"),
+        Column("end_time", "timestamp", "", CALENDAR.format("end_s"), clock="end_s"),
         Column("edge_id", "string", "", "edge of the net", "public", "edge.id"),
         Column("entered", "int32", "1", "vehicles that came onto it", "operator", "edge.entered"),
         Column("left", "int32", "1", "vehicles that went off it", "operator", "edge.left"),
@@ -296,7 +313,9 @@ _TABLES = (  # one line per column, however long
     Table("network_interval", "the net in one interval of a recorded day", "kpi", ("run_id", "algorithm", "phase", "seed", "day", "begin_s"), (
         RUN_ID, ALGORITHM, PHASE, SEED, DAY,
         Column("begin_s", "float64", "s", "start of the interval on the simulation clock", "public", "interval.begin"),
+        Column("begin_time", "timestamp", "", CALENDAR.format("begin_s"), clock="begin_s"),
         Column("end_s", "float64", "s", "end of the interval", "public", "interval.end"),
+        Column("end_time", "timestamp", "", CALENDAR.format("end_s"), clock="end_s"),
         Column("departed", "int32", "1", "vehicles that entered the net", "public", "edge.departed"),
         Column("arrived", "int32", "1", "vehicles that reached their destination", "public", "edge.arrived"),
         Column("vehicles", "float32", "1", "mean number in the net", "public", "edge.sampledSeconds"),
@@ -333,6 +352,7 @@ _TABLES = (  # one line per column, however long
         DAY,
         STEP,
         SIM_TIME,
+        TIME,
         Column("code", "string", "", "kind of incident, SS-W…", "operator"),
         Column("severity", "string", "", "info, warning or error", "operator"),
         Column("entity_id", "string", "", "agent, bus, line … it happened to", "operator"),
@@ -356,6 +376,14 @@ def table_named(name: str) -> Table:
     return TABLES[name]
 
 
+def arrow_type(column: Column) -> "pa.DataType":
+    """The Arrow type of a column."""
+    import pyarrow as pa
+
+    named = {"bool": pa.bool_(), "timestamp": pa.timestamp("ms")}
+    return named.get(column.type) or pa.type_for_alias(column.type)
+
+
 def arrow_schema(table: Table) -> "pa.Schema":
     """The Arrow schema of a table; unit, description, visibility and source stand in the field metadata."""
     import pyarrow as pa
@@ -367,9 +395,8 @@ def arrow_schema(table: Table) -> "pa.Schema":
             "visibility": column.visibility,
             "source": column.source,
         }
-        arrow_type = pa.bool_() if column.type == "bool" else pa.type_for_alias(column.type)
         return pa.field(
-            column.name, arrow_type, nullable=column.name not in table.key, metadata=facts
+            column.name, arrow_type(column), nullable=column.name not in table.key, metadata=facts
         )
 
     units = json.dumps({column.name: column.unit for column in table.columns if column.unit})

@@ -5,6 +5,7 @@ Layout below the folder of a run or a task: `traces/<table>/part-<number>.parque
 and equal rows give equal bytes. Part numbers count commits that had rows, table by table.
 """
 
+import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -13,6 +14,7 @@ import numpy as np
 
 from ss_core.errors import CorruptError
 from ss_core.record.atomic import atomic_write, sha256_of
+from ss_core.record.calendar import calendar_times
 from ss_core.record.layout import PART_NAME, PARTS, table_folder, table_parts
 from ss_core.record.parquet import reading
 from ss_core.record.schema import (
@@ -22,6 +24,7 @@ from ss_core.record.schema import (
     Table,
     TraceLevel,
     arrow_schema,
+    arrow_type,
     table_named,
 )
 
@@ -30,7 +33,13 @@ if TYPE_CHECKING:
 
 ROW_GROUP_SIZE = 122_880  # DuckDB's own, a multiple of its vector of 2,048
 ZSTD_LEVEL = 3
-FIELD_TYPES = {"string": "string", "bool": "boolean", "int32": "integer", "int64": "integer"}
+FIELD_TYPES = {  # of Table Schema; all others are numbers
+    "string": "string",
+    "bool": "boolean",
+    "int32": "integer",
+    "int64": "integer",
+    "timestamp": "datetime",
+}
 KINDS = {
     "string": "U",
     "bool": "b",
@@ -38,6 +47,7 @@ KINDS = {
     "int64": "iu",
     "float32": "fiu",
     "float64": "fiu",
+    "timestamp": "M",
 }
 BYTES_PER_VALUE = {  # compressed, measured on noisy days; only measured quantities cost much
     "string": 0.1,
@@ -46,6 +56,7 @@ BYTES_PER_VALUE = {  # compressed, measured on noisy days; only measured quantit
     "int64": 0.5,
     "float32": 2.6,
     "float64": 2.6,
+    "timestamp": 0.5,
 }
 PART_OVERHEAD_BYTES = 10_000  # footer with the schema and its descriptions
 
@@ -55,6 +66,7 @@ Values = np.ndarray | Sequence[Any] | np.generic | str | int | float | bool | No
 class TraceWriter:
     """Writes the tables of one task; `constants` fill columns that `write` is not given.
 
+    Calendar times follow from `date`, the calendar's day 0; without one they are null.
     `parts` says how many part files of each table are committed. Publish with `commit`, then write
     a checkpoint that records `parts`; after a crash call `discard_after` with the parts of the
     checkpoint.
@@ -66,11 +78,13 @@ class TraceWriter:
         *,
         level: TraceLevel = "agent",
         constants: Mapping[str, Values] | None = None,
+        date: datetime.date | None = None,
     ) -> None:
         """Start at part 0 of every table."""
         self.folder = folder
         self.level = level
         self._constants = dict(constants or {})
+        self._date = date
         self._buffers: dict[str, list[pa.Table]] = {}
         self._parts: dict[str, int] = {}
 
@@ -92,6 +106,8 @@ class TraceWriter:
         definition = table_named(table)
         if self.writes(table):
             rows = _arrow_table(definition, columns, self._constants)
+            if self._date is not None:
+                rows = with_calendar_times(definition, rows, self._date)
             if rows.num_rows:
                 self._buffers.setdefault(table, []).append(rows)
 
@@ -131,6 +147,27 @@ class TraceWriter:
                 (folder / leftover).unlink()
             if not wanted and folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def with_calendar_times(table: Table, rows: "pa.Table", date: datetime.date) -> "pa.Table":
+    """The rows with the calendar times that their clocks stand for, where they have none yet.
+
+    Raises:
+        CorruptError: a clock runs over.
+    """
+    import pyarrow as pa
+
+    for column in table.columns:
+        at = rows.schema.get_field_index(column.name)
+        if not column.clock or at < 0 or rows.column(at).null_count < rows.num_rows:
+            continue
+        try:
+            times = calendar_times(date, rows.column("day"), rows.column(column.clock))
+        except pa.ArrowInvalid as error:
+            place = f"table {table.name!r}, column {column.clock!r}"
+            raise CorruptError(f"{place}: no time of a calendar ({error})") from error
+        rows = rows.set_column(at, rows.schema.field(at), times)
+    return rows
 
 
 def predicted_bytes(rows: Mapping[str, int], *, level: TraceLevel = "full", parts: int = 1) -> int:
@@ -217,12 +254,13 @@ def _arrow_array(table: Table, column: Column, value: Values, count: int) -> "pa
     import pyarrow as pa
 
     place = f"table {table.name!r}, column {column.name!r}"
-    arrow_type = pa.bool_() if column.type == "bool" else pa.type_for_alias(column.type)
     if value is None:
-        array = pa.nulls(count, arrow_type)
+        array = pa.nulls(count, arrow_type(column))
     else:
         try:
-            array = pa.array(_checked(place, column, value), type=arrow_type, from_pandas=True)
+            array = pa.array(
+                _checked(place, column, value), type=arrow_type(column), from_pandas=True
+            )
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise CorruptError(f"{place}: not {column.type}: {error}") from error
         array = array if _is_column(value) else pa.repeat(array[0], count)

@@ -3,6 +3,7 @@
 A world's configuration derives from it and adds its own fields and checks.
 """
 
+import datetime
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from ss_core.config import replace_paths
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.presets import REGIMES, Regime, in_regime
+from ss_core.record.calendar import date_problem
 from ss_core.record.schema import TraceLevel
 
 Check = tuple[bool, str]  # whether a value fits, and what to say if not
@@ -45,6 +47,7 @@ class RunConfig:
     evaluations: int = 10  # points of the learning curve on held-out days
     commit_every: int = 10  # updates from checkpoint to checkpoint
     trace: TraceLevel = "agent"
+    date: str | None = None  # of day 0, as 2025-01-15: traces get calendar times; None: no calendar
     device: str = "cpu"
     budget_seconds: float | None = None  # of training; None: `learner.num_updates`
     learner: LearnerConfig = field(default_factory=LearnerConfig)
@@ -67,6 +70,13 @@ class RunConfig:
             yield name in ALGORITHM_FACTS, f"compare: {name_problem(name) or 'not by module'}"
         known = DEVICE.fullmatch(self.device) is not None
         yield known, f"device={self.device!r}: cpu, cuda or cuda:N"
+        problem = "" if self.date is None else date_problem(self.date)
+        yield not problem, problem
+
+    @property
+    def day_0(self) -> datetime.date | None:
+        """The calendar's day 0 of each data set."""
+        return None if self.date is None else datetime.date.fromisoformat(self.date)
 
     @property
     def learners(self) -> dict[str, str]:

@@ -97,6 +97,7 @@ class Column:
     digits: int | None = 1  # None: as it is
     scale: float = 1.0
     value: Literal["mean", "ci_low", "ci_high"] = "mean"
+    absent: str = ""  # what stands where a row has no such figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

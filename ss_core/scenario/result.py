@@ -174,7 +174,7 @@ def _title(evaluation: Evaluation, name: str) -> str:
 
 def _rounded(summary: Mapping[str, Summary], column: Column) -> float | str:
     if column.figure not in summary or np.isnan(summary[column.figure].mean):
-        return ""
+        return column.absent
     value = column.scale * getattr(summary[column.figure], column.value)
     return value if column.digits is None else round(value, column.digits)
 
@@ -197,7 +197,7 @@ def _write_traces(evaluation: Evaluation) -> None:
     scenario = evaluation.scenario
     run, config, scores = evaluation.run, evaluation.config, evaluation.scores
     constants = {"run_id": run.trace_run_id, "seed": config.seed}
-    writer = TraceWriter(run.path, level=config.trace, constants=constants)
+    writer = TraceWriter(run.path, level=config.trace, constants=constants, date=config.day_0)
     writer.discard_after({})
     if writer.writes("run"):
         write_run(

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cli.app import run
 from cli.commands import grid as ssgrid
 from cli.commands.doctor import TWO_BUS_NET, two_bus_voltage_pu
 from cli.commands.traffic import cli as sstraffic
+from cli.options import Number, NumberOrAuto
 from cli.render import Progress, print_result, print_table
 from cli.run_command import COMMON_OPTIONS, GROUPS
 from cli.settings import from_environment, from_file, parse_budget, scenario_request
@@ -41,7 +43,44 @@ def failing(error: BaseException) -> click.Command:
     return command
 
 
+def commands_below(
+    command: click.Command, *names: str
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and all below it, with the words that call each."""
+    yield names, command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context := click.Context(command)):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands_below(below, *names, name)
+
+
+NUMBERS = [
+    (*words, option.opts[0])
+    for words, command in commands_below(everything)
+    for option in command.params
+    if isinstance(option.type, (click.types.FloatParamType, NumberOrAuto))
+]
+
+
 # errors and exit codes
+
+
+@pytest.mark.parametrize("text", ["nan", "-NaN", "inf"])
+@pytest.mark.parametrize("words", NUMBERS, ids=" ".join)
+def test_an_option_that_takes_a_number_takes_a_finite_one(
+    words: tuple[str, ...], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    *command, option = words
+    assert run(everything, "cli", [*command, f"{option}={text}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert f"Invalid value for '{option}'" in line
+    assert f"'{text}' is no finite number; give " in line
+
+
+def test_max_hours_and_others_are_among_the_numbers() -> None:
+    assert {words[-1] for words in NUMBERS} >= {"--max-hours", "--share", "--fps", "--liars"}
+    assert isinstance(Number(0, 1).convert("0.5", None, None), float)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def test_a_world_has_a_scenario_a_page_and_a_command_of_its_name(name: str) -> N
     scenario = load_scenario(world.scenario)
     assert (scenario.name, scenario.target) == (name, world.scenario)
     assert callable(loaded(world.summary))
+    assert not world.sources or callable(loaded(world.sources))
     command = loaded(world.command)
     for word in world.words:
         command = command.get_command(click.Context(command), word)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -74,7 +75,8 @@ def rows_of(run: Path, table: str) -> list[dict[str, Any]]:
 
 
 def test_a_run_ends_in_a_table_a_verdict_and_traces(capsys: Streams) -> None:
-    result, run = result_of("--net", two_routes(Path()), "--trace", "full", capsys=capsys)
+    options = ("--net", two_routes(Path()), "--trace", "full", "--date", "2025-01-15")
+    result, run = result_of(*options, capsys=capsys)
     ((title, table),) = result["tables"].items()
     assert title == "6 drivers, means over 2 held-out days"
     policies = [row["policy"] for row in table]
@@ -99,6 +101,14 @@ def test_a_run_ends_in_a_table_a_verdict_and_traces(capsys: Streams) -> None:
         rows = rows_of(run, name)
         keys = {tuple(row[column] for column in TABLES[name].key) for row in rows}
         assert len(keys) == len(rows), name
+    day_0 = datetime(2025, 1, 15)
+    for table, clocks in {"trip": ("depart", "arrival"), "edge_interval": ("begin", "end")}.items():
+        for row in rows_of(run, table):
+            for clock in clocks:
+                seconds, time = row[f"{clock}_s"], row[f"{clock}_time"]
+                assert (seconds is None) == (time is None)
+                if time is not None:
+                    assert time == day_0 + timedelta(days=row["day"], seconds=seconds)
 
 
 def test_a_run_says_how_routes_are_judged(capsys: Streams) -> None:
@@ -266,6 +276,7 @@ def test_trips_that_do_not_end_are_incidents_and_counted(capsys: Streams) -> Non
         (("--net", "two.net.xml", "--algorithm", "best"), 2, "--algorithm"),
         (("--resume", "nowhere"), 3, "no manifest.json"),
         (("--net", "two.net.xml", "--out", "file/runs"), 6, "file"),
+        (("--net", "two.net.xml", "--date", "2025-02-30"), 3, "a day of the calendar"),
     ],
     ids=str,
 )

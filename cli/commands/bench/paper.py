@@ -8,7 +8,7 @@ import click
 from cli.app import CONTEXT_SETTINGS, debug_option
 from cli.commands.bench.privacy import privacy
 from cli.commands.bench.trust import trust
-from cli.options import bench_options
+from cli.options import Number, bench_options
 
 
 @click.group("bench", context_settings=CONTEXT_SETTINGS)
@@ -26,7 +26,7 @@ def bench() -> None:
 )
 @click.option(
     "--max-hours",
-    type=click.FloatRange(0),
+    type=Number(0),
     metavar="HOURS",
     help="Stop after so long, evaluate what is unfinished and write the page; 0: only that.",
 )

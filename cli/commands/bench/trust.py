@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option
-from cli.options import LIES, bench_options
+from cli.options import LIES, Number, bench_options
 from cli.worlds import WORLDS
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ NET = "grid.net.xml"  # of those shipped
 @click.option(
     "--liars",
     "shares",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     multiple=True,
     metavar="SHARE",
     show_default="those of the profile",

@@ -62,7 +62,7 @@ def _give(answer: "pa.Table", form: str, out: Path | None) -> None:
     if form == "json":
         data = json_bytes({"schema": ROWS_SCHEMA, "rows": _records(answer)})
     else:
-        data = csv_bytes(answer) if form == "csv" else parquet_bytes(answer)
+        data = csv_bytes(answer, marked=out is not None) if form == "csv" else parquet_bytes(answer)
     if out is None:
         sys.stdout.buffer.write(data)
     else:

@@ -387,7 +387,6 @@ def pandapower_tables():
     [
         {"format_version": "1.4.0", "piecewise_linear_cost": {"type": "p", "element": 0}},
         {"std_types": {"line": 1}},
-        {"controller": {"object": 1}},
         {"load": {"const_z_percent": 1.0, "const_i_percent": 1.0, "const_i_q_percent": 1.0}},
         {"format_version": "nonsense"},
     ],

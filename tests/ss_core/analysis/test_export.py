@@ -3,17 +3,20 @@
 import io
 import json
 import zipfile
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ss_core.analysis.about import About, about_run
 from ss_core.analysis.export import Export, Exported, checked_view, cut_to_view, export_view
-from ss_core.analysis.export_files import csv_bytes, parquet_bytes, xlsx_bytes
+from ss_core.analysis.export_files import csv_bytes, guarded_columns, parquet_bytes
 from ss_core.analysis.export_writer import DICTIONARY, write_export
 from ss_core.errors import ConfigError, InputError
 from ss_core.record.run_directory import RunDirectory
@@ -23,6 +26,7 @@ from tests.support.fault_counts import counted
 
 PRIVATE = ("private", "operator", "simulator", "exchanged")
 SECRET = "zqxsecret"
+ABOUT = About(title="Made up", run_id="made-up-s0-01234567", view="public", notes=("A note.",))
 
 
 def secret_text(name: str, row: int) -> str:
@@ -84,7 +88,7 @@ def test_a_public_export_holds_no_private_name_or_value(
     numbers = {f"{secret_number(at, row):.3f}" for at in range(8) for row in range(count)}
     for form in ("parquet", "csv", "xlsx"):
         folder = tmp_path_factory.mktemp("public")
-        files = write_export(export, form, folder / ("all.xlsx" if form == "xlsx" else form))
+        files = write_export(export, ABOUT, form, folder / ("all.xlsx" if form == "xlsx" else form))
         for path in files:
             content = all_bytes(path.read_bytes())
             if path.suffix == ".parquet":
@@ -186,42 +190,140 @@ def test_files_that_are_there_stay(run: Path, tmp_path: Path) -> None:
     export = export_view(run, "public")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="not empty"):
-        write_export(export, "csv", tmp_path)
-    write_export(export, "csv", tmp_path, force=True)
+        write_export(export, ABOUT, "csv", tmp_path)
+    write_export(export, ABOUT, "csv", tmp_path, force=True)
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert (tmp_path / f"{DICTIONARY}.csv").exists()
 
 
 def test_the_package_names_what_was_exported_only(run: Path, tmp_path: Path) -> None:
-    write_export(export_view(run, "public"), "parquet", tmp_path / "p")
+    write_export(export_view(run, "public"), ABOUT, "parquet", tmp_path / "p")
     package = json.loads((tmp_path / "p" / "datapackage.json").read_text())
     fields = {field["name"] for one in package["resources"] for field in one["schema"]["fields"]}
     assert "price_eur_per_kwh" in fields
     assert "bill_eur" not in fields
-    for resource in package["resources"]:
+    *tables, dictionary = package["resources"]
+    assert (dictionary["name"], dictionary["path"]) == (DICTIONARY, f"{DICTIONARY}.csv")
+    for resource in tables:
         read = pq.read_table(tmp_path / "p" / resource["path"])
         assert read.column_names == [field["name"] for field in resource["schema"]["fields"]]
 
 
 def test_text_that_looks_like_a_formula_is_text() -> None:
-    risky = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "plain", None]
+    risky = ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "'=1", "plain", None]
     table = pa.table({"name": risky, "number": [-1.5] * len(risky)})
-    lines = csv_bytes(table).decode().split("\n")
+    lines = csv_bytes(table).decode("utf-8-sig").split("\n")
     assert lines[1] == '"\'=1+1",-1.5'
     assert all(line.startswith("\"'") for line in lines[1:5])
-    parts = all_bytes(xlsx_bytes({"t": table}, {"t": {"number": "kW"}})).decode("utf-8", "replace")
-    assert "<f>" not in parts
-    assert "number [kW]" in parts
+    assert guarded_columns(table) == {"name": 7}
+    read = pd.read_csv(io.BytesIO(csv_bytes(table)), keep_default_na=False, lineterminator="\n")
+    back = [text.removeprefix("'") for text in read.name]
+    assert back == [text or "" for text in risky]  # one apostrophe less is what the run has
     counted("F20")
+
+
+def test_csv_in_a_file_has_a_mark_that_excel_knows_and_in_a_pipe_has_none() -> None:
+    table = pa.table({"name": ["Straße", "café"]})
+    assert csv_bytes(table).startswith(b"\xef\xbb\xbf")
+    assert csv_bytes(table, marked=False) == '"name"\n"Straße"\n"café"\n'.encode()
+    assert pd.read_csv(io.BytesIO(csv_bytes(table))).name.tolist() == ["Straße", "café"]
+
+
+def test_a_guard_is_told_in_the_dictionary_and_in_the_package(tmp_path: Path) -> None:
+    columns = (Column("run_id", "string", "", "id"), Column("shown", "int32", "1", "a number"))
+    table = Table("made_up", "a row", "kpi", ("run_id",), columns)
+    values = pa.table({"run_id": ["-E12", "E12"], "shown": [1, 2]}, schema=arrow_schema(table))
+    found = cut_to_view(table, values, "public")
+    assert isinstance(found, Exported)
+    write_export(Export("public", [found]), ABOUT, "csv", tmp_path)
+    lines = (tmp_path / "made_up.csv").read_text("utf-8-sig").splitlines()
+    assert lines == ['"run_id","shown"', '"\'-E12",1', '"E12",2']
+    dictionary = pd.read_csv(tmp_path / f"{DICTIONARY}.csv")
+    assert "an apostrophe before 1 of 2 texts" in dictionary.guard[0]
+    package = json.loads((tmp_path / "datapackage.json").read_text())
+    assert package["resources"][0]["schema"]["fields"][0]["guard"] == dictionary.guard[0]
+
+
+def test_times_in_csv_are_those_of_iso_8601() -> None:
+    times = pa.array([0, 90_000, None], pa.timestamp("ms"))
+    fine = pa.array([0, 90_500, None], pa.timestamp("ms"))
+    lines = csv_bytes(pa.table({"time": times, "fine": fine}), marked=False).decode().split("\n")
+    assert lines[1:4] == [
+        '"1970-01-01T00:00:00","1970-01-01T00:00:00.000"',
+        '"1970-01-01T00:01:30","1970-01-01T00:01:30.500"',
+        ",",
+    ]
 
 
 def test_equal_tables_give_equal_bytes() -> None:
     table = pa.table({"a": [1, 2], "b": ["x", "y"]})
-    assert xlsx_bytes({"t": table}, {}) == xlsx_bytes({"t": table}, {})
+    assert csv_bytes(table) == csv_bytes(table)
     assert parquet_bytes(table) == parquet_bytes(table)
 
 
-def test_a_table_longer_than_a_sheet_is_refused_in_words() -> None:
-    table = pa.table({"a": pa.nulls(1_048_576, pa.int8())})
-    with pytest.raises(InputError, match="--format parquet or csv"):
-        xlsx_bytes({"long": table}, {})
+# calendar times
+
+
+def test_a_run_without_a_date_has_no_times_until_one_is_given(run: Path) -> None:
+    bare = export_view(run, "public")
+    assert bare.lacks_calendar
+    assert not any("time" in one.values.column_names for one in bare.tables)
+    assert any("--date 2025-01-15" in note for note in about_run(run, bare).notes)
+    dated = export_view(run, "public", date="2025-01-15")
+    assert not dated.lacks_calendar
+    steps = next(one for one in dated.tables if one.name == "household_step")
+    assert steps.values.column("time").to_pylist() == [datetime(2025, 1, 15)] * 2
+    assert not any("--date" in note for note in about_run(run, dated).notes)
+    fields = {one.name for one in steps.columns}
+    assert {"day", "step", "sim_time_s", "time"} <= fields
+
+
+def test_a_date_that_is_none_is_refused(run: Path) -> None:
+    for text in ("yesterday", "2025-02-30", "20250115", "0001-01-01"):
+        with pytest.raises(ConfigError, match="a day of the calendar"):
+            export_view(run, "public", date=text)
+
+
+def test_a_run_keeps_its_own_date(tmp_path: Path) -> None:
+    config = {"date": "2024-02-28"}
+    with RunDirectory.create(tmp_path, task="grid", size="h1", seed=0, config=config) as made:
+        writer = TraceWriter(tmp_path, constants={"run_id": "r", "seed": 0}, date=date(2024, 2, 28))
+        when = {"algorithm": "ss", "phase": "eval", "day": [0, 1, 2], "vehicle_id": ["a", "b", "c"]}
+        clocks = {"depart_s": [8 * 3600.0, 0.5, 0.0], "arrival_s": [90_000.0, None, 1.0]}
+        writer.write("trip", {**when, **clocks})
+        writer.commit()
+        made.finish("complete", resources=trace_resources(tmp_path))
+    (trip,) = export_view(tmp_path, "full").tables
+    assert trip.values.column("depart_time").to_pylist() == [
+        datetime(2024, 2, 28, 8),
+        datetime(2024, 2, 29, 0, 0, 0, 500_000),
+        datetime(2024, 3, 1),
+    ]
+    arrived = [datetime(2024, 2, 29, 1), None, datetime(2024, 3, 1, 0, 0, 1)]
+    assert trip.values.column("arrival_time").to_pylist() == arrived
+    assert "depart_time" not in export_view(tmp_path, "agent:a").tables[0].values.column_names
+    with pytest.raises(ConfigError, match="the run has the date 2024-02-28"):
+        export_view(tmp_path, "full", date="2025-01-15")
+
+
+# title, licence, notes
+
+
+def test_notes_of_the_run_go_to_those_who_may_see_everything(run: Path) -> None:
+    (run / "result.json").write_text(json.dumps({"notes": ["household_001 lies"]}))
+    try:
+        assert "household_001 lies" in about_run(run, export_view(run, "full")).notes
+        assert "household_001 lies" not in about_run(run, export_view(run, "exchanged")).notes
+    finally:
+        (run / "result.json").unlink()
+    about = about_run(run, export_view(run, "public"))
+    assert about.title == f"Tables of the grid run {about.run_id}"
+    assert "Tables that are not in this export: message, agent_decision." in " ".join(about.notes)
+
+
+@pytest.mark.parametrize("licence", ["CC-BY-4.0", "https://example.org/terms"])
+def test_a_licence_is_a_name_or_an_address(run: Path, licence: str) -> None:
+    export = export_view(run, "public")
+    assert about_run(run, export, licence=licence).licence == licence
+    with pytest.raises(ConfigError, match=r"as CC-BY-4\.0"):
+        about_run(run, export, licence=f"{licence} or so")

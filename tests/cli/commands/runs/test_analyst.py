@@ -57,6 +57,17 @@ def test_sql_in_every_format(grid_run: Path, tmp_path: Path, capsys: Streams) ->
 def test_export_show_compare_and_remove(grid_run: Path, tmp_path: Path, capsys: Streams) -> None:
     assert ss_run("export", grid_run, "--view", "public", "--out", tmp_path / "public") == 0
     assert not (tmp_path / "public" / "agent_decision.parquet").exists()
+    named = ("--title", "Peaks of Dorf", "--author", "A. Body", "--licence", "CC-BY-4.0")
+    options = ("--format", "csv", "--view", "public", "--date", "2025-01-15", *named)
+    assert ss_run("export", grid_run, *options, "--out", tmp_path / "csv") == 0
+    package = json.loads((tmp_path / "csv" / "datapackage.json").read_text())
+    assert (package["title"], package["licenses"]) == ("Peaks of Dorf", [{"name": "CC-BY-4.0"}])
+    assert "kerber_dorfnetz" in package["sources"][0]["title"]
+    steps = pd.read_csv(tmp_path / "csv" / "feeder_step.csv", parse_dates=["time"])
+    assert steps.time.min() == pd.Timestamp("2025-01-15 12:00")  # days of the grid begin at noon
+    assert ss_run("export", grid_run, "--licence", "my own", "--out", tmp_path / "none") == 3
+    assert ss_run("export", grid_run, "--date", "tomorrow", "--out", tmp_path / "none") == 3
+    assert not (tmp_path / "none").exists()
     assert ss_run("verify", grid_run) == 0
     assert ss_run("runs", "show", grid_run, "--json") == 0
     assert ss_run("runs", "verify", grid_run) == 0
@@ -133,3 +144,7 @@ def test_the_workbook_opens_in_libreoffice_with_typed_columns(
     formulas = set(re.findall(r'table:formula="([^"]*)"', content))
     assert formulas <= {"of:=TRUE()", "of:=FALSE()"}  # how LibreOffice keeps truth values
     assert 'table:name="data_dictionary"' in content
+    names = [one.split('"', 1)[0] for one in content.split('<table:table table:name="')[1:]]
+    assert names[:3] == ["cover", "notes", "data_dictionary"]
+    marked = re.findall(r'<table:database-range table:name="([^"]+)"', content)
+    assert {*marked} == {"contents", *names[1:]}
