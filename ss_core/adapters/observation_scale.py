@@ -32,13 +32,13 @@ class EntryScales:
 
     @property
     def mapped(self) -> int:
-        """How many entries are mapped by their space."""
-        return int((self.factor != 1.0).sum())
+        """How many entries are mapped by their space, of the agent with most."""
+        return int((self.factor != 1.0).sum(axis=1).max(initial=0))
 
     @property
     def standardised(self) -> int:
-        """How many entries are standardised by what was seen."""
-        return int(self.by_moments.sum())
+        """How many entries are standardised by what was seen, of the agent with most."""
+        return int(self.by_moments.sum(axis=1).max(initial=0))
 
     def words(self) -> str:
         """What is done to observations, in words; empty where nothing is."""

@@ -46,7 +46,7 @@ class Game(ParallelEnv):
         return self._space
 
     def action_space(self, agent):
-        return spaces.Box(0, 1, (1,)) if self._fault == "continuous" else self._actions
+        return spaces.Text(3) if self._fault == "text" else self._actions
 
     def _all(self, value):
         return {agent: value for agent in self.possible_agents}
@@ -175,7 +175,7 @@ def test_returns_are_what_the_episodes_paid(own_game: tuple[Path, dict[str, Any]
         (["game:make", "fault=observation"], "game_v0, step 3: observation of 'a' is nan"),
         (["game:make", "fault=absent"], "game_v0, step 3: no observation of agent 'b'"),
         (["game:make", "fault=stranger"], "game_v0, step 3: agent 'c' is in `agents`"),
-        (["game:make", "fault=continuous"], "'a' acts by real numbers"),
+        (["game:make", "fault=text"], "action space of 'a' is Text"),
         (["game:make", "fault=type"], "returned a str, not a pettingzoo ParallelEnv"),
         (["game:make", "colour=red"], "raised TypeError"),
         (["game:mkae", "fault="], "did you mean 'make'"),

@@ -98,7 +98,8 @@ def test_an_environment_of_ones_own_has_its_size_and_general_settings() -> None:
     assert (config.learner.num_envs, config.learner.num_updates) == (3, 200)
     assert len(config.env_sha256) == 64
     sentence = about(config, check(config))
-    assert "4 agents, 5 actions, observations of 24 numbers, 25 steps" in sentence
+    seen = "observations of 24 numbers (24 unbounded entries standardised by running moments)"
+    assert f"4 agents, 5 actions, {seen}, 25 steps" in sentence
     assert "the length of every random episode" in sentence
     literal = resolve("paper", {"env": SPREAD, "horizon": 5})
     assert (literal.learner.num_envs, literal.learner.architecture) == (1, "independent")
