@@ -122,7 +122,7 @@ def sum_unbalanced(net: Net) -> list[str]:
     )
     one = "1 unbalanced load was replaced by a balanced one of the sum of its phases"
     return [
-        f"{one if len(loads) == 1 else many}, as pandapower.runpp takes it; currents of single "
+        f"{one if len(loads) == 1 else many}, as pandapower.runpp does; currents of single "
         "phases are not known"
     ]
 
