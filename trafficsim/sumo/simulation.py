@@ -7,6 +7,7 @@ hangs is replaced and plays the same day, with the same seed, again.
 
 import select
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +22,10 @@ from numpy import ndarray
 
 from ss_core.errors import SimulatorError
 from trafficsim.demand.trips import VehicleType
-from trafficsim.sumo.process import SumoDied, SumoProcess
+from trafficsim.sumo.process import LOOK_EVERY_S, SumoDied, SumoProcess, SumoStalled
 
 RESTARTS = 3  # of the same day
+STALLS = 2  # on which a day is given up: a second that does not end mostly never does
 DAYS_AHEAD = 8  # of one process: it need not wait for us, nor we wake up, between two days
 Order = tuple[float, list[tuple[int, int]]]  # vehicles sent to routes, then on until a time in s
 VEHICLES_AHEAD = 4000  # of those days, so that they fit in a pipe (64 kB)
@@ -40,9 +42,11 @@ class SumoConfig:
     depart_lane: str = "best"  # of trips that do not say; SUMO 1.28 takes nearly always the same
     depart_speed: str = "0"
     watchdog_s: float = 60.0  # without a sign of life of a SUMO process
+    stall_s: float = 6.0  # of ours, in which SUMO does not end a second of its own
 
     def __post_init__(self) -> None:
-        least = {"time_to_teleport_s": 1, "longest_s": 1, "interval_s": 5, "watchdog_s": 1}
+        least = {"time_to_teleport_s": 1, "longest_s": 1, "interval_s": 5}
+        least |= {"watchdog_s": 1, "stall_s": 1}
         for name, smallest in least.items():
             if not smallest <= getattr(self, name) <= 1e6:
                 raise ValueError(f"{name}={getattr(self, name)}: between {smallest} and 1e6")
@@ -245,17 +249,18 @@ class Simulator:
         answered = [process for process in busy if process.has_unread]
         if answered or len(busy) <= 1:
             return answered or busy
-        ready, _, _ = select.select(busy, [], [], self.scene.sumo.watchdog_s)
-        return ready or busy[:1]
+        deadline_s = time.monotonic() + self.scene.sumo.watchdog_s
+        while time.monotonic() < deadline_s:
+            ready, _, _ = select.select(busy, [], [], LOOK_EVERY_S)
+            found = [process for process in busy if process in ready or process.stalled]
+            if found:
+                return found
+        return busy[:1]
 
     def _count_death(self, death: SumoDied, deaths: list[int], day: int) -> None:
         self.restarts += 1
         deaths[day] += 1
-        if deaths[day] > RESTARTS:
-            raise SimulatorError(
-                f"{self.scene.net}: SUMO died {deaths[day]} times on the same day: "
-                f"{death or 'without a word'}; look at the demand, or try fewer drivers"
-            ) from death
+        give_up(self.scene, deaths[day], death)
 
     def _set_to_work(self, day: dict[str, Any]) -> SumoProcess:
         process = self._idle.pop() if self._idle else self.started()
@@ -272,7 +277,8 @@ class Simulator:
         Raises:
             SumoDied: it does not come up.
         """
-        process = SumoProcess(self.scene.sumo.watchdog_s, self._server)
+        sumo = self.scene.sumo
+        process = SumoProcess(sumo.watchdog_s, self._server, stall_s=sumo.stall_s)
         try:
             process.ask(self.opening())
         except BaseException:
@@ -315,6 +321,38 @@ class Simulator:
             link_vehicles=np.array(answer["counts"], dtype=float).reshape(shape),
             end_s=float(answer["time_s"]),
         )
+
+
+def give_up(scene: Scene, deaths: int, death: SumoDied) -> None:
+    """Raise if a day on which SUMO died that often is not to be played again.
+
+    Raises:
+        SimulatorError: says what is known of the cause.
+    """
+    if isinstance(death, SumoStalled) and deaths >= STALLS:
+        time_s = death.mark.time_s
+        raise SimulatorError(
+            f"{scene.net}: SUMO makes no progress in second {time_s:g} of the day, {deaths} times "
+            f"for {scene.sumo.stall_s:g} s; {_last_departed(scene, time_s)}, or, where the machine "
+            "is merely slow, --set sumo.stall_s=60"
+        ) from death
+    if deaths > RESTARTS:
+        raise SimulatorError(
+            f"{scene.net}: SUMO died {deaths} times on the same day: {death or 'without a word'}; "
+            "look at the demand, or try fewer drivers"
+        ) from death
+
+
+def _last_departed(scene: Scene, time_s: float) -> str:
+    """Who was to depart last by then, and what to do about it."""
+    gone = np.flatnonzero(scene.depart_s <= time_s)
+    if not len(gone):
+        return "only others than those who decide are on the road: look at them in the demand"
+    last = int(gone[np.argmax(scene.depart_s[gone])])
+    return (
+        f"vehicle {scene.vehicle_ids[last]!r} was the last to depart, at {scene.depart_s[last]:g} "
+        "s: take it out of the demand"
+    )
 
 
 def sumo_arguments(scene: Scene) -> list[str]:
