@@ -25,6 +25,7 @@ from trafficsim.demand.trips import VehicleType
 from trafficsim.sumo.process import LOOK_EVERY_S, SumoDied, SumoProcess, SumoStalled
 
 RESTARTS = 3  # of the same day
+JUNCTION_NAMED = 'Junction="'  # fromJunction, toJunction in the background
 STALLS = 2  # on which a day is given up: a second that does not end mostly never does
 DAYS_AHEAD = 8  # of one process: it need not wait for us, nor we wake up, between two days
 Order = tuple[float, list[tuple[int, int]]]  # vehicles sent to routes, then on until a time in s
@@ -40,7 +41,7 @@ class SumoConfig:
     longest_s: float = 3600.0  # after the last departure, what is still under way is charged that
     interval_s: float = 60.0  # over which public speeds, sampled every 5 s, are averaged
     depart_lane: str = "best"  # of trips that do not say; SUMO 1.28 takes nearly always the same
-    depart_speed: str = "0"
+    depart_speed: str = "avg"  # of trips that do not say, as in SUMO 1.28
     watchdog_s: float = 60.0  # without a sign of life of a SUMO process
     stall_s: float = 6.0  # of ours, in which SUMO does not end a second of its own
 
@@ -74,6 +75,11 @@ class Scene:
     def begin_s(self) -> float:
         """When a day begins: the whole second before the first departure."""
         return float(np.floor(min(self.depart_s.min(), self.background_begin_s)))
+
+    @property
+    def names_junctions(self) -> bool:
+        """Whether somebody in the background goes from or to a junction."""
+        return JUNCTION_NAMED in self.background
 
     def entries(self) -> list[dict[str, str]]:
         """How each vehicle departs and arrives, in SUMO's words."""
@@ -363,6 +369,7 @@ def sumo_arguments(scene: Scene) -> list[str]:
     arguments += ["--xml-validation.net", "never"]
     arguments += ["--time-to-teleport", f"{scene.sumo.time_to_teleport_s:g}"]
     arguments += ["--ignore-route-errors", "true"] if scene.ignores_route_errors else []
+    arguments += ["--junction-taz", "true"] if scene.names_junctions else []
     return [*arguments, "--mesosim", "true"] if scene.sumo.meso else arguments
 
 
