@@ -14,7 +14,7 @@ from trafficsim.routing.game import RoutingGame, build_game
 from trafficsim.sumo.simulation import SumoConfig
 
 QUIET = VehicleType("car", (("sigma", "0"), ("speedDev", "0")))
-STANDING = (("departSpeed", "0"),)
+STANDING = (("departLane", "best"), ("departSpeed", "0"))
 NOISY = VehicleType("car", (("sigma", "0.5"), ("speedDev", "0.1")))
 
 

@@ -24,7 +24,7 @@ from trafficsim.nets.road_graph import RoadGraph
 
 MAX_DRAWS = 400  # zone pairs looked at
 POOL = 60  # of which so many that have a choice are compared
-STANDING = (("departSpeed", "0"),)  # drawn drivers leave a parking place
+STANDING = (("departLane", "best"), ("departSpeed", "0"))  # drawn drivers leave a parking place
 HEADWAYS_S = (8.0, 4.0, 2.0, 1.0, 0.5)  # between two departures anywhere in the net
 
 

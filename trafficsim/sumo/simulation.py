@@ -40,8 +40,8 @@ class SumoConfig:
     time_to_teleport_s: float = 300.0  # a vehicle that stands still longer is moved on, and charged
     longest_s: float = 3600.0  # after the last departure, what is still under way is charged that
     interval_s: float = 60.0  # over which public speeds, sampled every 5 s, are averaged
-    depart_lane: str = "best"  # of trips that do not say; SUMO 1.28 takes nearly always the same
-    depart_speed: str = "avg"  # of trips that do not say, as in SUMO 1.28
+    depart_lane: str = "best_prob"  # of trips that do not say, as in SUMO 1.28
+    depart_speed: str = "avg"  # likewise
     watchdog_s: float = 60.0  # without a sign of life of a SUMO process
     stall_s: float = 6.0  # of ours, in which SUMO does not end a second of its own
 
@@ -82,8 +82,14 @@ class Scene:
         return JUNCTION_NAMED in self.background
 
     def entries(self) -> list[dict[str, str]]:
-        """How each vehicle departs and arrives, in SUMO's words."""
-        usual = {"departLane": self.sumo.depart_lane, "departSpeed": self.sumo.depart_speed}
+        """How each vehicle departs and arrives, in SUMO's words.
+
+        Where nothing else is drawn, no lane is either.
+        """
+        sumo = self.sumo
+        draws = sumo.depart_lane == "best_prob"
+        lane = "best" if self.is_deterministic and draws else sumo.depart_lane
+        usual = {"departLane": lane, "departSpeed": sumo.depart_speed}
         own = self.own_attributes or ((),) * len(self.vehicle_ids)
         return [usual | dict(each) for each in own]
 

@@ -79,7 +79,7 @@ def test_cars_decide_and_everybody_else_is_counted(tmp_path: Path) -> None:
         ": 4 trips; driven by SUMO as the file has it: 1 x bus, 1 x person, 2 x truck, "
         "1 x vehicle with stops"
     )
-    entry = {"departLane": "best", "departPos": "20", "departSpeed": "max"}
+    entry = {"departLane": "best_prob", "departPos": "20", "departSpeed": "max"}
     assert game.scene.entries()[1] == entry
 
 
