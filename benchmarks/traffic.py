@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from benchmarks.timing import Spent, spent_in
 from trafficsim.routing.config import resolve
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.inputs import checked_net, drawn_demand, game_of, given_demand
+from trafficsim.sumo.progress import Progress
 from trafficsim.sumo.server import Simulation
 from trafficsim.sumo.simulation import (
     Scene,
@@ -134,16 +135,17 @@ def route_file(case: Case, day: int) -> Path:
     path = case.folder / f"day{day}.rou.xml"
     head = types_xml(scene.types).replace("additional>", "routes>").removesuffix("</routes>\n")
     order = np.argsort(scene.depart_s, kind="stable").tolist()
-    vehicles = [_vehicle(scene, at, case.choices[day, at]) for at in order]
+    entries = scene.entries()
+    vehicles = [_vehicle(scene, at, case.choices[day, at], entries[at]) for at in order]
     path.write_text("".join([head, *vehicles, "</routes>\n"]))
     return path
 
 
-def _vehicle(scene: Scene, at: int, route: int) -> str:
+def _vehicle(scene: Scene, at: int, route: int, entry: Mapping[str, str]) -> str:
+    words = " ".join(f"{name}={quoteattr(value)}" for name, value in entry.items())
     return (
         f"<vehicle id={quoteattr(scene.vehicle_ids[at])} type={quoteattr(scene.type_ids[at])} "
-        f'depart="{scene.depart_s[at]}" departLane="{scene.sumo.depart_lane}" '
-        f'departSpeed="{scene.sumo.depart_speed}">'
+        f'depart="{scene.depart_s[at]}" {words}>'
         f'<route edges="{" ".join(scene.routes[route])}"/></vehicle>\n'
     )
 
@@ -200,7 +202,7 @@ class InProcess:
         types = case.folder / "types.add.xml"
         types.write_text(types_xml(case.scene.types))
         self.case = case
-        self.simulation = Simulation(self.libsumo, opening(case, types))
+        self.simulation = Simulation(self.libsumo, opening(case, types), Progress.new())
         self.ends_s = [self._whole_day(day) for day in range(len(case.actions))]
 
     def _whole_day(self, day: int) -> float:

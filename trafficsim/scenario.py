@@ -16,6 +16,7 @@ from ss_core.scenario.protocol import Column, Prepared, Reference, Saved, Scenar
 from ss_core.training.loop import Training
 from trafficsim.demand.trips import Demand
 from trafficsim.link_model.model import LinkModel
+from trafficsim.nets.sumocfg import named_files
 from trafficsim.references.reference_tasks import optimise, refer
 from trafficsim.results.labels import LABELS, ROWS, knows
 from trafficsim.results.notes import facts, notes, title
@@ -199,6 +200,7 @@ SCENARIO = Scenario(
     agent="driver",
     title=title,
     knows=knows,
+    implied={"sumocfg": lambda name: named_files(Path(name))},
     withdrawn=("search.random_plays",),
     columns=(
         Column(title="travel time s", figure="mean_travel_time_s"),

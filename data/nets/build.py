@@ -271,7 +271,7 @@ def trips_xml(trips: Iterable[Trip]) -> str:
     """The drivers in SUMO's words, deterministic ones: they neither dawdle nor differ."""
     rows = (
         f'<trip id="{at}" type="car" depart="{trip.depart_s:.2f}" from="{trip.origin}" '
-        f'to="{trip.destination}" departLane="best"/>'
+        f'to="{trip.destination}" departLane="best" departSpeed="0"/>'
         for at, trip in enumerate(trips)
     )
     return document("routes", (CAR, *rows))

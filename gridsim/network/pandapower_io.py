@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from gridsim.network.feeder import OPEN_END, Feeder, load_compiled, with_transformer_rating
 from gridsim.network.net_checks import SUPPORTED, Net, net_problems, unsupplied_problems
@@ -58,6 +58,7 @@ FORMER_COLUMNS = (  # of earlier pandapowers, for `convert_format`
     *("sn_kva", "imax_ka", "coords", "tap_dependent_impedance", "vk_percent_characteristic"),
     *("vkr_percent_characteristic", "autotransformer"),
 )
+LEAST_OHM = 1e-5  # of a line that pandapower may not find a solution with: 10 mV at 1 kA
 # what pandapower raises for values that no check foresaw
 MALFORMED = (
     *(ArithmeticError, AttributeError, LookupError, TypeError, UserWarning, ValueError),
@@ -163,6 +164,42 @@ def run_reference(
     except LoadflowNotConverged:
         return False
     return True
+
+
+def with_switches(net: Net, feeder: Feeder) -> tuple[Net, Bool[np.ndarray, " line"]]:
+    """A copy in which lines of next to no impedance are closed switches; and which lines these are.
+
+    pandapower's Newton-Raphson finds no solution with such a line, and fuses the buses of a switch.
+    """
+    import pandapower
+
+    tiny = np.isin(feeder.line_index, _tiny_lines(net))
+    copied = copy.deepcopy(net)
+    for index in feeder.line_index[tiny]:
+        ends = int(copied.line.at[index, "from_bus"]), int(copied.line.at[index, "to_bus"])
+        copied.line.at[index, "in_service"] = False
+        pandapower.create_switch(copied, *ends, et="b", closed=True)
+    return copied, tiny
+
+
+def _tiny_lines(net: Net) -> Int[np.ndarray, " tiny"]:
+    """Indices of lines in service that have next to no impedance."""
+    lines = net.line[net.line["in_service"].astype(bool)]
+    per_km_ohm = np.hypot(lines["r_ohm_per_km"].to_numpy(), lines["x_ohm_per_km"].to_numpy())
+    ohm = per_km_ohm * lines["length_km"].to_numpy() / lines["parallel"].to_numpy()
+    return lines.index.to_numpy()[ohm < LEAST_OHM].astype(np.int64)
+
+
+def _tiny_words(net: Net) -> str:
+    """What to do about such lines, where pandapower finds no solution at all."""
+    tiny = _tiny_lines(net)
+    if not len(tiny):
+        return ""
+    shown = ", ".join(map(str, tiny[:5])) + (", ..." if len(tiny) > 5 else "")
+    return (
+        f"; line {shown}: next to no impedance (below {LEAST_OHM:g} ohm): set it out of service "
+        "and join its buses by a closed switch"
+    )
 
 
 def _refuse(problems: list[str], name: str) -> None:
@@ -301,7 +338,7 @@ def _solve_unloaded(net: Net, name: str) -> Net:
             pandapower.runpp(bare, numba=False)
     except (LoadflowNotConverged, *MALFORMED) as error:
         raise InputError(
-            f"feeder {name}: pandapower cannot solve it without load: {error}"
+            f"feeder {name}: pandapower cannot solve it without load: {error}{_tiny_words(net)}"
         ) from error
     bare.load[["p_mw", "q_mvar"]] = nominal
     return bare

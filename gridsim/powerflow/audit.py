@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from gridsim.network.feeder import OPEN_END, Feeder
 from gridsim.network.net_checks import Net
-from gridsim.network.pandapower_io import read_net, run_reference
+from gridsim.network.pandapower_io import read_net, run_reference, with_switches
 from gridsim.powerflow.loads import CONSTANT_POWER, ZipShare
 from gridsim.powerflow.solve import PowerFlow
 
@@ -26,6 +26,7 @@ class Audit:
     energy_balance_mw: float  # largest |supply - loads - losses| over all converged steps
     steps_checked: int
     steps_disputed: int  # solved here but not by pandapower
+    lines_as_switches: int = 0  # of next to no impedance; pandapower solves with switches instead
 
 
 def audit(
@@ -39,15 +40,24 @@ def audit(
     samples: int,
     rng: np.random.Generator,
 ) -> Audit:
-    """Solve random converged steps again on the net that `feeder` was compiled from."""
+    """Solve random converged steps again on the net that `feeder` was compiled from.
+
+    Where pandapower finds no solution, lines of next to no impedance are closed switches in its
+    net, as `lines_as_switches` says; loadings of such lines are not compared.
+    """
     steps = _sample(power_flow, samples, rng)
     net = read_net(feeder_name_or_path)
     _set_zip(net, zip_share)
+    tiny = np.zeros(len(feeder.line_index), dtype=np.bool_)
     voltage, loading, disputed = [], [], 0
     for step in steps:
-        if run_reference(net, feeder, p_mw[step], q_mvar[step]):
+        solved = run_reference(net, feeder, p_mw[step], q_mvar[step])
+        if not solved and not tiny.any():
+            net, tiny = with_switches(net, feeder)
+            solved = tiny.any() and run_reference(net, feeder, p_mw[step], q_mvar[step])
+        if solved:
             voltage.append(_voltage_difference(net, feeder, power_flow, step))
-            loading.append(_loading_difference(net, feeder, power_flow, step))
+            loading.append(_loading_difference(net, feeder, power_flow, step, ~tiny))
         else:
             disputed += 1
     balance = power_flow.slack_p_mw - power_flow.load_p_mw - power_flow.loss_mw
@@ -58,6 +68,7 @@ def audit(
         energy_balance_mw=float(balance.max()) if len(balance) else float("nan"),
         steps_checked=len(voltage),
         steps_disputed=disputed,
+        lines_as_switches=int(tiny.sum()) if voltage else 0,
     )
 
 
@@ -72,7 +83,17 @@ def audit_note(audits: Collection[Audit]) -> str:
     return (
         f"pandapower re-solved {sum(one.steps_checked for one in checked)} steps: max |dV| "
         f"{worst:.1e} p.u., energy balance {balance:.1e} MW, {disputed} disputed"
+        f"{_switches_note(max(one.lines_as_switches for one in checked))}"
     )
+
+
+def _switches_note(lines: int) -> str:
+    if not lines:
+        return ""
+    many = "1 line of next to no impedance is a closed switch"
+    if lines > 1:
+        many = f"{lines} lines of next to no impedance are closed switches"
+    return f" ({many} there, since pandapower finds no solution otherwise)"
 
 
 def nothing_confirmed(steps_disputed: int) -> str:
@@ -105,12 +126,18 @@ def _voltage_difference(net: Net, feeder: Feeder, power_flow: PowerFlow, step: n
     return float(np.abs(power_flow.v_pu[step, own] - theirs).max())
 
 
-def _loading_difference(net: Net, feeder: Feeder, power_flow: PowerFlow, step: np.integer) -> float:
+def _loading_difference(
+    net: Net,
+    feeder: Feeder,
+    power_flow: PowerFlow,
+    step: np.integer,
+    compared: Bool[np.ndarray, " line"],
+) -> float:
     lines = net.res_line.loc[feeder.line_index, "loading_percent"].to_numpy()
     trafos = net.res_trafo.loc[feeder.trafo_index, "loading_percent"].to_numpy()
     return float(
         max(
-            np.abs(power_flow.line_loading_percent[step] - lines).max(initial=0.0),
+            np.abs(power_flow.line_loading_percent[step] - lines)[compared].max(initial=0.0),
             np.abs(power_flow.trafo_loading_percent[step] - trafos).max(initial=0.0),
         )
     )

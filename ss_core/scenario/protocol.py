@@ -4,7 +4,7 @@ A world is a `Scenario`: a record of functions. `run` carries one out; `toy.py` 
 the smallest there is. A new world needs nothing else, and nothing here knows a domain.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -156,6 +156,9 @@ class Scenario:
     uncoordinated: Sequence[str] = ()  # rows that coordination must beat on trial days
     cost_unit: str = ""  # of the costs of trial days
     knows: Callable[[Any], Mapping[str, str]] = lambda _: {}  # by row, what it knows: a column
+    implied: Mapping[str, Callable[[Any], Collection[str]]] = field(
+        default_factory=dict
+    )  # flag → settings that what it names brings
     withdrawn: tuple[str, ...] = ()  # settings of earlier versions that mean nothing now
     agent: str = "agent"  # what a person calls one
     scope: str = "held-out days"

@@ -46,8 +46,7 @@ def _run(scenario: Scenario, request: Mapping[str, Any], progress: Progress) -> 
     workers = checked_workers(overrides.pop("workers", DEFAULT_WORKERS))
     config = _asked_config(scenario, request, overrides)
     if request["dry_run"]:
-        given: Mapping[str, str] = request["origins"]
-        origins = {scenario.shorthands.get(key, key): who for key, who in given.items()}
+        origins = _origins(scenario, request, overrides)
         return dry_run_result(config, origins, scenario.about(config))
     finished = finished_result(request["resume"])
     if finished is not None:
@@ -69,6 +68,20 @@ def _run(scenario: Scenario, request: Mapping[str, Any], progress: Progress) -> 
         result = _carry_out(scenario, run, config, checked, workers, progress)
         run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
     return result | {"run_dir": str(run.path)}
+
+
+def _origins(
+    scenario: Scenario, request: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> dict[str, str]:
+    """Who gave each setting that somebody gave, or named in a file that somebody gave."""
+    given: Mapping[str, str] = request["origins"]
+    implied = {
+        setting: f"{given.get(key, key)} {overrides[key]}"
+        for key, settings in scenario.implied.items()
+        if overrides.get(key)
+        for setting in settings(overrides[key])
+    }
+    return implied | {scenario.shorthands.get(key, key): who for key, who in given.items()}
 
 
 def _asked_config(

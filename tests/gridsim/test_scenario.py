@@ -181,7 +181,7 @@ def test_steps_without_a_solution_are_incidents_and_gaps_not_figures(capsys: Str
     assert {row["code"] for row in incidents} == {"SS-W210"}
 
 
-def test_a_run_that_pandapower_confirms_nothing_of_says_so_and_exits_7(capsys: Streams) -> None:
+def test_a_run_with_a_line_of_next_to_no_impedance_is_confirmed(capsys: Streams) -> None:
     import pandapower
     from pandapower.networks import create_kerber_landnetz_freileitung_1
 
@@ -190,6 +190,19 @@ def test_a_run_that_pandapower_confirms_nothing_of_says_so_and_exits_7(capsys: S
     net.line.loc[first, ["length_km", "r_ohm_per_km", "x_ohm_per_km"]] = [1.0, 1e-9, 1e-9]
     pandapower.to_json(net, "short.json")
     options = ("--feeder", "short.json", "--households", "4", "--set", "compare_selfish=false")
+    assert ssgrid_run("--days", "1", "--budget", "1", *options, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert any("1 line of next to no impedance is a closed switch" in n for n in result["notes"])
+    audits = [*result["audit"].values()]
+    assert sum(each["steps_checked"] for each in audits) == 3
+    assert all(each["max_dv_pu"] < 1e-6 for each in audits)
+
+
+def test_a_run_that_pandapower_confirms_nothing_of_says_so_and_exits_7(
+    capsys: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gridsim.powerflow.audit.run_reference", lambda *_: False)
+    options = ("--households", "4", "--set", "compare_selfish=false")
     nothing = "pandapower confirmed nothing: it found no solution of any of the 3 steps"
     assert ssgrid_run("--days", "1", "--budget", "1", *options) == 7
     streams = capsys.readouterr()

@@ -14,6 +14,7 @@ from trafficsim.routing.game import RoutingGame, build_game
 from trafficsim.sumo.simulation import SumoConfig
 
 QUIET = VehicleType("car", (("sigma", "0"), ("speedDev", "0")))
+STANDING = (("departLane", "best"), ("departSpeed", "0"))
 NOISY = VehicleType("car", (("sigma", "0.5"), ("speedDev", "0.1")))
 
 
@@ -110,7 +111,7 @@ def graph_of(folder: Path, text: str) -> RoadGraph:
 def trips(count: int, headway_s: float = 3.0, kind: VehicleType = QUIET) -> Demand:
     """Drivers from `entry` to `exit`, one after the other."""
     drivers = tuple(
-        Trip(f"d{number}", number * headway_s, "entry", "exit", kind.type_id)
+        Trip(f"d{number}", number * headway_s, "entry", "exit", kind.type_id, attributes=STANDING)
         for number in range(count)
     )
     return Demand(drivers, (kind,), "by hand")

@@ -345,6 +345,18 @@ def test_a_dry_run_shows_every_setting_and_who_gave_it(capsys: Streams) -> None:
     assert settings["net"] == ("two.net.xml", "--net")
     assert settings["learner.gamma"] == (0.5, "--set learner.gamma")
     assert settings["share"][1] == "preset or default"
+    Path("my.sumocfg").write_text(
+        '<configuration><input><net-file value="two.net.xml"/>'
+        '<route-files value="two.trips.xml"/></input></configuration>'
+    )
+    options = ("--sumocfg", "my.sumocfg", "--drivers", "3", "--dry-run", "--json")
+    assert sstraffic_run(*options) == 0
+    rows = json.loads(capsys.readouterr().out)["tables"]["settings"]
+    settings = {row["setting"]: (row["value"], row["from"]) for row in rows}
+    assert settings["net"] == ("two.net.xml", "--sumocfg my.sumocfg")
+    assert settings["routes"] == ("two.trips.xml", "--sumocfg my.sumocfg")
+    assert settings["additional"] == ("", "preset or default")
+    assert settings["generator.drivers"] == (3, "--drivers")
     assert not Path("runs").exists()
 
 

@@ -5,7 +5,7 @@ slower, and so again; a path too slow or too like one that was found before is p
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +44,24 @@ def fastest_path(
     graph: RoadGraph, origin: int, destination: int, cost_s: Sequence[float]
 ) -> Route | None:
     """Dijkstra from edge to edge, the costs of both included; None where no way leads there."""
-    best = {origin: cost_s[origin]}
+    return fastest_among(graph, (origin,), {destination}, cost_s)
+
+
+def fastest_among(
+    graph: RoadGraph,
+    origins: Collection[int],
+    destinations: Collection[int],
+    cost_s: Sequence[float],
+) -> Route | None:
+    """The fastest path from one of some edges to one of others, as SUMO takes it between zones."""
+    best = {origin: cost_s[origin] for origin in origins}
     came_from: dict[int, int] = {}
-    heap = [(cost_s[origin], origin)]
+    heap = [(cost_s[origin], origin) for origin in origins]
+    heapq.heapify(heap)
     while heap:
         cost, edge = heapq.heappop(heap)
-        if edge == destination:
-            return _trace(came_from, origin, destination)
+        if edge in destinations:
+            return _trace(came_from, edge)
         if cost > best[edge]:
             continue
         for following in graph.successors[edge]:
@@ -61,9 +72,9 @@ def fastest_path(
     return None
 
 
-def _trace(came_from: dict[int, int], origin: int, destination: int) -> Route:
+def _trace(came_from: dict[int, int], destination: int) -> Route:
     path = [destination]
-    while path[-1] != origin:
+    while path[-1] in came_from:
         path.append(came_from[path[-1]])
     return tuple(reversed(path))
 

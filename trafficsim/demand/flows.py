@@ -43,6 +43,11 @@ def flow_departures_s(
     return departures
 
 
+def is_random(flow: Mapping[str, str]) -> bool:
+    """Whether SUMO draws the departures of a flow anew with every seed."""
+    return "probability" in flow or EXPONENTIAL.fullmatch(flow.get("period", "")) is not None
+
+
 def _count(flow: Mapping[str, str], most: int) -> int | None:
     if "number" not in flow:
         return None

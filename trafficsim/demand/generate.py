@@ -24,6 +24,7 @@ from trafficsim.nets.road_graph import RoadGraph
 
 MAX_DRAWS = 400  # zone pairs looked at
 POOL = 60  # of which so many that have a choice are compared
+STANDING = (("departLane", "best"), ("departSpeed", "0"))  # drawn drivers leave a parking place
 HEADWAYS_S = (8.0, 4.0, 2.0, 1.0, 0.5)  # between two departures anywhere in the net
 
 
@@ -189,6 +190,7 @@ def _trips(
             number * headway_s,
             graph.edge_ids[pairs[number % len(pairs)].origin],
             graph.edge_ids[pairs[number % len(pairs)].destination],
+            attributes=STANDING,
         )
         for number in range(drivers)
     )

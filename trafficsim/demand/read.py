@@ -1,8 +1,9 @@
 """Reads demand in SUMO's formats: trips, flows and vehicles with routes; OD matrices elsewhere.
 
 Cars without stops on the way decide (`classes` widens that); everybody else is background, which
-SUMO drives as the file has it. What SUMO would draw of those who decide while it runs (random
-flows, distributions of routes and of types) is drawn here, once, by the generator given.
+SUMO drives as the file has it, and draws anew for each day. What SUMO would draw of those who
+decide (random flows, distributions of routes and of types) is drawn here, once, by the generator
+given: they are the same drivers every day.
 """
 
 import math
@@ -16,32 +17,32 @@ import numpy as np
 
 from ss_core.errors import InputError
 from trafficsim.demand.background import ADDITIONAL, as_additional, copied, element, type_elements
-from trafficsim.demand.flows import flow_departures_s
+from trafficsim.demand.flows import flow_departures_s, is_random
 from trafficsim.demand.od_matrix import read_od_matrix
 from trafficsim.demand.route_file import (
     MAX_TRIPS,
     PLACES,
     Departing,
-    RouteFile,
-    read_route_file,
+    read_with_included,
 )
 from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip
 from trafficsim.demand.vehicle_types import VehicleTypes
-from trafficsim.demand.ways import Ways, draw
+from trafficsim.demand.ways import FROM, TO, Roads, Ways, draw
 from trafficsim.nets.network import CAR
 from trafficsim.nets.problems import Problems
+from trafficsim.nets.road_graph import RoadGraph
 from trafficsim.nets.sumo_text import FORBIDDEN_IN_IDS, shown, time_s
 
 MAX_DEPART_S = 31 * 86_400.0
 CARRIED = ("departLane", "departPos", "departSpeed", "arrivalLane", "arrivalPos", "arrivalSpeed")
 WAITS = frozenset({"triggered", "containerTriggered", "split"})  # departures of SUMO's own making
-USED = frozenset(
-    {"id", "type", "depart", "from", "to", "route", "via", "fromTaz", "toTaz", *CARRIED}
-)
+USED = frozenset({"id", "type", "depart", "route", "via", *FROM, *TO, *CARRIED})
 USED_BY_FLOWS = frozenset(
     {"begin", "end", "number", "period", "vehsPerHour", "perHour", "probability"}
 )
 WITHOUT_EFFECT = frozenset({"color", "arrival", "routeLength"})
+ZONE_NAMED = 'Taz="'  # fromTaz, toTaz of who is driven by SUMO
+DRAWN_SHOWN = 5  # random flows in a sentence
 SAME_EDGE = "trip within one edge"
 WRONG_EDGE = "trip over edges that cars may not use"
 
@@ -65,8 +66,11 @@ def read_demand(
     additional: Sequence[Path] = (),
     rng: np.random.Generator,
     config: DemandConfig = DemandConfig(),
+    graph: RoadGraph | None = None,
 ) -> Demand:
     """The demand of a file or of several; `edges` are the net's that who decides may use.
+
+    `graph` is needed for trips between junctions or zones of several edges.
 
     `taz` are zones, `additional` SUMO's additional files: types, zones, stops, programs of lights.
 
@@ -80,7 +84,7 @@ def read_demand(
     if kind == "od":
         (matrix,) = paths
         return read_od_matrix(matrix, edges=edges, taz=(*taz, *additional), rng=rng)
-    return _Builder([*additional, *paths], len(additional), taz, edges, rng, config).build()
+    return _Builder((additional, paths), taz, edges, rng, config, Roads(graph)).build()
 
 
 def _vehicle(trip: Trip) -> str:
@@ -99,30 +103,36 @@ class _Builder:
 
     def __init__(
         self,
-        paths: Sequence[Path],
-        additional: int,  # so many of them, the first ones, are additional files
+        paths: tuple[Sequence[Path], Sequence[Path]],  # additional files, and route files
         taz: Sequence[Path],
         edges: Collection[str],
         rng: np.random.Generator,
         config: DemandConfig,
+        roads: Roads,
     ) -> None:
-        self._paths, self._additional = paths, additional
+        extra, given = (
+            [each for path in some for each in read_with_included(path)] for some in paths
+        )
+        self._named = paths[1]
+        self._files = [file for _, file in (*extra, *given)]
+        self._paths, self._additional = [path for path, _ in (*extra, *given)], len(extra)
+        self._taz = taz
         self._config = config
         self._rng = rng
         self._types = VehicleTypes()
-        self._ways = Ways(edges, [*taz, *paths])
+        self._ways = Ways(edges, [*taz, *self._paths], roads)
         self._ids: dict[str, int] = {}  # and the line
         self._trips: list[Trip] = []
         self._unused: set[str] = set()
         self._left_out: Counter[str] = Counter()
         self._background: Counter[str] = Counter()  # who is in it
-        self._others: list[set[int]] = [set() for _ in paths]  # elements of each file
+        self._drawn: list[str] = []  # random flows, and how many came of each
+        self._others: list[set[int]] = [set() for _ in self._paths]  # elements of each file
         self._made: list[str] = []  # elements of vehicles drawn from mixtures
         self._background_begin_s = math.inf
 
     def build(self) -> Demand:
-        files = [read_route_file(path) for path in self._paths]
-        for at, file in enumerate(files):
+        for at, file in enumerate(self._files):
             self._at, self._problems = at, Problems(self._paths[at])
             self._types.define(file, self._problems)
             self._ways.read(self._paths[at], file.routes, self._problems)
@@ -132,7 +142,7 @@ class _Builder:
                 self._leave_to_sumo(place, tag, departs)
             self._left_out += file.left_out
             self._problems.raise_any()
-        source = ", ".join(map(str, self._paths[self._additional :]))
+        source = ", ".join(map(str, self._named))
         if not self._trips:
             raise InputError(
                 f"{source}: no trip of {' or '.join(self._config.classes)} in it"
@@ -144,11 +154,11 @@ class _Builder:
             trips,
             self._types.among(named),
             f"{source}: {len(trips)} trips{self._notes()}",
-            self._background_file(files, named),
+            self._background_file(named),
             self._background_begin_s,
         )
 
-    def _background_file(self, files: Sequence[RouteFile], named: Collection[str]) -> str:
+    def _background_file(self, named: Collection[str]) -> str:
         """Everything that SUMO drives by itself; nothing without somebody or some place in it."""
         lines: list[str] = []
         for at, path in enumerate(self._paths):
@@ -158,8 +168,11 @@ class _Builder:
                 lines += copied(path, self._others[at], tags)
         if not lines and not self._made:
             return ""
-        types = [line for file in files for line in type_elements(file, named)]
-        return as_additional([*types, *lines, *self._made])
+        types = [line for file in self._files for line in type_elements(file, named)]
+        between_zones = any(ZONE_NAMED in line for line in lines)
+        zone_files = dict.fromkeys((*self._taz, *self._paths)) if between_zones else ()
+        zones = [line for path in zone_files for line in copied(path, (), {"taz"})]
+        return as_additional([*types, *zones, *lines, *self._made])
 
     def _leave_to_sumo(self, number: int, what: str, departs: str) -> None:
         """Element `number` of the file is background."""
@@ -174,10 +187,13 @@ class _Builder:
         left_out = ", ".join(f"{count} x {what[:40]}" for what, count in counted[:12])
         unused = ", ".join(name[:40] for name in sorted(self._unused)[:12])
         others = ", ".join(f"{n} x {what[:40]}" for what, n in sorted(self._background.items()))
+        more = len(self._drawn) - DRAWN_SHOWN
+        drawn = ", ".join(self._drawn[:DRAWN_SHOWN]) + (f" and {more} more" if more > 0 else "")
         return (
             (f"; driven by SUMO as the file has it: {others}" if others else "")
             + (f"; left out: {left_out}" if left_out else "")
             + (f"; not used: {unused}" if unused else "")
+            + (f"; drawn once, the same on all days: {drawn}" if drawn else "")
         )
 
     def _add(self, departing: Departing) -> None:
@@ -252,6 +268,8 @@ class _Builder:
                 self._problems.add(line, f"{what}: {error}")
                 return
             names = [f"{name}.{number}" for number in range(len(departures))]
+            if is_random(given):
+                self._drawn.append(f"{len(departures)} of random flow {shown(name)}")
         for each, depart_s in zip(names, departures, strict=True):
             if each in self._ids:
                 first = self._ids[each]

@@ -1,15 +1,17 @@
 """Reads a SUMO trips or route file into plain records; `demand_xml` makes a demand of them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from ss_core.errors import InputError
 from trafficsim.nets.safe_xml import SafeXml
 
 MAX_TRIPS = 300_000
+MOST_INCLUDED = 10  # files, one in the other
 WHAT = "a SUMO trips or route file (.trips.xml, .rou.xml)"
 DEPARTING = frozenset({"trip", "vehicle", "flow"})
 OTHERS = frozenset({"person", "personFlow", "container", "containerFlow"})  # who depart, too
@@ -80,6 +82,7 @@ class RouteFile:
     departing: list[Departing] = field(default_factory=list)
     others: list[tuple[int, str, str]] = field(default_factory=list)  # number, tag, departure
     left_out: Counter[str] = field(default_factory=Counter)  # elements that mean nothing here
+    included: list[tuple[str, int]] = field(default_factory=list)  # other files, and the lines
 
 
 def read_route_file(path: Path) -> RouteFile:
@@ -94,6 +97,21 @@ def read_route_file(path: Path) -> RouteFile:
     return reader.file
 
 
+def read_with_included(path: Path, deeper: int = MOST_INCLUDED) -> Iterator[tuple[Path, RouteFile]]:
+    """The records of a file, after those of the files that it includes.
+
+    Raises:
+        InputError: a file is not usable, or includes itself.
+    """
+    file = read_route_file(path)
+    for href, line in file.included:
+        if not href or not deeper:
+            problem = "without href" if not href else "of a file that includes itself, or too many"
+            raise InputError(f"{path}:{line}: <include> {problem}; take it out")
+        yield from read_with_included(path.parent / href, deeper - 1)
+    yield path, file
+
+
 class _Reader:
     """Sorts elements into records; remembers which ones are open."""
 
@@ -106,8 +124,8 @@ class _Reader:
         self._mixture: Choice | None = None  # open vTypeDistribution
 
     def take(self, tag: str, attributes: dict[str, str], depth: int) -> None:
-        if tag == "include":
-            self._xml.fail("<include> is not followed; put the other file's contents here")
+        if tag == "include" and depth != 2:
+            self._xml.fail("<include> within another element; put the other file's contents here")
         if depth == 1 and tag in OTHER_ROOTS:
             self._xml.fail(f"starts with <{tag}>: {OTHER_ROOTS[tag]}")
         if depth == 2:
@@ -137,6 +155,8 @@ class _Reader:
         elif tag == "routeDistribution":
             self._routes = self._choice(attributes, names="routes")
             self.file.routes.append(self._routes)
+        elif tag == "include":
+            self.file.included.append((attributes.get("href", ""), self._xml.line))
         elif tag in OTHERS:
             departs = attributes.get("begin", attributes.get("depart", ""))
             self.file.others.append((self._number, tag, departs))

@@ -1,21 +1,40 @@
-"""Where trips of route files go: along routes, or from edge or zone to edge or zone."""
+"""Where trips of route files go: along routes, or from edge, zone or junction to another.
+
+Between zones and junctions SUMO takes the fastest way from any edge of the one to any of the other;
+which edges these are on an empty road is found here.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from ss_core.errors import InputError
+from trafficsim.demand.candidate_routes import fastest_among
 from trafficsim.demand.route_file import Choice, Departing
 from trafficsim.demand.vehicle_types import weight_of
 from trafficsim.demand.zones import Zone, read_zones
 from trafficsim.nets.problems import Problems
+from trafficsim.nets.road_graph import RoadGraph
 from trafficsim.nets.sumo_text import shown, whole_number
 
 MAX_ROUTE_EDGES = 10_000_000  # of all routes together
 Item = TypeVar("Item")
+
+
+class Side(NamedTuple):
+    """Attributes of a trip, any of which says where it starts, or ends."""
+
+    edge: str
+    zone: str
+    junction: str
+
+
+FROM = Side("from", "fromTaz", "fromJunction")
+TO = Side("to", "toTaz", "toJunction")
 
 
 class Way(NamedTuple):
@@ -46,29 +65,61 @@ class Routes:
         return draw(self.options, rng)
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """From one of some edges to another of some, by weight."""
+class Roads:
+    """What lies between edges: junctions, and the fastest ways on empty roads."""
 
-    origins: Sequence[tuple[str, float]]
-    destinations: Sequence[tuple[str, float]]
-    via: tuple[str, ...] = ()
+    def __init__(self, graph: RoadGraph | None) -> None:
+        self._graph = graph
+        self._found: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, str] | None] = {}
 
-    def draw(self, rng: np.random.Generator) -> Way:
-        """An origin, then a destination: another edge if there is one, as in OD matrices."""
-        origin, destination = draw(self.origins, rng), draw(self.destinations, rng)
-        if origin == destination:
-            others = [each for each in self.destinations if each[0] != origin]
-            destination = draw(others, rng) if others else destination
-        return Way(origin, destination, via=self.via)
+    @cached_property
+    def leaving(self) -> dict[str, list[str]]:
+        """Edges that leave each junction."""
+        return self._at_junctions(self._known.leaves)
+
+    @cached_property
+    def entering(self) -> dict[str, list[str]]:
+        """Edges that lead to each junction."""
+        return self._at_junctions(self._known.enters)
+
+    def nearest(
+        self, origins: Sequence[str], destinations: Sequence[str]
+    ) -> tuple[str, str] | None:
+        """Where the fastest way from one of the first to one of the second begins and ends."""
+        if len(origins) == len(destinations) == 1:
+            return origins[0], destinations[0]
+        key = tuple(origins), tuple(destinations)
+        if key not in self._found:
+            graph = self._known
+            starts, ends = ([graph.position[name] for name in each] for each in key)
+            path = fastest_among(graph, starts, {*ends}, self._free_s)
+            ids = graph.edge_ids
+            self._found[key] = (ids[path[0]], ids[path[-1]]) if path else None
+        return self._found[key]
+
+    @cached_property
+    def _free_s(self) -> list[float]:
+        return self._known.free_flow_s.tolist()
+
+    @property
+    def _known(self) -> RoadGraph:
+        if self._graph is None:
+            raise ValueError("zones of several edges and junctions need the graph of the net")
+        return self._graph
+
+    def _at_junctions(self, junctions: Sequence[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for edge, junction in zip(self._known.edge_ids, junctions, strict=True):
+            found.setdefault(junction, []).append(edge)
+        return found
 
 
 class Ways:
     """Routes by name and zones, as far as files have been read; `read` says which is next."""
 
-    def __init__(self, edges: Collection[str], zone_files: Sequence[Path]) -> None:
+    def __init__(self, edges: Collection[str], zone_files: Sequence[Path], roads: Roads) -> None:
         self.wrong_edges = 0  # problems about edges that the net has not, so far
-        self._edges, self._zone_files = edges, zone_files
+        self._edges, self._zone_files, self._roads = edges, zone_files, roads
         self._zones: dict[str, Zone] | None = None  # read when a trip names one
         self._named: dict[str, Choice] = {}
         self._routes: dict[str, list[tuple[Way, float]]] = {}  # named ones that were looked at
@@ -89,7 +140,7 @@ class Ways:
         named = self._named.get(departing.attributes.get("route", ""))
         return departing.stops or (named is not None and named.stops)
 
-    def of(self, departing: Departing) -> Routes | Ends | None:
+    def of(self, departing: Departing) -> Routes | None:
         """Where a trip, vehicle or flow goes; None where something is wrong."""
         what, given = f"{departing.tag} {shown(departing.name)}", departing.attributes
         options: Sequence[tuple[Way, float]] | None
@@ -161,38 +212,63 @@ class Ways:
             "such trips out",
         )
 
-    def _ends(self, given: Mapping[str, str], line: int, what: str) -> Ends | None:
-        origins = self._side(given, ("from", "fromTaz", "sources"), line, what)
-        destinations = self._side(given, ("to", "toTaz", "sinks"), line, what)
+    def _ends(self, given: Mapping[str, str], line: int, what: str) -> Routes | None:
+        origins = self._side(given, FROM, line, what)
+        destinations = self._side(given, TO, line, what)
         via = tuple(given.get("via", "").split())
         unknown = [edge for edge in via if edge not in self._edges]
         for edge in unknown:
             self._unknown_edge(edge, line, f"{what}, 'via'")
-        sound = origins and destinations and not unknown
-        return Ends(origins, destinations, via) if sound else None
+        if not (origins and destinations) or unknown:
+            return None
+        first = self._roads.nearest(origins, via[:1] or destinations)
+        last = self._roads.nearest(via[-1:] or origins, destinations)
+        if first is None or last is None:
+            self.wrong_edges += 1
+            self._problems.add(
+                line,
+                f"{what}: no way for cars leads there; --ignore-route-errors leaves such trips out",
+            )
+            return None
+        return Routes([(Way(first[0], last[1], via=via), 1.0)])
 
-    def _side(
-        self, given: Mapping[str, str], names: tuple[str, str, str], line: int, what: str
-    ) -> Sequence[tuple[str, float]]:
-        """Edges where a trip may start or end, with weights."""
-        end, zone, kind = names
-        if end in given:
-            if given[end] in self._edges:
-                return [(given[end], 1.0)]
-            self._unknown_edge(given[end], line, f"{what}, {end!r}")
+    def _side(self, given: Mapping[str, str], names: Side, line: int, what: str) -> Sequence[str]:
+        """Edges where a trip may start or end."""
+        if names.edge in given:
+            if given[names.edge] in self._edges:
+                return [given[names.edge]]
+            self._unknown_edge(given[names.edge], line, f"{what}, {names.edge!r}")
             return []
-        if zone not in given:
-            self._problems.add(line, f"{what} has neither a route nor an edge {end!r}")
-            return []
+        if names.junction in given:
+            return self._at_junction(given[names.junction], names, line, what)
+        if names.zone in given:
+            return self._in_zone(given[names.zone], names, line, what)
+        self._problems.add(line, f"{what} has neither a route nor an edge {names.edge!r}")
+        return []
+
+    def _at_junction(self, junction: str, names: Side, line: int, what: str) -> Sequence[str]:
+        starts = names is FROM
+        edges = (self._roads.leaving if starts else self._roads.entering).get(junction, [])
+        if not edges:
+            self.wrong_edges += 1
+            verb = "leaves" if starts else "leads to"
+            self._problems.add(
+                line,
+                f"{what}: no edge for cars {verb} junction {shown(junction)} "
+                f"({names.junction}); --ignore-route-errors leaves such trips out",
+            )
+        return edges
+
+    def _in_zone(self, zone: str, names: Side, line: int, what: str) -> Sequence[str]:
         if self._zones is None:
             self._zones = read_zones(self._zone_files, self._edges)
-        found = self._zones.get(given[zone])
+        found = self._zones.get(zone)
         if found is None:
-            problem = f"zone {shown(given[zone])} is not defined; give its file with --taz"
+            problem = f"zone {shown(zone)} is not defined; give its file with --taz"
             self._problems.add(line, f"{what}: {problem}")
             return []
-        edges = found.sources if kind == "sources" else found.sinks
+        edges, kind = (found.sources, "sources") if names is FROM else (found.sinks, "sinks")
         if not edges:
-            problem = f"{zone} {shown(given[zone])} has no {kind} that cars can use here"
+            problem = f"{names.zone} {shown(zone)} has no {kind} that cars can use here"
             self._problems.add(line, f"{what}: {problem}")
-        return edges
+        return [edge for edge, _ in edges]

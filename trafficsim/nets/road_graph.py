@@ -28,6 +28,8 @@ class RoadGraph:
     arcs: Int[ndarray, "arc 2"]  # (from, to), each once
     on_fringe_in: Bool[ndarray, " edge"]  # nothing leads there: cars enter the net here
     on_fringe_out: Bool[ndarray, " edge"]  # leads nowhere: cars leave the net here
+    leaves: tuple[str, ...] = ()  # the junction that each edge leaves
+    enters: tuple[str, ...] = ()  # the junction that each edge leads to
 
     @cached_property
     def position(self) -> dict[str, int]:
@@ -83,6 +85,8 @@ def build_road_graph(records: NetRecords, classes: Sequence[str] = (CAR,)) -> Ro
         arcs=arcs,
         on_fringe_in=~np.isin(everything, entered),
         on_fringe_out=~np.isin(everything, left),
+        leaves=tuple(edge.from_junction or "" for edge in edges),
+        enters=tuple(edge.to_junction or "" for edge in edges),
     )
 
 

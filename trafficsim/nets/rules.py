@@ -16,6 +16,7 @@ MAX_LENGTH_M = 1e6
 MAX_SPEED_M_PER_S = 1e3
 FUNCTIONS = frozenset({ROAD, "internal", "connector", "crossing", "walkingarea"})
 RAIL = frozenset({"rail_signal", "rail_crossing"})  # signals without phases, named by junctions
+OFF = "off"  # a kind of program, and the name of one
 
 Problem = tuple[int, str]  # line of the file, sentence
 
@@ -95,7 +96,28 @@ def _lane_problems(lane: Lane, position: int) -> Iterator[Problem]:
         yield lane.line, f"lane {shown(lane.lane_id)}: its shape is no line of two points or more"
 
 
+def _off_problems(lights: list[TrafficLight]) -> Iterator[Problem]:
+    """Programs that switch a light off, at which SUMO (1.28) ends without a word."""
+    off = [light for light in lights if light.kind == OFF]
+    if off:
+        names = ",".join(dict.fromkeys(light.name for light in off))
+        yield (
+            off[0].line,
+            f"tlLogic {shown(off[0].name)} is of type 'off', at which SUMO ends without a word; "
+            f"`netconvert -s NET --tls.unset {names} -o without.net.xml` takes such lights out, "
+            "and priorities hold as they do where a light is off",
+        )
+    for light in lights:
+        if light.program == OFF:
+            yield (
+                light.line,
+                f"tlLogic {shown(light.name)} with program 'off', at which SUMO ends without a "
+                "word where it stands in a net; move the element to an additional file",
+            )
+
+
 def _light_problems(lights: list[TrafficLight]) -> Iterator[Problem]:
+    yield from _off_problems(lights)
     first_line: dict[tuple[str, str], int] = {}
     for light in lights:
         known = first_line.setdefault((light.name, light.program), light.line)
@@ -105,7 +127,7 @@ def _light_problems(lights: list[TrafficLight]) -> Iterator[Problem]:
                 f"tlLogic {shown(light.name)} with program {shown(light.program)} "
                 f"was defined in line {known} already",
             )
-        if not light.phases and light.kind not in RAIL:
+        if not light.phases and light.kind not in RAIL and light.program != OFF:
             yield light.line, f"tlLogic {shown(light.name)} has no phase"
         for phase in light.phases:
             if not 0 < time_s(phase.duration) < math.inf:

@@ -6,6 +6,7 @@ from ss_core.errors import InputError
 from trafficsim.nets.safe_xml import SafeXml
 
 ROOTS = frozenset({"configuration", "sumoConfiguration"})
+TRUE = frozenset({"true", "t", "1", "yes", "on", "x"})  # as SUMO reads switches
 SETTINGS = {  # options of SUMO, in all their spellings, and our settings
     "net-file": "net",
     "net": "net",
@@ -18,18 +19,25 @@ SETTINGS = {  # options of SUMO, in all their spellings, and our settings
 }
 
 
-def named_files(path: Path) -> dict[str, str]:
+LENIENT = "ignore-route-errors"  # osmWebWizard sets it
+
+
+def named_files(path: Path) -> dict[str, str | bool]:
     """Settings `net`, `routes` and `additional` with paths as seen from here; lists have commas.
+
+    Where the configuration ignores route errors, `ignore_route_errors`, too.
 
     Raises:
         InputError: no configuration of SUMO, or one without a net.
     """
     xml = SafeXml(path, "a SUMO configuration (.sumocfg)", roots=ROOTS)
-    found: dict[str, str] = {}
+    found: dict[str, str | bool] = {}
 
     def take(tag: str, attributes: dict[str, str], depth: int) -> None:
+        given = attributes.get("value", attributes.get("v", ""))
+        if depth > 1 and tag == LENIENT and given.lower() in TRUE:
+            found["ignore_route_errors"] = True
         if depth > 1 and tag in SETTINGS:
-            given = attributes.get("value", attributes.get("v", ""))
             names = [name.strip() for name in given.replace(" ", ",").split(",") if name.strip()]
             if names:
                 found[SETTINGS[tag]] = ",".join(str(path.parent / name) for name in names)

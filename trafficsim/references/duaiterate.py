@@ -9,7 +9,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -90,10 +90,12 @@ def trips_xml(game: RoutingGame, scene: Scene) -> str:
     """Who wants to go from where to where, and when; in order of departure."""
     head = types_xml(scene.types).replace("additional>", "routes>").removesuffix("</routes>\n")
     order = np.argsort(scene.depart_s, kind="stable").tolist()
-    return "".join([head, *(_trip_line(game, scene, at) for at in order), "</routes>\n"])
+    entries = scene.entries()
+    lines = (_trip_line(game, scene, at, entries[at]) for at in order)
+    return "".join([head, *lines, "</routes>\n"])
 
 
-def _trip_line(game: RoutingGame, scene: Scene, at: int) -> str:
+def _trip_line(game: RoutingGame, scene: Scene, at: int, entry: Mapping[str, str]) -> str:
     origin, destination = game.od_pairs[game.od[at]]
     attributes = {
         "id": scene.vehicle_ids[at],
@@ -101,8 +103,7 @@ def _trip_line(game: RoutingGame, scene: Scene, at: int) -> str:
         "depart": f"{scene.depart_s[at]:.2f}",
         "from": origin,
         "to": destination,
-        "departLane": scene.sumo.depart_lane,
-        "departSpeed": scene.sumo.depart_speed,
+        **entry,
     }
     return (
         f"<trip {' '.join(f'{name}={quoteattr(value)}' for name, value in attributes.items())}/>\n"

@@ -89,6 +89,7 @@ def config_xml(scene: Scene, name: str, net: str, seed: int) -> str:
                 ("time-to-teleport", f"{scene.sumo.time_to_teleport_s:g}"),
                 ("mesosim", "true" if scene.sumo.meso else "false"),
                 ("ignore-route-errors", lenient),
+                ("junction-taz", "true" if scene.names_junctions else "false"),
             ),
         ),
         ("random_number", (("seed", str(seed)),)),

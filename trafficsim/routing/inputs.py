@@ -121,6 +121,7 @@ def _read(paths: Sequence[Path], kind: str, config: RoutingConfig, net: Net) -> 
         config=DemandConfig(
             classes=classes_of(config), ignore_route_errors=config.ignore_route_errors
         ),
+        graph=net.graph,
     )
     return drivable(demand, net.graph) if config.ignore_route_errors else demand
 

@@ -254,6 +254,7 @@ def light_scene(scene: Scene) -> SignalScene:
             seconds=int(np.ceil(scene.cap_s - scene.begin_s)),
             teleport_after_s=round(config.time_to_teleport_s),
             watchdog_s=round(config.watchdog_s),
+            stall_s=round(config.stall_s),
         )
     except ValueError as error:
         raise ConfigError(f"signals: {error}; shorten the demand or sumo.longest_s") from error

@@ -1,7 +1,8 @@
 """One simulation of traffic lights in a child process, replaced when it dies or hangs.
 
 A new process is brought to where the old one was: the same seed and the same actions again, which
-SUMO answers with the same numbers.
+SUMO answers with the same numbers. Where libsumo makes no progress, the next process talks to
+SUMO's own program over TraCI; where that makes none either, the light is named.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
 from trafficsim.signals.scene import Program, SignalScene
-from trafficsim.sumo.process import SumoDied, SumoProcess
+from trafficsim.sumo.process import SumoDied, SumoProcess, SumoStalled
 
 RESTARTS = 3  # within one episode
-SERVER = "trafficsim.signals.server"
+STALLS = 2  # within one episode: once in libsumo, once over TraCI
+SERVER = "trafficsim.signals.child.server"
 Request = dict[str, Any]
 
 
@@ -30,11 +32,12 @@ class SignalClient:
 
     def __init__(self, scene: SignalScene, program: Program = "agents") -> None:
         self._scene = scene
+        self._program: Program = program
         self._open = {"do": "open", "scene": scene.as_request(program)}
         self._past: list[Request] = []  # of this episode, answered
         self._ahead: Request | None = None  # sent, answer not read yet
         self._process: SumoProcess | None = None
-        self._deaths = 0  # in this episode
+        self._deaths, self._stalls = 0, 0  # in this episode
         answer = self._ask(self._open)
         self.layout = SignalLayout(
             agents=tuple(answer["agents"]),
@@ -57,7 +60,7 @@ class SignalClient:
         Raises:
             SimulatorError: SUMO refuses net or demand, or dies again and again.
         """
-        self._past, self._deaths = [], 0
+        self._past, self._deaths, self._stalls = [], 0, 0
         answer = self._ask({"do": "reset", "seed": seed, "record": record, "routes": routes})
         return answer["observations"]
 
@@ -98,15 +101,44 @@ class SignalClient:
                 break
             except SumoDied as death:
                 self._bury()
-                self._deaths += 1
-                if self._deaths > RESTARTS:
-                    raise SimulatorError(
-                        f"{self._scene.net}: SUMO died {self._deaths} times in one episode "
-                        f"({str(death) or 'without a word'}); free some memory, or raise watchdog_s"
-                    ) from death
+                self._count(death)
         if request is not self._open:
             self._past.append(request)
         return answer
+
+    def _count(self, death: SumoDied) -> None:
+        """Whether to try again, and how.
+
+        Raises:
+            SimulatorError: it has been tried often enough.
+        """
+        if isinstance(death, SumoStalled):
+            self._stalls += 1
+            if self._stalls >= STALLS:
+                raise SimulatorError(self._stalled(death)) from death
+            self._open["scene"] = self._scene.as_request(self._program, over_traci=True)
+            return
+        self._deaths += 1
+        if self._deaths > RESTARTS:
+            raise SimulatorError(
+                f"{self._scene.net}: SUMO died {self._deaths} times in one episode "
+                f"({str(death) or 'without a word'}); free some memory, or raise watchdog_s"
+            ) from death
+
+    def _stalled(self, death: SumoStalled) -> str:
+        """Where SUMO does not get on, and what to do."""
+        mark, scene = death.mark, self._scene
+        name = mark.words.split("'")[1] if "'" in mark.words else ""
+        without = (
+            f"take the light out (netconvert -s {scene.net} --tls.unset {name} -o without.net.xml)"
+        )
+        return (
+            f"{scene.net}: SUMO makes no progress in second {mark.time_s:g}, neither in libsumo "
+            f"nor over TraCI, each time for {scene.stall_s} s; lights about to change: "
+            f"{mark.words or 'none'}; {without if name else 'look at the demand of that second'}, "
+            "or, where the machine is merely slow, --set scene.stall_s=60 (beside drivers: "
+            "--set sumo.stall_s=60)"
+        )
 
     def _answer_to(self, request: Request) -> dict[str, Any]:
         process, ahead = self._process, self._ahead
@@ -121,7 +153,8 @@ class SignalClient:
     def _revive(self, request: Request) -> None:
         """A fresh process, led through what the old one went through."""
         self._ahead = None
-        self._process = SumoProcess(float(self._scene.watchdog_s), SERVER)
+        scene = self._scene
+        self._process = SumoProcess(float(scene.watchdog_s), SERVER, stall_s=float(scene.stall_s))
         for past in [] if request is self._open else [self._open, *self._past]:
             self._answer_to(past)
 

@@ -33,6 +33,7 @@ def drawn_demand(scene: SignalScene, headway_s: float, seed: int) -> str:
     )
     rng = numpy_generator(seed, Stream.DEMAND)
     found = generate_demand(graph, trips, CandidateConfig(), rng, lambda _demand: NOT_ASKED)
-    shifted = (replace(trip, depart_s=trip.depart_s + scene.begin_s) for trip in found.trips)
+    begin_s = scene.begin_s
+    shifted = (replace(t, depart_s=t.depart_s + begin_s, attributes=()) for t in found.trips)
     source = f"{len(found.trips)} trips drawn, one every {headway_s:g} s (seed {seed})"
     return demand_file(replace(found, trips=tuple(shifted), source=source))

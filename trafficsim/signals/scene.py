@@ -15,6 +15,7 @@ RANGES = {
     "min_green_s": (1, 600),
     "teleport_after_s": (1, 10**6),
     "watchdog_s": (1, 10**6),
+    "stall_s": (1, 10**6),
 }
 
 
@@ -32,6 +33,7 @@ class SignalScene:
     reward: Reward = "diff-waiting-time"  # sumo-rl's, of the lanes that lead to the light
     teleport_after_s: int = 300  # SUMO moves on who stands still longer
     watchdog_s: int = 120  # without an answer of the SUMO process
+    stall_s: int = 6  # of ours, in which SUMO does not end a second of its own
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
@@ -50,6 +52,6 @@ class SignalScene:
         """Decisions per episode."""
         return -(-self.seconds // self.step_s)
 
-    def as_request(self, program: Program) -> Mapping[str, Any]:
+    def as_request(self, program: Program, *, over_traci: bool = False) -> Mapping[str, Any]:
         """What a SUMO process needs to know; `program` says who switches the lights."""
-        return {**asdict(self), "program": program}
+        return {**asdict(self), "program": program, "over_traci": over_traci}

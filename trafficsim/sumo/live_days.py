@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from ss_core.errors import SimulatorError
 from trafficsim.sumo.process import SumoDied, SumoProcess
-from trafficsim.sumo.simulation import RESTARTS, Outcome, Simulator
+from trafficsim.sumo.simulation import Outcome, Simulator, give_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class _Day:
     process: SumoProcess | None = None
     orders: list[dict[str, Any]] = field(default_factory=list)
     deaths: int = 0
+    last_death: SumoDied = field(default_factory=SumoDied)
 
 
 class LiveDays:
@@ -111,17 +112,14 @@ class LiveDays:
             day.process = None
             day.deaths += 1
             self._simulator.restarts += 1
-        if day.deaths > RESTARTS:
-            raise SimulatorError(
-                f"{self._simulator.scene.net}: SUMO died {day.deaths} times on the same day; "
-                "look at the demand, or try fewer drivers"
-            )
+        give_up(self._simulator.scene, day.deaths, day.last_death)
         try:
             day.process = self._simulator.started()
             for order in day.orders[:-1]:
                 day.process.ask(order)
             return day.process.ask(day.orders[-1])
-        except SumoDied:
+        except SumoDied as death:
+            day.last_death = death
             if day.process is None:
                 day.deaths += 1
             return None
@@ -132,7 +130,8 @@ def _hand_over(day: _Day, order: dict[str, Any]) -> bool:
         return False
     try:
         day.process.send(order)
-    except SumoDied:
+    except SumoDied as death:
+        day.last_death = death
         return False
     return True
 
@@ -141,5 +140,6 @@ def _answer(day: _Day) -> dict[str, Any] | None:
     assert day.process is not None
     try:
         return day.process.receive()
-    except SumoDied:
+    except SumoDied as death:
+        day.last_death = death
         return None

@@ -5,6 +5,7 @@ itself says goes to a log that is read only when something went wrong.
 """
 
 import json
+import math
 import os
 import select
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
 from trafficsim.nets.catalogue import INSTALL
+from trafficsim.sumo.progress import VARIABLE, Mark, Progress
 
 START = (  # finds what this process finds, not what happens to lie where it is started
     "import runpy, sys; sys.path[:] = {paths!r}; "
@@ -24,10 +26,19 @@ START = (  # finds what this process finds, not what happens to lie where it is 
 )
 LOG_TAIL_BYTES = 4000
 CHUNK_BYTES = 1 << 16
+LOOK_EVERY_S = 0.5  # at the progress of a child that is waited for
 
 
 class SumoDied(Exception):  # noqa: N818 - what happened, for `Simulator` to judge
     """The child process ended or said nothing for too long."""
+
+
+class SumoStalled(SumoDied):
+    """The child process is there, but a second that it simulates does not end."""
+
+    def __init__(self, mark: Mark, stall_s: float) -> None:
+        super().__init__(f"no progress for {stall_s:g} s in second {mark.time_s:g}")
+        self.mark = mark
 
 
 def check_installed() -> None:
@@ -47,10 +58,20 @@ def child_command(module: str) -> list[str]:
 
 
 class SumoProcess:
-    """A child process with a simulation; `busy` from `send` to `receive`."""
+    """A child process with a simulation; `busy` from `send` to `receive`.
 
-    def __init__(self, watchdog_s: float, module: str = "trafficsim.sumo.server") -> None:
-        self._watchdog_s = watchdog_s
+    It is given up after `watchdog_s` without a sign of life, or `stall_s` in one simulated second.
+    """
+
+    def __init__(
+        self,
+        watchdog_s: float,
+        module: str = "trafficsim.sumo.server",
+        *,
+        stall_s: float = math.inf,
+    ) -> None:
+        self._watchdog_s, self._stall_s = watchdog_s, stall_s
+        self._progress = Progress.new()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(
             child_command(module),
@@ -58,7 +79,12 @@ class SumoProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             bufsize=0,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                VARIABLE: str(self._progress.descriptor),
+            },
+            pass_fds=(self._progress.descriptor,),
         )
         assert self._process.stdin is not None
         os.set_blocking(self._process.stdin.fileno(), False)  # who does not read must not hold us
@@ -93,11 +119,11 @@ class SumoProcess:
         deadline_s = time.monotonic() + self._watchdog_s
         try:
             while unsent:
-                left_s = max(0.0, deadline_s - time.monotonic())
-                _, ready, _ = select.select([], [stdin], [], left_s)
-                if not ready:
-                    raise SumoDied(f"no sign of life for {self._watchdog_s:g} s")
-                unsent = unsent[os.write(stdin.fileno(), unsent) :]
+                _, ready, _ = select.select([], [stdin], [], self._look_s(deadline_s))
+                if ready:
+                    unsent = unsent[os.write(stdin.fileno(), unsent) :]
+                else:
+                    self._refuse_to_wait(deadline_s)
         except OSError as error:
             raise SumoDied(self.last_words()) from error
 
@@ -130,15 +156,34 @@ class SumoProcess:
         self.send(request)
         return self.receive()
 
+    @property
+    def stalled(self) -> Mark | None:
+        """Where it is, if it does not get on."""
+        mark = self._progress.mark()
+        late = mark is not None and time.monotonic() - mark.since_s >= self._stall_s
+        return mark if late else None
+
     def _more(self, deadline_s: float) -> bytes:
-        left_s = deadline_s - time.monotonic()
-        ready, _, _ = select.select([self], [], [], max(0.0, left_s))
-        if not ready:
-            raise SumoDied(f"no sign of life for {self._watchdog_s:g} s")
+        while True:
+            ready, _, _ = select.select([self], [], [], self._look_s(deadline_s))
+            if ready:
+                break
+            self._refuse_to_wait(deadline_s)
         chunk = os.read(self.fileno(), CHUNK_BYTES)
         if not chunk:
             raise SumoDied(self.last_words())
         return chunk
+
+    def _look_s(self, deadline_s: float) -> float:
+        """How long to wait until the next look at the child's progress."""
+        return min(LOOK_EVERY_S, max(0.0, deadline_s - time.monotonic()))
+
+    def _refuse_to_wait(self, deadline_s: float) -> None:
+        """Raise if the child has been waited for long enough."""
+        if mark := self.stalled:
+            raise SumoStalled(mark, self._stall_s)
+        if time.monotonic() >= deadline_s:
+            raise SumoDied(f"no sign of life for {self._watchdog_s:g} s")
 
     def last_words(self) -> str:
         """What SUMO wrote last, its errors before anything else; one line."""
@@ -159,3 +204,4 @@ class SumoProcess:
             assert stream is not None
             stream.close()
         self._log.close()
+        self._progress.close()

@@ -1,7 +1,8 @@
 """The child process that holds SUMO: requests in on stdin, answers out on stdout, a line each.
 
-Started by `sumo_process.SumoProcess`. It imports libsumo and the standard library only. libsumo
-prints to stdout, so the answers go to a copy of that descriptor.
+Started by `process.SumoProcess`. It imports libsumo and the standard library only. libsumo
+prints to stdout, so the answers go to a copy of that descriptor. The second that is being simulated
+stands in memory that the parent reads, too.
 One simulation at a time; each episode starts from the net anew.
 """
 
@@ -16,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from trafficsim.sumo.progress import Progress
+
 QUIET_S = 0.3  # at most, between signs of life; each of them wakes the parent, so not too often
 CHUNK_BYTES = 1 << 16
 SAMPLE_EVERY_S = 5.0  # speeds on watched edges
@@ -25,8 +28,9 @@ Request = dict[str, Any]
 class Simulation:
     """One scene, simulated again and again."""
 
-    def __init__(self, libsumo: Any, request: Request) -> None:
+    def __init__(self, libsumo: Any, request: Request, progress: Progress) -> None:
         self.libsumo = libsumo
+        self.progress = progress
         self.arguments: list[str] = request["arguments"]
         self.additional: str = request["additional"]  # file with the vehicle types
         self.routes: list[list[str]] = request["routes"]
@@ -84,7 +88,9 @@ class Simulation:
         step, arrived = simulation.step, simulation.getArrivedIDList  # called every second
         teleporting = simulation.getStartingTeleportIDList
         colliding = simulation.getCollidingVehiclesNumber
+        begin_second = self.progress.begin_second
         while self.left and self.time_s < until_s:
+            begin_second(self.time_s)
             step()
             for name in arrived():
                 if name in self.index:  # others are background
@@ -98,6 +104,7 @@ class Simulation:
             if self.time_s >= self.next_sample_s:
                 self._sample()
                 beat()
+        self.progress.rest()
 
     def _sample(self) -> None:
         self.next_sample_s += SAMPLE_EVERY_S
@@ -187,6 +194,7 @@ class Server:
         self.libsumo = libsumo
         self.answers = answers
         self.requests = requests
+        self.progress = Progress.of_this_process()
         self.simulation: Simulation | None = None
         self.last_sent_s = 0.0
 
@@ -197,6 +205,7 @@ class Server:
                 answer = self.handle(json.loads(line))
             except Exception as error:  # noqa: BLE001 - passed to the parent, which decides
                 answer = {"error": f"{type(error).__name__}: {error}"}
+                self.progress.rest()
             self.say(answer)
             if not self.requests.waiting():
                 self.send()
@@ -220,7 +229,7 @@ class Server:
     def handle(self, request: Request) -> Request:
         command = request["do"]
         if command == "open":
-            self.simulation = Simulation(self.libsumo, request)
+            self.simulation = Simulation(self.libsumo, request, self.progress)
             return {"opened": True}
         simulation = self.simulation
         assert simulation is not None

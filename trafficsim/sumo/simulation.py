@@ -7,6 +7,7 @@ hangs is replaced and plays the same day, with the same seed, again.
 
 import select
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ from numpy import ndarray
 
 from ss_core.errors import SimulatorError
 from trafficsim.demand.trips import VehicleType
-from trafficsim.sumo.process import SumoDied, SumoProcess
+from trafficsim.sumo.process import LOOK_EVERY_S, SumoDied, SumoProcess, SumoStalled
 
 RESTARTS = 3  # of the same day
+JUNCTION_NAMED = 'Junction="'  # fromJunction, toJunction in the background
+STALLS = 2  # on which a day is given up: a second that does not end mostly never does
 DAYS_AHEAD = 8  # of one process: it need not wait for us, nor we wake up, between two days
 Order = tuple[float, list[tuple[int, int]]]  # vehicles sent to routes, then on until a time in s
 VEHICLES_AHEAD = 4000  # of those days, so that they fit in a pipe (64 kB)
@@ -37,12 +40,14 @@ class SumoConfig:
     time_to_teleport_s: float = 300.0  # a vehicle that stands still longer is moved on, and charged
     longest_s: float = 3600.0  # after the last departure, what is still under way is charged that
     interval_s: float = 60.0  # over which public speeds, sampled every 5 s, are averaged
-    depart_lane: str = "best"  # of trips that do not say; SUMO 1.28 takes nearly always the same
-    depart_speed: str = "0"
+    depart_lane: str = "best_prob"  # of trips that do not say, as in SUMO 1.28
+    depart_speed: str = "avg"  # likewise
     watchdog_s: float = 60.0  # without a sign of life of a SUMO process
+    stall_s: float = 6.0  # of ours, in which SUMO does not end a second of its own
 
     def __post_init__(self) -> None:
-        least = {"time_to_teleport_s": 1, "longest_s": 1, "interval_s": 5, "watchdog_s": 1}
+        least = {"time_to_teleport_s": 1, "longest_s": 1, "interval_s": 5}
+        least |= {"watchdog_s": 1, "stall_s": 1}
         for name, smallest in least.items():
             if not smallest <= getattr(self, name) <= 1e6:
                 raise ValueError(f"{name}={getattr(self, name)}: between {smallest} and 1e6")
@@ -71,9 +76,20 @@ class Scene:
         """When a day begins: the whole second before the first departure."""
         return float(np.floor(min(self.depart_s.min(), self.background_begin_s)))
 
+    @property
+    def names_junctions(self) -> bool:
+        """Whether somebody in the background goes from or to a junction."""
+        return JUNCTION_NAMED in self.background
+
     def entries(self) -> list[dict[str, str]]:
-        """How each vehicle departs and arrives, in SUMO's words."""
-        usual = {"departLane": self.sumo.depart_lane, "departSpeed": self.sumo.depart_speed}
+        """How each vehicle departs and arrives, in SUMO's words.
+
+        Where nothing else is drawn, no lane is either.
+        """
+        sumo = self.sumo
+        draws = sumo.depart_lane == "best_prob"
+        lane = "best" if self.is_deterministic and draws else sumo.depart_lane
+        usual = {"departLane": lane, "departSpeed": sumo.depart_speed}
         own = self.own_attributes or ((),) * len(self.vehicle_ids)
         return [usual | dict(each) for each in own]
 
@@ -245,17 +261,18 @@ class Simulator:
         answered = [process for process in busy if process.has_unread]
         if answered or len(busy) <= 1:
             return answered or busy
-        ready, _, _ = select.select(busy, [], [], self.scene.sumo.watchdog_s)
-        return ready or busy[:1]
+        deadline_s = time.monotonic() + self.scene.sumo.watchdog_s
+        while time.monotonic() < deadline_s:
+            ready, _, _ = select.select(busy, [], [], LOOK_EVERY_S)
+            found = [process for process in busy if process in ready or process.stalled]
+            if found:
+                return found
+        return busy[:1]
 
     def _count_death(self, death: SumoDied, deaths: list[int], day: int) -> None:
         self.restarts += 1
         deaths[day] += 1
-        if deaths[day] > RESTARTS:
-            raise SimulatorError(
-                f"{self.scene.net}: SUMO died {deaths[day]} times on the same day: "
-                f"{death or 'without a word'}; look at the demand, or try fewer drivers"
-            ) from death
+        give_up(self.scene, deaths[day], death)
 
     def _set_to_work(self, day: dict[str, Any]) -> SumoProcess:
         process = self._idle.pop() if self._idle else self.started()
@@ -272,7 +289,8 @@ class Simulator:
         Raises:
             SumoDied: it does not come up.
         """
-        process = SumoProcess(self.scene.sumo.watchdog_s, self._server)
+        sumo = self.scene.sumo
+        process = SumoProcess(sumo.watchdog_s, self._server, stall_s=sumo.stall_s)
         try:
             process.ask(self.opening())
         except BaseException:
@@ -317,6 +335,38 @@ class Simulator:
         )
 
 
+def give_up(scene: Scene, deaths: int, death: SumoDied) -> None:
+    """Raise if a day on which SUMO died that often is not to be played again.
+
+    Raises:
+        SimulatorError: says what is known of the cause.
+    """
+    if isinstance(death, SumoStalled) and deaths >= STALLS:
+        time_s = death.mark.time_s
+        raise SimulatorError(
+            f"{scene.net}: SUMO makes no progress in second {time_s:g} of the day, {deaths} times "
+            f"for {scene.sumo.stall_s:g} s; {_last_departed(scene, time_s)}, or, where the machine "
+            "is merely slow, --set sumo.stall_s=60"
+        ) from death
+    if deaths > RESTARTS:
+        raise SimulatorError(
+            f"{scene.net}: SUMO died {deaths} times on the same day: {death or 'without a word'}; "
+            "look at the demand, or try fewer drivers"
+        ) from death
+
+
+def _last_departed(scene: Scene, time_s: float) -> str:
+    """Who was to depart last by then, and what to do about it."""
+    gone = np.flatnonzero(scene.depart_s <= time_s)
+    if not len(gone):
+        return "only others than those who decide are on the road: look at them in the demand"
+    last = int(gone[np.argmax(scene.depart_s[gone])])
+    return (
+        f"vehicle {scene.vehicle_ids[last]!r} was the last to depart, at {scene.depart_s[last]:g} "
+        "s: take it out of the demand"
+    )
+
+
 def sumo_arguments(scene: Scene) -> list[str]:
     """Options of every episode but the seed."""
     arguments = ["--net-file", scene.net, "--begin", f"{scene.begin_s:.0f}"]
@@ -325,6 +375,7 @@ def sumo_arguments(scene: Scene) -> list[str]:
     arguments += ["--xml-validation.net", "never"]
     arguments += ["--time-to-teleport", f"{scene.sumo.time_to_teleport_s:g}"]
     arguments += ["--ignore-route-errors", "true"] if scene.ignores_route_errors else []
+    arguments += ["--junction-taz", "true"] if scene.names_junctions else []
     return [*arguments, "--mesosim", "true"] if scene.sumo.meso else arguments
 
 

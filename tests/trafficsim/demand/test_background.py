@@ -11,7 +11,6 @@ import sumo
 
 from ss_core.errors import ConfigError, InputError
 from tests.support.small_nets import TWO_ROUTE, write_net
-from trafficsim.demand.ways import Ends, Way
 from trafficsim.nets.sumocfg import named_files
 from trafficsim.results.replay import write_replay
 from trafficsim.routing.config import resolve
@@ -80,7 +79,7 @@ def test_cars_decide_and_everybody_else_is_counted(tmp_path: Path) -> None:
         ": 4 trips; driven by SUMO as the file has it: 1 x bus, 1 x person, 2 x truck, "
         "1 x vehicle with stops"
     )
-    entry = {"departLane": "best", "departPos": "20", "departSpeed": "max"}
+    entry = {"departLane": "best_prob", "departPos": "20", "departSpeed": "max"}
     assert game.scene.entries()[1] == entry
 
 
@@ -177,16 +176,6 @@ def test_other_faults_than_edges_are_not_left_out(tmp_path: Path, wrong: str, wo
         game_in(tmp_path, f"<routes>{wrong}{good}</routes>", ignore_route_errors=True)
 
 
-def test_a_trip_between_overlapping_zones_goes_somewhere() -> None:
-    both = [("a", 3.0), ("b", 1.0)]
-    rng = np.random.default_rng(0)
-    drawn = [Ends(both, both).draw(rng) for _ in range(400)]
-    assert all(way.origin != way.destination for way in drawn)
-    share = sum(way.origin == "a" for way in drawn) / len(drawn)
-    assert share == pytest.approx(0.75, abs=0.07)  # three standard errors
-    assert Ends([("a", 1.0)], [("a", 1.0)]).draw(rng) == Way("a", "a")
-
-
 def test_a_configuration_of_sumo_names_the_files(tmp_path: Path) -> None:
     game = game_in(tmp_path)
     (tmp_path / "two.rou.xml.gz").write_bytes(
@@ -204,6 +193,14 @@ def test_a_configuration_of_sumo_names_the_files(tmp_path: Path) -> None:
     assert demand is not None
     assert game_of(config, net, demand).scene.vehicle_ids == game.scene.vehicle_ids
     assert resolve("tuned", {"sumocfg": str(tmp_path / "my.sumocfg"), "net": "x"}).net == "x"
+    assert not config.ignore_route_errors
+    lenient = (
+        (tmp_path / "my.sumocfg")
+        .read_text()
+        .replace("</input>", "</input><processing><ignore-route-errors value='True'/></processing>")
+    )
+    (tmp_path / "lenient.sumocfg").write_text(lenient)
+    assert resolve("tuned", {"sumocfg": str(tmp_path / "lenient.sumocfg")}).ignore_route_errors
     (tmp_path / "bare.sumocfg").write_text("<configuration><input/></configuration>")
     with pytest.raises(InputError, match=r"bare\.sumocfg: names no net"):
         named_files(tmp_path / "bare.sumocfg")

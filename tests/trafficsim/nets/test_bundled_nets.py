@@ -32,7 +32,13 @@ def trips_of(name: str) -> Demand:
     root = ElementTree.parse(FOLDER / f"{name}.trips.xml").getroot()
     kinds = [dict(each.attrib) for each in root.iter("vType")]
     rows = [each.attrib for each in root.iter("trip")]
-    trips = [Trip(r["id"], float(r["depart"]), r["from"], r["to"], r["type"]) for r in rows]
+    trips = [
+        Trip(
+            *(r["id"], float(r["depart"]), r["from"], r["to"], r["type"]),
+            attributes=(("departSpeed", r["departSpeed"]),),
+        )
+        for r in rows
+    ]
     types = [VehicleType(kind.pop("id"), tuple(kind.items())) for kind in kinds]
     return Demand(tuple(trips), tuple(types), name)
 

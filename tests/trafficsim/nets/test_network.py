@@ -97,6 +97,8 @@ def test_the_shipped_grid_is_sound() -> None:
         ('<junction id="a"', '<lane/><junction id="a"', 15, "<lane> is out of place here"),
         ('<lane id=":b_0_0"', '<connection/><lane id=":b_0_0"', 10, "<connection> is out of"),
         ('<phase duration="42" state="G"/>', "", 12, "has no phase"),
+        ('type="static"', 'type="off"', 12, "netconvert -s NET --tls.unset b -o without"),
+        ('programID="0"', 'programID="off"', 12, "move the element to an additional file"),
         ('duration="42"', 'duration="-42"', 13, "duration is '-42'"),
         ('duration="42"', 'duration="nan"', 13, "duration is 'nan'"),
         (

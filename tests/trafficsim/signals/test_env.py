@@ -53,7 +53,7 @@ for program in ("agents", "fixed"):
     client.close()
 """
 SHIM = """
-from trafficsim.signals.bridge import import_sumo_rl
+from trafficsim.signals.child.bridge import import_sumo_rl
 import_sumo_rl()
 import sys
 import sumo_rl, traci

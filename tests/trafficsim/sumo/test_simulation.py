@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ import pytest
 from ss_core.errors import InputError, SimulatorError
 from tests.support.fault_counts import counted
 from tests.support.small_nets import NOISY, ONE_ROUTE, QUIET, small_game, trips
+from trafficsim.sumo.live_days import LiveDays
 from trafficsim.sumo.process import SumoDied, SumoProcess, check_installed
 from trafficsim.sumo.recording import record_day
 from trafficsim.sumo.simulation import (
     RESTARTS,
+    STALLS,
     Outcome,
     Scene,
     Simulator,
@@ -352,3 +355,43 @@ def test_vehicle_types_are_written_with_their_attributes_quoted() -> None:
 def test_settings_that_make_no_sense_are_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         SumoConfig(**{name: value})  # pyright: ignore[reportArgumentType] - fields of numbers
+
+
+# a second that never ends
+
+
+def stuck_scene(folder: Path) -> Scene:
+    """Vehicle v3 departs at 9 s; `tests.support.stuck_day` does not get beyond it."""
+    drivers = trips(6)
+    named = tuple(replace(trip, trip_id=f"v{n}") for n, trip in enumerate(drivers.trips))
+    sumo = SumoConfig(watchdog_s=20.0, stall_s=1.0)
+    return small_game(folder, replace(drivers, trips=named), sumo=sumo).scene
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_stuck_day_is_named_with_its_second_and_vehicle(tmp_path: Path, processes: int) -> None:
+    scene = stuck_scene(tmp_path)
+    server = "tests.support.stuck_day"
+    with Simulator(scene, processes, server=server) as simulator:
+        with pytest.raises(SimulatorError, match=r"no progress in second 10 .* vehicle 'v3' was"):
+            simulator.play([np.array(MIXED)] * 3, [0, 1, 2])
+        assert simulator.restarts >= STALLS
+    live = Simulator(scene, 1, server=server)
+    with live, closing(LiveDays(live)) as days:
+        days.begin([np.array(MIXED)], [0])
+        with pytest.raises(SimulatorError, match=r"vehicle 'v3' .* take it out of the demand"):
+            days.advance(30.0, [[]])
+
+
+def test_without_the_vehicle_that_was_named_the_day_is_driven(tmp_path: Path) -> None:
+    kept = tuple(trip for trip in trips(6).trips if trip.trip_id != "d3")
+    scene = stuck_scene(tmp_path)
+    scene = small_game(tmp_path, replace(trips(6), trips=kept), sumo=scene.sumo).scene
+    with Simulator(scene, 1, server="tests.support.stuck_day") as simulator:
+        (day,) = simulator.play([np.array([0] * 5)], [0])
+    assert day.finished.all()
+
+
+def test_by_default_a_stuck_day_is_named_within_twenty_seconds() -> None:
+    start_s = 3.0
+    assert STALLS * (SumoConfig().stall_s + start_s) <= 20.0

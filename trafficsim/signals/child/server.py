@@ -1,6 +1,6 @@
 """The child process that holds sumo-rl: requests in on stdin, answers out on stdout, a line each.
 
-Started as `python -m trafficsim.signals.server` by `sumo_process.SumoProcess`. libsumo prints to
+Started as `trafficsim.signals.child.server` by `sumo.process.SumoProcess`. libsumo prints to
 stdout, so the answers go to a copy of that descriptor. It ends when its parent does.
 """
 
@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from trafficsim.signals.bridge import SignalInputError, SignalSimulation
+from trafficsim.signals.child.bridge import SignalInputError, SignalSimulation
+from trafficsim.sumo.progress import Progress
 from trafficsim.sumo.server import die_with_parent
 
 Message = dict[str, Any]
@@ -26,6 +27,7 @@ class SignalServer:
         self._folder = folder
         self._answers = answers
         self._simulation: SignalSimulation | None = None
+        self._progress = Progress.of_this_process()
 
     def say(self, answer: Message) -> None:
         """One line to the parent."""
@@ -35,7 +37,7 @@ class SignalServer:
     def handle(self, request: Message) -> Message:
         """Do what is asked."""
         if request["do"] == "open":
-            self._simulation = SignalSimulation(request["scene"], self._folder)
+            self._simulation = SignalSimulation(request["scene"], self._folder, self._progress)
             return self._simulation.layout()
         simulation = self._simulation
         assert simulation is not None

@@ -1,0 +1,1 @@
+"""The child process that holds sumo-rl: its gaps bridged, programs for its lights, its server."""
