@@ -6,7 +6,6 @@ slower, and so again; a path too slow or too like one that was found before is p
 
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 

@@ -1,4 +1,4 @@
-"""The fastest way from edge to edge (Dijkstra, 1959), compiled: towns need ten thousands of them."""
+"""The fastest way from edge to edge (Dijkstra, 1959), compiled: towns need thousands of them."""
 
 import heapq
 from typing import no_type_check
@@ -16,7 +16,7 @@ Route = tuple[int, ...]  # positions of edges
 def fastest_path(
     graph: RoadGraph, origin: int, destination: int, cost_s: Float[ndarray, " edge"]
 ) -> Route | None:
-    """The costs of both ends included; None where no way leads there. Of equals, one by position."""
+    """The costs of both ends included; None where no way leads there."""
     came_from = _search(graph.first_arc, graph.arcs[:, 1].copy(), origin, destination, cost_s)
     if origin != destination and came_from[destination] < 0:
         return None

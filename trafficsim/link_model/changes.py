@@ -2,6 +2,7 @@
 
 Where many drive, a change touches few, and for a while. So a changed day begins at a picture of the
 day as it is, taken just before the driver departs, and ends when it is like a later picture again.
+Who asks at the very same moment then does so in the order of the day as it is.
 """
 
 from typing import no_type_check
@@ -70,21 +71,35 @@ def change_one(
                     state.floats[:], state.whole[:] = floats[first], whole[first]
                     state.is_held[:] = held[first]
                     state.first_leg[mover] = world.roads.route_first[options[m, k]]
-                    for at in range(first + 1, pictures):
-                        go_on(state, world, at_s[at])
-                        if _is_like(
-                            state, floats[at], whole[at], held[at], mover, at_s[at], next_s
-                        ):
-                            break
-                    else:
-                        go_on(state, world, np.inf)
-                        cut_off(state, world)
+                    _drive_on(state, world, mover, first, at_s, floats, whole, held, next_s)
                 own_s[m, k] += (once_s[mover] - as_is_s[mover]) / draws
                 total_s[m, k] += (once_s.sum() - as_is_s.sum()) / draws
                 for at in range(affected.shape[1]):
                     if affected[m, at] >= 0:
                         other = affected[m, at]
                         theirs_s[m, at, k] += (once_s[other] - as_is_s[other]) / draws
+
+
+@no_type_check
+@helper
+def _drive_on(
+    state: State,
+    world: World,
+    mover: int,
+    first: int,
+    at_s: Float[ndarray, " picture"],
+    floats: Float[ndarray, "picture number"],
+    whole: Int[ndarray, "picture number"],
+    held: Bool[ndarray, "picture vehicle"],
+    next_s: Float[ndarray, " vehicle"],
+) -> None:
+    """From a picture to a later one that is like the day by now, or else to the end."""
+    for at in range(first + 1, len(at_s)):
+        go_on(state, world, at_s[at])
+        if _is_like(state, floats[at], whole[at], held[at], mover, at_s[at], next_s):
+            return
+    go_on(state, world, np.inf)
+    cut_off(state, world)
 
 
 @no_type_check
@@ -177,7 +192,7 @@ def _are_events_like(
         return False
     for at in range(5 * many, 5 * many + events):
         next_s[whole[at]] = floats[at]
-    for at in range(events):
+    for at in range(events):  # noqa: SIM110 - compiled code knows no generators
         if next_s[state.event_of[at]] != state.event_s[at]:
             return False
     return True
