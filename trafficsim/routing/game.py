@@ -21,7 +21,9 @@ from trafficsim.demand.candidate_routes import (
 )
 from trafficsim.demand.fastest_path import Route, fastest_path
 from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip
+from trafficsim.link_model.model import FEW_VEHICLES
 from trafficsim.nets.road_graph import RoadGraph
+from trafficsim.routing.meetings import meetings
 from trafficsim.sumo.simulation import Scene, SumoConfig
 
 MAX_LINKS = 24  # contested links that routes are described by
@@ -88,7 +90,13 @@ class RoutingGame:
         return chosen
 
     def shares(self) -> Bool[ndarray, "N N"]:
-        """Pairs of drivers with the same zone pair or a contested link that both may use."""
+        """Pairs of drivers with the same zone pair or a contested link that both may use.
+
+        In a town, which has more links than are described: whose routes meet on a road, and when.
+        """
+        if len(self.od) > FEW_VEHICLES:
+            routes = self.scene.routes
+            return meetings(routes, self.free_flow_s, self.driver_options, self.depart_s)
         od = self.od[self.drivers]
         used = self.usage[self.driver_options] & self.legal[..., None]
         may_use = np.asarray(used.any(axis=1), dtype=np.float32)
