@@ -24,7 +24,7 @@ from trafficsim.sumo.simulation import travel_times_s
 LEAST_DRAWS, MOST_SWEEPS, SWEEPS_HOPED_FOR = 4, 20, 8
 FITTED_DAYS = 16  # of random choices, that the model is fitted to before anything is searched
 # Of towns, vehicles simulated in SUMO: for a mean, for what drivers gain, for the first fit.
-DRIVEN_FOR_A_MEAN, DRIVEN_FOR_GAINS, DRIVEN_FOR_A_FIT = 4_000, 24_000, 8_000
+DRIVEN_FOR_A_MEAN, DRIVEN_FOR_GAINS, DRIVEN_FOR_A_FIT = 2_000, 12_000, 4_000
 
 
 @dataclass(frozen=True, slots=True)

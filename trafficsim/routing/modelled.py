@@ -35,13 +35,14 @@ class ModelledConfig:
     memory_days: int = 120  # that the model is fitted to and own routes are compared on
     residual_days: float = 8.0  # that say "the model is right about my routes"
     most_vehicle_days: float = 1e6  # simulated for an update; above, fewer draws, then drivers
-    most_driven: int = 4000  # vehicles in SUMO at the first update, a quarter at each later one
+    most_in_towns: float = 4e5  # where more than `FEW_VEHICLES` drive, of whom a change moves few
+    most_driven: int = 2000  # vehicles in SUMO at the first update, a quarter at each later one
 
     def __post_init__(self) -> None:
         for name in ("first_days", "days", "judged", "draws", "memory_days", "most_driven"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
-        for name in ("residual_days", "most_vehicle_days"):
+        for name in ("residual_days", "most_vehicle_days", "most_in_towns"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name}={getattr(self, name)}: above 0")
 
@@ -166,10 +167,11 @@ class ModelledRoutingEnv:
         game, config = self.game, self._config
         n, vehicles = game.num_drivers, len(game.od)
         draws = 1 if self.game.scene.is_deterministic else config.draws
+        most = config.most_in_towns if self.public.is_town else config.most_vehicle_days
         judged, each = min(config.judged, self.spec.num_envs), n * game.num_options * vehicles
-        while judged * draws > 1 and judged * draws * each > config.most_vehicle_days:
+        while judged * draws > 1 and judged * draws * each > most:
             judged, draws = (judged, draws - 1) if draws > 1 else (judged - 1, draws)
-        share = config.most_vehicle_days / (judged * draws * each)
+        share = most / (judged * draws * each)
         if share >= 1.0:
             return judged, draws, np.arange(n)
         return judged, draws, self._in_turn(max(1, int(share * n)))

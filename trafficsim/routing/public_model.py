@@ -28,8 +28,8 @@ FIRST_FIT = CalibrationConfig(rounds=12, guesses=16, elite=4, draws=4)
 LEAST_FITTED, MOST_FITTED = 16, 1.5e6  # days of memory, and vehicles simulated for a fit
 LATER_FIT = CalibrationConfig(rounds=2, guesses=16, elite=4, draws=4)
 # Of towns: one draw a day, which has many vehicles in it.
-MOST_LEGS, MOST_LEGS_LATER = 2.4e7, 6e6  # edges driven along for a fit
-MOST_COMPARED = 60_000  # vehicles simulated to compare own trips with the model
+MOST_LEGS, MOST_LEGS_LATER = 8e6, 1.5e6  # edges driven along for a fit
+MOST_COMPARED = 30_000  # vehicles simulated to compare own trips with the model
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class PublicModel:
         if self.is_town:
             config = replace(config, draws=1)
             legs = each * np.mean([len(route) for route in self.game.scene.routes])
-            newest = slice(-max(2, int((MOST_LEGS_LATER if renews else MOST_LEGS) // legs)), None)
+            newest = slice(-max(1, int((MOST_LEGS_LATER if renews else MOST_LEGS) // legs)), None)
         else:
             newest = slice(-max(LEAST_FITTED, int(MOST_FITTED // (each * config.draws))), None)
         days = PublicDays(

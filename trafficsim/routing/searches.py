@@ -38,7 +38,7 @@ class SearchConfig:
     candidates: int = 6  # for the optimum, that are compared in SUMO
     memory_days: int = 48  # that the link model is fitted to
     residual_days: float = 8.0  # that say "the model is right about this route"
-    model_vehicles: int = 4_000_000  # simulated there for one search, where many drive (towns)
+    model_vehicles: int = 2_000_000  # simulated there for one search, where many drive (towns)
     most_on_model: int = 6000  # drivers; above, equilibrium by averages, no tolls
 
     def __post_init__(self) -> None:
