@@ -48,6 +48,7 @@ class ModelledConfig:
 
 
 FITS_AT_FIRST, FIT_EVERY = 3, 3  # updates
+MOST_WEIGHT = 4.0  # of what is judged in turn: it stands for the updates until the next time
 MOST_PLAYED = 20_000  # vehicles of a town, of joint choices that are not driven
 
 
@@ -157,7 +158,8 @@ class ModelledRoutingEnv:
             )
             own[movers] -= found.own_s / len(rows)
             peers[affected[mover, at], slot[mover, at]] -= found.theirs_s[mover, at] / len(rows)
-        unit_s, copies = time_unit_s(game), self.spec.num_envs
+        weight = min(MOST_WEIGHT, game.num_drivers / len(movers))
+        unit_s, copies = time_unit_s(game) / weight, self.spec.num_envs
         own_table = torch.from_numpy(own / unit_s).float().expand(1, copies, -1, -1)
         peer_table = torch.from_numpy(peers / unit_s).float().expand(1, copies, -1, -1, -1)
         return Counterfactuals(own=own_table, peers=peer_table)

@@ -33,8 +33,10 @@ def town(folder: Path, kind: VehicleType = NOISY) -> RoutingGame:
     return small_game(folder, trips(MANY, kind=kind), sumo=SumoConfig(interval_s=30.0))
 
 
-def scored_of(game: RoutingGame, backend: FreeFlowBackend, **settings: int) -> ScoredGame:
-    config = SearchConfig(days=2, draws=2, **settings)
+def scored_of(
+    game: RoutingGame, backend: FreeFlowBackend, model_vehicles: int = 2_000_000
+) -> ScoredGame:
+    config = SearchConfig(days=2, draws=2, model_vehicles=model_vehicles)
     scored = ScoredGame(game, backend, choices_of(game), config, seed=0, purpose=0)
     scored.fit_to_random_choices()
     return scored

@@ -232,6 +232,22 @@ def test_where_few_can_be_judged_everybody_is_in_turn(game: RoutingGame) -> None
     assert sorted(seen) == list(range(N))
 
 
+def test_who_is_judged_in_turn_is_judged_for_all_turns(game: RoutingGame) -> None:
+    whole, part = (
+        env_of(game, config=replace(SMALL, judged=1, draws=1, most_vehicle_days=N * 2 * N / turns))
+        for turns in (1, 3)
+    )
+    neighbours = torch.tensor([[1], [2], [3], [4], [5], [0]])
+    tables = []
+    for env in (whole, part):
+        env.reset(0)
+        env.step(choices(0))
+        tables.append(env.counterfactual_rewards(neighbours))
+    movers = part._affordable()[2]
+    assert torch.allclose(tables[1].own[0, 0, movers], 3.0 * tables[0].own[0, 0, movers])
+    assert tables[0].own[0, 0, movers].any()
+
+
 def test_of_many_vehicles_fewer_days_are_driven() -> None:
     config = ModelledConfig()
     days = [
