@@ -23,7 +23,8 @@ Minutes: t_pre (all, before), t_test (all, after), t_CAV and t_HDV (fleet, human
 these two with what the same drivers needed before. d_V, km/h, and d_l, km: mean speed and mileage
 of the fleet, after less before, on the first held-out day. WR: share of seeds in which the fleet
 needs less than t_pre; WR_own: less than the same drivers before. PoA is that of the fleet's game:
-total time at its equilibrium over the best found. Everything is kept in `--out`, as is `urb.csv`.
+total time at its equilibrium over the best found. `days`: driven in SUMO while the fleet learned.
+Runs are kept in `--out`, a line of each in TOWN/urb.tsv. One that was stopped goes on.
 """
 
 import argparse
@@ -170,6 +171,7 @@ def settle(net: Path, trips: Path, seed: int, days: int, to: Path) -> dict[str, 
 def figures(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     """URB's metrics of a finished run."""
     from ss_core.analysis.run_data import RunData
+    from trafficsim.routing.modelled import ModelledConfig, days_in_sumo
 
     run = RunData(folder)
     rows = {name: run.table("trip", COLUMNS, {"algorithm": name}) for name in result["kpis"]}
@@ -184,8 +186,12 @@ def figures(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     }
     before = BEFORE if BEFORE in rows else "all_shortest"  # settled on the shortest roads
     speeds, lengths = zip(*(_driven(rows[name]) for name in (before, FLEET)), strict=True)
-    modelled, learner = run.config["modelled"], run.config["learner"]
-    per_update = [min(modelled[k], learner["num_envs"]) for k in ("first_days", "days")]
+    modelled, learner = ModelledConfig(**run.config["modelled"]), run.config["learner"]
+    vehicles = rows[FLEET]["vehicle_id"].nunique()
+    first, later = (
+        min(days_in_sumo(modelled, vehicles, first=first), learner["num_envs"])
+        for first in (True, False)
+    )
     return {
         "t_pre": minutes[before, "all"],
         "t_test": minutes[FLEET, "all"],
@@ -201,7 +207,7 @@ def figures(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
         "PoA": result["price_of_anarchy"],
         "no_dilemma": any(note.startswith("no dilemma") for note in result["notes"]),
         "fleet": int(rows[FLEET].groupby("vehicle_id")["is_agent"].first().sum()),
-        "days": per_update[0] + per_update[1] * (learner["num_updates"] - 1),
+        "days": first + later * (learner["num_updates"] - 1),
         "recommended": result.get("recommendation", {}).get("row", ""),
     }
 
@@ -214,7 +220,7 @@ def _driven(trips: Any) -> tuple[float, float]:
 
 
 def one(town: str, net: Path, seed: int, args: argparse.Namespace) -> dict[str, Any]:
-    """A seed: settle, learn, measure; a run that is there is taken as it is."""
+    """A seed: settle, learn, measure; a run that was stopped goes on."""
     from ss_core.config import parse_assignment
     from ss_core.scenario.run import run_scenario
 
