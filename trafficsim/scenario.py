@@ -35,6 +35,7 @@ from trafficsim.routing.inputs import (
     net_path,
 )
 from trafficsim.routing.joint import JointEnv
+from trafficsim.routing.modelled import days_in_sumo
 from trafficsim.routing.policies_on_the_road import (
     curve_seeds,
     drive,
@@ -97,7 +98,7 @@ def _judged(config: RoutingConfig, game: RoutingGame) -> tuple[str, ...]:
     if not config.link_model:
         return ("routes are judged from days driven, not on the link model (--preset sampled)",)
     unknown = LinkModel.of(game.scene).unknown
-    days = config.modelled.days
+    days = days_in_sumo(config.modelled, len(game.od), first=False)
     driven = "a day" if days == 1 or game.scene.is_deterministic else f"{days} days"
     said = f"routes are judged on a public model of the links, {driven} in SUMO an update"
     if not unknown:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
+from tests.support.small_nets import TWO_ROUTE, write_net
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
-SMALLEST = {  # RUN is a small run of households, OUT an empty folder
+SMALLEST = {  # RUN is a run of households, TOWN a folder with a town, OUT an empty one
     "device.py": "--device cpu --seeds 1 --updates 1",
     "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
     "link_model.py": "--nets two_route,random --drivers 6 --changes 2 --days 2 --out OUT",
@@ -27,6 +28,10 @@ SMALLEST = {  # RUN is a small run of households, OUT an empty folder
     "traffic_gap.py": "--net data/nets/two_route.net.xml --seeds 1 --updates 1 --variants ss",
     "traffic_references.py": "--net data/nets/two_route.net.xml --set search.optimum_simulations=2"
     " --set search.model_days=100",
+    "urb.py": "TOWN --seeds 1 --human-days 2 --out OUT --set days=2 --set trial_days=2"
+    " --set learner.num_updates=2"
+    " --set learner.num_envs=2 --set search.days=2 --set search.model_days=100"
+    " --set search.deviations=2 --set search.draws=2 --set search.candidates=2",
 }
 ELSEWHERE = {  # or no program of its own
     "algorithms.py": "learner.py --parts algorithms",
@@ -43,7 +48,9 @@ NEEDS_SUMO = {
     "traffic.py",
     "traffic_gap.py",
     "traffic_references.py",
+    "urb.py",
 }
+AFTERWARDS = {"report.py", "urb.py"}  # have tests of their own
 
 
 @pytest.fixture
@@ -74,7 +81,7 @@ def test_every_program_has_its_smallest_size() -> None:
     [
         pytest.param(name, marks=pytest.mark.sumo) if name in NEEDS_SUMO else name
         for name in SMALLEST
-        if name != "report.py"
+        if name not in AFTERWARDS
     ],
 )
 def test_a_program_runs(program: str, tmp_path: Path) -> None:
@@ -86,3 +93,53 @@ def test_a_report_is_timed_and_opened_where_there_is_a_browser(run: Path) -> Non
     said = outcome("report.py", SMALLEST["report.py"].replace("RUN", str(run)))
     assert "made: " in said
     assert ("desktop: open" in said) == (shutil.which("chromium") is not None)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Path:
+    """A short way with a neck and a way round it, for agents as URB writes them down."""
+    write_net(tmp_path / "town", TWO_ROUTE, "small.net.xml")
+    rows = [f"{number},{number % 2},0,{3 * number},Human" for number in range(20)]
+    agents = ["id,origin,destination,start_time,kind", *rows, ""]
+    (tmp_path / "town" / "small.agents.csv").write_text("\n".join(agents))
+    od = "{\n'origins' : ['entry', 'queue'],\n'destinations': ['exit']\n}\n"
+    (tmp_path / "town" / "small.od.txt").write_text(od)
+    return tmp_path / "town"
+
+
+@pytest.mark.slow
+@pytest.mark.sumo
+def test_a_fleet_among_settled_humans_is_measured_as_urb_does(town: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = SMALLEST["urb.py"].replace("TOWN", str(town)).replace("OUT", str(out))
+    said = outcome("urb.py", arguments)
+    assert "WR " in said
+    names, values = (out / "small" / "urb.tsv").read_text().splitlines()
+    row = dict(zip(names.split("\t"), values.split("\t"), strict=True))
+    assert row["vehicles"] == "20"
+    assert row["fleet"] == "4"  # 40 % of those from `entry`: from `queue` there is one way only
+    assert row["days"] == "4"
+    mixed = (4 * float(row["t_CAV"]) + 16 * float(row["t_HDV"])) / 20
+    assert float(row["t_test"]) == pytest.approx(mixed)
+    assert float(row["PoA"]) >= 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("small.od.txt", "__import__('os').abort()", "not a mapping of 'origins'"),
+        ("small.od.txt", "{'origins': 'entry', 'destinations': []}", "lists of edge ids"),
+        ("small.agents.csv", "id,origin,destination,start_time\n0,7,0,3\n", "agents.csv:2: needs"),
+        ("small.agents.csv", "id,origin,destination\n0,0,0\n", "agents.csv:2: needs"),
+    ],
+)
+def test_urb_files_that_are_none_are_refused(
+    town: Path, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (town / name).write_text(text)
+    command = [sys.executable, str(ROOT / "benchmarks/urb.py"), str(town), "--seeds", "1"]
+    command += ["--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

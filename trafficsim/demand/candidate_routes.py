@@ -4,17 +4,13 @@ Found by link penalties (de la Barra et al., 1993): the fastest path is searched
 slower, and so again; a path too slow or too like one that was found before is passed over.
 """
 
-import heapq
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+from trafficsim.demand.fastest_path import Route, fastest_path
 from trafficsim.nets.road_graph import RoadGraph
-
-Route = tuple[int, ...]  # positions of edges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,51 +36,12 @@ class CandidateConfig:
             raise ValueError(f"searches={self.searches}: from num_routes to 1000")
 
 
-def fastest_path(
-    graph: RoadGraph, origin: int, destination: int, cost_s: Sequence[float]
-) -> Route | None:
-    """Dijkstra from edge to edge, the costs of both included; None where no way leads there."""
-    return fastest_among(graph, (origin,), {destination}, cost_s)
-
-
-def fastest_among(
-    graph: RoadGraph,
-    origins: Collection[int],
-    destinations: Collection[int],
-    cost_s: Sequence[float],
-) -> Route | None:
-    """The fastest path from one of some edges to one of others, as SUMO takes it between zones."""
-    best = {origin: cost_s[origin] for origin in origins}
-    came_from: dict[int, int] = {}
-    heap = [(cost_s[origin], origin) for origin in origins]
-    heapq.heapify(heap)
-    while heap:
-        cost, edge = heapq.heappop(heap)
-        if edge in destinations:
-            return _trace(came_from, edge)
-        if cost > best[edge]:
-            continue
-        for following in graph.successors[edge]:
-            through = cost + cost_s[following]
-            if through < best.get(following, np.inf):
-                best[following], came_from[following] = through, edge
-                heapq.heappush(heap, (through, following))
-    return None
-
-
-def _trace(came_from: dict[int, int], destination: int) -> Route:
-    path = [destination]
-    while path[-1] in came_from:
-        path.append(came_from[path[-1]])
-    return tuple(reversed(path))
-
-
 def candidate_routes(
     graph: RoadGraph, origin: int, destination: int, config: CandidateConfig
 ) -> tuple[Route, ...]:
     """Different routes by free-flow time, the fastest first; () where no way leads there."""
     free_s = graph.free_flow_s
-    costs = free_s.tolist()
+    costs = free_s.copy()
     found: list[Route] = []
     for _ in range(config.searches):
         path = fastest_path(graph, origin, destination, costs)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from ss_core.errors import InputError
-from trafficsim.demand.candidate_routes import fastest_among
+from trafficsim.demand.fastest_path import fastest_among
 from trafficsim.demand.route_file import Choice, Departing
 from trafficsim.demand.vehicle_types import weight_of
 from trafficsim.demand.zones import Zone, read_zones
@@ -92,14 +92,10 @@ class Roads:
         if key not in self._found:
             graph = self._known
             starts, ends = ([graph.position[name] for name in each] for each in key)
-            path = fastest_among(graph, starts, {*ends}, self._free_s)
+            path = fastest_among(graph, starts, ends, graph.free_flow_s)
             ids = graph.edge_ids
             self._found[key] = (ids[path[0]], ids[path[-1]]) if path else None
         return self._found[key]
-
-    @cached_property
-    def _free_s(self) -> list[float]:
-        return self._known.free_flow_s.tolist()
 
     @property
     def _known(self) -> RoadGraph:

@@ -361,9 +361,19 @@ def simulate_day(
     Returned is the number of teleports.
     """
     state = morning(routes, world, speed_noise, headway_noise, times_s, seconds)
+    go_on(state, world, np.inf)
+    cut_off(state, world)
+    return state.counts[1]
+
+
+@no_type_check
+@helper
+def go_on(state: State, world: World, until_s: float) -> None:
+    """Handle the events before this time, or to the end of the day."""
+    until_s = min(until_s, world.clock.cap_s)
     while state.counts[0] > 0:
         now_s, v = state.event_s[0], state.event_of[0]
-        if now_s >= world.clock.cap_s:
+        if now_s >= until_s:
             break
         drop_first(state)
         if state.leg[v] == NOT_YET:
@@ -372,13 +382,11 @@ def simulate_day(
             _finish(state, world, v, now_s)
         else:
             _ask(state, world, v, now_s)
-    _cut_off(state, world)
-    return state.counts[1]
 
 
 @no_type_check
 @helper
-def _cut_off(state: State, world: World) -> None:
+def cut_off(state: State, world: World) -> None:
     """End the trips that are under way, or wait to depart, when the day is over."""
     cap_s = world.clock.cap_s
     for v in range(len(state.leg)):
@@ -410,49 +418,3 @@ def play_days(
             times_s[day] += once_s / draws
         teleports[day] /= draws
         seconds[day] /= draws
-
-
-@no_type_check
-@kernel
-def change_one(
-    routes: Int[ndarray, " vehicle"],
-    movers: Int[ndarray, " mover"],
-    options: Int[ndarray, "mover K"],
-    affected: Int[ndarray, "mover L"],
-    world: World,
-    speed_noise: Float[ndarray, "draw vehicle"],
-    headway_noise: Float[ndarray, "draw vehicle"],
-    base_s: Float[ndarray, " vehicle"],
-    own_s: Float[ndarray, "mover K"],
-    total_s: Float[ndarray, "mover K"],
-    theirs_s: Float[ndarray, "mover L K"],
-) -> None:
-    """What a day would have been had one vehicle taken another route, for each and every route.
-
-    Means over the draws, into arrays of zeros: times of the day as it is, and differences to them
-    of the mover's time, of everybody's together and of each of the `affected` (-1 pads) where
-    mover m takes route `options[m, k]` (-1 pads).
-    """
-    draws, many = len(speed_noise), len(routes)
-    once_s, changed, nowhere = np.zeros(many), routes.copy(), np.zeros((0, 0))
-    as_is_s = np.zeros((draws, many))
-    for draw in range(draws):
-        noise = speed_noise[draw], headway_noise[draw]
-        simulate_day(routes, world, *noise, as_is_s[draw], nowhere)
-        base_s += as_is_s[draw] / draws
-    for m in range(len(movers)):
-        mover = movers[m]
-        for k in range(options.shape[1]):
-            if options[m, k] < 0 or options[m, k] == routes[mover]:
-                continue
-            changed[mover] = options[m, k]
-            for draw in range(draws):
-                noise = speed_noise[draw], headway_noise[draw]
-                simulate_day(changed, world, *noise, once_s, nowhere)
-                own_s[m, k] += (once_s[mover] - as_is_s[draw, mover]) / draws
-                total_s[m, k] += (once_s.sum() - as_is_s[draw].sum()) / draws
-                for at in range(affected.shape[1]):
-                    if affected[m, at] >= 0:
-                        other = affected[m, at]
-                        theirs_s[m, at, k] += (once_s[other] - as_is_s[draw, other]) / draws
-        changed[mover] = routes[mover]

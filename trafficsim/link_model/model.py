@@ -10,12 +10,16 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.random_streams import Stream, numpy_generator
-from trafficsim.link_model.day import change_one, play_days
+from trafficsim.link_model.changes import change_one
+from trafficsim.link_model.day import play_days
 from trafficsim.link_model.roads import roads_of
 from trafficsim.link_model.tables import Clock, Drivers, Roads, Vehicles, World
 from trafficsim.link_model.vehicles import vehicles_of
 from trafficsim.nets.read import read_records
 from trafficsim.sumo.simulation import Scene
+
+FEW_VEHICLES = 150  # their day is short, and a change touches all of it: it is driven in whole
+PICTURES = 48  # of a day, that changed ones begin and end at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,7 @@ class LinkModel:
             self._world,
             noise.speed,
             noise.headway,
+            PICTURES if len(routes) > FEW_VEHICLES else 0,
             found.times_s,
             found.own_s,
             found.total_s,

@@ -48,6 +48,9 @@ class State(NamedTuple):
     times_s: Float[ndarray, " vehicle"]  # what comes out: of trips, charges included
     seconds: Float[ndarray, "interval edge"]  # and vehicle-seconds on edges, added up
 
+    floats: Float[ndarray, " number"]  # all of the above that is no outcome, end to end
+    whole: Int[ndarray, " number"]
+
 
 @no_type_check
 @helper
@@ -105,40 +108,66 @@ def morning(
         slowness[v] = 1.0 / max(vehicles.speed_factor[v] + spread * speed_noise[v], 0.2)
         spread = drivers.headway_noise if vehicles.is_noisy[v] else 0.0
         headway[v] = max(0.3, 1.0 + spread * headway_noise[v])
-    state = State(
-        np.full(many, NOT_YET),
-        world.roads.route_first[routes],
-        np.full(many, -1),
-        np.full(many, -1),
-        np.full(many, -1),
-        np.zeros(many),
-        np.zeros(many),
-        np.zeros(many),
-        np.zeros(many, np.bool_),
-        slowness,
-        headway,
-        np.full(lanes, -1),
-        np.full(lanes, -1),
-        np.zeros(lanes),
-        np.full(lanes, FAR_PAST_S),
-        np.full(lanes, FAR_PAST_S),
-        np.full(lanes, FAR_PAST_S),
-        np.full(moves, FAR_PAST_S),
-        np.full(moves, FAR_PAST_S),
-        np.zeros(lights, np.int64),
-        np.zeros(lights),
-        np.full(lights, FAR_PAST_S),
-        np.empty(many + 1),
-        np.empty(many + 1, np.int64),
-        np.zeros(2, np.int64),
-        times_s,
-        seconds,
-    )
+    state = _empty(many, lanes, moves, lights, times_s, seconds)
+    state.first_leg[:] = world.roads.route_first[routes]
+    state.slowness[:] = slowness
+    state.headway[:] = headway
     for light in range(lights):
         _start_light(state, world, light)
     for v in range(many):
         push(state, vehicles.depart_s[v], v)
     return state
+
+
+@no_type_check
+@kernel
+def _empty(
+    many: int,
+    lanes: int,
+    moves: int,
+    lights: int,
+    times_s: Float[ndarray, " vehicle"],
+    seconds: Float[ndarray, "interval edge"],
+) -> State:
+    """Nobody on the road, nothing planned; all arrays of a kind lie side by side in one."""
+    floats = np.zeros(6 * many + 1 + 4 * lanes + 2 * moves + 2 * lights)
+    whole = np.full(6 * many + 1 + 2 * lanes + lights + 2, -1)
+    f, w = 6 * many + 1, 6 * many + 1
+    after_lanes, after_moves = f + 4 * lanes, f + 4 * lanes + 2 * moves
+    floats[f + lanes : after_moves] = FAR_PAST_S
+    floats[after_moves + lights :] = FAR_PAST_S
+    whole[w + 2 * lanes :] = 0
+    return State(
+        whole[:many],
+        whole[many : 2 * many],
+        whole[2 * many : 3 * many],
+        whole[3 * many : 4 * many],
+        whole[4 * many : 5 * many],
+        floats[:many],
+        floats[many : 2 * many],
+        floats[2 * many : 3 * many],
+        np.zeros(many, np.bool_),
+        floats[3 * many : 4 * many],
+        floats[4 * many : 5 * many],
+        whole[w : w + lanes],
+        whole[w + lanes : w + 2 * lanes],
+        floats[f : f + lanes],
+        floats[f + lanes : f + 2 * lanes],
+        floats[f + 2 * lanes : f + 3 * lanes],
+        floats[f + 3 * lanes : after_lanes],
+        floats[after_lanes : after_lanes + moves],
+        floats[after_lanes + moves : after_moves],
+        whole[w + 2 * lanes : w + 2 * lanes + lights],
+        floats[after_moves : after_moves + lights],
+        floats[after_moves + lights :],
+        floats[5 * many : f],
+        whole[5 * many : w],
+        whole[w + 2 * lanes + lights :],
+        times_s,
+        seconds,
+        floats,
+        whole,
+    )
 
 
 @no_type_check

@@ -44,6 +44,11 @@ class RoadGraph:
             following[source].append(target)
         return tuple(map(tuple, following))
 
+    @cached_property
+    def first_arc(self) -> Int[ndarray, " edges"]:
+        """Where the arcs of an edge begin, which are sorted; one more entry than edges."""
+        return np.searchsorted(self.arcs[:, 0], np.arange(len(self.edge_ids) + 1))
+
     @property
     def free_flow_s(self) -> Float[ndarray, " edge"]:
         """Time on the empty edge at the limit."""

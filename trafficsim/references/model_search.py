@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from trafficsim.references.scored_game import ScoredGame
+from trafficsim.references.town_search import planned_on_model, settled_on_model
 from trafficsim.routing.searches import (
     Actions,
     Play,
@@ -22,22 +23,24 @@ KEPT = 2  # of the candidates, after all have been driven
 
 
 def equilibrium_on_model(
-    scored: ScoredGame, play: Play, start: Actions, config: SearchConfig, tick: Tick
+    scored: ScoredGame,
+    play: Play,
+    start: Actions,
+    config: SearchConfig,
+    rng: np.random.Generator,
+    tick: Tick,
 ) -> Profile:
     """Best responses on the model; SUMO tells what drivers still gain, and so corrects the model.
 
     Of the rounds, the one in which SUMO found the smallest largest gain. Where days do not differ
     and everybody can be tried, best responses in SUMO (`play`) go on from there.
     """
-    search = replace(config, max_sweeps=scored.sweeps)
     before, actions, best, rounds, model = scored.simulations, start, None, 0, None
-    for number in range(config.rounds):
-        found = best_responses(
-            scored.model_play, scored.choices, actions, cost="own", config=search
-        )
-        if number > 0 and np.array_equal(found.actions, actions):
+    for number in range(1 if scored.is_town else config.rounds):
+        found = _settled(scored, actions, config, rng)
+        if number > 0 and np.array_equal(found, actions):
             break
-        actions = found.actions
+        actions = found
         promised_s = scored.model_play([actions])[0]
         profile = Profile(actions, scored.measured([actions])[0], "")
         if number == 0:
@@ -68,6 +71,30 @@ def equilibrium_on_model(
     return replace(best, method=method, simulations=used, model=model)
 
 
+def _settled(
+    scored: ScoredGame, start: Actions, config: SearchConfig, rng: np.random.Generator
+) -> Actions:
+    """Best responses on the model: one after the other, or in towns some at once."""
+    if scored.is_town:
+        return settled_on_model(scored, start, config.tolerance_s, rng)
+    search = replace(config, max_sweeps=scored.sweeps)
+    return best_responses(
+        scored.model_play, scored.choices, start, cost="own", config=search
+    ).actions
+
+
+def _of_least_total(
+    scored: ScoredGame, start: Actions, config: SearchConfig, rng: np.random.Generator
+) -> Actions:
+    """Best responses to what a choice costs all, on the model; in towns some at once."""
+    if scored.is_town:
+        return planned_on_model(scored, start, config.tolerance_s, rng)
+    search = replace(config, max_sweeps=scored.sweeps)
+    return best_responses(
+        scored.model_play, scored.choices, start, cost="total", config=search
+    ).actions
+
+
 def likeness(promised_s: Times, measured_s: Times) -> tuple[float, float]:
     """How like the model's times of drivers are to SUMO's: correlation, and error in seconds (RMS).
 
@@ -79,14 +106,19 @@ def likeness(promised_s: Times, measured_s: Times) -> tuple[float, float]:
     return float(np.corrcoef(promised_s, measured_s)[0, 1]), error_s
 
 
-def tolls_on_model(scored: ScoredGame, start: Actions, config: SearchConfig, tick: Tick) -> Profile:
+def tolls_on_model(
+    scored: ScoredGame,
+    start: Actions,
+    config: SearchConfig,
+    rng: np.random.Generator,
+    tick: Tick,
+) -> Profile:
     """Best responses to own time and what a choice costs the others, on the model; then driven."""
-    search, before = replace(config, max_sweeps=scored.sweeps), scored.simulations
-    found = best_responses(scored.model_play, scored.choices, start, cost="total", config=search)
-    (times_s,) = scored.measured([found.actions])
+    before, actions = scored.simulations, _of_least_total(scored, start, config, rng)
+    (times_s,) = scored.measured([actions])
     tick(f"tolls: mean {times_s.mean():.1f} s")
     method = "best responses to tolls of the link model, driven in SUMO"
-    return Profile(found.actions, times_s, method, simulations=scored.simulations - before)
+    return Profile(actions, times_s, method, simulations=scored.simulations - before)
 
 
 def planned(
@@ -99,6 +131,9 @@ def planned(
     played = scored.model_play(starts)
     profiles = [Profile(a, t, "") for a, t in zip(starts, played, strict=True)]
     ranked = sorted(profiles, key=lambda profile: profile.total_s)[: scored.starts]
+    if scored.is_town:
+        plan = _of_least_total(scored, ranked[0].actions, config, rng)
+        return [Profile(plan, scored.model_play([plan])[0], "")]
     search = replace(config, max_sweeps=scored.sweeps)
     plans = [
         best_responses(scored.model_play, scored.choices, each.actions, cost="total", config=search)

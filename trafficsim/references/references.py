@@ -86,8 +86,9 @@ def references(
         scored.fit_to_random_choices()
         rng = numpy_generator(config.seed, Stream.ROUTE_SEARCH, 1)
         found[PLANNER] = planner(scored, [shortest], search, rng)
-        found[EQUILIBRIUM] = equilibrium_on_model(scored, play, shortest, search, tick)
-        found[TOLLS] = tolls_on_model(scored, found[EQUILIBRIUM].actions, search, tick)
+        start = given if scored.is_town and GIVEN in found else shortest
+        found[EQUILIBRIUM] = equilibrium_on_model(scored, play, start, search, rng, tick)
+        found[TOLLS] = tolls_on_model(scored, found[EQUILIBRIUM].actions, search, rng, tick)
         return found
     rng = numpy_generator(config.seed, Stream.EQUILIBRIUM)
     found[EQUILIBRIUM] = equilibrium(game, simulator, shortest, config, rng, tick)
@@ -155,7 +156,7 @@ def optimum(
         scored = ScoredGame(game, simulator, choices, search, seed=config.seed, purpose=1)
         scored.fit_to_random_choices()
         best = optimum_on_model(scored, starts, search, rng, tick)
-        if not game.scene.is_deterministic:
+        if scored.is_town or not game.scene.is_deterministic:
             return best
         profiles = [best]
     else:

@@ -7,13 +7,14 @@ joint choices is best. All its days are drawn for references alone: nobody is sc
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.random_streams import Stream, drawn_seed, numpy_generator
-from trafficsim.link_model.model import LinkModel
+from trafficsim.link_model.model import FEW_VEHICLES, Alternatives, LinkModel
 from trafficsim.routing.game import RoutingGame
 from trafficsim.routing.public_model import PublicModel
 from trafficsim.routing.searches import Actions, Choices, Profile, SearchConfig, Times
@@ -22,6 +23,8 @@ from trafficsim.sumo.simulation import travel_times_s
 
 LEAST_DRAWS, MOST_SWEEPS, SWEEPS_HOPED_FOR = 4, 20, 8
 FITTED_DAYS = 16  # of random choices, that the model is fitted to before anything is searched
+# Of towns, vehicles simulated in SUMO: for a mean, for what drivers gain, for the first fit.
+DRIVEN_FOR_A_MEAN, DRIVEN_FOR_GAINS, DRIVEN_FOR_A_FIT = 2_000, 12_000, 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,20 @@ class ScoredGame:
         self.sweeps: int  # of best responses that a search on the model has days for
         self.swaps: int  # days of the model for a plan's last improvements
         self.starts: int  # that a plan is improved from
+        self.drivers_a_sweep = game.num_drivers  # whose changes are tried
         self._game, self._simulator, self._config = game, simulator, config
         self._seed, self._purpose = seed, purpose
-        self._fits = self._days_used = 0
+        self.is_town = len(game.od) > FEW_VEHICLES
+        self._fits = self._days_used = self._asked = 0
         self._own_s = np.zeros((game.num_drivers, game.num_options))  # beyond the model's time
         self._measured_s = np.full_like(self._own_s, np.nan)  # where changes were driven
         changes = max(1, int((choices.count - 1).sum()))
         draws = max(LEAST_DRAWS, config.model_days // (SWEEPS_HOPED_FOR * changes))
+        if self.is_town:
+            affordable = config.model_vehicles // (SWEEPS_HOPED_FOR * len(game.od))
+            draws = min(LEAST_DRAWS, max(1, affordable // changes))
+            share = min(1.0, affordable / (draws * changes))
+            self.drivers_a_sweep = max(1, int(share * game.num_drivers))
         self._noise = LinkModel.of(game.scene).noise(min(draws, config.draws), seed, purpose)
         self._public = PublicModel(
             game,
@@ -87,13 +97,34 @@ class ScoredGame:
     @property
     def days(self) -> int:
         """In SUMO, for a mean."""
-        return 1 if self._game.scene.is_deterministic else self._config.days
+        if self._game.scene.is_deterministic:
+            return 1
+        return self._at_most(self._config.days, DRIVEN_FOR_A_MEAN)
 
     @property
     def tries_everybody(self) -> bool:
         """Whether `gains` are those of all drivers, under all their alternatives."""
         few = self._game.num_drivers <= self._config.exact_up_to
-        return self._game.scene.is_deterministic and few
+        return self._game.scene.is_deterministic and few and not self.is_town
+
+    def _at_most(self, days: int, vehicles: int) -> int:
+        """So many days, and of towns no more than so many vehicles, but two days."""
+        return min(days, max(2, vehicles // len(self._game.od))) if self.is_town else days
+
+    def changes_s(
+        self, actions: Actions, cost: Literal["own", "total"]
+    ) -> tuple[Int[ndarray, " some"], Float[ndarray, "some K"]]:
+        """Drivers whose turn it is, and what each alternative would cost them, or all, on top."""
+        game, count = self._game, self.drivers_a_sweep
+        rng = numpy_generator(self._seed, Stream.MODEL_MOVERS, self._purpose)
+        order = rng.permutation(game.num_drivers)
+        drivers = np.sort(np.roll(order, -self._asked * count)[:count])
+        self._asked += 1
+        found = self._alternatives(actions, drivers)
+        beyond_s = self._beyond_s()[drivers]
+        beyond_s -= beyond_s[np.arange(len(drivers)), actions[drivers], None]
+        more_s = (found.own_s if cost == "own" else found.total_s) + beyond_s
+        return drivers, np.where(game.legal[drivers], more_s, np.inf)
 
     def model_play(self, rows: Sequence[Actions]) -> list[Times]:
         """Means on the model, with what drivers know of their own routes."""
@@ -107,11 +138,10 @@ class ScoredGame:
     def fit_to_random_choices(self) -> None:
         """Begin: drive days on which everybody picks at random, and fit the model to them."""
         rng = numpy_generator(self._seed, Stream.RANDOM_ROUTES, self._purpose)
-        drawn = rng.integers(self.choices.count, size=(FITTED_DAYS, len(self.choices.count)))
-        outcomes = self._simulator.play(
-            list(self._game.routes_of(drawn)), self._new_days(FITTED_DAYS)
-        )
-        self.simulations += FITTED_DAYS
+        days = self._at_most(FITTED_DAYS, DRIVEN_FOR_A_FIT)
+        drawn = rng.integers(self.choices.count, size=(days, len(self.choices.count)))
+        outcomes = self._simulator.play(list(self._game.routes_of(drawn)), self._new_days(days))
+        self.simulations += days
         self._public.remember(drawn, outcomes)
         self._fit()
 
@@ -126,7 +156,8 @@ class ScoredGame:
         rng = numpy_generator(self._seed, Stream.DEVIATING_DRIVERS, self._purpose, index)
         n, now_s = self._game.num_drivers, profile.times_s[self.choices.vehicle]
         drivers = rng.permutation(n)
-        drivers = np.sort(drivers if self.tries_everybody else drivers[: self._config.deviations])
+        rows = self._at_most(self._config.deviations * self.days, DRIVEN_FOR_GAINS) // self.days
+        drivers = np.sort(drivers if self.tries_everybody else drivers[: max(1, rows)])
         promised_s = self._alternatives_s(profile.actions, drivers)
         promised_s[np.arange(len(drivers)), profile.actions[drivers]] = np.inf
         if self._game.scene.is_deterministic:  # nobody is faster than on an empty road
@@ -151,9 +182,10 @@ class ScoredGame:
     def _learn(self, profile: Profile, found: Gains) -> None:
         """Correct the model's promises by what changes brought, as far as days can tell."""
         self._measured_s[:] = np.nan
-        promised_s = self._alternatives_s(profile.actions, np.arange(self._game.num_drivers))
-        now_s = promised_s[found.driver, profile.actions[found.driver]]
-        wrong_s = now_s - promised_s[found.driver, found.action] - found.gain_s
+        promised_s = self._alternatives_s(profile.actions, found.driver)
+        row = np.arange(len(found.driver))
+        now_s = promised_s[row, profile.actions[found.driver]]
+        wrong_s = now_s - promised_s[row, found.action] - found.gain_s
         shrink = self.days / (self.days + self._config.residual_days) if self.days > 1 else 1.0
         base = self._own_s[found.driver, found.action]
         self._measured_s[found.driver, found.action] = base + shrink * wrong_s
@@ -165,17 +197,19 @@ class ScoredGame:
         self, actions: Actions, drivers: Int[ndarray, " some"]
     ) -> Float[ndarray, "some K"]:
         """Own times on the model under each alternative, everybody else as they are."""
+        game, found = self._game, self._alternatives(actions, drivers)
+        times_s = found.times_s[game.drivers[drivers], None] + found.own_s
+        return np.where(game.legal[drivers], times_s + self._beyond_s()[drivers], np.inf)
+
+    def _alternatives(self, actions: Actions, drivers: Int[ndarray, " some"]) -> Alternatives:
         game = self._game
-        nobody = np.full((len(drivers), 1), -1)
-        found = self._public.model.alternatives(
+        return self._public.model.alternatives(
             game.routes_of(actions),
             game.drivers[drivers],
             game.driver_options[drivers],
-            nobody,
+            np.full((len(drivers), 1), -1),
             self._noise,
         )
-        times_s = found.times_s[game.drivers[drivers], None] + found.own_s
-        return np.where(game.legal[drivers], times_s + self._beyond_s()[drivers], np.inf)
 
     def _drive(
         self, rows: Sequence[Actions], days: int, *, remember: int

@@ -16,13 +16,14 @@ from numpy import ndarray
 from ss_core.errors import InputError
 from trafficsim.demand.candidate_routes import (
     CandidateConfig,
-    Route,
     candidate_routes,
-    fastest_path,
     route_time_s,
 )
+from trafficsim.demand.fastest_path import Route, fastest_path
 from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip
+from trafficsim.link_model.model import FEW_VEHICLES
 from trafficsim.nets.road_graph import RoadGraph
+from trafficsim.routing.meetings import meetings
 from trafficsim.sumo.simulation import Scene, SumoConfig
 
 MAX_LINKS = 24  # contested links that routes are described by
@@ -89,7 +90,13 @@ class RoutingGame:
         return chosen
 
     def shares(self) -> Bool[ndarray, "N N"]:
-        """Pairs of drivers with the same zone pair or a contested link that both may use."""
+        """Pairs of drivers with the same zone pair or a contested link that both may use.
+
+        In a town, which has more links than are described: whose routes meet on a road, and when.
+        """
+        if len(self.od) > FEW_VEHICLES:
+            routes = self.scene.routes
+            return meetings(routes, self.free_flow_s, self.driver_options, self.depart_s)
         od = self.od[self.drivers]
         used = self.usage[self.driver_options] & self.legal[..., None]
         may_use = np.asarray(used.any(axis=1), dtype=np.float32)
@@ -207,7 +214,7 @@ def _by_way_of(graph: RoadGraph, trip: Trip) -> tuple[Route, ...]:
         InputError: there is none.
     """
     places = [graph.position[edge] for edge in (trip.origin, *trip.via, trip.destination)]
-    costs, way = graph.free_flow_s.tolist(), places[:1]
+    costs, way = graph.free_flow_s, places[:1]
     for start, end in pairwise(places):
         part = fastest_path(graph, start, end, costs)
         if part is None:
@@ -227,7 +234,7 @@ def drivable(demand: Demand, graph: RoadGraph) -> Demand:
         InputError: none is left.
     """
     ways: dict[tuple[str, ...], bool] = {}
-    costs = graph.free_flow_s.tolist()
+    costs = graph.free_flow_s
 
     def is_way(start: str, end: str) -> bool:
         if (start, end) not in ways:
@@ -254,15 +261,20 @@ def drivable(demand: Demand, graph: RoadGraph) -> Demand:
 
 def parting_edges(routes: Sequence[Route], alternatives: Sequence[Sequence[int]]) -> dict[int, int]:
     """For each edge of `routes`, how many drivers' alternatives it parts: some use it, not all."""
+    parting: Counter[int] = Counter()
+    for row, many in Counter(map(tuple, alternatives)).items():
+        uses = Counter(edge for number in row for edge in set(routes[number]))
+        parting.update({edge: many for edge, used in uses.items() if used < len(row)})
+    return {edge: parting[edge] for edge in sorted(_users(routes))}
+
+
+def _users(routes: Sequence[Route]) -> dict[int, set[int]]:
+    """Numbers of the routes that use an edge."""
     users: dict[int, set[int]] = {}
     for number, route in enumerate(routes):
         for edge in route:
             users.setdefault(edge, set()).add(number)
-    rows = Counter(map(tuple, alternatives))
-    return {
-        edge: sum(many for row, many in rows.items() if 0 < len(by & set(row)) < len(row))
-        for edge, by in sorted(users.items())
-    }
+    return users
 
 
 def contested_links(
@@ -272,11 +284,10 @@ def contested_links(
 
     Those that part most drivers' alternatives come first; `most` are kept.
     """
-    seen: dict[frozenset[int], int] = {}
+    users, seen = _users(routes), dict[frozenset[int], int]()
     for edge in sorted(parting, key=lambda edge: (-parting[edge], edge)):
         if parting[edge] > 0:
-            users = frozenset(number for number, route in enumerate(routes) if edge in route)
-            seen.setdefault(users, edge)
+            seen.setdefault(frozenset(users[edge]), edge)
     kept = list(seen.items())[:most]
     usage = np.zeros((len(routes), len(kept)), dtype=bool)
     for link, (by, _) in enumerate(kept):

@@ -34,19 +34,29 @@ class ModelledConfig:
     draws: int = 4  # of driver noise, common to all alternatives of an update
     memory_days: int = 120  # that the model is fitted to and own routes are compared on
     residual_days: float = 8.0  # that say "the model is right about my routes"
-    most_vehicle_days: float = 2e6  # simulated for an update; above, fewer draws, then drivers
+    most_vehicle_days: float = 1e6  # simulated for an update; above, fewer draws, then drivers
+    most_in_towns: float = 4e5  # where more than `FEW_VEHICLES` drive, of whom a change moves few
+    most_driven: int = 2000  # vehicles in SUMO at the first update, a quarter at each later one
 
     def __post_init__(self) -> None:
-        for name in ("first_days", "days", "judged", "draws", "memory_days"):
+        for name in ("first_days", "days", "judged", "draws", "memory_days", "most_driven"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
-        for name in ("residual_days", "most_vehicle_days"):
+        for name in ("residual_days", "most_vehicle_days", "most_in_towns"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name}={getattr(self, name)}: above 0")
 
 
 FITS_AT_FIRST, FIT_EVERY = 3, 3  # updates
-LEAST_JUDGED = 4  # days of the model for an alternative, before drivers are left out
+MOST_WEIGHT = 4.0  # of what is judged in turn: it stands for the updates until the next time
+MOST_PLAYED = 20_000  # vehicles of a town, of joint choices that are not driven
+
+
+def days_in_sumo(config: ModelledConfig, vehicles: int, *, first: bool) -> int:
+    """Days driven at an update: as asked for, or as many as `most_driven` vehicles allow."""
+    if first:
+        return min(config.first_days, max(2, config.most_driven // vehicles))
+    return min(config.days, max(1, config.most_driven // (4 * vehicles)))
 
 
 class ModelledRoutingEnv:
@@ -114,9 +124,10 @@ class ModelledRoutingEnv:
         if self.updates < FITS_AT_FIRST or self.updates % FIT_EVERY == 0:
             self.public.fit(self.updates, renews=self.updates > 0)
         model = self.public.model
-        noise = model.noise(self._config.draws, self._seed, self.updates, 1)
-        others = model.play(routes[len(driven) :], noise).times_s
-        self.last_times_s = np.concatenate([times_s, others])
+        others = routes[len(driven) :]
+        noise = model.noise(self._draws_of(others), self._seed, self.updates, 1)
+        others_s = model.play(others, noise).times_s
+        self.last_times_s = np.concatenate([times_s, others_s])
         self.updates += 1
         rewards = -self.last_times_s[:, self.game.drivers] / time_unit_s(self.game)
         return Step.last(
@@ -147,7 +158,8 @@ class ModelledRoutingEnv:
             )
             own[movers] -= found.own_s / len(rows)
             peers[affected[mover, at], slot[mover, at]] -= found.theirs_s[mover, at] / len(rows)
-        unit_s, copies = time_unit_s(game), self.spec.num_envs
+        weight = min(MOST_WEIGHT, game.num_drivers / len(movers))
+        unit_s, copies = time_unit_s(game) / weight, self.spec.num_envs
         own_table = torch.from_numpy(own / unit_s).float().expand(1, copies, -1, -1)
         peer_table = torch.from_numpy(peers / unit_s).float().expand(1, copies, -1, -1, -1)
         return Counterfactuals(own=own_table, peers=peer_table)
@@ -157,14 +169,24 @@ class ModelledRoutingEnv:
         game, config = self.game, self._config
         n, vehicles = game.num_drivers, len(game.od)
         draws = 1 if self.game.scene.is_deterministic else config.draws
+        most = config.most_in_towns if self.public.is_town else config.most_vehicle_days
         judged, each = min(config.judged, self.spec.num_envs), n * game.num_options * vehicles
-        while judged * draws > LEAST_JUDGED and judged * draws * each > config.most_vehicle_days:
+        while judged * draws > 1 and judged * draws * each > most:
             judged, draws = (judged, draws - 1) if draws > 1 else (judged - 1, draws)
-        share = config.most_vehicle_days / (judged * draws * each)
+        share = most / (judged * draws * each)
         if share >= 1.0:
             return judged, draws, np.arange(n)
-        rng = numpy_generator(self._seed, Stream.MODEL_MOVERS, self.updates)
-        return judged, draws, np.sort(rng.permutation(n)[: max(1, int(share * n))])
+        return judged, draws, self._in_turn(max(1, int(share * n)))
+
+    def _in_turn(self, count: int) -> Int[ndarray, " mover"]:
+        """So many drivers, others at each update, until everybody has been judged."""
+        order = numpy_generator(self._seed, Stream.MODEL_MOVERS).permutation(self.game.num_drivers)
+        return np.sort(np.roll(order, -self.updates * count)[:count])
+
+    def _draws_of(self, routes: Int[ndarray, "day vehicle"]) -> int:
+        if not self.public.is_town:
+            return self._config.draws
+        return max(1, min(self._config.draws, MOST_PLAYED // max(routes.size, 1)))
 
     def close(self) -> None:
         """Nothing of its own to end: the simulator belongs to whoever made it."""
@@ -180,8 +202,10 @@ class ModelledRoutingEnv:
 
     def _days_to_drive(self) -> int:
         config = self._config
-        later = 1 if self.game.scene.is_deterministic else config.days
-        return min(config.first_days if self.updates == 0 else later, self.spec.num_envs)
+        days = days_in_sumo(config, len(self.game.od), first=self.updates == 0)
+        if self.updates and self.game.scene.is_deterministic:
+            days = 1
+        return min(days, self.spec.num_envs)
 
     def _seen(self) -> Float[Tensor, "E N O"]:
         return torch.ones((self.spec.num_envs, self.spec.num_agents, 1))

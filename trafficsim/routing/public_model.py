@@ -4,7 +4,7 @@ What the model gets wrong about a driver's own routes the driver adds from its o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from trafficsim.link_model.calibration import (
     counted,
     padded,
 )
-from trafficsim.link_model.model import LinkModel
+from trafficsim.link_model.model import FEW_VEHICLES, LinkModel
 from trafficsim.link_model.tables import Drivers
 from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.simulation import Outcome, travel_times_s
@@ -27,6 +27,9 @@ from trafficsim.sumo.simulation import Outcome, travel_times_s
 FIRST_FIT = CalibrationConfig(rounds=12, guesses=16, elite=4, draws=4)
 LEAST_FITTED, MOST_FITTED = 16, 1.5e6  # days of memory, and vehicles simulated for a fit
 LATER_FIT = CalibrationConfig(rounds=2, guesses=16, elite=4, draws=4)
+# Of towns: one draw a day, which has many vehicles in it.
+MOST_LEGS, MOST_LEGS_LATER = 8e6, 1.5e6  # edges driven along for a fit
+MOST_COMPARED = 30_000  # vehicles simulated to compare own trips with the model
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class PublicModel:
             np.zeros((0, 0, len(game.scene.watched))),
             np.zeros((0, len(game.od))),
         )
+        self.is_town = len(game.od) > FEW_VEHICLES
         self._memory_days, self._draws, self._seed = memory_days, draws, seed
         self._residual_days = residual_days
 
@@ -83,8 +87,13 @@ class PublicModel:
         Returns the root mean square error of vehicles on a link.
         """
         config = LATER_FIT if renews else FIRST_FIT
-        each = config.rounds * config.guesses * config.draws * len(self.game.od)
-        newest = slice(-max(LEAST_FITTED, int(MOST_FITTED // each)), None)
+        each = config.rounds * config.guesses * len(self.game.od)
+        if self.is_town:
+            config = replace(config, draws=1)
+            legs = each * np.mean([len(route) for route in self.game.scene.routes])
+            newest = slice(-max(1, int((MOST_LEGS_LATER if renews else MOST_LEGS) // legs)), None)
+        else:
+            newest = slice(-max(LEAST_FITTED, int(MOST_FITTED // (each * config.draws))), None)
         days = PublicDays(
             routes=self.game.routes_of(self.memory.actions[newest]),
             vehicles=self.memory.counts[newest],
@@ -97,7 +106,10 @@ class PublicModel:
     def residuals_s(self, update: int) -> Float[ndarray, "N K"]:
         """What a driver's own trips took beyond the model's time, by alternative, shrunk to 0."""
         game, memory = self.game, self.memory
-        noise = self.model.noise(2 * self._draws, self._seed, update, 3)
+        draws = 2 * self._draws
+        if self.is_town:
+            draws = max(1, min(draws, MOST_COMPARED // max(memory.times_s.size, 1)))
+        noise = self.model.noise(draws, self._seed, update, 3)
         modelled_s = self.model.play(game.routes_of(memory.actions), noise).times_s
         beyond_s = (memory.times_s - modelled_s)[:, game.drivers]
         beyond_s -= beyond_s.mean(axis=1, keepdims=True)  # the day's level is no route's doing

@@ -38,11 +38,13 @@ class SearchConfig:
     candidates: int = 6  # for the optimum, that are compared in SUMO
     memory_days: int = 48  # that the link model is fitted to
     residual_days: float = 8.0  # that say "the model is right about this route"
-    most_on_model: int = 600  # drivers; above, equilibrium by averages, no tolls
+    model_vehicles: int = 2_000_000  # simulated there for one search, where many drive (towns)
+    most_on_model: int = 6000  # drivers; above, equilibrium by averages, no tolls
 
     def __post_init__(self) -> None:
         counts = ("max_sweeps", "msa_iterations", "days", "draws", "rounds")
-        for name in (*counts, "deviations", "candidates", "memory_days", "model_days"):
+        counts += ("deviations", "candidates", "memory_days", "model_days", "model_vehicles")
+        for name in counts:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
         if not self.residual_days > 0.0:

@@ -14,10 +14,10 @@ from tests.support.small_nets import ONE_ROUTE, TWO_ROUTE, Street, graph_of, net
 from trafficsim.demand.candidate_routes import (
     CandidateConfig,
     candidate_routes,
-    fastest_path,
     overlap,
     route_time_s,
 )
+from trafficsim.demand.fastest_path import fastest_path
 from trafficsim.nets.read import read_records
 from trafficsim.nets.road_graph import RoadGraph, build_road_graph
 
@@ -107,7 +107,7 @@ def test_the_fastest_path_is_that_of_networkx(
     cost_s = np.random.default_rng(seed).uniform(1.0, 5.0, len(grid.edge_ids))
     other = networkx.DiGraph()
     other.add_weighted_edges_from((a, b, float(cost_s[b])) for a, b in grid.arcs.tolist())
-    found = fastest_path(grid, origin, destination, cost_s.tolist())
+    found = fastest_path(grid, origin, destination, cost_s)
     assert found is not None
     expected_s = networkx.shortest_path_length(other, origin, destination, weight="weight")
     assert route_time_s(found, cost_s) == pytest.approx(cost_s[origin] + expected_s)

@@ -9,7 +9,7 @@ import pytest
 
 from ss_core.errors import InputError
 from tests.support.plain_sumo import Driven, driven
-from trafficsim.demand.candidate_routes import fastest_among
+from trafficsim.demand.fastest_path import fastest_among
 from trafficsim.demand.trips import Demand
 from trafficsim.demand.ways import Roads
 from trafficsim.nets.read import read_records
@@ -151,7 +151,7 @@ def graph_of(net: Path) -> RoadGraph:
 
 def test_the_fastest_of_many_ways_is_found(grid: Path) -> None:
     graph = graph_of(grid)
-    costs, roads = graph.free_flow_s.tolist(), Roads(graph)
+    costs, roads = graph.free_flow_s, Roads(graph)
     origins, destinations = roads.leaving["A0"], roads.entering["E3"]
     assert {graph.edge_ids[graph.position[edge]][:2] for edge in origins} == {"A0"}
     singles = [

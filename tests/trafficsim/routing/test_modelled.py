@@ -17,7 +17,12 @@ from trafficsim.link_model.model import LinkModel
 from trafficsim.routing.config import modelled_learner, resolve
 from trafficsim.routing.env import time_unit_s
 from trafficsim.routing.game import RoutingGame
-from trafficsim.routing.modelled import ModelledConfig, ModelledRoutingEnv, who_thinks_of
+from trafficsim.routing.modelled import (
+    ModelledConfig,
+    ModelledRoutingEnv,
+    days_in_sumo,
+    who_thinks_of,
+)
 from trafficsim.routing.policies_on_the_road import (
     curve_seeds,
     held_out_seeds,
@@ -206,7 +211,7 @@ def test_what_costs_too_much_is_computed_for_fewer_draws_then_for_fewer_drivers(
 ) -> None:
     config = ModelledConfig(first_days=1, judged=3, draws=3)
     each = N * 2 * N  # vehicles simulated for all alternatives of a joint choice and a draw
-    for days, expected in ((9, (9, N)), (6, (6, N)), (4, (3, N)), (2, (3, 4))):
+    for days, expected in ((9, (9, N)), (6, (6, N)), (4, (3, N)), (2, (2, N)), (0.5, (1, 3))):
         env = env_of(game, config=replace(config, most_vehicle_days=float(days * each)))
         env.reset(0)
         env.step(choices(1))
@@ -215,6 +220,41 @@ def test_what_costs_too_much_is_computed_for_fewer_draws_then_for_fewer_drivers(
         table = env.counterfactual_rewards(torch.tensor([[1], [2], [3], [4], [5], [0]]))
         unmoved = np.setdiff1d(np.arange(N), movers)
         assert not table.own[0, 0, unmoved].any()
+
+
+def test_where_few_can_be_judged_everybody_is_in_turn(game: RoutingGame) -> None:
+    config = replace(SMALL, judged=1, draws=1, most_vehicle_days=N * 2 * N / 3)
+    env, seen = env_of(game, config=config), list[int]()
+    for update in range(3):
+        env.reset(update)
+        env.step(choices(update))
+        seen += env._affordable()[2].tolist()
+    assert sorted(seen) == list(range(N))
+
+
+def test_who_is_judged_in_turn_is_judged_for_all_turns(game: RoutingGame) -> None:
+    whole, part = (
+        env_of(game, config=replace(SMALL, judged=1, draws=1, most_vehicle_days=N * 2 * N / turns))
+        for turns in (1, 3)
+    )
+    neighbours = torch.tensor([[1], [2], [3], [4], [5], [0]])
+    tables = []
+    for env in (whole, part):
+        env.reset(0)
+        env.step(choices(0))
+        tables.append(env.counterfactual_rewards(neighbours))
+    movers = part._affordable()[2]
+    assert torch.allclose(tables[1].own[0, 0, movers], 3.0 * tables[0].own[0, 0, movers])
+    assert tables[0].own[0, 0, movers].any()
+
+
+def test_of_many_vehicles_fewer_days_are_driven() -> None:
+    config = ModelledConfig()
+    days = [
+        (days_in_sumo(config, many, first=True), days_in_sumo(config, many, first=False))
+        for many in (60, 100, 222, 1000, 4271)
+    ]
+    assert days == [(16, 4), (16, 4), (9, 2), (2, 1), (2, 1)]
 
 
 def learned_mean_s(game: RoutingGame, algorithm: str, simulator: Any) -> float:
