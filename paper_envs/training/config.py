@@ -23,6 +23,7 @@ from ss_core.scenario.config import (
     MAX_COUNT,
     Check,
     RunConfig,
+    needs_copies,
     override,
     with_regime,
 )
@@ -232,7 +233,7 @@ def user_learner(preset: PresetName, algorithm: str) -> LearnerConfig:
         return replace(paper_learner(), algorithm=algorithm, num_updates=DEFAULT_UPDATES)
     config = LearnerConfig(
         algorithm=algorithm,
-        architecture="multihead",
+        architecture="multihead" if needs_copies(algorithm) else "tilted",
         hidden=(64, 64),
         critic_hidden=(64, 64),
         zero_logits=True,
@@ -240,6 +241,7 @@ def user_learner(preset: PresetName, algorithm: str) -> LearnerConfig:
         num_updates=DEFAULT_UPDATES,
         num_epochs=6,
         actor_lr=3e-3,
+        suggestion_lr=3e-3,
         critic_lr=1e-2,
         final_lr_fraction=0.0,
         gae_lambda=0.95,
