@@ -55,7 +55,7 @@ def _net_of(feeder_name: str, grid: Grid, row: Scored) -> Any:
 def _profile(grid: Grid, values: np.ndarray) -> Any:
     import pandas as pd
 
-    return pd.DataFrame(values, columns=grid.feeder.load_index)
+    return pd.DataFrame(values[:, : grid.feeder.load_count], columns=grid.feeder.load_index)
 
 
 def _json(net: Any) -> bytes:
