@@ -31,7 +31,18 @@ class OtherPower:
 
     p_mw: Float[np.ndarray, "batch terminal"]
     q_mvar: Float[np.ndarray, "batch terminal"]
+    load_count: int  # of the feeder: the first terminals
     notes: tuple[str, ...]  # whose shapes were taken
+
+    @property
+    def load_kw(self) -> Float[np.ndarray, " batch"]:
+        """Sum over loads."""
+        return 1000.0 * self.p_mw[:, : self.load_count].sum(axis=1)
+
+    @property
+    def generation_kw(self) -> Float[np.ndarray, " batch"]:
+        """Sum over generators, > 0 gives."""
+        return np.abs(1000.0 * self.p_mw[:, self.load_count :].sum(axis=1))
 
 
 def other_power(
@@ -65,7 +76,8 @@ def other_power(
     return OtherPower(
         p_mw=p_mw.reshape(-1, p_mw.shape[-1]),
         q_mvar=q_mvar.reshape(-1, p_mw.shape[-1]),
-        notes=tuple(_notes(feeder, known, first_day)),
+        load_count=feeder.load_count,
+        notes=tuple(_notes(feeder, known, first_day, _highest_kw(p_mw[..., feeder.load_count :]))),
     )
 
 
@@ -91,7 +103,13 @@ def _days_of_year(first_day: datetime.date, count: int) -> Int[np.ndarray, " day
     return (first_day.timetuple().tm_yday - 1 + np.arange(count)) % DAYS
 
 
-def _notes(feeder: Feeder, known: NetProfiles, first_day: datetime.date | None) -> list[str]:
+def _highest_kw(power_mw: Float[np.ndarray, "day step sgen"]) -> float:
+    return 1000.0 * float(-power_mw.sum(axis=-1).min(initial=0.0))
+
+
+def _notes(
+    feeder: Feeder, known: NetProfiles, first_day: datetime.date | None, highest_kw: float
+) -> list[str]:
     notes = []
     others = [feeder.load_profile[at] for at in connections_of(feeder).other_load]
     lacking = sorted({name for name in others if name not in known.load_p})
@@ -106,14 +124,14 @@ def _notes(feeder: Feeder, known: NetProfiles, first_day: datetime.date | None) 
     generators = set(feeder.sgen_profile) - known.generation.keys()
     clear = sorted(name for name in generators if name.upper().startswith(SUN))
     constant = sorted(generators - {*clear})
-    when = "the days of the households' load"
+    when = "the days of the households' load (--date gives it other days)"
     if first_day is not None:
-        when = f"{first_day} and the days after it, whatever the season of the households' load"
+        when = f"{first_day} and the days after it; population.season is the season of the load"
     source = f"a clear sky over the middle of Germany ({', '.join(clear)})" if clear else ""
     if known.generation:
         source = " and ".join(filter(None, ["the net's own profiles", source]))
     if source:
-        notes.append(f"generation follows {source} on {when}")
+        notes.append(f"generation follows {source} on {when}; its highest is {highest_kw:.3g} kW")
     if constant:
         notes.append(f"generators that give their full power all day: {', '.join(constant)}")
     return notes

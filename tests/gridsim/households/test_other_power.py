@@ -73,8 +73,11 @@ def test_shapes_that_the_file_lacks_are_ours_and_named() -> None:
         load_p={name: ramp(1.0) for name in ("G0-A", "HLS_A_11.0", "L1-A")},
         generation={name: ramp(1.0) for name in ("PV1", "PV8")},
     )
-    assert power(whole).notes == (
-        "generation follows the net's own profiles on the days of the households' load",
+    found = power(whole)
+    highest = found.generation_kw.max()
+    assert found.notes == (
+        "generation follows the net's own profiles on the days of the households' load (--date "
+        f"gives it other days); its highest is {highest:.3g} kW",
     )
 
 
