@@ -6,7 +6,7 @@ table of numbers, texts and truth values is refused by name. No pandapower here.
 
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,8 @@ def read_plain_net(path: Path) -> PlainNet:
     return PlainNet(settings, tables, ignored)
 
 
-def read_profile_tables(path: Path) -> dict[str, Table]:
-    """The tables of a net's `profiles`, where it has some.
+def read_profile_tables(path: Path, names: Collection[str]) -> dict[str, Table]:
+    """The tables of these names of a net's `profiles`, as far as it has them.
 
     Raises:
         InputError: the file cannot be read, or a table of profiles is not plain.
@@ -81,7 +81,7 @@ def read_profile_tables(path: Path) -> dict[str, Table]:
     return {
         name: _table(value, f"{path}: profiles, table {name!r}")
         for name, value in profiles.items()
-        if _is_table(value)
+        if name in names and _is_table(value)
     }
 
 

@@ -37,7 +37,7 @@ def read_net_profiles(
     Raises:
         InputError: a profile holds something else than a finite number per quarter of an hour.
     """
-    tables = read_profile_tables(path)
+    tables = read_profile_tables(path, ("load", *GENERATORS))
     none = Table([], [], [])
     load = tables.get("load", none)
     return NetProfiles(

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gridsim.network.connections import connection_notes, connections_of, profile_names
@@ -109,6 +110,13 @@ def test_profiles_of_a_file_are_read_by_name(tmp_path: Path) -> None:
 def test_a_file_without_profiles_has_none(tmp_path: Path) -> None:
     found = read_net_profiles(written(simbench_like(), tmp_path / "net.json"), {"L1-A"}, {"PV8"})
     assert [*found.load_p, *found.load_q, *found.generation] == []
+
+
+def test_profiles_of_another_kind_are_not_read(tmp_path: Path) -> None:
+    net = simbench_like()
+    net["profiles"] = {"load.p_mw": pd.DataFrame({0: [0.1], 7: [0.2]})}  # as in a replay
+    found = read_net_profiles(written(net, tmp_path / "net.json"), {"L1-A"}, {"PV8"})
+    assert [*found.load_p, *found.generation] == []
 
 
 @pytest.mark.parametrize(
