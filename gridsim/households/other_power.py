@@ -18,6 +18,7 @@ from gridsim.network.feeder import Feeder
 from gridsim.network.net_profiles import NetProfiles
 
 CAR_PARKS = ("APLS",)
+OF_THE_SUN = (SUN, "PHOTOVOLTAIC", "SOLAR")  # profiles or types of generators, in any case
 
 Year = Float[np.ndarray, "day step"]
 
@@ -42,7 +43,7 @@ class OtherPower:
     @property
     def generation_kw(self) -> Float[np.ndarray, " batch"]:
         """Sum over generators, > 0 gives."""
-        return np.abs(1000.0 * self.p_mw[:, self.load_count :].sum(axis=1))
+        return 0.0 - 1000.0 * self.p_mw[:, self.load_count :].sum(axis=1)
 
 
 def other_power(
@@ -94,9 +95,13 @@ def load_shape(name: str, profiles: Profiles) -> Year:
 
 def generation_shape(name: str) -> Year:
     """The sun for photovoltaics, the full power all year for everything else."""
-    if name.upper().startswith(SUN):
+    if _is_of_the_sun(name):
         return clear_sky_year()
     return np.ones((DAYS, STEPS_PER_DAY))
+
+
+def _is_of_the_sun(name: str) -> bool:
+    return name.upper().startswith(OF_THE_SUN)
 
 
 def _days_of_year(first_day: datetime.date, count: int) -> Int[np.ndarray, " day"]:
@@ -122,7 +127,7 @@ def _notes(
     if not feeder.sgen_name:
         return notes
     generators = set(feeder.sgen_profile) - known.generation.keys()
-    clear = sorted(name for name in generators if name.upper().startswith(SUN))
+    clear = sorted(filter(_is_of_the_sun, generators))
     constant = sorted(generators - {*clear})
     when = "the days of the households' load (--date gives it other days)"
     if first_day is not None:

@@ -90,7 +90,8 @@ def test_a_shape_of_ours_is_at_most_one(name: str) -> None:
 
 def test_what_is_not_photovoltaic_gives_its_power_all_day() -> None:
     assert generation_shape("CHP").min() == 1.0
-    assert generation_shape("PV_roof").min() == 0.0
+    for name in ("PV_roof", "pv", "Solar"):
+        assert generation_shape(name).min() == 0.0
 
 
 # the sun
