@@ -75,7 +75,7 @@ def row_of(net: str, result: Mapping[str, Any]) -> Row:
         line_percent=str(nash["line %"]),
         vm_min_pu=str(nash["min vm_pu"]),
         max_dv_pu=max(audit["max_dv_pu"] for audit in result["audit"].values()),
-        connected="; ".join(note.split(":")[0] for note in connected),
+        connected="; ".join(note.split(":")[0].rstrip(".") for note in connected),
     )
 
 
