@@ -13,8 +13,11 @@ from gridsim.config import SHORTHANDS, GridConfig, resolve
 from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.joint_schedules import Schedule
 from gridsim.households.households import Days
+from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
-from gridsim.network.feeder import attach_households
+from gridsim.network.connections import connection_notes, connections_of, profile_names
+from gridsim.network.feeder import Feeder, attach_households
+from gridsim.network.net_profiles import NetProfiles, read_net_profiles
 from gridsim.network.pandapower_io import feeder_names, load_feeder_with_notes
 from gridsim.references.same_information import (
     PAST_BATCHES,
@@ -64,12 +67,26 @@ def check(config: GridConfig) -> Grid:
         kva_per_household=config.rating_kva,
     )
     reactive_share = float(np.tan(np.arccos(config.power_factor)))
+    others = _others(config, feeder)
     return Grid(
         feeder,
-        attach_households(feeder, config.households),
+        attach_households(feeder, config.households, connections_of(feeder).home_load),
         reactive_share,
-        tuple(net_notes),
+        (*net_notes, *connection_notes(feeder), *(others.notes if others else ())),
+        others,
     )
+
+
+def _others(config: GridConfig, feeder: Feeder) -> OtherPower | None:
+    """Power of whoever is on the feeder beside households, on the held-out days."""
+    loads, generators = profile_names(feeder)
+    if not loads and not generators:
+        return None
+    known = NetProfiles()
+    if config.feeder_name not in feeder_names():
+        known = read_net_profiles(Path(config.feeder_name), loads, generators)
+    stage = set_stage(config)
+    return other_power(feeder, known, stage.world.profiles, stage.held_out, config.day_0)
 
 
 def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], None]) -> Prepared:

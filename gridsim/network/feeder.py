@@ -2,13 +2,14 @@
 
 No pandapower here (see `pandapower_io`) and no solving (see `powerflow`). Bus, line and load axes
 are positions in these arrays; the `*_index` arrays give pandapower's own index of each position.
+The terminals of a feeder are its loads and then its generators; power > 0 consumes at both.
 Per-unit values refer to `sn_mva` and to the rated voltage of each bus.
 """
 
 import dataclasses
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,16 @@ class Feeder:
     trafo_vn_hv_kv: Float[np.ndarray, " trafo"]
     trafo_vn_lv_kv: Float[np.ndarray, " trafo"]
 
+    # fields that a compiled feeder may lack: nobody generates, and loads name no profile
+    sgen_index: Int[np.ndarray, " sgen"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    sgen_name: tuple[str, ...] = ()
+    sgen_bus: Int[np.ndarray, " sgen"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    sgen_p_mw: Float[np.ndarray, " sgen"] = field(default_factory=lambda: np.zeros(0))
+    # generated, > 0; as in the net, scaling applied
+    sgen_q_mvar: Float[np.ndarray, " sgen"] = field(default_factory=lambda: np.zeros(0))
+    sgen_profile: tuple[str, ...] = ()  # what its output follows, as the net names it
+    load_profile: tuple[str, ...] = ()  # SimBench's; empty: the net names none
+
     @property
     def bus_count(self) -> int:
         """Number of buses, open line ends included."""
@@ -76,8 +87,13 @@ class Feeder:
 
     @property
     def load_count(self) -> int:
-        """Number of loads, that is of house connections."""
+        """Number of loads; each is a house connection unless the net's profiles say otherwise."""
         return len(self.load_index)
+
+    @property
+    def terminal_bus(self) -> Int[np.ndarray, " terminal"]:
+        """Bus of every load, then of every generator."""
+        return np.concatenate([self.load_bus, self.sgen_bus])
 
     @property
     def has_transformer(self) -> bool:
@@ -125,7 +141,7 @@ class Attachment:
     """Which house connection each household uses."""
 
     load_of_household: Int[np.ndarray, " household"]  # position in `Feeder.load_index`
-    load_count: int
+    load_count: int  # of all loads, those of others included
     sentence: str  # for people: what was done with too many or too few households
 
     def load_power(
@@ -133,26 +149,27 @@ class Attachment:
     ) -> Float[np.ndarray, "batch load"]:
         """Sum of the households behind each connection, in the unit given; 0 where none lives."""
         loads = np.zeros((len(household_power), self.load_count))
-        if len(self.load_of_household) <= self.load_count:
-            loads[:, self.load_of_household] = household_power
-        else:
-            np.add.at(loads.T, self.load_of_household, household_power.T)
+        np.add.at(loads.T, self.load_of_household, household_power.T)
         return loads
 
 
-def attach_households(feeder: Feeder, households: int) -> Attachment:
+def attach_households(
+    feeder: Feeder, households: int, home_load: Int[np.ndarray, " home"] | None = None
+) -> Attachment:
     """Connect households to loads in the order of the net; households in excess share in turn.
+
+    `home_load` are the positions of the loads that are house connections; None: all of them.
 
     Raises:
         InputError: fewer than one household.
     """
     if households < 1:
         raise InputError(f"households={households}: at least one is needed")
-    loads = feeder.load_count
+    homes = np.arange(feeder.load_count) if home_load is None else home_load
     return Attachment(
-        load_of_household=np.arange(households) % loads,
-        load_count=loads,
-        sentence=_attachment_sentence(feeder.name, households, loads),
+        load_of_household=homes[np.arange(households) % len(homes)],
+        load_count=feeder.load_count,
+        sentence=_attachment_sentence(feeder.name, households, len(homes)),
     )
 
 
@@ -173,13 +190,17 @@ def _attachment_sentence(name: str, households: int, loads: int) -> str:
 
 SCALAR_FIELDS = ("name", "sn_mva", "slack_bus", "slack_vm_pu", "slack_va_degree")
 NAME_FIELDS = ("bus_name", "load_name", "line_name", "trafo_name")
+# of what many feeders lack, written only where there is something to write
+LATER_ARRAYS = ("sgen_index", "sgen_bus", "sgen_p_mw", "sgen_q_mvar")
+LATER_NAMES = ("sgen_name", "sgen_profile", "load_profile")
 ARRAY_FIELDS = tuple(
     field.name
     for field in dataclasses.fields(Feeder)
-    if field.name not in (*SCALAR_FIELDS, *NAME_FIELDS)
+    if field.name not in (*SCALAR_FIELDS, *NAME_FIELDS, *LATER_ARRAYS, *LATER_NAMES)
 )
 REFERENCES = {  # array of positions: the axis it points into
     "load_bus": "bus_index",
+    "sgen_bus": "bus_index",
     "branch_from": "bus_index",
     "branch_to": "bus_index",
     "line_branch": "branch_from",
@@ -193,8 +214,10 @@ def save_feeder(feeder: Feeder, path: Path) -> None:
     meta = {"format": FEEDER_FORMAT}
     meta |= {name: getattr(feeder, name) for name in SCALAR_FIELDS}
     meta |= {name: list(getattr(feeder, name)) for name in NAME_FIELDS}
+    meta |= {name: list(getattr(feeder, name)) for name in LATER_NAMES if getattr(feeder, name)}
     text = json.dumps(meta, ensure_ascii=True, sort_keys=True)
     arrays = {name: getattr(feeder, name) for name in ARRAY_FIELDS}
+    arrays |= {name: getattr(feeder, name) for name in LATER_ARRAYS if feeder.sgen_name}
     np.savez_compressed(path, meta=np.frombuffer(text.encode(), np.uint8), **arrays)
 
 
@@ -214,10 +237,12 @@ def load_compiled(path: Path) -> Feeder:
             meta = json.loads(archive["meta"].tobytes())
             if meta["format"] != FEEDER_FORMAT:
                 raise ValueError(f"format {meta['format']!r} instead of {FEEDER_FORMAT!r}")
-            arrays = {name: archive[name] for name in ARRAY_FIELDS}
+            later = [name for name in LATER_ARRAYS if name in archive.files]
+            arrays = {name: archive[name] for name in (*ARRAY_FIELDS, *later)}
         _check_arrays(arrays)
         _check_meta(meta, arrays)
-        names = {name: tuple(str(text) for text in meta[name]) for name in NAME_FIELDS}
+        known = [*NAME_FIELDS, *(name for name in LATER_NAMES if name in meta)]
+        names = {name: tuple(str(text) for text in meta[name]) for name in known}
         return Feeder(**{name: meta[name] for name in SCALAR_FIELDS}, **names, **arrays)
     except Exception as error:  # zipfile, zlib, numpy and json raise fifteen kinds between them
         if is_want_of_room(error):
@@ -234,12 +259,12 @@ def _check_arrays(arrays: dict[str, np.ndarray]) -> None:
         if name not in MAY_BE_NAN and not np.all(np.isfinite(values)):
             raise ValueError(f"array {name!r} has values that are not finite")
     for name, axis in REFERENCES.items():
-        positions = arrays[name]
+        positions = arrays.get(name, np.zeros(0))
         if len(positions) and not (positions.min() >= 0 and positions.max() < len(arrays[axis])):
             raise ValueError(f"array {name!r} points outside {axis!r}")
-    for axis in ("bus", "load", "line", "trafo"):
+    for axis in ("bus", "load", "line", "trafo", "sgen"):
         lengths = {name: len(arrays[name]) for name in arrays if name.startswith(f"{axis}_")}
-        if len(set(lengths.values())) != 1:
+        if len(set(lengths.values())) > 1:
             raise ValueError(f"arrays differ in length: {lengths}")
 
 
@@ -251,7 +276,10 @@ def _check_meta(meta: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
         value = meta[name]
         if not (isinstance(value, float | int) and np.isfinite(value)):
             raise ValueError(f"{name} {value!r} is not a finite number")
-    for name in NAME_FIELDS:
-        names, axis = meta[name], f"{name.removesuffix('name')}index"
-        if not (isinstance(names, list) and len(names) == len(arrays[axis])):
-            raise ValueError(f"{name} does not name each of {len(arrays[axis])} in {axis}")
+    for name in (*NAME_FIELDS, *(name for name in LATER_NAMES if name in meta)):
+        names, axis = meta[name], f"{name.split('_')[0]}_index"
+        count = len(arrays.get(axis, ()))
+        if not (isinstance(names, list) and len(names) == count):
+            raise ValueError(f"{name} does not name each of {count} in {axis}")
+    if "sgen_index" in arrays and not {"sgen_name", "sgen_profile"} <= meta.keys():
+        raise ValueError("its generators have no names")

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-SUPPORTED = ("bus", "load", "ext_grid", "line", "trafo", "switch", "shunt", "impedance")
+SUPPORTED = ("bus", "load", "sgen", "ext_grid", "line", "trafo", "switch", "shunt", "impedance")
 UNSUPPORTED = {
     "gen": "voltage-controlled generators",
-    "sgen": "static generators",
-    "storage": "storages",
     "motor": "motors",
     "asymmetric_load": "unbalanced loads",
     "asymmetric_sgen": "unbalanced generators",
@@ -33,13 +31,12 @@ UNSUPPORTED = {
 }
 OFF = "set in_service=False, or remove them"
 INSTEAD = {  # of what is not supported
-    "sgen": f"what houses generate is not modelled yet: {OFF}",
-    "storage": f"batteries are not modelled yet: {OFF}",
     "motor": f"make loads of them, or {OFF}",
     "asymmetric_load": f"make a load of each, with the sum of its phases, or {OFF}",
 }
 REFERENCES = {  # table: columns that name a bus
     "load": ("bus",),
+    "sgen": ("bus",),
     "ext_grid": ("bus",),
     "line": ("from_bus", "to_bus"),
     "trafo": ("hv_bus", "lv_bus"),
@@ -53,6 +50,9 @@ RANGES = (
     ("load", "p_mw", 0.0, True),
     ("load", "q_mvar", -np.inf, False),
     ("load", "scaling", 0.0, True),
+    ("sgen", "p_mw", 0.0, True),
+    ("sgen", "q_mvar", -np.inf, False),
+    ("sgen", "scaling", 0.0, True),
     ("ext_grid", "vm_pu", 0.0, False),
     ("ext_grid", "va_degree", -np.inf, False),
     ("line", "length_km", 0.0, False),
@@ -74,10 +74,8 @@ RANGES = (
     ("trafo", "parallel", 0.0, False),
 )
 REMEDIES = {
-    (
-        "load",
-        "p_mw",
-    ): "what houses generate is not modelled yet; set it to 0, or the load to in_service=False",
+    ("load", "p_mw"): "make an sgen of what generates",
+    ("sgen", "p_mw"): "make a load of what consumes",
     ("line", "length_km"): "join its two buses with a closed switch instead",
 }
 MAX_INDEX = 10_000_000  # pandapower's lookup tables are as long as the largest bus index

@@ -1,4 +1,6 @@
-"""What a net holds beside a feeder: unbalanced loads, which are summed, and what nobody reads.
+"""What a net holds beside a feeder: what is read as something else, and what nobody reads.
+
+Unbalanced loads are summed, loads below zero are generators, storages are idle.
 
 Works on the tables of a net (pandas frames); of pandapower only its list of columns is asked for.
 """
@@ -9,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from gridsim.network.connections import HOME, SUN
 from gridsim.network.net_checks import MAX_INDEX, Net
 from gridsim.network.net_json import IGNORED_TABLES, Table
 
 PHASES = ("a", "b", "c")
+NOT_A_KIND = ("", "wye", "delta")  # of generators: how phases are connected
 MOST_NAMED = 6  # columns or tables in a note
 
 
@@ -42,6 +46,7 @@ def unread_notes(tables: Mapping[str, Table], ignored: Mapping[str, int], net: N
         for name, table in tables.items()
         if name in net and len(table.index) and name not in IGNORED_TABLES
         for column in table.user_columns
+        if not _is_read(name, column, table)
     ]
     if columns:
         word = _word(len(columns), "column")
@@ -49,6 +54,14 @@ def unread_notes(tables: Mapping[str, Table], ignored: Mapping[str, int], net: N
             f"{len(columns)} {word} of the net that pandapower does not know: {_shortened(columns)}"
         )
     return notes
+
+
+def _is_read(name: str, column: str, table: Table) -> bool:
+    """Whether it is a column of SimBench's that says what an element follows."""
+    if column != "profile" or name not in ("load", "sgen"):
+        return False
+    at = table.columns.index(column)
+    return name == "sgen" or any(str(row[at]).startswith(HOME) for row in table.rows)
 
 
 def _word(count: int, noun: str) -> str:
@@ -76,12 +89,6 @@ def unbalanced_problems(net: Net) -> list[str]:
                 problems.append(
                     f"{place}: {column}={number:g} is not a finite number; correct the value"
                 )
-        p_mw = sum(numbers[column] for column in _columns("p")) * numbers["scaling"]
-        if p_mw < 0:
-            problems.append(
-                f"{place}: its phases sum to p_mw={p_mw:g}, less than 0; what houses generate is "
-                "not modelled yet; set it to in_service=False"
-            )
         if row["bus"] not in net.bus.index:
             problems.append(f"{place}: bus={row['bus']} is not in the bus table; correct it")
     return problems
@@ -136,3 +143,73 @@ def _unbalanced(net: Net) -> Any:
 def _columns(quantity: str) -> list[str]:
     unit = {"p": "mw", "q": "mvar"}[quantity]
     return [f"{quantity}_{phase}_{unit}" for phase in PHASES]
+
+
+def negative_loads_generate(net: Net) -> list[str]:
+    """Put a generator in the place of every load below zero; notes on it.
+
+    The net is changed in place: such loads are switched off.
+    """
+    import pandas
+
+    try:
+        power = net.load["p_mw"].astype(float)
+    except (TypeError, ValueError):  # texts: `net_problems` names them
+        return []
+    rows = net.load[net.load["in_service"].astype(bool) & (power < 0) & np.isfinite(power)]
+    if not len(rows):
+        return []
+    first = 1 + max([-1, *(index for index in net.sgen.index if index <= MAX_INDEX)])
+    made = pandas.DataFrame(
+        {
+            "name": rows["name"].to_numpy(),
+            "bus": rows["bus"].to_numpy(),
+            "p_mw": -rows["p_mw"].to_numpy(float),
+            "q_mvar": -rows["q_mvar"].to_numpy(float),
+            "scaling": rows["scaling"].to_numpy(float),
+            "in_service": True,
+        },
+        index=range(first, first + len(rows)),
+    )
+    for column in net.sgen.columns:
+        if column not in made:
+            made[column] = None
+    kept = net.sgen
+    net["sgen"] = pandas.concat([kept, made[kept.columns]]) if len(kept) else made[kept.columns]
+    net["sgen"] = net.sgen.astype({"bus": np.int64, "in_service": bool})
+    net.load.loc[rows.index, "in_service"] = False
+    return [f"{len(rows)} {_word(len(rows), 'load')} below zero read as generation at the same bus"]
+
+
+def idle_storages(net: Net) -> list[str]:
+    """Let storages neither charge nor discharge; notes on it. The net is changed in place."""
+    storages = net.get("storage")
+    if storages is None or not len(storages):
+        return []
+    used = storages["in_service"].astype(bool)
+    storages[["p_mw", "q_mvar"]] = 0.0
+    if not used.any():
+        return []
+    kwh = 1000 * float(np.nansum(storages["max_e_mwh"][used].to_numpy(float)))
+    size = f" of {kwh:.3g} kWh in all" if kwh else ""
+    count = int(used.sum())
+    word, be = ("storage", "is") if count == 1 else ("storages", "are")
+    return [f"{count} {word}{size} {be} idle: batteries are not modelled yet"]
+
+
+def load_profiles_of(loads: Any) -> tuple[str, ...]:
+    """SimBench's profile of each load; empty where none is called after its households."""
+    names = _texts(loads, "profile")
+    return names if any(name.startswith(HOME) for name in names) else ()
+
+
+def sgen_profiles_of(sgens: Any) -> tuple[str, ...]:
+    """What each generator follows: its profile, else its type, else the sun."""
+    named = zip(_texts(sgens, "profile"), _texts(sgens, "type"), strict=True)
+    return tuple(profile or (kind if kind not in NOT_A_KIND else SUN) for profile, kind in named)
+
+
+def _texts(frame: Any, column: str) -> tuple[str, ...]:
+    if column not in frame.columns:
+        return ("",) * len(frame)
+    return tuple(value if isinstance(value, str) else "" for value in frame[column])

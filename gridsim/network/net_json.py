@@ -6,7 +6,7 @@ table of numbers, texts and truth values is refused by name. No pandapower here.
 
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,16 +48,7 @@ def read_plain_net(path: Path) -> PlainNet:
     Raises:
         InputError: the file cannot be read, is too large, or holds more than plain tables.
     """
-    document = _parse(_read_text(path), f"{path}")
-    if not _is_object(document, ("pandapower.auxiliary",), "pandapowerNet"):
-        raise InputError(
-            f"{path}: not a pandapower net; write one with pandapower.to_json(net, path)"
-        )
-    content = document["_object"]
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{path}: an encrypted or very old net; write it again with pandapower.to_json"
-        )
+    content = _net_content(path)
     settings: dict[str, Any] = {}
     tables: dict[str, Table] = {}
     ignored: dict[str, int] = {}
@@ -76,6 +67,36 @@ def read_plain_net(path: Path) -> PlainNet:
                 f"{value.get('_class')}; only tables are read: remove it from the net"
             )
     return PlainNet(settings, tables, ignored)
+
+
+def read_profile_tables(path: Path, names: Collection[str]) -> dict[str, Table]:
+    """The tables of these names of a net's `profiles`, as far as it has them.
+
+    Raises:
+        InputError: the file cannot be read, or a table of profiles is not plain.
+    """
+    profiles = _net_content(path).get("profiles")
+    if not isinstance(profiles, dict):
+        return {}
+    return {
+        name: _table(value, f"{path}: profiles, table {name!r}")
+        for name, value in profiles.items()
+        if name in names and _is_table(value)
+    }
+
+
+def _net_content(path: Path) -> dict[str, Any]:
+    document = _parse(_read_text(path), f"{path}")
+    if not _is_object(document, ("pandapower.auxiliary",), "pandapowerNet"):
+        raise InputError(
+            f"{path}: not a pandapower net; write one with pandapower.to_json(net, path)"
+        )
+    content = document["_object"]
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: an encrypted or very old net; write it again with pandapower.to_json"
+        )
+    return content
 
 
 def _read_text(path: Path) -> str:

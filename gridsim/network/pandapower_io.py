@@ -21,7 +21,11 @@ from jaxtyping import Bool, Float, Int
 from gridsim.network.feeder import OPEN_END, Feeder, load_compiled, with_transformer_rating
 from gridsim.network.net_checks import SUPPORTED, Net, net_problems, unsupplied_problems
 from gridsim.network.net_extras import (
+    idle_storages,
     known_columns,
+    load_profiles_of,
+    negative_loads_generate,
+    sgen_profiles_of,
     sum_unbalanced,
     unbalanced_problems,
     unread_notes,
@@ -115,7 +119,7 @@ def _read(name_or_path: str | Path) -> tuple[Net, list[str]]:
         return _net_from_tables(read_plain_net(path), str(path))
     if name in CREATORS:
         created = _create(name)
-        return created, _with_balanced_loads(created, name)
+        return created, _made_plain(created, name)
     if not Path(name).exists():
         raise InputError(
             f"feeder {name!r}: neither a file nor a built-in feeder; shipped are "
@@ -140,20 +144,29 @@ def compile_feeder(net: Net, name: str) -> Feeder:
         **_source(solved),
         **_buses(solved),
         **_loads(solved),
+        **_generators(solved),
         **_branches(solved),
     )
 
 
 def run_reference(
-    net: Net, feeder: Feeder, p_mw: Float[np.ndarray, " load"], q_mvar: Float[np.ndarray, " load"]
+    net: Net,
+    feeder: Feeder,
+    p_mw: Float[np.ndarray, " terminal"],
+    q_mvar: Float[np.ndarray, " terminal"],
 ) -> bool:
     """Solve `net` in place by pandapower with the feeder's ratings; False: no convergence."""
     import pandapower
     from pandapower.auxiliary import LoadflowNotConverged
 
-    net.load.loc[feeder.load_index, "p_mw"] = p_mw
-    net.load.loc[feeder.load_index, "q_mvar"] = q_mvar
+    loads = feeder.load_count
+    net.load.loc[feeder.load_index, "p_mw"] = p_mw[:loads]
+    net.load.loc[feeder.load_index, "q_mvar"] = q_mvar[:loads]
     net.load.loc[feeder.load_index, "scaling"] = 1.0
+    if len(feeder.sgen_index):
+        net.sgen.loc[feeder.sgen_index, "p_mw"] = -p_mw[loads:]
+        net.sgen.loc[feeder.sgen_index, "q_mvar"] = -q_mvar[loads:]
+        net.sgen.loc[feeder.sgen_index, "scaling"] = 1.0
     rating = net.trafo.loc[feeder.trafo_index, "sn_mva"]
     net.trafo.loc[feeder.trafo_index, "pfe_kw"] *= feeder.trafo_sn_mva / rating
     net.trafo.loc[feeder.trafo_index, "sn_mva"] = feeder.trafo_sn_mva
@@ -223,12 +236,13 @@ def _create(name: str) -> Net:
         random.setstate(state)
 
 
-def _with_balanced_loads(net: Net, place: str) -> list[str]:
-    """Sum the phases of unbalanced loads in place; notes on it."""
-    if "asymmetric_load" not in net:
-        return []
-    _refuse(unbalanced_problems(net), place)
-    return sum_unbalanced(net)
+def _made_plain(net: Net, place: str) -> list[str]:
+    """Turn, in place, what a feeder does not know into what it knows; notes on it."""
+    notes = list[str]()
+    if "asymmetric_load" in net:
+        _refuse(unbalanced_problems(net), place)
+        notes += sum_unbalanced(net)
+    return [*notes, *negative_loads_generate(net), *idle_storages(net)]
 
 
 def _net_from_tables(plain: PlainNet, place: str) -> tuple[Net, list[str]]:
@@ -252,7 +266,7 @@ def _net_from_tables(plain: PlainNet, place: str) -> tuple[Net, list[str]]:
                 net[name] = _completed(net[name], empty[name])
     _refuse([f"no {name} table" for name in SUPPORTED if name not in net], place)
     unread = unread_notes(tables, plain.ignored, empty)
-    return net, [*_with_balanced_loads(net, place), *unread]
+    return net, [*_made_plain(net, place), *unread]
 
 
 def _known_part(table: Table, name: str, empty: Net) -> Table:
@@ -329,9 +343,12 @@ def _solve_unloaded(net: Net, name: str) -> Net:
     from pandapower.auxiliary import LoadflowNotConverged
 
     bare = copy.deepcopy(net)
-    bare.load[["p_mw", "q_mvar"]] = bare.load[["p_mw", "q_mvar"]].astype(float)
-    nominal = bare.load[["p_mw", "q_mvar"]].mul(bare.load["scaling"], axis=0)
-    bare.load[["p_mw", "q_mvar"]] = 0.0
+    idle_storages(bare)
+    nominal = {}
+    for table in ("load", "sgen"):
+        bare[table][["p_mw", "q_mvar"]] = bare[table][["p_mw", "q_mvar"]].astype(float)
+        nominal[table] = bare[table][["p_mw", "q_mvar"]].mul(bare[table]["scaling"], axis=0)
+        bare[table][["p_mw", "q_mvar"]] = 0.0
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what diverges; the error below says so
@@ -340,7 +357,8 @@ def _solve_unloaded(net: Net, name: str) -> Net:
         raise InputError(
             f"feeder {name}: pandapower cannot solve it without load: {error}{_tiny_words(net)}"
         ) from error
-    bare.load[["p_mw", "q_mvar"]] = nominal
+    for table, values in nominal.items():
+        bare[table][["p_mw", "q_mvar"]] = values
     return bare
 
 
@@ -377,16 +395,36 @@ def _buses(net: Net) -> dict[str, Any]:
 
 
 def _loads(net: Net) -> dict[str, Any]:
-    at_live_bus = net.bus["in_service"].astype(bool).loc[net.load["bus"]].to_numpy()
-    loads = net.load[net.load["in_service"].astype(bool).to_numpy() & at_live_bus]
+    loads = _live(net, "load")
     lookup = np.asarray(net._pd2ppc_lookups["bus"])
     return {
+        "load_profile": load_profiles_of(loads),
         "load_index": loads.index.to_numpy(np.int64),
         "load_name": tuple(_text(name, f"load {i}") for i, name in loads["name"].items()),
         "load_bus": lookup[loads["bus"].to_numpy(np.int64)].astype(np.int64),
         "load_p_mw": loads["p_mw"].to_numpy(float),
         "load_q_mvar": loads["q_mvar"].to_numpy(float),
     }
+
+
+def _generators(net: Net) -> dict[str, Any]:
+    sgens = _live(net, "sgen")
+    lookup = np.asarray(net._pd2ppc_lookups["bus"])
+    return {
+        "sgen_index": sgens.index.to_numpy(np.int64),
+        "sgen_name": tuple(_text(name, f"sgen {i}") for i, name in sgens["name"].items()),
+        "sgen_bus": lookup[sgens["bus"].to_numpy(np.int64)].astype(np.int64),
+        "sgen_p_mw": sgens["p_mw"].to_numpy(float),
+        "sgen_q_mvar": sgens["q_mvar"].to_numpy(float),
+        "sgen_profile": sgen_profiles_of(sgens),
+    }
+
+
+def _live(net: Net, table: str) -> Any:
+    """Rows of a table in service at buses in service."""
+    frame = net[table]
+    at_live_bus = net.bus["in_service"].astype(bool).loc[frame["bus"]].to_numpy()
+    return frame[frame["in_service"].astype(bool).to_numpy() & at_live_bus]
 
 
 def _branches(net: Net) -> dict[str, Any]:

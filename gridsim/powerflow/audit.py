@@ -32,8 +32,8 @@ class Audit:
 def audit(
     feeder_name_or_path: str | Path,
     feeder: Feeder,
-    p_mw: Float[np.ndarray, "batch load"],
-    q_mvar: Float[np.ndarray, "batch load"],
+    p_mw: Float[np.ndarray, "batch terminal"],
+    q_mvar: Float[np.ndarray, "batch terminal"],
     power_flow: PowerFlow,
     zip_share: ZipShare = CONSTANT_POWER,
     *,

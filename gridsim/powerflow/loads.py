@@ -1,4 +1,7 @@
-"""Loads as the solvers see them: summed per bus, and depending on voltage (ZIP)."""
+"""Loads as the solvers see them: summed per bus, and depending on voltage (ZIP).
+
+Generators are loads below zero.
+"""
 
 from dataclasses import dataclass
 
@@ -46,25 +49,26 @@ CONSTANT_POWER = ZipShare()
 
 @dataclass(frozen=True, slots=True)
 class LoadBuses:
-    """Where the loads are, apart from the slack bus, whose voltage they cannot move."""
+    """Where loads and generators are, apart from the slack bus, whose voltage they cannot move."""
 
     bus: Int[np.ndarray, " loadbus"]  # distinct
-    slot_of_load: Int[np.ndarray, " load"]  # position in `bus`; len(bus) means the slack bus
-    has_shared_bus: bool  # several loads at one bus
+    slot_of_load: Int[np.ndarray, " terminal"]  # position in `bus`; len(bus) means the slack bus
+    has_shared_bus: bool  # several of them at one bus
 
 
 def load_buses(feeder: Feeder) -> LoadBuses:
-    """The distinct buses that loads are connected to."""
-    bus = np.setdiff1d(feeder.load_bus, [feeder.slack_bus])
-    slot = np.searchsorted(bus, feeder.load_bus)
-    slot = np.where(feeder.load_bus == feeder.slack_bus, len(bus), slot)
+    """The distinct buses that loads and generators are connected to."""
+    terminal_bus = feeder.terminal_bus
+    bus = np.setdiff1d(terminal_bus, [feeder.slack_bus])
+    slot = np.searchsorted(bus, terminal_bus)
+    slot = np.where(terminal_bus == feeder.slack_bus, len(bus), slot)
     return LoadBuses(bus, slot, has_shared_bus=len(np.unique(slot)) < len(slot))
 
 
 def demand_by_bus(
     buses: LoadBuses,
-    p_mw: Float[np.ndarray, "lane load"],
-    q_mvar: Float[np.ndarray, "lane load"],
+    p_mw: Float[np.ndarray, "lane terminal"],
+    q_mvar: Float[np.ndarray, "lane terminal"],
 ) -> Complex[np.ndarray, "slots lane"]:
     """Power drawn at 1 per unit per load bus; the last row belongs to the slack bus."""
     demand = np.zeros((len(buses.bus) + 1, len(p_mw)), complex)

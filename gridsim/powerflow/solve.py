@@ -1,7 +1,8 @@
 """Batched AC power flow of a feeder: voltages, currents, loadings and losses of many scenarios.
 
-Loads count as consumption (`p_mw > 0` consumes). What does not converge is a row of NaN, never an
-exception. The two solvers live in `zbus` (any feeder) and `radial` (large trees).
+Power counts as consumption (`p_mw > 0` consumes), of loads and, after them, of generators. What
+does not converge is a row of NaN, never an exception. The two solvers live in `zbus` (any feeder)
+and `radial` (large trees).
 """
 
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class PowerFlow:
     trafo_loading_percent: Float[np.ndarray, "batch trafo"]  # by current, the larger of both ends
     slack_p_mw: Float[np.ndarray, " batch"]  # drawn from the grid above
     slack_q_mvar: Float[np.ndarray, " batch"]
-    load_p_mw: Float[np.ndarray, " batch"]  # all loads, at the voltages reached
+    load_p_mw: Float[np.ndarray, " batch"]  # all loads less generators, at the voltages reached
     loss_mw: Float[np.ndarray, " batch"]  # in lines, transformers and shunts
 
     @property
@@ -72,8 +73,8 @@ class Solver(Protocol):
 
 def solve_power_flow(
     feeder: Feeder,
-    p_mw: Float[np.ndarray, "batch load"],
-    q_mvar: Float[np.ndarray, "batch load"],
+    p_mw: Float[np.ndarray, "batch terminal"],
+    q_mvar: Float[np.ndarray, "batch terminal"],
     *,
     zip_share: ZipShare = CONSTANT_POWER,
     method: Method = "auto",
@@ -83,8 +84,14 @@ def solve_power_flow(
     """Solve every row of loads; `tolerance_pu` bounds the estimated error of the voltages.
 
     Raises:
-        InputError: `method="radial"` for a feeder with loops, or a meshed feeder that is too large.
+        InputError: `method="radial"` for a feeder with loops, or a meshed feeder that is too
+            large, or loads that depend on voltage beside generators, which do not.
     """
+    if len(feeder.sgen_index) and not zip_share.is_constant_power:
+        raise InputError(
+            f"feeder {feeder.name!r} has generators: loads that depend on voltage are not solved "
+            "beside them; leave zip_share as it is"
+        )
     if method == "auto" and len(p_mw) < RADIAL_FROM_ROWS:
         method = "auto" if feeder.load_count > RADIAL_ABOVE_LOADS else "zbus"
     model = _model(feeder, method)

@@ -113,8 +113,10 @@ def _transformer(config: GridConfig, grid: Grid) -> str:
         return f"transformer: {kva:.0f} kVA, the feeder's own; --kva-per-household sizes it"
     sized = (
         f"transformer: sized to {kva:.0f} kVA, {config.rating_kva:.3g} per household "
-        "(--kva-per-household); the feeder's own loads only say where households are connected"
+        "(--kva-per-household)"
     )
+    if grid.others is None:
+        sized += "; the feeder's own loads only say where households are connected"
     if config.kva_per_household == "auto":
         return (
             f"{sized}; auto: {config.households} households coincide more than many, so that the "

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from gridsim.households.households import STEPS_PER_DAY
+from gridsim.network.feeder import Feeder
 from gridsim.network.pandapower_io import read_net, run_reference
 from gridsim.results.network_tables import worst_step
 from gridsim.results.scoring import Grid, Scored, load_power
@@ -21,7 +23,8 @@ def write_replay(
     Loads stand as in the row's worst step (highest transformer loading over the held-out days) and
     `res_*` are pandapower's results of it. `net.profiles` holds the whole day of that step, as
     simbench has it: `load.p_mw` and `load.q_mvar`, a row per quarter of an hour from noon, a column
-    per index of `net.load`. A step that pandapower does not solve leaves no file.
+    per index of `net.load`; with generators in the net `sgen.p_mw` and `sgen.q_mvar`, too. A step
+    that pandapower does not solve leaves no file.
 
     Raises:
         ResourceError: the disk refused.
@@ -45,17 +48,24 @@ def _net_of(feeder_name: str, grid: Grid, row: Scored) -> Any:
     day, within = divmod(step, STEPS_PER_DAY)
     whole = slice(day * STEPS_PER_DAY, (day + 1) * STEPS_PER_DAY)
     net.name = f"{grid.feeder.name}: {row.name}, held-out day {day}, step {within}"
-    net["profiles"] = {
-        "load.p_mw": _profile(grid, p_mw[whole]),
-        "load.q_mvar": _profile(grid, q_mvar[whole]),
-    }
+    net["profiles"] = _profiles(grid.feeder, p_mw[whole], q_mvar[whole])
     return net
 
 
-def _profile(grid: Grid, values: np.ndarray) -> Any:
+def _profiles(
+    feeder: Feeder,
+    p_mw: Float[np.ndarray, "step terminal"],
+    q_mvar: Float[np.ndarray, "step terminal"],
+) -> dict[str, Any]:
     import pandas as pd
 
-    return pd.DataFrame(values, columns=grid.feeder.load_index)
+    loads, profiles = feeder.load_count, {}
+    for quantity, values in (("p_mw", p_mw), ("q_mvar", q_mvar)):
+        profiles[f"load.{quantity}"] = pd.DataFrame(values[:, :loads], columns=feeder.load_index)
+        if feeder.sgen_name:
+            given = pd.DataFrame(-values[:, loads:], columns=feeder.sgen_index)
+            profiles[f"sgen.{quantity}"] = given
+    return profiles
 
 
 def _json(net: Any) -> bytes:

@@ -11,6 +11,7 @@ from gridsim.game.costs import Costs
 from gridsim.game.joint_schedules import Schedule
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEPS_PER_DAY
+from gridsim.households.other_power import OtherPower
 from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
@@ -42,6 +43,7 @@ class Grid:
     attachment: Attachment
     reactive_share: float  # Q / P = tan φ
     net_notes: tuple[str, ...] = ()  # what of the user's net was changed or is not used
+    others: OtherPower | None = None  # on the held-out days; None: there is nobody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,26 @@ class Scored:
 
 def power_flow_of(
     grid: Grid, load_kw: Float[np.ndarray, "day household step"]
-) -> tuple[PowerFlow, Float[np.ndarray, "batch load"], Float[np.ndarray, "batch load"]]:
-    """Solve every step; also the loads, MW and Mvar."""
+) -> tuple[PowerFlow, Float[np.ndarray, "batch terminal"], Float[np.ndarray, "batch terminal"]]:
+    """Solve every step of the held-out days; also what terminals draw, MW and Mvar."""
     p_mw, q_mvar = load_power(grid, load_kw)
     return solve_power_flow(grid.feeder, p_mw, q_mvar), p_mw, q_mvar
 
 
 def load_power(
     grid: Grid, load_kw: Float[np.ndarray, "day household step"]
-) -> tuple[Float[np.ndarray, "batch load"], Float[np.ndarray, "batch load"]]:
-    """What the feeder's loads draw in every step, MW and Mvar."""
+) -> tuple[Float[np.ndarray, "batch terminal"], Float[np.ndarray, "batch terminal"]]:
+    """What the feeder's terminals draw in every step of the held-out days, MW and Mvar."""
     by_step = load_kw.transpose(0, 2, 1).reshape(-1, load_kw.shape[1])
     p_mw = grid.attachment.load_power(by_step) / 1000.0
-    return p_mw, p_mw * grid.reactive_share
+    q_mvar = p_mw * grid.reactive_share
+    if grid.others is None:
+        return p_mw, q_mvar
+    loads = grid.feeder.load_count
+    all_p_mw, all_q_mvar = grid.others.p_mw.copy(), grid.others.q_mvar.copy()
+    all_p_mw[:, :loads] += p_mw
+    all_q_mvar[:, :loads] += q_mvar
+    return all_p_mw, all_q_mvar
 
 
 def scored(

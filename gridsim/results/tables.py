@@ -110,6 +110,8 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
         clock(row, seed, (load_kw.shape[0], load_kw.shape[2]))
         | {
             "p_total_kw": load_kw.sum(axis=1).reshape(-1),
+            "other_load_kw": 0.0 if grid.others is None else grid.others.load_kw,
+            "generation_kw": 0.0 if grid.others is None else grid.others.generation_kw,
             "trafo_loading_percent": _highest_or_none(flow.trafo_loading_percent),
             "line_loading_percent": _highest_or_none(flow.line_loading_percent),
             "v_min_pu": at_home.min(axis=1),

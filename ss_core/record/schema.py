@@ -229,6 +229,8 @@ _TABLES = (  # one line per column, however long
     Table("feeder_step", "the feeder in one step", "kpi", CLOCK_KEY, (
         *CLOCK,
         Column("p_total_kw", "float32", "kW", "sum of the households' active power"),
+        Column("other_load_kw", "float32", "kW", "active power of loads that are no household's, such as farms and trades of a SimBench net"),
+        Column("generation_kw", "float32", "kW", "active power that generators of the net give", "public", "res_sgen.p_mw"),
         Column("trafo_loading_percent", "float32", "%", "highest loading of a transformer; null without one", "public", "res_trafo.loading_percent"),
         Column("line_loading_percent", "float32", "%", "highest loading of a line; null without one", "public", "res_line.loading_percent"),
         Column("v_min_pu", "float32", "p.u.", "lowest voltage at a household", "public", "res_bus.vm_pu"),

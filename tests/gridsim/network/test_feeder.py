@@ -211,7 +211,8 @@ def spoil_generator(net):
     import pandapower
 
     pandapower.create_gen(net, 5, p_mw=0.001)
-    pandapower.create_storage(net, 6, p_mw=0.001, max_e_mwh=0.01)
+    pandapower.create_ward(net, 6, ps_mw=0.001, qs_mvar=0.0, pz_mw=0.0, qz_mvar=0.0)
+    pandapower.create_sgen(net, 7, p_mw=-0.001)
 
 
 def spoil_reference(net):
@@ -240,7 +241,7 @@ BAD_NETS = {
     "two sources": (spoil_second_source, ["2 sources", "split the net"]),
     "island": (spoil_line, ["not supplied", "close a switch"]),
     "no loads": (spoil_loads, ["no load in service"]),
-    "elements": (spoil_generator, ["gen 0: voltage-controlled", "storage 0: storages"]),
+    "elements": (spoil_generator, ["gen 0: voltage-controlled", "ward 0: wards", "sgen 0: p_mw"]),
     "dangling": (spoil_reference, ["line 2: to_bus=9999 is not in the bus table"]),
     "voltage": (spoil_voltage, ["bus 5: vn_kv=0"]),
     "index": (spoil_index, ["bus 1000000000000: an index must be"]),

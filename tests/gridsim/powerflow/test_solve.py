@@ -159,3 +159,36 @@ def test_a_meshed_feeder_is_solved_by_zbus_and_refused_by_the_sweep():
 def test_zip_shares_must_be_percentages(shares):
     with pytest.raises(InputError, match="ZIP shares"):
         ZipShare(*shares)
+
+
+def with_a_generator(feeder: Feeder) -> Feeder:
+    return dataclasses.replace(
+        feeder,
+        sgen_index=np.array([0]),
+        sgen_name=("field",),
+        sgen_bus=feeder.load_bus[3:4],
+        sgen_p_mw=np.array([0.01]),
+        sgen_q_mvar=np.zeros(1),
+        sgen_profile=("PV",),
+    )
+
+
+@pytest.mark.parametrize("method", ["zbus", "radial"])
+def test_a_generator_is_a_load_below_zero_at_its_bus(method):
+    feeder = shipped()
+    p, q = random_loads(feeder, 4)
+    given, none = np.full((4, 1), -0.01), np.zeros((4, 1))
+    beside = solve_power_flow(
+        with_a_generator(feeder), np.hstack([p, given]), np.hstack([q, none]), method=method
+    )
+    p[:, 3] -= 0.01
+    within = solve_power_flow(feeder, p, q, method=method)
+    np.testing.assert_allclose(beside.v_pu, within.v_pu, atol=1e-12)
+    np.testing.assert_allclose(beside.load_p_mw, within.load_p_mw, atol=1e-12)
+
+
+def test_loads_that_depend_on_voltage_are_refused_beside_generators():
+    feeder = with_a_generator(shipped())
+    p, q = np.zeros((1, feeder.load_count + 1)), np.zeros((1, feeder.load_count + 1))
+    with pytest.raises(InputError, match="has generators"):
+        solve_power_flow(feeder, p, q, zip_share=ZIP)
