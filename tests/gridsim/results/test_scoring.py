@@ -35,7 +35,7 @@ from ss_core.scenario.key_figures import Summary, mean_of
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
 OF_TRAFFIC = {"edge", "edge_day", "edge_interval", "network_interval", "route_choice", "trip"}
-ABSENT = OF_TRAFFIC | {"trust"}  # of trust only where it is learned
+ABSENT = OF_TRAFFIC | {"trust", "suggestion_normal"}  # of trust only where it is learned
 
 ROOT = Path(__file__).parents[3]
 HOUSEHOLDS, DAYS, UPDATES = 4, 2, 4
