@@ -188,7 +188,8 @@ def learn_to_suggest(
         )
         peers = advantages.at(part).peer_view(suggestions, shared, shared, here.valid)
         penalty = anchor_penalty(peers, config.objective, learner.family)
-        gain = (suggestion_surrogate(peers) * peers.valid).sum(dim=(0, 2))
+        surrogate = suggestion_surrogate(peers, config.objective.clip_eps, learner.family)
+        gain = (surrogate * peers.valid).sum(dim=(0, 2))
         gain = (gain - learner.kappa * penalty.sum(dim=(0, 2))) / some.num_steps
         learner.ascend_suggestions(gain, opened.update)
         mean = penalty.detach().sum() / peers.valid.sum().clamp_min(1)

@@ -87,10 +87,19 @@ def clipped_surrogate(
     return (own.weights * torch.minimum(xi * advantages, clipped * advantages)).sum(dim=-1)
 
 
-def suggestion_surrogate(peers: PeerView) -> Float[Tensor, "B N M"]:
-    """E[ξ_ij Â_i] per neighbour: the first-order part of ξ_{N_i} at the current joint policy."""
+def suggestion_surrogate(
+    peers: PeerView, clip_eps: float, family: ActionFamily = FINITE
+) -> Float[Tensor, "B N M"]:
+    """E[ξ_ij Â_i] per neighbour: the first-order part of ξ_{N_i} at the current joint policy.
+
+    Where actions are not a few, ξ_ij is clipped as ξ_i is: the ratio of densities has no bound.
+    """
     xi = policy_ratio(peers.suggestions, peers.old_policies)
-    return (peers.weights * xi * peers.advantages).sum(dim=-1)
+    gains = xi * peers.advantages
+    if not family.finite:
+        clipped = xi.clamp(1.0 - clip_eps, 1.0 + clip_eps)
+        gains = torch.minimum(gains, clipped * peers.advantages)
+    return (peers.weights * gains).sum(dim=-1)
 
 
 def diverging(
@@ -158,7 +167,7 @@ def objective(
     if peers is not None and weights.surrogate == "product":
         xi_neighbours = neighbour_ratio(peers)
     elif peers is not None:
-        suggestion = suggestion_surrogate(peers) * peers.valid
+        suggestion = suggestion_surrogate(peers, weights.clip_eps, family) * peers.valid
     surrogate = clipped_surrogate(own, weights.clip_eps, xi_neighbours) * own.valid
     if peers is not None:
         anchored = anchor_penalty(peers, weights, family)

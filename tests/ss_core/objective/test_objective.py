@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ss_core.objective.action_families import discrepancy, masked_log_softmax, probabilities
+from ss_core.objective.action_families import (
+    Normal,
+    discrepancy,
+    masked_log_softmax,
+    probabilities,
+)
 from ss_core.objective.objective import (
     ObjectiveWeights,
     OwnView,
@@ -207,7 +212,7 @@ def test_expectation_form_is_the_average_over_samples(
             advantages=advantages[None, None, None],
             valid=torch.ones((1, 1, 1), dtype=torch.float64),
         )
-        parts = (clipped_surrogate(view, 0.2), suggestion_surrogate(peer))
+        parts = (clipped_surrogate(view, 0.2), suggestion_surrogate(peer, 0.2))
         return torch.stack([part.sum() for part in parts])
 
     expectation = own_and_peer(old, advantages)
@@ -257,3 +262,12 @@ def test_illegal_actions_leave_every_gradient_finite() -> None:
         total = gains(own, peers, received, weights).sum()
         for gradient in torch.autograd.grad(total, [logits, told], retain_graph=True):
             assert torch.isfinite(gradient).all()
+
+
+def test_a_ratio_of_densities_is_clipped_and_one_of_probabilities_is_not() -> None:
+    far = replace(PEERS, suggestions=PEERS.old_policies + 1.0, advantages=PEERS.weights * 2.0)
+    finite = suggestion_surrogate(far, 0.2)
+    normal = suggestion_surrogate(far, 0.2, Normal(1))
+    size = (far.weights * far.advantages).sum(dim=-1)
+    torch.testing.assert_close(finite, math.e * size)
+    torch.testing.assert_close(normal, 1.2 * size)
