@@ -4,6 +4,7 @@ Agent 0 took action 0 (Â = 2), agent 1 took action 1 (Â = -1); both acted by (
 Own policies now: π⁰⁰ = (.6, .4), π¹¹ = (.5, .5). Suggestions: π⁰¹ = (.2, .8), π¹⁰ = (.9, .1).
 """
 
+import math
 from dataclasses import replace
 
 import pytest
