@@ -36,6 +36,7 @@ SMALLEST = {  # RUN is a run of households, TOWN a folder with a town, OUT an em
 ELSEWHERE = {  # or no program of its own
     "algorithms.py": "learner.py --parts algorithms",
     "clocked_server.py": "traffic.py",
+    "feeders.py": "tests/benchmarks/test_feeders.py",
     "full_size.py": "learner.py --parts full",
     "gap.py": "tests/benchmarks/test_gap.py",
     "ippo.py": "learner.py --parts benchmarl, where BenchMARL is installed",
