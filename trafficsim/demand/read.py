@@ -25,7 +25,7 @@ from trafficsim.demand.route_file import (
     Departing,
     read_with_included,
 )
-from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip
+from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip, in_brackets
 from trafficsim.demand.vehicle_types import VehicleTypes
 from trafficsim.demand.ways import FROM, TO, Roads, Ways, draw
 from trafficsim.nets.network import CAR
@@ -125,6 +125,7 @@ class _Builder:
         self._trips: list[Trip] = []
         self._unused: set[str] = set()
         self._left_out: Counter[str] = Counter()
+        self._wrong: list[str] = []  # ids of those whose edges are
         self._background: Counter[str] = Counter()  # who is in it
         self._drawn: list[str] = []  # random flows, and how many came of each
         self._others: list[set[int]] = [set() for _ in self._paths]  # elements of each file
@@ -184,7 +185,10 @@ class _Builder:
 
     def _notes(self) -> str:
         counted = sorted(self._left_out.items())
-        left_out = ", ".join(f"{count} x {what[:40]}" for what, count in counted[:12])
+        listed = [f"{count} x {what[:40]}" for what, count in counted[:12]]
+        if self._wrong:
+            listed.append(f"{len(self._wrong)} x {WRONG_EDGE}{in_brackets(self._wrong)}")
+        left_out = ", ".join(listed)
         unused = ", ".join(name[:40] for name in sorted(self._unused)[:12])
         others = ", ".join(f"{n} x {what[:40]}" for what, n in sorted(self._background.items()))
         more = len(self._drawn) - DRAWN_SHOWN
@@ -214,7 +218,7 @@ class _Builder:
         only_edges = found == self._ways.wrong_edges - wrong_edges
         if ways is None and only_edges and self._config.ignore_route_errors:
             self._problems.forget_since(before)
-            self._left_out[WRONG_EDGE] += 1
+            self._wrong.append(departing.name)
             return
         departures = list(self._departures(departing))
         if ways is None or not known:

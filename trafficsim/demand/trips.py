@@ -6,12 +6,20 @@ Plain data; `demand_xml` reads it from SUMO's files, `demand_generator` draws it
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
 DEFAULT_TYPE = "DEFAULT_VEHTYPE"  # SUMO's own, with driver noise
+MOST_NAMED = 40  # vehicles left out that are told by their ids
 DISTRIBUTION = re.compile(r"\s*normc?\(([^,)]*)")  # a drawn speed factor: norm(mean, …)
+
+
+def in_brackets(ids: Sequence[str]) -> str:
+    """Vehicles by their ids, the first of many, in brackets."""
+    more = len(ids) - MOST_NAMED
+    shown = ", ".join(each[:40] for each in ids[:MOST_NAMED])
+    return f" ({shown}{f' and {more} more' if more > 0 else ''})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from trafficsim.demand.candidate_routes import (
     route_time_s,
 )
 from trafficsim.demand.fastest_path import Route, fastest_path
-from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip
+from trafficsim.demand.trips import DEFAULT_TYPE, Demand, Trip, in_brackets
 from trafficsim.link_model.model import FEW_VEHICLES
 from trafficsim.nets.road_graph import RoadGraph
 from trafficsim.routing.meetings import meetings
@@ -249,13 +249,15 @@ def drivable(demand: Demand, graph: RoadGraph) -> Demand:
             is_way(*ends) for ends in pairwise((trip.origin, *trip.via, trip.destination))
         )
 
-    kept = tuple(trip for trip in demand.trips if fits(trip))
-    lost = len(demand.trips) - len(kept)
+    can = [fits(trip) for trip in demand.trips]
+    kept = tuple(trip for trip, driven in zip(demand.trips, can, strict=True) if driven)
+    lost = [trip.trip_id for trip, driven in zip(demand.trips, can, strict=True) if not driven]
     if not kept:
         raise InputError(f"{demand.source}: no trip of it can be driven on this net")
     if not lost:
         return demand
-    source = f"{demand.source}; left out: {lost} x trip that no way leads through"
+    words = f"{len(lost)} x trip that no way leads through{in_brackets(lost)}"
+    source = f"{demand.source}; left out: {words}"
     return replace(demand, trips=kept, source=source)
 
 

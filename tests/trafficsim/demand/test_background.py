@@ -153,8 +153,8 @@ def test_trips_that_cannot_be_driven_are_left_out_if_asked(tmp_path: Path) -> No
     game = game_in(tmp_path, wrong, ignore_route_errors=True)
     assert game.scene.vehicle_ids == ("good",)
     said = source_of(tmp_path, wrong, ignore_route_errors=True)
-    assert "1 x trip over edges that cars may not use" in said
-    assert "3 x trip that no way leads through" in said
+    assert "1 x trip over edges that cars may not use (nowhere)" in said
+    assert "3 x trip that no way leads through (back, by, torn)" in said
     with pytest.raises(InputError, match="no trip of it can be driven"):
         game_in(tmp_path, wrong.replace('id="good" depart="1" from="entry"', 'id="g" depart="1" '
                 'from="exit"').replace('to="exit"/></routes>', 'to="entry"/></routes>'),
