@@ -168,6 +168,17 @@ class Rounds(AECEnv):
         return None
 
 
+class Pennies(RepeatedGame):
+    """Matching pennies: what one wins the other loses."""
+
+    def __init__(self) -> None:
+        super().__init__(agents=2, actions=2)
+
+    def pay(self, actions: np.ndarray) -> np.ndarray:
+        wins = 1.0 if actions[0] == actions[1] else -1.0
+        return np.array([wins, -wins])
+
+
 class Alone(RepeatedGame):
     """One agent; action 1 brings 1."""
 

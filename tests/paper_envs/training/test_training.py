@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import Tensor
@@ -16,10 +17,13 @@ from ss_core.config import to_dict
 from ss_core.env import EnvSpec, Step
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
+from ss_core.processes import child_tasks
 from ss_core.record.checkpoint import Checkpoint, load_latest, save_checkpoint
 from ss_core.record.run_directory import RunDirectory
 from ss_core.scenario.protocol import Prepared
 from ss_core.scenario.result import conclude
+from ss_core.scenario.run import run_scenario
+from tests.support.grid_runs import run_here
 
 SPREAD = "mpe2.simple_spread_v3:parallel_env"
 
@@ -172,3 +176,83 @@ def test_the_verdict_follows_from_the_intervals(
     assert (rows[0]["steps"], rows[1]["kB exchanged/agent"]) == (10.0, 2.0)
     (row,) = result["tables"]["sent to other agents while training"]
     assert row == {"kind": "suggestion", "MB": 0.004, "kB_per_agent_and_update": 0.4}
+
+
+def notes_beside(folder: Path, *, selfish: float, centralised: float) -> list[str]:
+    """Notes of a run that ends at 1 an agent, beside others."""
+    ends = {"ss": 10.0, "independent": 10.0 * selfish, "centralised": 10.0 * centralised}
+    results = {name: saved(folder / name, [1.0, 2.0], [end, end]) for name, end in ends.items()}
+    config = TrainingConfig(
+        env="navigation", num_agents=2, horizon=10, compare=("independent", "centralised")
+    )
+    place = {"task": "navigation", "size": "n2", "seed": 0, "config": to_dict(config)}
+    with RunDirectory.create(folder / "run", **place) as run:
+        return conclude(SCENARIO, run, config, Prepared(sentence=""), results)["notes"]
+
+
+@pytest.mark.parametrize(
+    ("selfish", "centralised", "said"),
+    [
+        (0.5, 0.9, ""),
+        (1.5, 0.9, "coordination does not help here; use --algorithm independent"),
+        (0.5, 1.5, "there is more to gain together; try more --updates"),
+    ],
+)
+def test_notes_say_where_a_run_stands_between_both_ends(
+    selfish: float, centralised: float, said: str, tmp_path: Path
+) -> None:
+    notes = notes_beside(tmp_path, selfish=selfish, centralised=centralised)
+    found = [note for note in notes if "learners end at" in note]
+    assert len(found) == bool(said)
+    assert all(said in note for note in found)
+    assert not any("zero-sum" in note for note in notes)
+
+
+@pytest.mark.parametrize("compare", [("centralized",), ("mine:ALGORITHM",)])
+def test_what_cannot_be_compared_with_is_refused(compare: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="compare: "):
+        resolve("tuned", {"env": "navigation", "compare": compare})
+
+
+def ran(game: str, out: Path) -> dict:
+    """The result of a small run with every table."""
+    small = {"learner.hidden": [8], "learner.critic_hidden": [8], "updates": 2, "trace": "full"}
+    request = {
+        "preset": "tuned",
+        "arguments": {"env": game},
+        "overrides": small | {"evaluation_episodes": 8, "compare": ("independent",)},
+        "origins": {},
+        "out": str(out),
+        "resume": "auto",
+        "dry_run": False,
+    }
+    return run_scenario(SCENARIO.target, request, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("game", "table", "entries"),
+    [("Contributions", "suggestion_normal", 1), ("Pledges", "suggestion", 9)],
+)
+def test_suggestions_are_traced_in_the_numbers_of_their_family(
+    game: str, table: str, entries: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child_tasks, "run_tasks", run_here)
+    result = ran(f"tests.support.own_games:{game}", tmp_path)
+    assert {"ss", "independent", "untrained"} == set(result["kpis"])
+    traces = Path(result["run_dir"]) / "tasks" / "ss" / "traces"
+    rows = pq.read_table(traces / table).to_pandas()
+    assert sorted(set(rows["action"])) == list(range(entries))
+    assert len(rows) == 4 * 6 * entries  # steps and pairs, of the update before a commit
+    if table == "suggestion":
+        per = rows.groupby(["update", "step", "src_agent_id", "dst_agent_id"])
+        assert per["prob"].sum().to_numpy() == pytest.approx(3.0)  # three choices
+    else:
+        assert (rows[["std", "own_std"]] > 0).all(axis=None)
+    other = {"suggestion": "suggestion_normal", "suggestion_normal": "suggestion"}[table]
+    assert not (traces / other).exists()
+
+
+def test_a_zero_sum_game_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_tasks, "run_tasks", run_here)
+    notes = ran("tests.support.own_games:Pennies", tmp_path)["notes"]
+    assert any("a zero-sum game: there is nothing to gain together" in note for note in notes)
