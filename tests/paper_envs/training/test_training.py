@@ -105,6 +105,10 @@ def test_an_environment_of_ones_own_has_its_size_and_general_settings() -> None:
     seen = "observations of 24 numbers (24 unbounded entries standardised by running moments)"
     assert f"4 agents, 5 actions, {seen}, 25 steps" in sentence
     assert "the length of every random episode" in sentence
+    assert config.learner.architecture == "tilted"
+    assert config.learner.suggestion_lr == config.learner.actor_lr  # they keep pace with policies
+    copies = resolve("tuned", {"env": SPREAD, "algorithm": "ps"})
+    assert copies.learner.architecture == "multihead"
     literal = resolve("paper", {"env": SPREAD, "horizon": 5})
     assert (literal.learner.num_envs, literal.learner.architecture) == (1, "independent")
     assert literal.horizon == 5
