@@ -34,6 +34,18 @@ Variant = Literal["in_turn", "per_job", "quarter_hourly"]
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
+CASES: Mapping[str, Mapping[str, Any]] = {
+    "winter-evening": {},
+    "summer-noon": {  # roofs feed in what cars, washing and a charge on reverse flow could use
+        "population.season": "summer",
+        "population.first_hour": 6,
+        "population.ev_by_day": 0.4,
+        "population.heat_pump_ownership": 0.0,
+        "population.pv_ownership": 0.4,
+        "tariff.kappa_feed_in": 1.1,
+        "tariff.feed_in": 0.08,
+    },
+}
 MANY = 500  # households beyond which fewer days tell as much: scored and tried on 8
 
 
@@ -86,6 +98,11 @@ class GridConfig(RunConfig):
             self.variant != "quarter_hourly" or not self.learner.counterfactuals,
             "variant='quarter_hourly': alternatives are known of whole jobs only; "
             "set learner.counterfactuals=false",
+        )
+        yield (
+            self.variant == "in_turn" or self.population.pv_ownership == 0.0,
+            f"population.pv_ownership={self.population.pv_ownership}: photovoltaics need "
+            "variant='in_turn'",
         )
         yield (
             self.households > 1 or self.learner.algorithm != "centralised",
@@ -197,6 +214,17 @@ def preset_config(
     return config
 
 
+def _case(name: object) -> Mapping[str, Any]:
+    """Settings of a case, each of which can be set to something else.
+
+    Raises:
+        ConfigError: no case of that name.
+    """
+    if name not in CASES:
+        raise ConfigError(f"case={name!r}: choose {' or '.join(CASES)}")
+    return CASES[str(name)]
+
+
 SHORTHANDS = COMMON_SHORTHANDS | {"neighbours": "learner.exchange.num_neighbours"}
 
 
@@ -207,6 +235,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
         ConfigError: unknown preset, regime or key, or values that do not fit; all listed.
     """
     values = dict(overrides)
+    for key, value in _case(values.pop("case", "winter-evening")).items():
+        values.setdefault(key, value)
     variant, households = values.get("variant", "in_turn"), values.get("households", 50)
     known: Variant = variant if variant in get_args(Variant) else "in_turn"  # others: refused below
     several = households if type(households) is int and households > 0 else 50

@@ -68,12 +68,15 @@ def check(config: GridConfig) -> Grid:
     )
     reactive_share = float(np.tan(np.arccos(config.power_factor)))
     others = _others(config, feeder)
+    sunny = config.population.pv_ownership > 0.0
     return Grid(
         feeder,
         attach_households(feeder, config.households, connections_of(feeder).home_load),
         reactive_share,
         (*net_notes, *connection_notes(feeder), *(others.notes if others else ())),
         others,
+        set_stage(config).held_out.pv_kw if sunny else None,
+        config.population.first_hour,
     )
 
 

@@ -50,7 +50,11 @@ def set_stage(config: GridConfig) -> Stage:
         numpy_generator(config.seed, Stream.POPULATION),
     )
     world = World(
-        profiles, population, config.population, build_tariff(config.tariff), config.num_actions
+        profiles,
+        population,
+        config.population,
+        build_tariff(config.tariff, config.population.first_hour),
+        config.num_actions,
     )
     return Stage(world, _days(config, world, config.days, Stream.HELD_OUT_DAYS))
 

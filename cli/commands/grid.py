@@ -24,6 +24,13 @@ OPTIONS = (
         help="How many households live on the feeder.",
     ),
     click.option(
+        "--case",
+        type=click.Choice(["winter-evening", "summer-noon"]),
+        envvar="SS_CASE",
+        show_default="winter-evening",
+        help="Cars and heat pumps of a winter evening, or photovoltaics at a summer noon.",
+    ),
+    click.option(
         "--feeder",
         metavar="NAME|FILE",
         envvar="SS_FEEDER",

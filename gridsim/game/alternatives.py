@@ -21,14 +21,27 @@ def own_alternatives_eur(
     """More bill, and more of everybody's share of the charge, if a job drew `change_kw` more."""
     n = load_kw.shape[1]
     mean_kw = load_kw.mean(axis=1).astype(np.float32)
-    over = np.maximum(mean_kw - tariff.kappa, 0.0)[day]
-    after = np.maximum(mean_kw[day][:, None] + change_kw / n - tariff.kappa, 0.0)
+    over = tariff.excess_kw(mean_kw)[day]
+    after = tariff.excess_kw(mean_kw[day][:, None] + change_kw / n)
     charge = tariff.gamma * STEP_H * ((after**2).sum(-1) - (over**2).sum(-1)[:, None])
     own_kw = load_kw[day, household].astype(np.float32)
     price = (tariff.base_price + tariff.beta * mean_kw)[day].astype(np.float32)
     bill = np.einsum("jat,jt->ja", change_kw, price + tariff.beta / n * own_kw)
     bill = STEP_H * (bill + tariff.beta / n * np.einsum("jat,jat->ja", change_kw, change_kw))
-    return bill, charge
+    return bill + more_feed_in_eur(change_kw, own_kw, tariff), charge
+
+
+def more_feed_in_eur(
+    change_kw: Float[np.ndarray, "k action step"],
+    own_kw: Float[np.ndarray, "k step"],
+    tariff: Tariff,
+) -> Float[np.ndarray, "k action"]:
+    """How much more a household that draws `own_kw` would lose by what it feeds in."""
+    if tariff.feed_in_loss is None:
+        return np.zeros(change_kw.shape[:2], dtype=change_kw.dtype)
+    own_kw = own_kw[:, None]
+    more = tariff.feed_in_eur(own_kw + change_kw) - tariff.feed_in_eur(own_kw)
+    return more.sum(axis=-1).astype(change_kw.dtype)
 
 
 def others_bill_eur(

@@ -5,13 +5,14 @@ Data sheet
     step          a turn: of every day, the next household whose job came or is to be revised;
                   several at once where the day holds more decisions than turns (`turns.py`)
     action        which plan of `plans.py` the job, or what is left of it, follows from now on
-    observation   per plan a row of features: the public ones, and the own delay cost
+    observation   per plan a row of features: the public ones, and the own private cost: delay,
+                  and what is lost by feeding in
     public        what the plan costs at the load expected (price, congestion, feeder charge), its
                   peak and energy, the kind of job, which rule made it: all of it follows from the
                   job's announcement and public data
     load expected base load and later jobs as past days tell (`outlook.py`), and all plans announced
     reward        -J_i of the day, given at the last step; unit EUR
-    end           noon to noon, `most_turns` steps, then a true end
+    end           of the day of 24 hours, `most_turns` steps, then a true end
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gridsim.game.alternatives import others_bill_eur, own_alternatives_eur, senders_of
+from gridsim.game.alternatives import (
+    more_feed_in_eur,
+    others_bill_eur,
+    own_alternatives_eur,
+    senders_of,
+)
 from gridsim.game.costs import Costs, costs
 from gridsim.game.env import ANNOUNCEMENT_FLOATS, World
 from gridsim.game.joint_schedules import Schedule
@@ -76,7 +82,7 @@ class InTurnEnv:
         most_turns: int = MOST_TURNS,
     ) -> None:
         self.world = world
-        self.history = history or Outlook.empty()
+        self.history = history or Outlook.empty(with_sun=world.population.has_pv)
         self._days = days
         self._decay = history_decay
         self._revise_after = revise_after
@@ -92,7 +98,7 @@ class InTurnEnv:
             agent_names=names,
             candidate_size=NUM_PUBLIC + 1,
             public_size=NUM_PUBLIC,
-            announcement_floats=ANNOUNCEMENT_FLOATS,
+            announcement_floats=announcement_floats(world),
         )
 
     @property
@@ -317,6 +323,7 @@ class InTurnEnv:
             delay_cost=self._mean_delay[jobs.kind[job]],
             planned_kw=planned,
             is_first=episode.turns.is_first[event],
+            own_kw=episode.load_kw[day, jobs.household[job]] - planned,
         )
         plans, legal = plans_by_rules(
             rest, expected, tariff, n, days.ev_level_kw, self._spec.num_actions
@@ -324,8 +331,17 @@ class InTurnEnv:
         episode.plans_kw[event], episode.legal[event] = plans, legal
         rows = np.zeros((*plans.shape[:2], NUM_PUBLIC + 1), dtype=np.float32)
         rows[..., :NUM_PUBLIC] = _public_features(plans, expected, jobs.kind[job], tariff, n)
-        rows[..., NUM_PUBLIC] = _delay_eur(days, job, plans) / UNIT_EUR
+        private_eur = _delay_eur(days, job, plans)
+        private_eur += more_feed_in_eur(plans, rest.own_kw, tariff)
+        rows[..., NUM_PUBLIC] = private_eur / UNIT_EUR
         return rows
+
+
+def announcement_floats(world: World) -> int:
+    """Numbers that announce a job: where its plans follow the owner's own sun, the plans, too."""
+    if world.tariff.feed_in_loss is None or not world.population.has_pv:
+        return ANNOUNCEMENT_FLOATS
+    return ANNOUNCEMENT_FLOATS + world.num_actions * STEPS_PER_DAY
 
 
 def _beyond(
@@ -345,8 +361,8 @@ def _public_features(
     """Costs of each plan [`UNIT_EUR`], peak and energy, kind and rule one-hot."""
     rows = np.zeros((*plans_kw.shape[:2], NUM_PUBLIC), dtype=np.float32)
     load = expected_kw.astype(np.float32)[:, None]
-    over = np.maximum(load - tariff.kappa, 0.0) ** 2
-    after = np.maximum(load + plans_kw / households - tariff.kappa, 0.0) ** 2
+    over = tariff.excess_kw(load) ** 2
+    after = tariff.excess_kw(load + plans_kw / households) ** 2
     rows[..., 0] = plans_kw @ (tariff.base_price - tariff.base_price.mean()).astype(np.float32)
     rows[..., 1] = tariff.beta * ((load + plans_kw / households) * plans_kw).sum(axis=-1)
     rows[..., 2] = households * tariff.gamma * (after - over).sum(axis=-1)

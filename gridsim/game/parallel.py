@@ -90,7 +90,8 @@ def uncontrolled_history(world: World, seed: int, num_days: int = HISTORY_DAYS) 
 
 def uncontrolled_outlook(world: World, seed: int, num_days: int = HISTORY_DAYS) -> Outlook:
     """The outlook of `in_turn` after the same days."""
-    return Outlook.empty().after(*_uncontrolled(world, seed, num_days), 0.0)
+    outlook = Outlook.empty(with_sun=world.population.has_pv)
+    return outlook.after(*_uncontrolled(world, seed, num_days), 0.0)
 
 
 def _uncontrolled(
@@ -118,6 +119,6 @@ def _build_world(
         profiles=profiles,
         population=draw_population(config, profiles, households, rng),
         households=config,
-        tariff=build_tariff(tariff_config or TariffConfig()),
+        tariff=build_tariff(tariff_config or TariffConfig(), config.first_hour),
         num_actions=num_actions,
     )

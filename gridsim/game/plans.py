@@ -7,7 +7,9 @@ announcement knows every plan. Beside the plans at once, and evenly spread or as
     own bill + own share of the charge + θ (what the plan adds to others' costs) + δ delay
 
 θ = 0, δ = 1 is best for its owner, θ = 1, δ = 1 for all together; delay counts as for the mean
-household, since what it costs its owner is private.
+household, since what it costs its owner is private. Where feeding in earns less than buying costs,
+the own bill takes account of the household's own net load: its plans then give that away, and the
+announcement holds them.
 """
 
 from typing import NamedTuple
@@ -36,6 +38,7 @@ class OpenJobs(NamedTuple):
     delay_cost: Float[np.ndarray, " k"]  # public: the mean of its kind; EUR/h, cars EUR/kWh/h
     planned_kw: Float[np.ndarray, "k step"]  # from now on; zeros at the first turn
     is_first: Bool[np.ndarray, " k"]
+    own_kw: Float[np.ndarray, "k step"]  # what the household draws without the job
 
 
 def plans_by_rules(
@@ -78,14 +81,19 @@ def step_costs(
     toll: float,
     tariff: Tariff,
     households: int,
+    own_kw: Float[np.ndarray, "k step"],
 ) -> Float[np.ndarray, "k step level"]:
     """EUR that drawing `add_kw` in a step costs its owner, and others times the toll θ."""
     load = expected_kw[..., None]
-    over = np.maximum(load - tariff.kappa, 0.0)
-    after = np.maximum(load + add_kw / households - tariff.kappa, 0.0)
+    over = tariff.excess_kw(load)
+    after = tariff.excess_kw(load + add_kw / households)
     bill = tariff.base_price[:, None] + (1.0 + toll) * tariff.beta * load
     charge = (1.0 + toll * (households - 1)) * tariff.gamma * (after**2 - over**2)
-    return STEP_H * ((bill + tariff.beta / households * add_kw) * add_kw + charge)
+    cost = STEP_H * ((bill + tariff.beta / households * add_kw) * add_kw + charge)
+    if tariff.feed_in_loss is None:
+        return cost
+    fed_in = np.maximum(-own_kw[..., None] - add_kw, 0.0) - np.maximum(-own_kw, 0.0)[..., None]
+    return cost + STEP_H * tariff.feed_in_loss[:, None] * fed_in
 
 
 Rules = tuple[tuple[float, float], ...]
@@ -111,7 +119,8 @@ def _car_plans(
     unit_delay = jobs.delay_cost[:, None] * level_kw * STEP_H * STEP_H * np.maximum(after, 0)
     each = np.arange(count)[:, None]
     for action, (toll, delay) in enumerate(rules, NUM_FIXED):
-        cost = np.diff(step_costs(expected_kw, levels, toll, tariff, households), axis=-1)
+        cost = step_costs(expected_kw, levels, toll, tariff, households, jobs.own_kw)
+        cost = np.diff(cost, axis=-1)
         cost += np.where(inside, delay * unit_delay, OUT_OF_WINDOW_EUR)[..., None]
         cheapest = np.argsort(cost.reshape(count, -1), axis=1, kind="stable")
         taken = np.zeros(cheapest.shape)
@@ -137,7 +146,9 @@ def _cycle_plans(
     wait = STEP_H * np.maximum(steps - jobs.now[:, None], 0) * jobs.delay_cost[:, None]
     starts = np.zeros((count, NUM_FIXED + len(rules)), dtype=np.int64)
     starts[:, 0], starts[:, 1] = jobs.now, last
-    bill, congestion, charge = _start_costs(jobs.cycle_kw, expected_kw, tariff, households)
+    bill, congestion, charge = _start_costs(
+        jobs.cycle_kw, expected_kw, tariff, households, jobs.own_kw
+    )
     for action, (toll, delay) in enumerate(rules, NUM_FIXED):
         cost = bill + (1.0 + toll) * congestion + (1.0 + toll * (households - 1)) * charge
         cost = np.where(possible, STEP_H * cost + delay * wait, OUT_OF_WINDOW_EUR)
@@ -153,6 +164,7 @@ def _start_costs(
     expected_kw: Float[np.ndarray, "k step"],
     tariff: Tariff,
     households: int,
+    own_kw: Float[np.ndarray, "k step"],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of a cycle at every start, over STEP_H: own bill, congestion, own share of the charge."""
     length = cycle_kw.shape[1]
@@ -161,8 +173,13 @@ def _start_costs(
     windows = view(padded, length, axis=1)[:, :STEPS_PER_DAY]
     prices = view(np.pad(tariff.base_price, (0, length)), length)[:STEPS_PER_DAY]
     add = cycle_kw[:, None, :]
-    over = np.maximum(windows - tariff.kappa, 0.0) ** 2
-    after = np.maximum(windows + add / households - tariff.kappa, 0.0) ** 2
+    over = tariff.excess_kw(windows) ** 2
+    after = tariff.excess_kw(windows + add / households) ** 2
     charge = tariff.gamma * (after - over).sum(axis=-1)
     bill = ((prices + tariff.beta / households * add) * add).sum(axis=-1)
+    if tariff.feed_in_loss is not None:
+        padded = np.concatenate([own_kw, np.zeros(cycle_kw.shape)], axis=1)
+        own = view(padded, length, axis=1)[:, :STEPS_PER_DAY]
+        lost = view(np.pad(tariff.feed_in_loss, (0, length)), length)[:STEPS_PER_DAY]
+        bill += (lost * (np.maximum(-own - add, 0.0) - np.maximum(-own, 0.0))).sum(axis=-1)
     return bill, tariff.beta * (windows * add).sum(axis=-1), charge

@@ -1,6 +1,7 @@
 """Who lives on the feeder and what a day asks of them: base load, and jobs known only on arrival.
 
-A day runs from noon to noon in 96 steps of 15 minutes. Load convention: power > 0 consumes.
+A day runs in 96 steps of 15 minutes from noon to noon, or from another hour, so that what is
+shifted lies within it. Load convention: power > 0 consumes; what photovoltaics feed in is below 0.
 What households decide is in `schedules.py`, what it costs in `game.py`.
 """
 
@@ -10,12 +11,17 @@ from enum import IntEnum
 import numpy as np
 from jaxtyping import Float, Int
 
+from gridsim.households.photovoltaics import (
+    PV_ORIENTATIONS,
+    clear_sky_of_roofs,
+    draw_clouds,
+)
 from gridsim.households.profiles import (
     Appliance,
     Profiles,
+    from_hour,
     heat_pump_cop,
     load_appliances,
-    noon_to_noon,
 )
 from ss_core.errors import ConfigError
 
@@ -49,8 +55,10 @@ class HouseholdConfig:
     """How a population and its days are drawn; sources in `data/appliances.toml`."""
 
     season: str = "winter"  # which months the days come from
+    first_hour: int = 12  # of a day: noon to noon keeps the night, 6 to 6 the sun in one day
     ev_ownership: float = 0.9  # share of households with an electric car
     ev_plug_in_probability: float = 0.6  # per day
+    ev_by_day: float = 0.0  # share of plug-ins by day, from about 9:00 to 17:00
     ev_energy_mean_kwh: float = 13.0  # per plug-in, lognormal
     ev_energy_sigma: float = 0.5
     ev_level_kw: float = 11.0 / 3.0  # one of three equal power levels
@@ -61,14 +69,22 @@ class HouseholdConfig:
     delay_cost_sigma: float = 0.45  # lognormal spread between households
     load_scale_sigma: float = 0.35  # lognormal spread of base load between households
     jitter_steps: int = 4  # +- circular shift of base load and nominal times
+    pv_ownership: float = 0.0  # share of households with photovoltaics
+    pv_kwp_mean: float = 7.0  # rated power of a roof, lognormal
+    pv_kwp_sigma: float = 0.35
 
     def __post_init__(self) -> None:
         if self.season not in SEASON_MONTHS:
             raise ValueError(f"season={self.season!r}: choose one of {', '.join(SEASON_MONTHS)}")
-        for name in ("ev_ownership", "ev_plug_in_probability", "heat_pump_ownership"):
+        if self.first_hour not in range(24):
+            raise ValueError(f"first_hour={self.first_hour}: an hour of the day, 0 to 23")
+        for name in (
+            *("ev_ownership", "ev_plug_in_probability", "ev_by_day", "heat_pump_ownership"),
+            "pv_ownership",
+        ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name}={getattr(self, name)}: a share lies between 0 and 1")
-        for name in ("ev_energy_mean_kwh", "ev_level_kw"):
+        for name in ("ev_energy_mean_kwh", "ev_level_kw", "pv_kwp_mean"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name}={getattr(self, name)}: must be positive")
 
@@ -83,6 +99,13 @@ class Population:
     delay_cost: Float[np.ndarray, "household kind"]  # EUR/h; EUR/kWh/h for EV
     heat_scale: Float[np.ndarray, " household"]  # of the space-heat trace
     building: Int[np.ndarray, " household"]  # row of `Profiles.space_heat_kw`
+    pv_kwp: Float[np.ndarray, " household"]  # 0: none
+    pv_orientation: Int[np.ndarray, " household"]  # row of `PV_ORIENTATIONS`
+
+    @property
+    def has_pv(self) -> bool:
+        """Whether anybody has photovoltaics."""
+        return bool((self.pv_kwp > 0.0).any())
 
     @property
     def num_households(self) -> int:
@@ -112,14 +135,17 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """A batch of independent noon-to-noon days of one population."""
+    """A batch of independent days of one population."""
 
-    base_kw: Float[np.ndarray, "day household step"]  # inflexible load
+    base_kw: Float[np.ndarray, "day household step"]  # inflexible load less photovoltaics
     jobs: Jobs
     calendar_day: Int[np.ndarray, " day"]  # 0..364 of the weather year
     is_weekend: Int[np.ndarray, " day"]
     temperature_c: Float[np.ndarray, "day step"]
     ev_level_kw: float
+    first_hour: int = 12
+    pv_kw: Float[np.ndarray, "day household step"] | None = None  # None: nobody has any
+    clearness: Float[np.ndarray, " day"] | None = None  # public forecast: share of a clear sky
 
     @property
     def num_days(self) -> int:
@@ -166,7 +192,21 @@ def draw_population(
         * rng.lognormal(0.0, config.delay_cost_sigma, (n, kinds)),
         heat_scale=rng.lognormal(0.0, 0.2, n),
         building=rng.choice(heated, n),
+        **_roofs(config, n, rng),
     )
+
+
+def _roofs(config: HouseholdConfig, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Photovoltaics of each household; nothing is drawn where nobody has any."""
+    if config.pv_ownership == 0.0:
+        return {"pv_kwp": np.zeros(n), "pv_orientation": np.zeros(n, dtype=np.int64)}
+    owns = rng.random(n) < config.pv_ownership
+    mu = np.log(config.pv_kwp_mean) - config.pv_kwp_sigma**2 / 2
+    share = np.array([orientation.share for orientation in PV_ORIENTATIONS])
+    return {
+        "pv_kwp": np.where(owns, rng.lognormal(mu, config.pv_kwp_sigma, n), 0.0),
+        "pv_orientation": rng.choice(len(share), n, p=share),
+    }
 
 
 def mean_delay_cost(config: HouseholdConfig) -> Float[np.ndarray, " kind"]:
@@ -206,17 +246,27 @@ def draw_days(
     is_weekend = weekend[calendar_day]
     base_kw = _base_load(config, profiles, population, in_season, weekend, is_weekend, rng)
     parts = [
-        *_wet_jobs(population, num_days, rng),
+        *_wet_jobs(config, population, num_days, rng),
         _ev_jobs(config, population, num_days, rng),
         _heat_pump_jobs(config, profiles, population, calendar_day, rng),
     ]
+    pv_kw, clearness = None, None
+    if population.has_pv:
+        clearness, sky = draw_clouds(num_days, rng)
+        clear = from_hour(clear_sky_of_roofs(), config.first_hour)[:, calendar_day]
+        pv_kw = (clear * sky)[population.pv_orientation] * population.pv_kwp[:, None, None]
+        pv_kw = pv_kw.transpose(1, 0, 2)
+        base_kw = base_kw - pv_kw
     return Days(
         base_kw=base_kw,
         jobs=_in_order(parts),
         calendar_day=calendar_day,
         is_weekend=is_weekend.astype(np.int64),
-        temperature_c=noon_to_noon(profiles.temperature_c)[calendar_day],
+        temperature_c=from_hour(profiles.temperature_c, config.first_hour)[calendar_day],
         ev_level_kw=config.ev_level_kw,
+        first_hour=config.first_hour,
+        pv_kw=pv_kw,
+        clearness=clearness,
     )
 
 
@@ -237,7 +287,9 @@ def _base_load(
         pools[1][(pick * len(pools[1])).astype(np.int64)],
         pools[0][(pick * len(pools[0])).astype(np.int64)],
     )
-    trace = noon_to_noon(profiles.electricity_kw)[population.profile_kind[None, :], source]
+    trace = from_hour(profiles.electricity_kw, config.first_hour)[
+        population.profile_kind[None, :], source
+    ]
     shift = rng.integers(-config.jitter_steps, config.jitter_steps + 1, (days, n, 1))
     steps = (np.arange(STEPS_PER_DAY) - shift) % STEPS_PER_DAY
     return np.take_along_axis(trace, steps, axis=2) * population.base_scale[None, :, None]
@@ -269,14 +321,16 @@ _WET_ARRIVAL_H = {
 }
 
 
-def _wet_jobs(population: Population, num_days: int, rng: np.random.Generator) -> list[_Part]:
+def _wet_jobs(
+    config: HouseholdConfig, population: Population, num_days: int, rng: np.random.Generator
+) -> list[_Part]:
     n, parts = population.num_households, []
     for kind, appliance in zip(list(JobKind)[:3], wet_appliances(), strict=True):
         chance = appliance.cycles_per_year / 365.0 * population.owns[:, kind]
         day, household = np.nonzero(rng.random((num_days, n)) < chance)
         count = len(day)
         mean_h, spread_h = _WET_ARRIVAL_H[kind]
-        arrival = _steps_after_noon(rng.normal(mean_h, spread_h, count), latest=72)
+        arrival = _steps_after(config, rng.normal(mean_h, spread_h, count), latest=72)
         cycle_kw = np.zeros(MAX_CYCLE_STEPS)
         cycle_kw[: len(appliance.cycle_kw)] = appliance.cycle_kw
         duration = np.full(count, len(appliance.cycle_kw))
@@ -294,8 +348,14 @@ def _ev_jobs(
     chance = config.ev_plug_in_probability * population.owns[:, JobKind.EV]
     day, household = np.nonzero(rng.random((num_days, population.num_households)) < chance)
     count = len(day)
-    arrival = _steps_after_noon(rng.normal(18.2, 1.3, count), latest=60)
-    end = np.clip(_steps_after_noon(rng.normal(31.2, 0.7, count), latest=96), arrival + 8, 96)
+    arrival = _steps_after(config, rng.normal(18.2, 1.3, count), latest=60)
+    end = _steps_after(config, rng.normal(31.2, 0.7, count), latest=96)
+    if config.ev_by_day > 0.0:
+        by_day = rng.random(count) < config.ev_by_day
+        morning = _steps_after(config, rng.normal(9.0, 1.0, count), latest=60)
+        arrival = np.where(by_day, morning, arrival)
+        end = np.where(by_day, _steps_after(config, rng.normal(17.0, 1.0, count), latest=96), end)
+    end = np.clip(end, arrival + 8, 96)
     mu = np.log(config.ev_energy_mean_kwh) - config.ev_energy_sigma**2 / 2
     energy_kwh = rng.lognormal(mu, config.ev_energy_sigma, count)
     units = np.clip(np.round(energy_kwh / (config.ev_level_kw * STEP_H)), 1, 2 * (end - arrival))
@@ -316,8 +376,8 @@ def _heat_pump_jobs(
     day, household = np.nonzero(
         np.tile(population.owns[:, JobKind.HEAT_PUMP], (len(calendar_day), 1))
     )
-    heat_kwh = noon_to_noon(profiles.space_heat_kw).sum(axis=-1) * STEP_H
-    cop = heat_pump_cop(noon_to_noon(profiles.temperature_c)).mean(axis=-1)
+    heat_kwh = from_hour(profiles.space_heat_kw, config.first_hour).sum(axis=-1) * STEP_H
+    cop = heat_pump_cop(from_hour(profiles.temperature_c, config.first_hour)).mean(axis=-1)
     daily = heat_kwh[population.building[household], calendar_day[day]] / cop[calendar_day[day]]
     block_kwh = daily * population.heat_scale[household] / HEAT_PUMP_BLOCKS
     power_kw = np.clip(block_kwh / (HEAT_PUMP_BLOCK_STEPS * STEP_H), 0.5, 4.0)
@@ -326,7 +386,8 @@ def _heat_pump_jobs(
     count = len(day)
     block = np.tile(np.arange(HEAT_PUMP_BLOCKS), count // HEAT_PUMP_BLOCKS)
     jitter = rng.integers(-config.jitter_steps, config.jitter_steps + 1, count)
-    nominal = np.array([4, 24, 48, 70])[block] + jitter
+    after_noon = np.array([4, 24, 48, 70]) + _steps_from_noon(config)
+    nominal = np.sort(after_noon % STEPS_PER_DAY)[block] + jitter
     arrival = np.clip(nominal, 0, STEPS_PER_DAY - 2 * HEAT_PUMP_BLOCK_STEPS)
     slack = np.round(rng.uniform(2.5, 5.0, count) / STEP_H).astype(np.int64)
     end = np.clip(arrival + HEAT_PUMP_BLOCK_STEPS + slack, None, STEPS_PER_DAY)
@@ -339,8 +400,18 @@ def _heat_pump_jobs(
     )
 
 
-def _steps_after_noon(hour_of_day: np.ndarray, *, latest: int) -> Int[np.ndarray, " job"]:
-    return np.clip(np.round((hour_of_day - 12.0) / STEP_H), 0, latest).astype(np.int64)
+def _steps_from_noon(config: HouseholdConfig) -> int:
+    """From the day's first step to noon."""
+    return (12 - config.first_hour) % 24 * STEPS_PER_HOUR
+
+
+def _steps_after(
+    config: HouseholdConfig, hour: np.ndarray, *, latest: int
+) -> Int[np.ndarray, " job"]:
+    """Steps of the day up to an hour counted from midnight; `latest` counts from noon."""
+    shift = _steps_from_noon(config)
+    latest = latest if latest == STEPS_PER_DAY else min(latest + shift, STEPS_PER_DAY - 8)
+    return np.clip(np.round((hour - 12.0) / STEP_H) + shift, 0, latest).astype(np.int64)
 
 
 def _in_order(parts: list[_Part]) -> Jobs:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from gridsim.households.households import STEPS_PER_DAY, Days
-from gridsim.households.profiles import DAYS, Profiles, heat_pump_cop, noon_to_noon
+from gridsim.households.profiles import DAYS, Profiles, from_hour, heat_pump_cop
 from gridsim.households.sun import clear_sky_year
 from gridsim.network.connections import CHARGE_POINTS, HEAT_PUMPS, SUN, connections_of
 from gridsim.network.feeder import Feeder
@@ -65,13 +65,13 @@ def other_power(
         p = known.load_p.get(name)
         p = load_shape(name, profiles) if p is None else p
         q = known.load_q.get(name, p)
-        p_mw[..., at] = feeder.load_p_mw[at] * noon_to_noon(p)[days.calendar_day]
-        q_mvar[..., at] = feeder.load_q_mvar[at] * noon_to_noon(q)[days.calendar_day]
+        p_mw[..., at] = feeder.load_p_mw[at] * from_hour(p, days.first_hour)[days.calendar_day]
+        q_mvar[..., at] = feeder.load_q_mvar[at] * from_hour(q, days.first_hour)[days.calendar_day]
     when = days.calendar_day if first_day is None else _days_of_year(first_day, days.num_days)
     for at, name in enumerate(feeder.sgen_profile):
         shape = known.generation.get(name)
         shape = generation_shape(name) if shape is None else shape
-        given = noon_to_noon(shape)[when]
+        given = from_hour(shape, days.first_hour)[when]
         p_mw[..., feeder.load_count + at] = -feeder.sgen_p_mw[at] * given
         q_mvar[..., feeder.load_count + at] = -feeder.sgen_q_mvar[at] * given
     return OtherPower(

@@ -3,7 +3,8 @@
 Everybody can compute it from published data: measured load less the announced plans is base load,
 and past days tell what jobs still to come will draw. One regression per quarter-hour of deciding,
 on weather, weekday, base load up to the last full hour, and how many cars have come: who has come
-is no longer to come. Nothing in it is private.
+is no longer to come. Where there are photovoltaics, the day's clearness as forecast tells, too, and
+expected load may be below 0. Nothing in it is private.
 """
 
 from collections.abc import Mapping
@@ -32,17 +33,18 @@ class Outlook:
     weight: float  # how much history there is: 0 = none, towards 1 = plenty
 
     @classmethod
-    def empty(cls) -> Self:
+    def empty(cls, *, with_sun: bool = False) -> Self:
         """Before the first day: nothing is expected."""
+        known = NUM_REGRESSORS + with_sun
         return cls(
-            np.zeros((STEPS_PER_DAY, NUM_REGRESSORS, NUM_REGRESSORS)),
-            np.zeros((STEPS_PER_DAY, NUM_REGRESSORS, STEPS_PER_DAY)),
+            np.zeros((STEPS_PER_DAY, known, known)),
+            np.zeros((STEPS_PER_DAY, known, STEPS_PER_DAY)),
             0.0,
         )
 
     def coefficients(self) -> Float[np.ndarray, "now regressor step"]:
         """Ridge regressions, the constant without penalty; zeros without history."""
-        penalty = RIDGE * np.eye(NUM_REGRESSORS)
+        penalty = RIDGE * np.eye(self.gram.shape[-1])
         penalty[0, 0] = 1e-9
         return np.linalg.solve(self.gram + penalty, self.cross)
 
@@ -88,6 +90,8 @@ def regressors(days: Days) -> Float[np.ndarray, "day now regressor"]:
         first = np.maximum(known - steps, 0)
         mean = (sums[:, known] - sums[:, first]) / np.maximum(known - first, 1)
         columns.append(mean[..., None])
+    if days.clearness is not None:
+        columns.append(np.broadcast_to(days.clearness[:, None, None], columns[-1].shape))
     return np.concatenate(columns, axis=-1)
 
 
@@ -119,4 +123,5 @@ def expected_kw(
     """Base load and later jobs, kW per household, as expected at quarter-hours `now` of days."""
     load = np.einsum("kr,krt->kt", known[day, now], coefficients[now])
     measured = np.arange(STEPS_PER_DAY) < (now // STEPS_PER_HOUR * STEPS_PER_HOUR)[:, None]
-    return np.maximum(np.where(measured, base_kw[day], load), 0.0)
+    load = np.where(measured, base_kw[day], load)
+    return load if known.shape[-1] > NUM_REGRESSORS else np.maximum(load, 0.0)

@@ -115,13 +115,13 @@ def load_profiles(path: Path | None = None) -> Profiles:
     )
 
 
-def noon_to_noon(
-    year: Float[np.ndarray, "... day step"],
+def from_hour(
+    year: Float[np.ndarray, "... day step"], first_hour: int = 12
 ) -> Float[np.ndarray, "... day step"]:
-    """Day d from its noon to the noon of day d+1; the last day ends with the first morning."""
-    half = year.shape[-1] // 2
-    next_morning = np.roll(year, -1, axis=-2)[..., :half]
-    return np.concatenate([year[..., half:], next_morning], axis=-1)
+    """Day d from an hour to that hour of day d+1; the last day ends with the first morning."""
+    first = year.shape[-1] * first_hour // 24
+    next_morning = np.roll(year, -1, axis=-2)[..., :first]
+    return np.concatenate([year[..., first:], next_morning], axis=-1)
 
 
 def heat_pump_cop(

@@ -120,8 +120,9 @@ def _cost_beside_eur(
     """Bill and charge of each household that draws `own_kw` while the others follow `joint_kw`."""
     mean_kw = (joint_kw.sum(axis=1, keepdims=True) - joint_kw + own_kw) / joint_kw.shape[1]
     bill = ((tariff.base_price + tariff.beta * mean_kw) * own_kw).sum(axis=-1)
-    over = (np.maximum(mean_kw - tariff.kappa, 0.0) ** 2).sum(axis=-1)
-    return STEP_H * (bill + tariff.gamma * over)
+    over = (tariff.excess_kw(mean_kw) ** 2).sum(axis=-1)
+    cost = STEP_H * (bill + tariff.gamma * over)
+    return cost if tariff.feed_in_loss is None else cost + tariff.feed_in_eur(own_kw).sum(axis=-1)
 
 
 def _temptations_eur(

@@ -76,7 +76,18 @@ def _objective(
     toll: float = 0.0,
 ) -> Objective:
     price = np.ascontiguousarray(tariff.base_price, dtype=np.float64)
-    return Objective(price, total, own, charge, toll, float(tariff.kappa), num_households)
+    lost = tariff.feed_in_loss
+    return Objective(
+        price,
+        total,
+        own,
+        charge,
+        toll,
+        float(tariff.kappa),
+        num_households,
+        float(tariff.kappa_feed_in),
+        np.zeros(STEPS_PER_DAY) if lost is None else np.ascontiguousarray(lost, dtype=np.float64),
+    )
 
 
 def plan_of(
@@ -100,7 +111,7 @@ def as_mix(day: DayJobs, plan: Plan) -> Mix:
     cycles = np.flatnonzero(day.units == 0)
     silent = (day.cycle_kw[cycles] > 0).argmax(axis=1)  # leading steps of a cycle without load
     weight[cycles, (plan.job_kw[cycles] > 0).argmax(axis=1) - silent] = 1.0
-    return Mix(plan.total_kw.copy(), weight)
+    return Mix(plan.total_kw.copy(), plan.own_kw.copy(), weight)
 
 
 def rounded(day: DayJobs, mix: Mix) -> Plan:

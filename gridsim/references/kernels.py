@@ -4,7 +4,8 @@ One day at a time, plain arrays. Importing this module imports numba. What the o
 mean is in `game.py`.
 
 An objective is delay costs plus the sum over steps t of
-    Δ [a L + q L² + s Σ_i x_i² + g (L/N - κ)₊² + v Σ_i x_i (L/N - κ)₊];
+    Δ [a L + q L² + s Σ_i x_i² + g ((L/N - κ)₊² + (-L/N - κ')₊²)
+       + v Σ_i x_i ((L/N - κ)₊ - (-L/N - κ')₊) + w Σ_i (-x_i)₊];
 each reference is a choice of (q, s, g, v). Loops copy rows, as array expressions compile slowly.
 """
 
@@ -48,6 +49,8 @@ class Objective(NamedTuple):
     toll: float  # v
     kappa: float
     households: int
+    kappa_feed_in: float  # κ'
+    feed_in_loss: np.ndarray  # w_t
 
 
 class Plan(NamedTuple):
@@ -61,14 +64,25 @@ class Plan(NamedTuple):
 
 @kernel
 @no_type_check
+def excess(goal, load):
+    """kW/household beyond what the feeder carries; below 0 in reverse flow."""
+    mean = load / goal.households
+    if mean >= 0.0:
+        return max(mean - goal.kappa, 0.0)
+    return -max(-mean - goal.kappa_feed_in, 0.0)
+
+
+@kernel
+@no_type_check
 def added_cost(goal, t, load, own, add):
     """EUR by which `add` kW in step t raise the objective when all draw `load`, the owner `own`."""
-    before = max(load / goal.households - goal.kappa, 0.0)
-    after = max((load + add) / goal.households - goal.kappa, 0.0)
+    before = excess(goal, load)
+    after = excess(goal, load + add)
     energy = goal.price[t] + goal.total * (2.0 * load + add) + goal.own * (2.0 * own + add)
     charge = goal.charge * (after * after - before * before)
     toll = goal.toll * ((own + add) * after - own * before)
-    return STEP_H * (energy * add + charge + toll)
+    fed_in = max(-own - add, 0.0) - max(-own, 0.0)
+    return STEP_H * (energy * add + charge + toll + goal.feed_in_loss[t] * fed_in)
 
 
 @kernel

@@ -11,7 +11,7 @@ import numpy as np
 
 from gridsim.households.households import STEP_H, STEPS_PER_DAY
 from gridsim.households.schedules import EV_LEVELS
-from gridsim.references.kernels import kernel
+from gridsim.references.kernels import excess, kernel
 
 LINE_SEARCH_HALVINGS = 24
 TRANSFERS_PER_VISIT = 8
@@ -21,22 +21,33 @@ class Mix(NamedTuple):
     """A fractional joint schedule, changed in place."""
 
     total_kw: np.ndarray  # (step,)
+    own_kw: np.ndarray  # (household, step)
     weight: np.ndarray  # (job, step): share of the start in that step; EVs: level 0..3
 
 
 @kernel
 @no_type_check
-def slope(goal, t, load):
-    """∂C/∂L_t, EUR/kW."""
-    over = max(load / goal.households - goal.kappa, 0.0)
-    return STEP_H * (
-        goal.price[t] + 2.0 * goal.total * load + 2.0 * goal.charge / goal.households * over
-    )
+def slope(goal, t, load, own):
+    """∂C/∂x_it, EUR/kW, of a household that draws `own` (below 0: a subgradient)."""
+    over = excess(goal, load)
+    energy = goal.price[t] + 2.0 * goal.total * load
+    if own < 0.0:
+        energy -= goal.feed_in_loss[t]
+    return STEP_H * (energy + 2.0 * goal.charge / goal.households * over)
 
 
 @kernel
 @no_type_check
-def line_search(goal, total_kw, direction, first, end, extra, longest):
+def set_slopes(goal, mix, household, slopes):
+    """∂C/∂x of every step, for one household."""
+    own = mix.own_kw[household]
+    for t in range(STEPS_PER_DAY):
+        slopes[t] = slope(goal, t, mix.total_kw[t], own[t])
+
+
+@kernel
+@no_type_check
+def line_search(goal, total_kw, own_kw, direction, first, end, extra, longest):
     """Step length in [0, longest] along `direction` (kW) at which C stops falling."""
     low, high = 0.0, longest
     for k in range(LINE_SEARCH_HALVINGS):
@@ -44,7 +55,8 @@ def line_search(goal, total_kw, direction, first, end, extra, longest):
         rise = extra
         for t in range(first, end):
             if direction[t] != 0.0:
-                rise += slope(goal, t, total_kw[t] + length * direction[t]) * direction[t]
+                moved = length * direction[t]
+                rise += slope(goal, t, total_kw[t] + moved, own_kw[t] + moved) * direction[t]
         if rise <= 0.0:
             low = length
             if k == 0:
@@ -85,7 +97,9 @@ def improve_cycle(day, goal, mix, slopes, j, scores, direction):
         direction[best + k] += day.cycle_kw[j, k]
         direction[worst + k] -= day.cycle_kw[j, k]
     extra = day.delay_cost[j] * STEP_H * (best - worst)
-    moved = line_search(goal, mix.total_kw, direction, first, end, extra, mix.weight[j, worst])
+    own = mix.own_kw[day.household[j]]
+    longest = mix.weight[j, worst]
+    moved = line_search(goal, mix.total_kw, own, direction, first, end, extra, longest)
     if moved >= mix.weight[j, worst]:
         mix.weight[j, best] += mix.weight[j, worst]
         mix.weight[j, worst] = 0.0
@@ -95,7 +109,8 @@ def improve_cycle(day, goal, mix, slopes, j, scores, direction):
     for t in range(first, end):
         if direction[t] != 0.0:
             mix.total_kw[t] += moved * direction[t]
-            slopes[t] = slope(goal, t, mix.total_kw[t])
+            own[t] += moved * direction[t]
+            slopes[t] = slope(goal, t, mix.total_kw[t], own[t])
 
 
 @kernel
@@ -104,6 +119,7 @@ def improve_ev(day, goal, mix, slopes, j, direction):
     """Move charge from the dearest step in use to the cheapest with room, a few times."""
     first, end, p = day.arrival[j], day.end[j], day.level_kw
     hourly = day.delay_cost[j] * STEP_H * STEP_H
+    own = mix.own_kw[day.household[j]]
     for _ in range(TRANSFERS_PER_VISIT):
         best, worst = -1, -1
         for t in range(first, end):
@@ -119,12 +135,13 @@ def improve_ev(day, goal, mix, slopes, j, direction):
         direction[best], direction[worst] = p, -p
         longest = min(mix.weight[j, worst], EV_LEVELS - mix.weight[j, best])
         extra = hourly * p * (best - worst)
-        moved = line_search(goal, mix.total_kw, direction, first, end, extra, longest)
+        moved = line_search(goal, mix.total_kw, own, direction, first, end, extra, longest)
         mix.weight[j, best] += moved
         mix.weight[j, worst] -= moved
         for t in (best, worst):
             mix.total_kw[t] += moved * direction[t]
-            slopes[t] = slope(goal, t, mix.total_kw[t])
+            own[t] += moved * direction[t]
+            slopes[t] = slope(goal, t, mix.total_kw[t], own[t])
 
 
 @kernel
@@ -179,8 +196,10 @@ def mix_cost(day, goal, mix):
     cost = 0.0
     for t in range(STEPS_PER_DAY):
         load = mix.total_kw[t]
-        over = max(load / goal.households - goal.kappa, 0.0)
+        over = excess(goal, load)
         cost += STEP_H * (goal.price[t] * load + goal.total * load**2 + goal.charge * over**2)
+        for own_kw in mix.own_kw[:, t]:
+            cost += STEP_H * goal.feed_in_loss[t] * max(-own_kw, 0.0)
     for j in range(len(day.household)):
         cost += mix_delay(day, mix, j)
     return cost
@@ -194,16 +213,16 @@ def relax(day, goal, mix, max_sweeps, relative_gap):
     slopes = np.empty(STEPS_PER_DAY)
     bound = -np.inf
     for sweep in range(max_sweeps):
-        for t in range(STEPS_PER_DAY):
-            slopes[t] = slope(goal, t, mix.total_kw[t])
         gap = 0.0
         for j in range(len(day.household)):
+            set_slopes(goal, mix, day.household[j], slopes)
             gap += job_gap(day, slopes, mix, j, scores)
         cost = mix_cost(day, goal, mix)
         bound = max(bound, cost - gap)
         if cost - bound <= relative_gap * abs(cost):
             return bound, sweep
         for j in range(len(day.household)):
+            set_slopes(goal, mix, day.household[j], slopes)
             if day.units[j] > 0:
                 improve_ev(day, goal, mix, slopes, j, direction)
             else:

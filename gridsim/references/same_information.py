@@ -36,11 +36,12 @@ def cost_weights(row: str, households: int) -> tuple[float, ...]:
 
 def outlook_of_past_days(row: str, build: BuildEnv, seeds: Sequence[int]) -> Outlook:
     """What past days tell of which everybody played `row`; one batch of days per seed."""
-    outlook = Outlook.empty()
+    outlook: Outlook | None = None
     for seed in seeds:
         env = build(None, outlook)
         _play(env, cost_weights(row, env.spec.num_agents), seed)
         outlook = env.history
+    assert outlook is not None  # of the last batch
     return outlook
 
 

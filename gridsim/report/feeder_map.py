@@ -43,18 +43,22 @@ def feeder_section(data: RunData, rows: Mapping[str, str]) -> Section:
 class _State:
     """The feeder in one step."""
 
-    def __init__(self, day: int, step: int, vm_pu: dict[str, float], loading: dict[str, float]):
-        self.day, self.step, self.vm_pu, self.loading = day, step, vm_pu, loading
+    def __init__(
+        self, day: int, time_s: float, vm_pu: dict[str, float], loading: dict[str, float]
+    ) -> None:
+        self.day, self.time_s, self.vm_pu, self.loading = day, time_s, vm_pu, loading
 
     @property
     def clock(self) -> str:
-        minutes = 12 * 60 + 15 * self.step
+        minutes = round(self.time_s / 60.0)
         return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"
 
 
 def _worst_state(data: RunData, algorithm: str) -> _State | None:
     where = {"algorithm": algorithm}
-    trafo = data.table("trafo_step", ["day", "step", "trafo_id", "loading_percent"], where)
+    trafo = data.table(
+        "trafo_step", ["day", "step", "sim_time_s", "trafo_id", "loading_percent"], where
+    )
     if trafo.empty:
         return None
     worst = trafo.loc[trafo["loading_percent"].idxmax()]
@@ -65,7 +69,7 @@ def _worst_state(data: RunData, algorithm: str) -> _State | None:
     loading = dict(zip(line["line_id"], line["loading_percent"].astype(float), strict=True))
     loading |= dict(zip(now["trafo_id"], now["loading_percent"].astype(float), strict=True))
     vm_pu = dict(zip(bus["bus_id"], bus["vm_pu"].astype(float), strict=True))
-    return _State(at["day"], at["step"], vm_pu, loading)
+    return _State(at["day"], float(worst["sim_time_s"]), vm_pu, loading)
 
 
 def _feeder_chart(

@@ -15,10 +15,13 @@ from ss_core.report.page_model import Chart, Item, KeyFigure, Part, Section, Tab
 
 SELFISH = "nash"
 HELD_OUT = "held-out days"
-HOURS = {
-    "tickvals": list(range(12, 37, 4)),
-    "ticktext": ["12:00", "16:00", "20:00", "0:00", "4:00", "8:00", "12:00"],
-}
+PEAK = "evening peak"
+
+
+def hours_axis(first_hour: int) -> dict[str, list]:
+    """Ticks of a day that begins at an hour, in hours since midnight before it."""
+    ticks = list(range(first_hour, first_hour + 25, 4))
+    return {"tickvals": ticks, "ticktext": [f"{hour % 24}:00" for hour in ticks]}
 
 
 def run_summary(data: RunData) -> RunSummary:
@@ -32,7 +35,7 @@ def run_summary(data: RunData) -> RunSummary:
     demand = _demand(data)
     part = Part(
         question=f"{data.config['households']} households share one transformer: can suggestions "
-        "alone keep the evening peak down?",
+        f"alone keep the {_peak_name(demand)} down?",
         verdict=_verdict(kpis, algorithm),
         picture=_hardest_day(demand, data, algorithm),
         figures=_figures(kpis, algorithm),
@@ -125,17 +128,27 @@ def _limit_kw(data: RunData) -> tuple[float, str] | None:
     return kw, f"transformer {1000 * rated:.0f} kVA"
 
 
+def _farthest(kw: Frame) -> float:
+    """The value farthest from 0."""
+    return float(kw.loc[kw.abs().idxmax()])
+
+
+def _peak_name(demand: Frame) -> str:
+    selfish = demand[demand["algorithm"] == SELFISH]
+    return "peak of feeding in" if len(selfish) and _farthest(selfish["p_total_kw"]) < 0 else PEAK
+
+
 def _hardest_day(demand: Frame, data: RunData, algorithm: str) -> Chart | None:
     selfish = demand[demand["algorithm"] == SELFISH]
     if selfish.empty:
         return None
-    day = int(selfish.groupby("day")["p_total_kw"].max().idxmax())
+    day = int(selfish["p_total_kw"].abs().groupby(selfish["day"]).max().idxmax())
     series, peaks = [], []
     for name in (SELFISH, algorithm, "optimum"):
         rows = demand[(demand["algorithm"] == name) & (demand["day"] == day)].sort_values("step")
         if len(rows):
             series.append(_steps(name, rows["hour"], rows["p_total_kw"]))
-            peaks.append(f"{title_of(LABELS, name)} {rows['p_total_kw'].max():.0f} kW")
+            peaks.append(f"{title_of(LABELS, name)} {_farthest(rows['p_total_kw']):.0f} kW")
     title = "The hardest of the held-out days, before and after"
     return Chart(
         slug="hardest-day",
@@ -158,7 +171,7 @@ def _day_chart(series: list[Series], y_title: str, limit: tuple[float, str] | No
         x_title="time of day",
         y_title=y_title,
         limit=limit,
-        x_axis=HOURS,
+        x_axis=hours_axis(int(min(one.x.min() for one in series))),
         y_axis={"rangemode": "tozero"},
     )
 

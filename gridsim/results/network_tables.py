@@ -72,21 +72,22 @@ def write_network_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int)
     steps = every if writer.level == "full" else np.array([worst_step(flow)])
     angle = np.angle(flow.v_pu[steps], deg=True)
     voltages = {"vm_pu": flow.vm_pu[steps], "va_degree": angle}
-    _write(writer, row, seed, steps, "bus", feeder.bus_name, voltages)
+    _write(writer, row, seed, grid.first_hour, steps, "bus", feeder.bus_name, voltages)
     currents = {
         "i_ka": flow.i_ka[steps],
         "loading_percent": flow.line_loading_percent[steps],
         "p_from_mw": flow.p_from_mw[steps],
     }
-    _write(writer, row, seed, steps, "line", feeder.line_name, currents)
+    _write(writer, row, seed, grid.first_hour, steps, "line", feeder.line_name, currents)
     loading = {"loading_percent": flow.trafo_loading_percent[steps]}
-    _write(writer, row, seed, steps, "trafo", feeder.trafo_name, loading)
+    _write(writer, row, seed, grid.first_hour, steps, "trafo", feeder.trafo_name, loading)
 
 
 def _write(
     writer: TraceWriter,
     row: Scored,
     seed: int,
+    first_hour: int,
     steps: Int[np.ndarray, " batch"],
     element: str,
     names: tuple[str, ...],
@@ -106,7 +107,7 @@ def _write(
     at, number = np.divmod(order, len(names))
     writer.write(
         f"{element}_step",
-        step_columns(row.name, seed, day[at], step[at])
+        step_columns(row.name, seed, day[at], step[at], first_hour)
         | {f"{element}_id": element_names(names)[number]}
         | {key: values[at, number] for key, values in columns.items()},
     )

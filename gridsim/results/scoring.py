@@ -44,6 +44,8 @@ class Grid:
     reactive_share: float  # Q / P = tan φ
     net_notes: tuple[str, ...] = ()  # what of the user's net was changed or is not used
     others: OtherPower | None = None  # on the held-out days; None: there is nobody else
+    pv_kw: Float[np.ndarray, "day household step"] | None = None  # of households, on these days
+    first_hour: int = 12  # of a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,15 @@ def power_flow_of(
 def load_power(
     grid: Grid, load_kw: Float[np.ndarray, "day household step"]
 ) -> tuple[Float[np.ndarray, "batch terminal"], Float[np.ndarray, "batch terminal"]]:
-    """What the feeder's terminals draw in every step of the held-out days, MW and Mvar."""
-    by_step = load_kw.transpose(0, 2, 1).reshape(-1, load_kw.shape[1])
-    p_mw = grid.attachment.load_power(by_step) / 1000.0
+    """What the feeder's terminals draw in every step of the held-out days, MW and Mvar.
+
+    Reactive power comes with consumption; photovoltaics feed in at a power factor of 1.
+    """
+    p_mw = grid.attachment.load_power(_by_step(load_kw)) / 1000.0
     q_mvar = p_mw * grid.reactive_share
+    if grid.pv_kw is not None:
+        pv_mw = grid.attachment.load_power(_by_step(grid.pv_kw)) / 1000.0
+        q_mvar += pv_mw * grid.reactive_share
     if grid.others is None:
         return p_mw, q_mvar
     loads = grid.feeder.load_count
@@ -80,6 +87,10 @@ def load_power(
     all_p_mw[:, :loads] += p_mw
     all_q_mvar[:, :loads] += q_mvar
     return all_p_mw, all_q_mvar
+
+
+def _by_step(kw: Float[np.ndarray, "day household step"]) -> np.ndarray:
+    return kw.transpose(0, 2, 1).reshape(-1, kw.shape[1])
 
 
 def scored(

@@ -14,21 +14,28 @@ from gridsim.results.scoring import Grid, Scored, highest
 from ss_core.record import trace_rows
 from ss_core.record.trace_writer import TraceWriter
 
-NOON_S = 12 * 3600.0
+HOUR_S = 3600.0
 UNITS = {
     "_eur_per_household": "EUR/day", "_eur": "EUR/day", "_kw": "kW", "_kwh": "kWh/day",
     "_percent": "%", "_h": "h/day", "_pu": "p.u.", "_095": "h/day", "_steps": "1",
 }  # fmt: skip
 
 
-def clock(row: Scored, seed: int, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Columns that say when: `shape` is (day, …, step)."""
+def clock(row: Scored, seed: int, shape: tuple[int, ...], first_hour: int) -> dict[str, Any]:
+    """Columns that say when: `shape` is (day, …, step), days begin at `first_hour`."""
     day = np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1))
     step = np.arange(shape[-1])
-    return step_columns(row.name, seed, _full(day, shape), _full(step, shape))
+    return step_columns(row.name, seed, _full(day, shape), _full(step, shape), first_hour)
 
 
-def step_columns(name: str, seed: int, day: np.ndarray, step: np.ndarray) -> dict[str, Any]:
+def seconds_of(step: Any, first_hour: int) -> Any:
+    """Of steps of a day that begins at `first_hour`, since the midnight before."""
+    return first_hour * HOUR_S + step * STEP_H * HOUR_S
+
+
+def step_columns(
+    name: str, seed: int, day: np.ndarray, step: np.ndarray, first_hour: int
+) -> dict[str, Any]:
     """Columns that say whose row it is, and when: day and step of each row."""
     return {
         "algorithm": name,
@@ -36,7 +43,7 @@ def step_columns(name: str, seed: int, day: np.ndarray, step: np.ndarray) -> dic
         "seed": seed,
         "day": day.astype(np.int32),
         "step": step.astype(np.int32),
-        "sim_time_s": NOON_S + step * STEP_H * 3600.0,
+        "sim_time_s": seconds_of(step, first_hour),
     }
 
 
@@ -61,9 +68,10 @@ def write_agents(writer: TraceWriter, population: Population, days: Days, grid: 
             "kind": "household",
             "group_id": "household",
             "bus_id": [grid.feeder.bus_name[b] for b in bus],
-            "annual_base_kwh": days.base_kw.sum(axis=2).mean(axis=0) * STEP_H * 365.0,
+            "annual_base_kwh": consumed_kw(days).sum(axis=2).mean(axis=0) * STEP_H * 365.0,
             "ev_kw": np.where(owns[:, JobKind.EV], 3.0 * days.ev_level_kw, nothing),
             "heat_pump_kw": np.where(owns[:, JobKind.HEAT_PUMP], rated_kw, nothing),
+            "pv_kwp": np.where(population.pv_kwp > 0.0, population.pv_kwp, nothing),
         },
     )
 
@@ -84,7 +92,8 @@ def write_household_steps(
     columns = {
         "agent_id": _full(household_names(shape[1])[:, None], shape),
         "load_kw": load_kw,
-        "base_kw": days.base_kw,
+        "base_kw": consumed_kw(days),
+        "pv_kw": 0.0 if days.pv_kw is None else days.pv_kw,
         **{k: device_load_kw(days, row.schedule.job_kw, v) for k, v in devices.items()},
         "price_eur_per_kwh": np.broadcast_to(price, shape),
         "bill_eur": STEP_H * price * load_kw,
@@ -93,8 +102,15 @@ def write_household_steps(
     }
     writer.write(
         "household_step",
-        clock(row, seed, shape) | {k: np.asarray(v).reshape(-1) for k, v in columns.items()},
+        clock(row, seed, shape, days.first_hour)
+        | {k: np.broadcast_to(v, shape).reshape(-1) for k, v in columns.items() if k != "agent_id"}
+        | {"agent_id": columns["agent_id"]},
     )
+
+
+def consumed_kw(days: Days) -> Float[np.ndarray, "day household step"]:
+    """Inflexible load without what photovoltaics generate."""
+    return days.base_kw if days.pv_kw is None else days.base_kw + days.pv_kw
 
 
 def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) -> None:
@@ -107,11 +123,11 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
     ).sum(axis=1)
     writer.write(
         "feeder_step",
-        clock(row, seed, (load_kw.shape[0], load_kw.shape[2]))
+        clock(row, seed, (load_kw.shape[0], load_kw.shape[2]), grid.first_hour)
         | {
             "p_total_kw": load_kw.sum(axis=1).reshape(-1),
             "other_load_kw": 0.0 if grid.others is None else grid.others.load_kw,
-            "generation_kw": 0.0 if grid.others is None else grid.others.generation_kw,
+            "generation_kw": generation_kw(grid),
             "trafo_loading_percent": _highest_or_none(flow.trafo_loading_percent),
             "line_loading_percent": _highest_or_none(flow.line_loading_percent),
             "v_min_pu": at_home.min(axis=1),
@@ -123,6 +139,12 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
             "iterations": flow.iterations.astype(np.int32),
         },
     )
+
+
+def generation_kw(grid: Grid) -> np.ndarray | float:
+    """What households' and all other generators give in each step, kW."""
+    other = 0.0 if grid.others is None else grid.others.generation_kw
+    return other if grid.pv_kw is None else other + grid.pv_kw.sum(axis=1).reshape(-1)
 
 
 def _highest_or_none(percent: Float[np.ndarray, "batch element"]) -> np.ndarray | None:
@@ -145,7 +167,7 @@ def write_decisions(
             "seed": seed,
             "day": jobs.day.astype(np.int32),
             "step": jobs.arrival_step.astype(np.int32),
-            "sim_time_s": NOON_S + jobs.arrival_step * STEP_H * 3600.0,
+            "sim_time_s": seconds_of(jobs.arrival_step, days.first_hour),
             "agent_id": household_names(days.num_households)[jobs.household],
             "job_kind": kinds[jobs.kind],
             "candidate": decided["chosen"].astype(np.int32),

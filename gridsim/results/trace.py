@@ -13,7 +13,7 @@ from gridsim.results.network_tables import write_feeder, write_network_steps
 from gridsim.results.replay import write_replay
 from gridsim.results.scoring import Grid, GridScores, Scored
 from gridsim.results.tables import (
-    NOON_S,
+    seconds_of,
     write_agents,
     write_checks,
     write_decisions,
@@ -61,7 +61,7 @@ def _write_row(
     grid: Grid,
 ) -> None:
     mean_kw = row.schedule.load_kw.mean(axis=1)
-    over = np.maximum(mean_kw - tariff.kappa, 0.0)
+    over = tariff.excess_kw(mean_kw)
     share = tariff.gamma * STEP_H * over**2
     assert np.allclose(share.sum(axis=1), charge_per_household(mean_kw, tariff))
     if writer.writes("household_step"):
@@ -84,7 +84,7 @@ def _write_incidents(writer: TraceWriter, rows: Mapping[str, Scored], config: Gr
                     "update": 0,
                     "day": day,
                     "step": step,
-                    "sim_time_s": NOON_S + step * STEP_H * 3600.0,
+                    "sim_time_s": seconds_of(step, config.population.first_hour),
                     "code": "SS-W210",
                     "severity": "warning",
                     "entity_id": "feeder",

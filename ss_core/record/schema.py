@@ -121,6 +121,7 @@ _TABLES = (  # one line per column, however long
         Column("annual_base_kwh", "float64", "kWh", "yearly consumption outside flexible jobs", "private"),
         Column("ev_kw", "float32", "kW", "rated power of the charger; null without one", "private"),
         Column("heat_pump_kw", "float32", "kW", "rated power of the heat pump; null without one", "private"),
+        Column("pv_kwp", "float32", "kWp", "rated power of the photovoltaics; null without any", "private"),
     )),
     Table("link", "a directed pair of agents that may talk", "kpi", (*RUN_KEY, "src_agent_id", "dst_agent_id", "valid_from_update"), (
         *RUN,
@@ -180,8 +181,9 @@ _TABLES = (  # one line per column, however long
     Table("household_step", "a household in one step", "agent", (*CLOCK_KEY, "agent_id"), (
         *CLOCK,
         AGENT_ID,
-        Column("load_kw", "float32", "kW", "mean active power drawn from the grid; + is consumption", "private", "load.p_mw"),
-        Column("base_kw", "float32", "kW", "part of it that cannot be shifted", "private"),
+        Column("load_kw", "float32", "kW", "mean active power drawn from the grid; below 0 it feeds in", "private", "load.p_mw"),
+        Column("base_kw", "float32", "kW", "consumption that cannot be shifted", "private"),
+        Column("pv_kw", "float32", "kW", "what its photovoltaics generate; `load_kw` is all consumption less this", "private"),
         Column("ev_kw", "float32", "kW", "part of it that charges the car", "private"),
         Column("heat_pump_kw", "float32", "kW", "part of it that drives the heat pump", "private"),
         Column("appliance_kw", "float32", "kW", "part of it that runs shiftable appliances", "private"),

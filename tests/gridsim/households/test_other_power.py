@@ -34,7 +34,7 @@ def ramp(scale: float) -> np.ndarray:
     return scale * np.arange(365 * 96, dtype=float).reshape(365, 96)
 
 
-def test_a_farm_draws_its_profile_from_noon_to_noon() -> None:
+def test_a_farm_draws_its_profile_from_from_hour() -> None:
     found = power(NetProfiles(load_p={"L1-A": ramp(1.0)}, load_q={"L1-A": ramp(2.0)}))
     day, step = 1, 60  # three in the morning after the second day's noon
     at = DAYS.calendar_day[day] * 96 + 48 + step

@@ -15,11 +15,11 @@ from hypothesis.extra import numpy as hnp
 from gridsim.households.profiles import (
     STEP_H,
     Profiles,
+    from_hour,
     heat_pump_cop,
     load_appliances,
     load_profiles,
     load_tariff_shape,
-    noon_to_noon,
 )
 from ss_core.errors import InputError
 from ss_core.resources import data_path
@@ -65,15 +65,15 @@ def test_the_calendar_is_that_of_2021(profiles: Profiles) -> None:
     assert profiles.temperature_c.mean() == pytest.approx(7.79, abs=0.01)  # published mean
 
 
-def test_noon_to_noon_takes_the_next_morning() -> None:
+def test_from_hour_takes_the_next_morning() -> None:
     year = np.array([[0.0, 1.0, 2.0, 3.0], [10.0, 11.0, 12.0, 13.0]])
-    assert noon_to_noon(year).tolist() == [[2, 3, 10, 11], [12, 13, 0, 1]]
+    assert from_hour(year).tolist() == [[2, 3, 10, 11], [12, 13, 0, 1]]
 
 
 @given(hnp.arrays(np.float64, (2, 3, 4), elements=st.floats(0, 10)))
-def test_noon_to_noon_only_rolls_the_year(year: np.ndarray) -> None:
+def test_from_hour_only_rolls_the_year(year: np.ndarray) -> None:
     rolled = np.roll(year.reshape(2, -1), -2, axis=1).reshape(year.shape)
-    np.testing.assert_array_equal(noon_to_noon(year), rolled)
+    np.testing.assert_array_equal(from_hour(year), rolled)
 
 
 def test_heat_pump_cop_by_hand() -> None:
