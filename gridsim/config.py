@@ -41,8 +41,9 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "population.first_hour": 6,
         "population.ev_by_day": 0.4,
         "population.heat_pump_ownership": 0.0,
-        "population.pv_ownership": 0.4,
-        "tariff.kappa_feed_in": 1.1,
+        "population.pv_ownership": 0.6,
+        "population.battery_ownership": 0.7,
+        "tariff.kappa_feed_in": 1.5,
         "tariff.feed_in": 0.08,
     },
 }

@@ -187,7 +187,7 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
     tensors["lower_bound_eur"] = torch.from_numpy(found.lower_bound_eur)
     known = {name: getattr(certificate, name) for name in certificate.__slots__}
     state: Mapping[str, Any] = {
-        "certificate": {name: float(value) for name, value in known.items()},
+        "certificate": {name: float(value) for name, value in known.items() if np.isfinite(value)},
         "no_dilemma": bool(certificate.no_dilemma),
         "gap": float(certificate.gap),
     }

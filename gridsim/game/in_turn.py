@@ -35,12 +35,12 @@ from gridsim.game.joint_schedules import Schedule
 from gridsim.game.plans import MOST_PLANS, OpenJobs, plans_by_rules
 from gridsim.game.tariff import Tariff
 from gridsim.game.turns import Turns, turns_of
-from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days, JobKind, mean_delay_cost
+from gridsim.households.households import DRAWN_KINDS, STEP_H, STEPS_PER_DAY, Days, mean_delay_cost
 from gridsim.households.outlook import Outlook, expected_kw, regressors
 from ss_core.env import Counterfactuals, EnvSpec, Step
 
 NUM_COSTS = 3  # the first features: price, congestion, feeder charge of all
-NUM_PUBLIC = NUM_COSTS + 2 + len(JobKind) + MOST_PLANS
+NUM_PUBLIC = NUM_COSTS + 2 + DRAWN_KINDS + MOST_PLANS
 REVISE_AFTER = (4, 8, 16)  # quarter-hours after arrival
 MOST_TURNS = 144  # a day
 UNIT_EUR = 0.3  # of cost features
@@ -178,7 +178,7 @@ class InTurnEnv:
         """Private discomfort of every job's present plan; 0 where there is none."""
         episode = self._playing()
         everyone = np.arange(len(episode.job_kw))
-        return _delay_eur(episode.days, everyone, episode.job_kw[:, None])[:, 0]
+        return self._delay_eur(everyone, episode.job_kw[:, None])[:, 0]
 
     def schedule(self, name: str) -> Schedule:
         """The joint schedule as it was carried out."""
@@ -250,7 +250,7 @@ class InTurnEnv:
             plans = episode.plans_kw[event]
             change = plans - done[:, None]
             bill, charge = own_alternatives_eur(change, episode.load_kw, day, household, tariff)
-            delay = _delay_eur(episode.days, job, plans)
+            delay = self._delay_eur(job, plans)
             own[turn, day, household] = -_beyond(bill + charge + delay, chosen)
             at, sender, slot = senders_of(receivers, household)
             more = others_bill_eur(change[at], episode.load_kw, day[at], sender, tariff)
@@ -289,13 +289,42 @@ class InTurnEnv:
         jobs, job = self._playing().days.jobs, self._playing().turns.job[event]
         drawn = self._drawn_kw(event)
         left = self._units_left(event, drawn)
-        return event[np.where(jobs.units[job] > 0, left > 0, drawn == 0.0)]
+        is_open = np.where(jobs.units[job] > 0, left > 0, drawn == 0.0)
+        return event[is_open | (jobs.battery_kwh[job] > 0.0)]
 
     def _drawn_kw(self, event: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
         """Sum over steps of what the jobs drew before now."""
         episode = self._playing()
         before = np.arange(STEPS_PER_DAY) < episode.turns.now[event][:, None]
         return np.where(before, episode.job_kw[episode.turns.job[event]], 0.0).sum(axis=1)
+
+    def _stored_kwh(self, event: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        """What batteries hold now; 0 for all other jobs."""
+        episode = self._playing()
+        job = episode.turns.job[event]
+        before = np.arange(STEPS_PER_DAY) < episode.turns.now[event][:, None]
+        kept = episode.days.battery.kept_kwh(np.where(before, episode.job_kw[job], 0.0))
+        capacity = episode.days.jobs.battery_kwh[job]
+        return np.where(capacity > 0.0, np.clip(kept.sum(axis=1), 0.0, capacity), 0.0)
+
+    def _public_cost(self, job: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+        """Delay as it costs the mean household; a battery's wear is the same for all."""
+        jobs = self._playing().days.jobs
+        kind = jobs.kind[job]
+        mean = self._mean_delay[np.minimum(kind, DRAWN_KINDS - 1)]
+        return np.where(kind < DRAWN_KINDS, mean, jobs.delay_cost[job])
+
+    def _delay_eur(
+        self, job: Int[np.ndarray, " k"], plans_kw: Float[np.ndarray, "k action step"]
+    ) -> Float[np.ndarray, "k action"]:
+        """What plans of their jobs cost households in private: delay, or wear less what is left."""
+        days = self._playing().days
+        delay = _delay_eur(days, job, plans_kw)
+        is_battery = np.flatnonzero(days.jobs.battery_kwh[job] > 0.0)
+        if len(is_battery):
+            wear = days.jobs.delay_cost[job[is_battery], None]
+            delay[is_battery] = days.battery.cost_eur(plans_kw[is_battery], wear)
+        return delay
 
     def _units_left(
         self, event: Int[np.ndarray, " k"], drawn_kw: Float[np.ndarray, " k"]
@@ -313,25 +342,26 @@ class InTurnEnv:
         day, later = jobs.day[job], np.arange(STEPS_PER_DAY) >= now[:, None]
         planned = np.where(later, episode.job_kw[job], 0.0)
         expected = expected_kw(episode.coefficients, episode.known, episode.base_kw, day, now)
-        expected += np.maximum(episode.announced_kw[day] - planned / n, 0.0)
+        others = episode.announced_kw[day] - planned / n
+        expected += others if jobs.battery_kwh.any() else np.maximum(others, 0.0)
         rest = OpenJobs(
             now=now,
             end=jobs.end_step[job],
             duration=jobs.duration_steps[job],
             cycle_kw=jobs.cycle_kw[job],
             units=self._units_left(event, self._drawn_kw(event)),
-            delay_cost=self._mean_delay[jobs.kind[job]],
+            delay_cost=self._public_cost(job),
+            battery_kwh=jobs.battery_kwh[job],
+            stored_kwh=self._stored_kwh(event),
             planned_kw=planned,
             is_first=episode.turns.is_first[event],
             own_kw=episode.load_kw[day, jobs.household[job]] - planned,
         )
-        plans, legal = plans_by_rules(
-            rest, expected, tariff, n, days.ev_level_kw, self._spec.num_actions
-        )
+        plans, legal = plans_by_rules(rest, expected, tariff, n, days, self._spec.num_actions)
         episode.plans_kw[event], episode.legal[event] = plans, legal
         rows = np.zeros((*plans.shape[:2], NUM_PUBLIC + 1), dtype=np.float32)
         rows[..., :NUM_PUBLIC] = _public_features(plans, expected, jobs.kind[job], tariff, n)
-        private_eur = _delay_eur(days, job, plans)
+        private_eur = self._delay_eur(job, plans)
         private_eur += more_feed_in_eur(plans, rest.own_kw, tariff)
         rows[..., NUM_PUBLIC] = private_eur / UNIT_EUR
         return rows
@@ -369,8 +399,9 @@ def _public_features(
     rows[..., :NUM_COSTS] *= STEP_H / UNIT_EUR
     rows[..., 3] = plans_kw.max(axis=-1) / 11.0
     rows[..., 4] = STEP_H * plans_kw.sum(axis=-1) / 13.0
-    rows[np.arange(len(kind)), :, 5 + kind] = 1.0
-    rows[..., 5 + len(JobKind) :] = np.eye(plans_kw.shape[1], MOST_PLANS, dtype=np.float32)
+    drawn = np.flatnonzero(kind < DRAWN_KINDS)  # a battery is none of these
+    rows[drawn, :, 5 + kind[drawn]] = 1.0
+    rows[..., 5 + DRAWN_KINDS :] = np.eye(plans_kw.shape[1], MOST_PLANS, dtype=np.float32)
     return rows
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from gridsim.game.tariff import Tariff
-from gridsim.households.households import STEP_H, STEPS_PER_DAY
+from gridsim.households.batteries import self_consumption
+from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days
 from gridsim.households.schedules import EV_LEVELS
 
 RULES = ((0.0, 1.0), (1.0, 1.0), (0.2, 1.0), (1.0, 3.0), (0.0, 3.0), (2.0, 1.0))  # (θ, δ)
@@ -39,6 +40,8 @@ class OpenJobs(NamedTuple):
     planned_kw: Float[np.ndarray, "k step"]  # from now on; zeros at the first turn
     is_first: Bool[np.ndarray, " k"]
     own_kw: Float[np.ndarray, "k step"]  # what the household draws without the job
+    battery_kwh: Float[np.ndarray, " k"]  # usable capacity; 0: not a battery
+    stored_kwh: Float[np.ndarray, " k"]  # now
 
 
 def plans_by_rules(
@@ -46,7 +49,7 @@ def plans_by_rules(
     expected_kw: Float[np.ndarray, "k step"],
     tariff: Tariff,
     households: int,
-    level_kw: float,
+    days: Days,
     num_actions: int,
 ) -> tuple[Float[np.ndarray, "k action step"], Bool[np.ndarray, "k action"]]:
     """Load [kW] of every plan from now on, and which differ from those before them.
@@ -55,13 +58,15 @@ def plans_by_rules(
     """
     plans = np.zeros((len(jobs.now), num_actions, STEPS_PER_DAY), dtype=np.float32)
     rules = RULES[: num_actions - NUM_FIXED]
+    is_battery, is_car = jobs.battery_kwh > 0.0, jobs.units > 0
     for rows, plans_of in (
-        (np.flatnonzero(jobs.units > 0), _car_plans),
-        (np.flatnonzero(jobs.units == 0), _cycle_plans),
+        (np.flatnonzero(is_car), _car_plans),
+        (np.flatnonzero(~is_car & ~is_battery), _cycle_plans),
+        (np.flatnonzero(is_battery), _battery_plans),
     ):
         if len(rows):
             some = OpenJobs(*(column[rows] for column in jobs))
-            plans[rows] = plans_of(some, expected_kw[rows], tariff, households, level_kw, rules)
+            plans[rows] = plans_of(some, expected_kw[rows], tariff, households, days, rules)
     later = np.flatnonzero(~jobs.is_first)
     plans[later, 1] = jobs.planned_kw[later]
     return plans, _is_new(plans)
@@ -77,7 +82,7 @@ def _is_new(plans: Float[np.ndarray, "k action step"]) -> Bool[np.ndarray, "k ac
 
 def step_costs(
     expected_kw: Float[np.ndarray, "k step"],
-    add_kw: Float[np.ndarray, " level"],
+    add_kw: Float[np.ndarray, "*#k_step level"],
     toll: float,
     tariff: Tariff,
     households: int,
@@ -104,10 +109,11 @@ def _car_plans(
     expected_kw: Float[np.ndarray, "k step"],
     tariff: Tariff,
     households: int,
-    level_kw: float,
+    days: Days,
     rules: Rules,
 ) -> Float[np.ndarray, "k action step"]:
     """Level-steps in the cheapest steps: exact, for a step's next level never costs less."""
+    level_kw = days.ev_level_kw
     count, steps = len(jobs.now), np.arange(STEPS_PER_DAY)
     inside = (steps >= jobs.now[:, None]) & (steps < jobs.end[:, None])
     units = np.zeros((count, NUM_FIXED + len(rules), STEPS_PER_DAY))
@@ -134,11 +140,11 @@ def _cycle_plans(
     expected_kw: Float[np.ndarray, "k step"],
     tariff: Tariff,
     households: int,
-    level_kw: float,
+    days: Days,
     rules: Rules,
 ) -> Float[np.ndarray, "k action step"]:
     """The cheapest start of each rule; at once and as late as possible before them."""
-    del level_kw
+    del days
     count, length = jobs.cycle_kw.shape
     steps = np.arange(STEPS_PER_DAY)
     last = np.maximum(jobs.end - jobs.duration, jobs.now)
@@ -157,6 +163,40 @@ def _cycle_plans(
     where = starts[..., None] + np.arange(length)
     np.put_along_axis(load, where, np.broadcast_to(jobs.cycle_kw[:, None], where.shape), axis=2)
     return load[..., :STEPS_PER_DAY]
+
+
+def _battery_plans(
+    jobs: OpenJobs,
+    expected_kw: Float[np.ndarray, "k step"],
+    tariff: Tariff,
+    households: int,
+    days: Days,
+    rules: Rules,
+) -> Float[np.ndarray, "k action step"]:
+    """Self-consumption; nothing; and the cheapest of each rule, whose δ counts wear."""
+    from gridsim.households.battery_search import (  # compiled: only where there are batteries
+        NUM_POWERS,
+        cheapest_plans,
+        fill_powers,
+    )
+
+    kind, count = days.battery, len(jobs.now)
+    own_kw = np.ascontiguousarray(jobs.own_kw, dtype=np.float64)
+    plans = np.zeros((count, NUM_FIXED + len(rules), STEPS_PER_DAY))
+    plans[:, 0] = self_consumption(own_kw, jobs.stored_kwh, jobs.battery_kwh, jobs.now, kind)
+    powers = np.empty((count, STEPS_PER_DAY, NUM_POWERS))
+    for row in range(count):
+        fill_powers(powers[row], own_kw[row], kind.kw_per_kwh * jobs.battery_kwh[row])
+    step, wear = np.arange(STEPS_PER_DAY)[:, None], jobs.delay_cost[:, None, None]
+    private_eur = kind.step_eur(powers, wear, step)
+    stored_eur = kind.step_eur(powers, np.zeros(1), np.zeros(1))  # without wear and waiting
+    for action, (toll, delay) in enumerate(rules, NUM_FIXED):
+        cost = step_costs(expected_kw, powers, toll, tariff, households, own_kw)
+        cost += delay * (private_eur - stored_eur) + stored_eur
+        kw = np.empty((count, STEPS_PER_DAY))
+        cheapest_plans(cost, powers, jobs.now, jobs.stored_kwh, jobs.battery_kwh, kind.one_way, kw)
+        plans[:, action] = kw
+    return plans
 
 
 def _start_costs(

@@ -1,6 +1,7 @@
 """Whose turn it is: one household after the other, or several at once where many live.
 
-A job has a turn when it arrives, and turns to revise what is left of it. Nothing here knows plans.
+A job has a turn when it arrives, and turns to revise what is left of it; a battery's come at the
+same hours every day. Nothing here knows plans.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Int
 from gridsim.households.households import Days
 from ss_core.errors import ConfigError
 
+BATTERIES_REVISE_AFTER = (12, 24, 36, 48, 60)  # quarter-hours after the day's first
 SPARE_TURNS = 6  # of the day's turns, for households that would have two at once
 
 
@@ -40,11 +42,13 @@ def turns_of(days: Days, revise_after: tuple[int, ...], most_turns: int) -> Turn
     """
     jobs = days.jobs
     job, now = [np.arange(jobs.num_jobs)], [jobs.arrival_step]
-    for wait in revise_after:
-        at = jobs.arrival_step + wait
-        is_open = np.flatnonzero(at < jobs.end_step - 1)
-        job.append(is_open)
-        now.append(at[is_open])
+    is_battery = jobs.battery_kwh > 0.0
+    for waits, of_these in ((revise_after, ~is_battery), (BATTERIES_REVISE_AFTER, is_battery)):
+        for wait in waits:
+            at = jobs.arrival_step + wait
+            is_open = np.flatnonzero((at < jobs.end_step - 1) & of_these)
+            job.append(is_open)
+            now.append(at[is_open])
     job, now = np.concatenate(job), np.concatenate(now)
     is_first = np.arange(len(job)) < jobs.num_jobs
     order = np.lexsort((job, ~is_first, now, jobs.day[job]))

@@ -5,12 +5,14 @@ shifted lies within it. Load convention: power > 0 consumes; what photovoltaics 
 What households decide is in `schedules.py`, what it costs in `game.py`.
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from gridsim.households.batteries import BatteryKind
 from gridsim.households.photovoltaics import (
     PV_ORIENTATIONS,
     clear_sky_of_roofs,
@@ -48,6 +50,10 @@ class JobKind(IntEnum):
     TUMBLE_DRYER = 2
     EV = 3
     HEAT_PUMP = 4
+    BATTERY = 5
+
+
+DRAWN_KINDS = 5  # devices a household may own whatever its roof; a battery comes with one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,13 @@ class HouseholdConfig:
     pv_ownership: float = 0.0  # share of households with photovoltaics
     pv_kwp_mean: float = 7.0  # rated power of a roof, lognormal
     pv_kwp_sigma: float = 0.35
+    battery_ownership: float = 0.0  # share of those with photovoltaics
+    battery_kwh_per_kwp: float = 1.0  # usable capacity per rated power of the roof
+    battery_kw_per_kwh: float = 0.5  # highest power per usable capacity, each way
+    battery_efficiency: float = 0.9  # there and back
+    battery_wear_eur_per_kwh: float = 0.02  # discharged
+    battery_delay_eur_per_kwh_h: float = 0.005  # of charging later: clouds may come
+    battery_worth_eur_per_kwh: float = 0.07  # of what is left: about what feeding in brings
 
     def __post_init__(self) -> None:
         if self.season not in SEASON_MONTHS:
@@ -80,13 +93,33 @@ class HouseholdConfig:
             raise ValueError(f"first_hour={self.first_hour}: an hour of the day, 0 to 23")
         for name in (
             *("ev_ownership", "ev_plug_in_probability", "ev_by_day", "heat_pump_ownership"),
-            "pv_ownership",
+            *("pv_ownership", "battery_ownership"),
         ):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name}={getattr(self, name)}: a share lies between 0 and 1")
-        for name in ("ev_energy_mean_kwh", "ev_level_kw", "pv_kwp_mean"):
+        positive = ("ev_energy_mean_kwh", "ev_level_kw", "pv_kwp_mean", "battery_kwh_per_kwp")
+        for name in (*positive, "battery_kw_per_kwh"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name}={getattr(self, name)}: must be positive")
+        if not 0.0 < self.battery_efficiency <= 1.0:
+            raise ValueError(
+                f"battery_efficiency={self.battery_efficiency}: above 0, at most 1, there and back"
+            )
+        if self.battery_ownership > 0.0 and self.pv_ownership == 0.0:
+            raise ValueError(
+                f"battery_ownership={self.battery_ownership}: a share of households with "
+                "photovoltaics, which nobody has; set pv_ownership, too"
+            )
+
+    @property
+    def battery(self) -> BatteryKind:
+        """What all batteries have in common."""
+        return BatteryKind(
+            one_way=math.sqrt(self.battery_efficiency),
+            kw_per_kwh=self.battery_kw_per_kwh,
+            worth_eur_per_kwh=self.battery_worth_eur_per_kwh,
+            delay_eur_per_kwh_h=self.battery_delay_eur_per_kwh_h,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +134,7 @@ class Population:
     building: Int[np.ndarray, " household"]  # row of `Profiles.space_heat_kw`
     pv_kwp: Float[np.ndarray, " household"]  # 0: none
     pv_orientation: Int[np.ndarray, " household"]  # row of `PV_ORIENTATIONS`
+    battery_kwh: Float[np.ndarray, " household"]  # usable; 0: none
 
     @property
     def has_pv(self) -> bool:
@@ -125,7 +159,8 @@ class Jobs:
     duration_steps: Int[np.ndarray, " job"]  # of a fixed cycle; for EVs at one level
     cycle_kw: Float[np.ndarray, "job cycle"]  # fixed cycles; zeros for EVs
     units: Int[np.ndarray, " job"]  # EV: level-steps to charge; 0 otherwise
-    delay_cost: Float[np.ndarray, " job"]  # EUR/h, or EUR/kWh/h for EVs
+    delay_cost: Float[np.ndarray, " job"]  # EUR/h; EUR/kWh/h for EVs; wear, EUR/kWh, of batteries
+    battery_kwh: Float[np.ndarray, " job"]  # usable capacity; 0: not a battery
 
     @property
     def num_jobs(self) -> int:
@@ -143,6 +178,7 @@ class Days:
     is_weekend: Int[np.ndarray, " day"]
     temperature_c: Float[np.ndarray, "day step"]
     ev_level_kw: float
+    battery: BatteryKind
     first_hour: int = 12
     pv_kw: Float[np.ndarray, "day household step"] | None = None  # None: nobody has any
     clearness: Float[np.ndarray, " day"] | None = None  # public forecast: share of a clear sky
@@ -168,7 +204,7 @@ def draw_population(
     """
     if num_households < 1:
         raise ConfigError(f"households={num_households}: at least one is needed")
-    n, kinds = num_households, len(JobKind)
+    n, kinds = num_households, DRAWN_KINDS
     wet = wet_appliances()
     ownership = np.array(
         [*(a.ownership for a in wet), config.ev_ownership, config.heat_pump_ownership]
@@ -199,19 +235,25 @@ def draw_population(
 def _roofs(config: HouseholdConfig, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Photovoltaics of each household; nothing is drawn where nobody has any."""
     if config.pv_ownership == 0.0:
-        return {"pv_kwp": np.zeros(n), "pv_orientation": np.zeros(n, dtype=np.int64)}
+        nothing = np.zeros(n)
+        orientation = np.zeros(n, dtype=np.int64)
+        return {"pv_kwp": nothing, "pv_orientation": orientation, "battery_kwh": nothing}
     owns = rng.random(n) < config.pv_ownership
     mu = np.log(config.pv_kwp_mean) - config.pv_kwp_sigma**2 / 2
     share = np.array([orientation.share for orientation in PV_ORIENTATIONS])
+    pv_kwp = np.where(owns, rng.lognormal(mu, config.pv_kwp_sigma, n), 0.0)
+    orientation = rng.choice(len(share), n, p=share)
+    stores = rng.random(n) < config.battery_ownership
     return {
-        "pv_kwp": np.where(owns, rng.lognormal(mu, config.pv_kwp_sigma, n), 0.0),
-        "pv_orientation": rng.choice(len(share), n, p=share),
+        "pv_kwp": pv_kwp,
+        "pv_orientation": orientation,
+        "battery_kwh": np.where(stores, config.battery_kwh_per_kwp * pv_kwp, 0.0),
     }
 
 
 def mean_delay_cost(config: HouseholdConfig) -> Float[np.ndarray, " kind"]:
     """EUR/h (cars: EUR/kWh/h) of the mean household: public."""
-    cost = np.full(len(JobKind), config.wet_delay_cost_eur_per_h)
+    cost = np.full(DRAWN_KINDS, config.wet_delay_cost_eur_per_h)
     cost[JobKind.EV] = config.ev_delay_cost_eur_per_kwh_h
     cost[JobKind.HEAT_PUMP] = config.heat_pump_delay_cost_eur_per_h
     return cost
@@ -249,6 +291,7 @@ def draw_days(
         *_wet_jobs(config, population, num_days, rng),
         _ev_jobs(config, population, num_days, rng),
         _heat_pump_jobs(config, profiles, population, calendar_day, rng),
+        _battery_jobs(config, population, num_days),
     ]
     pv_kw, clearness = None, None
     if population.has_pv:
@@ -259,11 +302,12 @@ def draw_days(
         base_kw = base_kw - pv_kw
     return Days(
         base_kw=base_kw,
-        jobs=_in_order(parts),
+        jobs=_in_order(parts, population),
         calendar_day=calendar_day,
         is_weekend=is_weekend.astype(np.int64),
         temperature_c=from_hour(profiles.temperature_c, config.first_hour)[calendar_day],
         ev_level_kw=config.ev_level_kw,
+        battery=config.battery,
         first_hour=config.first_hour,
         pv_kw=pv_kw,
         clearness=clearness,
@@ -400,6 +444,17 @@ def _heat_pump_jobs(
     )
 
 
+def _battery_jobs(config: HouseholdConfig, population: Population, num_days: int) -> _Part:
+    """One a day of every battery, from the day's first step to its last."""
+    owns = np.tile(population.battery_kwh > 0.0, (num_days, 1))
+    day, household = np.nonzero(owns)
+    count = len(day)
+    zeros, cycle = np.zeros(count, int), np.zeros((count, MAX_CYCLE_STEPS))
+    wear = np.full(count, config.battery_wear_eur_per_kwh)
+    kind, end = np.full(count, int(JobKind.BATTERY)), np.full(count, STEPS_PER_DAY)
+    return day, household, kind, zeros, end, zeros, cycle, zeros, wear
+
+
 def _steps_from_noon(config: HouseholdConfig) -> int:
     """From the day's first step to noon."""
     return (12 - config.first_hour) % 24 * STEPS_PER_HOUR
@@ -414,7 +469,7 @@ def _steps_after(
     return np.clip(np.round((hour - 12.0) / STEP_H) + shift, 0, latest).astype(np.int64)
 
 
-def _in_order(parts: list[_Part]) -> Jobs:
+def _in_order(parts: list[_Part], population: Population) -> Jobs:
     day, household, kind, arrival, end, duration, cycle, units, cost = (
         np.concatenate([part[column] for part in parts]) for column in range(9)
     )
@@ -434,6 +489,7 @@ def _in_order(parts: list[_Part]) -> Jobs:
         cycle_kw=cycle,
         units=units,
         delay_cost=cost,
+        battery_kwh=np.where(kind == JobKind.BATTERY, population.battery_kwh[household], 0.0),
     )
 
 

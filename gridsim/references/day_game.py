@@ -32,6 +32,11 @@ def day_jobs(days: Days, d: int, candidates: Candidates | None = None) -> DayJob
         delay_cost=np.ascontiguousarray(jobs.delay_cost[rows]),
         base_kw=np.ascontiguousarray(days.base_kw[d]),
         level_kw=float(days.ev_level_kw),
+        battery_kwh=np.ascontiguousarray(jobs.battery_kwh[rows], dtype=np.float64),
+        one_way=float(days.battery.one_way),
+        kw_per_kwh=float(days.battery.kw_per_kwh),
+        worth=float(days.battery.worth_eur_per_kwh),
+        waiting=float(days.battery.delay_eur_per_kwh_h),
         plan_kw=plan_kw,
         plan_eur=plan_eur,
     )

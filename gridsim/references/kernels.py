@@ -14,6 +14,7 @@ from typing import NamedTuple, no_type_check
 import numpy as np
 from numba import njit
 
+from gridsim.households.battery_search import NUM_POWERS, cheapest_plan, fill_powers, kept
 from gridsim.households.households import STEP_H, STEPS_PER_DAY
 from gridsim.households.schedules import EV_LEVELS
 
@@ -35,6 +36,11 @@ class DayJobs(NamedTuple):
     delay_cost: np.ndarray
     base_kw: np.ndarray  # (household, step)
     level_kw: float
+    battery_kwh: np.ndarray  # (job,) usable capacity; 0: not a battery
+    one_way: float
+    kw_per_kwh: float
+    worth: float  # EUR/kWh of what is left in a battery
+    waiting: float  # EUR/kWh per hour that it is charged later
     plan_kw: np.ndarray  # (job, action, step): the only plans allowed; no action: all feasible ones
     plan_eur: np.ndarray  # (job, action), inf where illegal
 
@@ -155,6 +161,64 @@ def best_levels(day, goal, plan, j, levels):
 
 @kernel
 @no_type_check
+def best_battery(day, goal, plan, j, kw):
+    """Fill `kw` with the cheapest plan of a battery that is found, and its cost."""
+    own = plan.own_kw[day.household[j]]
+    capacity = day.battery_kwh[j]
+    powers = np.empty((STEPS_PER_DAY, NUM_POWERS))
+    costs = np.empty((STEPS_PER_DAY, NUM_POWERS))
+    fill_powers(powers, own, day.kw_per_kwh * capacity)
+    for t in range(STEPS_PER_DAY):
+        for k in range(NUM_POWERS):
+            add = powers[t, k]
+            costs[t, k] = added_cost(goal, t, plan.total_kw[t], own[t], add)
+            costs[t, k] += battery_step_eur(day, j, t, add)
+    cheapest_plan(costs, powers, day.arrival[j], 0.0, capacity, day.one_way, kw)
+    cost = 0.0
+    for t in range(STEPS_PER_DAY):
+        if kw[t] != 0.0:
+            cost += added_cost(goal, t, plan.total_kw[t], own[t], kw[t])
+            cost += battery_step_eur(day, j, t, kw[t])
+    return cost
+
+
+@kernel
+@no_type_check
+def battery_step_eur(day, j, t, kw):
+    """As `BatteryKind.step_eur`."""
+    wear = STEP_H * day.delay_cost[j] * max(-kw, 0.0)
+    waiting = day.waiting * STEP_H * t * STEP_H * max(kw, 0.0)
+    return wear + waiting - day.worth * kept(kw, day.one_way)
+
+
+@kernel
+@no_type_check
+def set_battery(day, plan, j, kw):
+    """Write a battery's plan, without adding it to the sums."""
+    plan.delay_eur[j] = 0.0
+    for t in range(STEPS_PER_DAY):
+        plan.job_kw[j, t] = kw[t]
+        plan.delay_eur[j] += battery_step_eur(day, j, t, kw[t])
+
+
+@kernel
+@no_type_check
+def store_at_once(day, plan, j, kw):
+    """Self-consumption, as `batteries.self_consumption`."""
+    own = plan.own_kw[day.household[j]]
+    stored, capacity = 0.0, day.battery_kwh[j]
+    most = day.kw_per_kwh * capacity
+    for t in range(STEPS_PER_DAY):
+        room = (capacity - stored) / (day.one_way * STEP_H)
+        left = stored * day.one_way / STEP_H
+        kw[t] = min(max(-own[t], -min(most, left)), min(most, room))
+        if t < day.arrival[j]:
+            kw[t] = 0.0
+        stored += kept(kw[t], day.one_way)
+
+
+@kernel
+@no_type_check
 def best_listed(day, goal, plan, j):
     """Cheapest of the listed plans of a job, and its cost."""
     own = plan.own_kw[day.household[j]]
@@ -209,6 +273,12 @@ def respond(day, goal, plan, j, present_cost):
         if cost < present_cost - TOLERANCE_EUR:
             set_listed(day, plan, j, action)
             return cost
+    elif day.battery_kwh[j] > 0.0:
+        kw = np.empty(STEPS_PER_DAY)
+        cost = best_battery(day, goal, plan, j, kw)
+        if cost < present_cost - TOLERANCE_EUR:
+            set_battery(day, plan, j, kw)
+            return cost
     elif day.units[j] > 0:
         levels = np.zeros(STEPS_PER_DAY, np.int64)
         cost = best_levels(day, goal, plan, j, levels)
@@ -261,11 +331,13 @@ def place(day, goal, plan, jobs, forecast_kw):
     """
     cost = 0.0
     for j in jobs:
+        last = STEPS_PER_DAY - 1  # batteries come after all jobs: nothing is still to come
+        arrival = last if day.battery_kwh[j] > 0.0 else day.arrival[j]
         for t in range(STEPS_PER_DAY):
-            plan.total_kw[t] += forecast_kw[day.arrival[j], t]
+            plan.total_kw[t] += forecast_kw[arrival, t]
         cost += respond(day, goal, plan, j, np.inf)
         for t in range(STEPS_PER_DAY):
-            plan.total_kw[t] -= forecast_kw[day.arrival[j], t]
+            plan.total_kw[t] -= forecast_kw[arrival, t]
         shift_job(day, plan, j, 1.0)
     return cost
 
@@ -273,12 +345,20 @@ def place(day, goal, plan, jobs, forecast_kw):
 @kernel
 @no_type_check
 def set_random(day, plan, j, uniform):
-    """Write a feasible plan picked by `uniform` in [0, 1); 0 starts at once, EVs at full power."""
+    """Write a feasible plan picked by `uniform` in [0, 1); 0 starts at once, EVs at full power.
+
+    A battery covers what its household draws, or does nothing.
+    """
     if day.plan_kw.shape[1] > 0:
         action = int(uniform * day.plan_eur.shape[1])
         while not np.isfinite(day.plan_eur[j, action]):  # action 0 is always legal
             action -= 1
         set_listed(day, plan, j, action)
+    elif day.battery_kwh[j] > 0.0:
+        kw = np.zeros(STEPS_PER_DAY)
+        if uniform < 0.5:
+            store_at_once(day, plan, j, kw)
+        set_battery(day, plan, j, kw)
     elif day.units[j] > 0:
         window = day.end[j] - day.arrival[j]
         first, left = int(uniform * window), day.units[j]

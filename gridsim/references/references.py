@@ -34,9 +34,12 @@ from gridsim.references.searches import (
     deviation_gain,
     locally_searched,
     placed_in_order,
+    resettled,
     start_plan,
 )
 from ss_core.random_streams import Stream, numpy_generator
+
+MOST_ROUNDS = 12  # of households with batteries that change all their jobs at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +128,8 @@ def nash(
             uniform = _day_rng(config, days, d, Stream.RANDOM_STARTS, start).random(
                 len(day.household)
             )
-        return descended(day, goal, start_plan(day, uniform), config.max_sweeps)
+        plan = descended(day, goal, start_plan(day, uniform), config.max_sweeps)
+        return _resettled(day, goal, plan, config, days, d)
 
     equilibria = []
     for start in range(config.num_random_starts + 1):
@@ -152,11 +156,16 @@ def optimum(
     bounds = np.empty(days.num_days)
 
     def solve(d: int, day: DayJobs) -> Plan:
-        plan = descended(day, goal, start_plan(day), config.max_sweeps)
-        mix = as_mix(day, plan)
-        bounds[d] = relax(day, goal, mix, config.relaxation_sweeps, config.relative_gap)[0]
-        start = descended(day, goal, rounded(day, mix), config.max_sweeps)
-        return _perturbed(day, goal, start, config, _day_rng(config, days, d, Stream.PERTURBATIONS))
+        start = descended(day, goal, start_plan(day), config.max_sweeps)
+        if (day.battery_kwh > 0.0).any():
+            bounds[d] = np.nan  # the bound knows no batteries
+        else:
+            mix = as_mix(day, start)
+            bounds[d] = relax(day, goal, mix, config.relaxation_sweeps, config.relative_gap)[0]
+            start = descended(day, goal, rounded(day, mix), config.max_sweeps)
+        rng = _day_rng(config, days, d, Stream.PERTURBATIONS)
+        best = _perturbed(day, goal, start, config, rng)
+        return _resettled(day, goal, best, config, days, d)
 
     return _each_day("optimum", days, solve), bounds
 
@@ -243,6 +252,17 @@ def _day_rng(
     jobs = rows_of(days, d)
     known = (int(days.calendar_day[d]), jobs.stop - jobs.start)
     return numpy_generator(config.seed, stream, *index, *known)
+
+
+def _resettled(
+    day: DayJobs, goal: Objective, plan: Plan, config: SearchConfig, days: Days, d: int
+) -> Plan:
+    """Of days with batteries only."""
+    if not (day.battery_kwh > 0.0).any():
+        return plan
+    shape = (config.num_deviation_starts, len(day.household))
+    uniform = _day_rng(config, days, d, Stream.DEVIATIONS).random(shape)
+    return resettled(day, goal, plan, uniform, MOST_ROUNDS)
 
 
 def _perturbed(

@@ -1,18 +1,20 @@
 """What a grid run says beside its table: references, exchange, audit, the feeder, this scenario."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gridsim.config import GridConfig
 from gridsim.game.turns import decide_at_once, turns_of
 from gridsim.households.households import Days
 from gridsim.powerflow.audit import audit_note, nothing_confirmed
+from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
 from gridsim.results.labels import LABELS
 from gridsim.results.scoring import Grid, GridScores
 from gridsim.results.trace import traced_bytes
 from ss_core.report.labels import title_of
 from ss_core.scenario.key_figures import Summary, mean_of
 from ss_core.scenario.protocol import Evaluation
+from ss_core.statistics import SMALLEST_GAP
 
 UNLOADED_PERCENT = 80.0  # a transformer below it constrains nobody
 FEW_HOUSEHOLDS = 15  # below it one job weighs too much to be foreseen
@@ -56,7 +58,6 @@ def notes(evaluation: Evaluation) -> list[str]:
     grid: Grid = evaluation.prepared.world
     scores: GridScores = evaluation.scores.detail
     figures, certificate = evaluation.summaries, scores.certificate
-    optimum, bound = certificate["optimum_cost_eur"], certificate["lower_bound_eur"]
     unsolved = {
         title_of(LABELS, name): round(mean_of(s, "unsolved_steps") * config.days)
         for name, s in figures.items()
@@ -69,8 +70,8 @@ def notes(evaluation: Evaluation) -> list[str]:
     solved = f"{sum(unsolved.values())} steps without a solution{where}"
     said = [
         "gap closed = (C_Nash - C) / (C_Nash - C_optimum), 95 % interval over days and plays",
-        f"optimum certified to {100 * (optimum - bound) / bound:.2f} %; Nash to "
-        f"{certificate['epsilon_ct']:.2f} ct per household and day",
+        f"{_optimum(certificate)}; Nash to {certificate['epsilon_ct']:.2f} ct per household and day",
+        *_same_information(figures, evaluation.algorithm),
         f"others' cooperation helps whatever one does: {100 * certificate['premise_share']:.1f} % "
         f"of {certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
         f"{100 * certificate['tempted_share']:.0f} % of households",
@@ -87,6 +88,33 @@ def notes(evaluation: Evaluation) -> list[str]:
     if evaluation.scores.no_dilemma:
         said.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
     return said
+
+
+def _optimum(certificate: Mapping[str, float]) -> str:
+    """How well the optimum is known."""
+    optimum, bound = certificate["optimum_cost_eur"], certificate.get("lower_bound_eur")
+    if bound is None:
+        return "optimum: the best that was found (no bound is known where there are batteries)"
+    return f"optimum certified to {100 * (optimum - bound) / bound:.2f} %"
+
+
+def _same_information(
+    figures: Mapping[str, Mapping[str, Summary]], algorithm: str
+) -> Iterator[str]:
+    """The way from selfish play to a planner, none of which knows more than the learners."""
+    if not {SELFISH_BY_RULE, PLANNER_BY_RULE} <= figures.keys():
+        return
+    selfish, planner, cost = (
+        mean_of(figures[name], "cost_eur_per_household")
+        for name in (SELFISH_BY_RULE, PLANNER_BY_RULE, algorithm)
+    )
+    if selfish / planner - 1.0 < SMALLEST_GAP:
+        return
+    yield (
+        f"of the way from '{title_of(LABELS, SELFISH_BY_RULE)}' to "
+        f"'{title_of(LABELS, PLANNER_BY_RULE)}', which know what learners know, "
+        f"{title_of(LABELS, algorithm)} goes {100 * (selfish - cost) / (selfish - planner):.0f} %"
+    )
 
 
 def _turns(config: GridConfig, days: Days) -> list[str]:

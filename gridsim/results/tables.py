@@ -72,6 +72,7 @@ def write_agents(writer: TraceWriter, population: Population, days: Days, grid: 
             "ev_kw": np.where(owns[:, JobKind.EV], 3.0 * days.ev_level_kw, nothing),
             "heat_pump_kw": np.where(owns[:, JobKind.HEAT_PUMP], rated_kw, nothing),
             "pv_kwp": np.where(population.pv_kwp > 0.0, population.pv_kwp, nothing),
+            "battery_kwh": np.where(population.battery_kwh > 0.0, population.battery_kwh, nothing),
         },
     )
 
@@ -87,6 +88,7 @@ def write_household_steps(
         "ev_kw": (JobKind.EV,),
         "heat_pump_kw": (JobKind.HEAT_PUMP,),
         "appliance_kw": WET_APPLIANCES,
+        "battery_kw": (JobKind.BATTERY,),
     }
     discomfort = np.broadcast_to(row.schedule.discomfort_eur[:, :, None] / shape[-1], shape)
     columns = {

@@ -122,6 +122,7 @@ _TABLES = (  # one line per column, however long
         Column("ev_kw", "float32", "kW", "rated power of the charger; null without one", "private"),
         Column("heat_pump_kw", "float32", "kW", "rated power of the heat pump; null without one", "private"),
         Column("pv_kwp", "float32", "kWp", "rated power of the photovoltaics; null without any", "private"),
+        Column("battery_kwh", "float32", "kWh", "usable capacity of the battery; null without one", "private"),
     )),
     Table("link", "a directed pair of agents that may talk", "kpi", (*RUN_KEY, "src_agent_id", "dst_agent_id", "valid_from_update"), (
         *RUN,
@@ -183,6 +184,7 @@ _TABLES = (  # one line per column, however long
         AGENT_ID,
         Column("load_kw", "float32", "kW", "mean active power drawn from the grid; below 0 it feeds in", "private", "load.p_mw"),
         Column("base_kw", "float32", "kW", "consumption that cannot be shifted", "private"),
+        Column("battery_kw", "float32", "kW", "part of it that charges the battery; below 0 the battery gives", "private"),
         Column("pv_kw", "float32", "kW", "what its photovoltaics generate; `load_kw` is all consumption less this", "private"),
         Column("ev_kw", "float32", "kW", "part of it that charges the car", "private"),
         Column("heat_pump_kw", "float32", "kW", "part of it that drives the heat pump", "private"),
