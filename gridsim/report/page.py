@@ -171,7 +171,7 @@ def _day_chart(series: list[Series], y_title: str, limit: tuple[float, str] | No
         x_title="time of day",
         y_title=y_title,
         limit=limit,
-        x_axis=hours_axis(int(min(one.x.min() for one in series))),
+        x_axis=hours_axis(int(min(np.min(one.x) for one in series))),
         y_axis={"rangemode": "tozero"},
     )
 

@@ -70,7 +70,8 @@ def notes(evaluation: Evaluation) -> list[str]:
     solved = f"{sum(unsolved.values())} steps without a solution{where}"
     said = [
         "gap closed = (C_Nash - C) / (C_Nash - C_optimum), 95 % interval over days and plays",
-        f"{_optimum(certificate)}; Nash to {certificate['epsilon_ct']:.2f} ct per household and day",
+        f"{_optimum(certificate)}; "
+        f"Nash to {certificate['epsilon_ct']:.2f} ct per household and day",
         *_same_information(figures, evaluation.algorithm),
         f"others' cooperation helps whatever one does: {100 * certificate['premise_share']:.1f} % "
         f"of {certificate['premise_cases']:.0f} cases; tempted to defect from the optimum: "
