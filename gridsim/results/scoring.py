@@ -16,6 +16,7 @@ from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
 from gridsim.references.same_information import SELFISH_BY_RULE
+from gridsim.results.instrument_figures import Money, instrument_kpis, money_of
 from gridsim.results.key_figures import (
     equity_kpis,
     grid_kpis,
@@ -33,6 +34,7 @@ from ss_core.scenario.tasks import TRIAL_COST
 
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
 SAME_INFORMATION = "same_information"  # sub-task of the rows that know what learners know
+INSTRUMENTS = "instruments"  # sub-task of the policy instruments
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,16 @@ def load_power(
 
 
 def scored(
-    plays: Sequence[Schedule], tariff: Tariff, grid: Grid, nash_cost_eur: np.ndarray | None
+    plays: Sequence[Schedule],
+    tariff: Tariff,
+    grid: Grid,
+    nash_cost_eur: np.ndarray | None,
+    money: Money | None = None,
 ) -> Scored:
-    """Figures of one row; `nash_cost_eur[day, household]` is what equity is measured against."""
+    """Figures of one row; `nash_cost_eur[day, household]` is what equity is measured against.
+
+    `money`: what an instrument charges, where the row is one.
+    """
     figures: list[DayFigures] = []
     first: tuple[Costs, PowerFlow] | None = None
     for schedule in plays:
@@ -94,6 +103,8 @@ def scored(
         first = first or (costs, flow)
         figures.append(_figures(schedule, costs, flow, grid, nash_cost_eur))
     assert first is not None
+    if money is not None and nash_cost_eur is not None:
+        figures[0] |= instrument_kpis(money, first[0], nash_cost_eur)
     return Scored(
         name=plays[0].name,
         schedule=plays[0],
@@ -157,10 +168,16 @@ def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoi
     known = results.get(SAME_INFORMATION)
     found = schedules_of(referred, days) + (schedules_of(known, days) if known else [])
     plays = {s.name: [s] for s in found if s.name in LABELS}
+    played = results.get(INSTRUMENTS)
+    if played:
+        plays |= {s.name: [s] for s in schedules_of(played, days)}
+    money = money_of(played.tensors) if played else {}
     plays |= {name: plays_of(results[name], name, days) for name in config.learners}
     nash_cost = plays["nash"][0].costs(tariff).cost_eur
     rows = {
-        name: scored(plays[name], tariff, grid, None if name == "nash" else nash_cost)
+        name: scored(
+            plays[name], tariff, grid, None if name == "nash" else nash_cost, money.get(name)
+        )
         for name in in_order(ROWS, plays)
     }
     return Scores(
