@@ -16,6 +16,7 @@ from gridsim.game.joint_schedules import Schedule
 from gridsim.households.households import STEPS_PER_DAY, Days, JobKind
 from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
+from gridsim.instruments.outcome import Outcome
 from gridsim.network.connections import connection_notes, connections_of, profile_names
 from gridsim.network.feeder import Feeder, attach_households
 from gridsim.network.net_profiles import NetProfiles, read_net_profiles
@@ -232,21 +233,9 @@ def refer_same_information(
 
 def refer_instruments(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved | None:
     """What households do under the instruments asked for, and what is paid."""
-    from gridsim.instruments.rows import Setting as Played
-    from gridsim.instruments.rows import outcomes
-
     del place
-    stage = set_stage(config)
-    setting = Played(
-        days=stage.held_out,
-        tariff=stage.world.tariff,
-        limit_kw=limit_kw(config, check(config)),
-        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
-        rules=config.instrument_rules,
-        search=config.search,
-    )
     tensors: dict[str, torch.Tensor] = {}
-    for done, (name, outcome) in enumerate(outcomes(config.instruments, setting), 1):
+    for done, (name, outcome) in enumerate(played_instruments(config, set_stage(config)), 1):
         tensors |= tensors_of(name, outcome)
         if name != "pigou":  # whose schedule is a reference of every run
             tensors |= _tensors_of([outcome.schedule])
@@ -254,6 +243,22 @@ def refer_instruments(config: GridConfig, place: Place, report: Report, stop: St
         if stop():
             return None
     return Saved(tensors)
+
+
+def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, Outcome]]:
+    """The instruments asked for, one after the other, on the held-out days."""
+    from gridsim.instruments.rows import Setting as Played
+    from gridsim.instruments.rows import outcomes
+
+    played = Played(
+        days=stage.held_out,
+        tariff=stage.world.tariff,
+        limit_kw=limit_kw(config, check(config)),
+        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
+        rules=config.instrument_rules,
+        search=config.search,
+    )
+    yield from outcomes(config.instruments, played)
 
 
 def limit_kw(config: GridConfig, grid: Grid) -> Float[np.ndarray, "day step"]:
