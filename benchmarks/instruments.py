@@ -55,6 +55,7 @@ def one(config: "GridConfig") -> Row:
     import torch
 
     from gridsim.references.references import asap, nash, optimum
+    from gridsim.results.instrument_figures import announced_bytes
     from gridsim.results.scoring import scored
     from gridsim.scenario import check
     from gridsim.stage import set_stage
@@ -85,6 +86,8 @@ def one(config: "GridConfig") -> Row:
         | {"gap_closed": (cost["nash"] - cost[row]) / gap}
         for row, each in rows.items()
     }
+    for row in (name, "planner_by_rule"):
+        figures[row]["revealed_bytes"] = float(announced_bytes(config, days).mean())
     return {
         "seed": config.seed,
         "households": config.households,

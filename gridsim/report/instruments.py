@@ -10,7 +10,7 @@ from ss_core.report.key_figures import Kpis
 from ss_core.report.labels import in_order, role_of, title_of
 from ss_core.report.page_model import Cell, Chart, Section, Table
 
-SELFISH, BESIDE = "nash", ("asap", "nash", "pigou", "optimum")
+SELFISH, BESIDE = "nash", ("asap", "nash", "planner_by_rule", "pigou", "optimum")
 GRID_FIGURES = (
     ("cost", "cost_eur_per_household", 1.0),
     ("peak, kW", "peak_kw", 1.0),

@@ -9,16 +9,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gridsim.config import GridConfig
 from gridsim.game.costs import Costs
+from gridsim.game.env import ANNOUNCEMENT_FLOATS
+from gridsim.game.turns import turns_of
+from gridsim.households.households import Days
 from gridsim.instruments.names import INSTRUMENTS
-from gridsim.instruments.outcome import Outcome, settled_eur, surplus_eur
+from gridsim.instruments.outcome import VALUE_BYTES, Outcome, settled_eur, surplus_eur
 from gridsim.results.key_figures import equity_kpis
 from gridsim.results.labels import LABELS
 from ss_core.report.labels import title_of
 from ss_core.scenario.key_figures import DayFigures, Summary, mean_of
 from ss_core.scenario.protocol import Evaluation
 
-BESIDE = ("nash", "pigou", "optimum")  # rows shown beside instruments, with what was learned
+BESIDE = (
+    "nash",
+    "planner_by_rule",
+    "pigou",
+    "optimum",
+)  # rows shown beside instruments, with what was learned
 TITLE = "Instruments: who pays, what is lost, what is revealed"
 
 
@@ -67,6 +76,16 @@ def instrument_kpis(
         "revealed_bytes": money.revealed_bytes,
         **equity_kpis(settled_eur(money.paid_eur, costs), nash_cost_eur),
     }
+
+
+def announced_bytes(config: GridConfig, days: Days) -> Float[np.ndarray, " day"]:
+    """What each household announces on a day where they decide in turn, at most.
+
+    A decision about a job tells its kind, arrival, deadline, power, energy and plan.
+    """
+    turns = turns_of(days, config.revise_after, config.most_turns)
+    decisions = np.bincount(days.jobs.day[turns.job], minlength=days.num_days)
+    return VALUE_BYTES * ANNOUNCEMENT_FLOATS * decisions / config.households
 
 
 def instrument_tables(evaluation: Evaluation) -> dict[str, list[dict[str, Any]]]:

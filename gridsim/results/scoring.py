@@ -1,7 +1,7 @@
 """From schedules to figures: what they cost, what they do to the feeder, how certain that is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -15,8 +15,13 @@ from gridsim.households.other_power import OtherPower
 from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
-from gridsim.references.same_information import SELFISH_BY_RULE
-from gridsim.results.instrument_figures import Money, instrument_kpis, money_of
+from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
+from gridsim.results.instrument_figures import (
+    Money,
+    announced_bytes,
+    instrument_kpis,
+    money_of,
+)
 from gridsim.results.key_figures import (
     equity_kpis,
     grid_kpis,
@@ -180,6 +185,10 @@ def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoi
         )
         for name in in_order(ROWS, plays)
     }
+    if config.instruments and config.variant == "in_turn":
+        told = {"revealed_bytes": announced_bytes(config, days)}
+        in_turn = {*config.learners, SELFISH_BY_RULE, PLANNER_BY_RULE}
+        rows |= {k: replace(v, figures=v.figures | told) for k, v in rows.items() if k in in_turn}
     return Scores(
         figures={name: row.figures for name, row in rows.items()},
         cost={name: row.play_cost_eur for name, row in rows.items()},

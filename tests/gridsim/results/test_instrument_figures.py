@@ -55,7 +55,8 @@ def test_every_instrument_is_a_row_scored_as_the_others(run: Path) -> None:
     assert result["kpis"]["spot"]["cost_eur_per_household"] == pytest.approx(
         result["kpis"]["herd"]["cost_eur_per_household"], rel=1e-6
     )
-    assert len(money) == len(INSTRUMENTS) + 3  # Nash, what was learned, the optimum
+    beside = 4  # Nash, what was learned, the planner that knows as much, the optimum
+    assert len(money) == len(INSTRUMENTS) + beside
     assert verify_run(run) == []
 
 
@@ -67,6 +68,9 @@ def test_who_pays_stands_in_table_trace_and_page(run: Path) -> None:
     assert rows["§ 14a dimming, at once"]["of it by the instrument"] < 0.0
     assert rows["Nash equilibrium"]["paid"] > 0.0
     assert rows["Nash equilibrium"]["left with supplier, operator"] == ""
+    told = rows["SS (suggestions only)"]["B revealed/household, day"]
+    assert told == rows["planner, same information"]["B revealed/household, day"]
+    assert told > 0.0
     (note,) = [one for one in result["notes"] if one.startswith("instruments: ")]
     assert "the transformer's rating less 5 %" in note
     kpi = pq.read_table(run / "traces" / "kpi").to_pandas()
