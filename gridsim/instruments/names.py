@@ -13,7 +13,7 @@ class Instrument:
     payment: str  # the same in three words
 
 
-_OWN_DAY = "own day beforehand"
+_OWN_DAY = "own day"
 _ON_ARRIVAL = "own job on arrival"
 INSTRUMENTS = {
     "time_of_use": Instrument(
@@ -36,7 +36,7 @@ INSTRUMENTS = {
     ),
     "capacity_monthly": Instrument(
         title="capacity tariff, monthly peak",
-        knows=f"{_OWN_DAY}, hourly prices, EUR/kW, own peak of the month",
+        knows=f"{_OWN_DAY}, hourly prices, EUR/kW, peak so far",
         money="households pay the network operator for what a day adds to the peak of the month",
         payment="to network operator",
     ),
@@ -48,31 +48,31 @@ INSTRUMENTS = {
     ),
     "dimming": Instrument(
         title="§ 14a dimming, at once",
-        knows=f"{_ON_ARRIVAL}; operator: load of the transformer",
+        knows=f"{_ON_ARRIVAL}; operator: load now",
         money="the network operator pays owners of a wallbox a flat reduction (module 1)",
         payment="from network operator",
     ),
     "dimming_spot": Instrument(
         title="§ 14a dimming, hourly prices",
-        knows=f"{_ON_ARRIVAL}, hourly prices; operator: load of the transformer",
+        knows=f"{_ON_ARRIVAL}, prices; operator: load now",
         money="as § 14a; households pay the supplier the price of the hour",
         payment="to supplier, from operator",
     ),
     "first_come": Instrument(
         title="first-come connection limit",
-        knows=f"{_ON_ARRIVAL}; operator: every job, load of the transformer",
+        knows=f"{_ON_ARRIVAL}; operator: jobs, load now",
         money="nobody pays for it",
         payment="none",
     ),
     "valley_filling": Instrument(
         title="valley filling, decentralised",
-        knows="whole day beforehand, load of all in every round",
+        knows="the whole day beforehand, load of all",
         money="nobody pays for it: the signal is not billed",
         payment="none",
     ),
     "pigou": Instrument(
         title="ideal prices (Pigou)",
-        knows="whole day beforehand",
+        knows="the whole day beforehand",
         money="households pay the network operator what their load costs others",
         payment="to network operator",
     ),
