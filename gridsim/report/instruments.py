@@ -44,7 +44,7 @@ def instruments_section(data: RunData, kpis: Kpis, algorithm: str) -> tuple[Sect
             intro="Each row is what selfish households do under one instrument on the same days, "
             "scored by the same costs. Losers are counted by what households bear when surpluses "
             "of supplier and operator are returned, and losses collected, in equal shares.",
-            items=(_cost_chart(rows, kpis), _money_table(asked, kpis)),
+            items=(_cost_chart(rows, kpis), _money_table(rows, kpis)),
         ),
     )
 
@@ -63,7 +63,7 @@ def _cost_chart(rows: list[str], kpis: Kpis) -> Chart:
         for name, (value, low, high) in known.items()
     ]
     cheapest = title_of(LABELS, min(known, key=lambda name: known[name][0])) if known else "none"
-    title = "What a household costs all of us under each instrument, EUR per day"
+    title = "Cost of supply and comfort under each instrument"
     table: list[list[Cell]] = [
         [title_of(LABELS, name), *(scale * kpis.value(name, key) for _, key, scale in GRID_FIGURES)]
         for name in rows
@@ -80,17 +80,15 @@ def _cost_chart(rows: list[str], kpis: Kpis) -> Chart:
     )
 
 
-def _money_table(asked: list[str], kpis: Kpis) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            title_of(LABELS, name),
-            *(_known(kpis.value(name, key)) for _, key in MONEY_FIGURES),
-            INSTRUMENTS[name].money,
-            INSTRUMENTS[name].knows,
-        ]
-        for name in asked
-        if name in INSTRUMENTS
-    ]
+def _money_table(shown: list[str], kpis: Kpis) -> Table:
+    rows: list[list[Cell]] = []
+    for name in shown:
+        figures = {key: kpis.value(name, key) for _, key in MONEY_FIGURES}
+        if np.isnan(figures["paid_eur"]):  # energy at the price that follows demand, and the charge
+            figures["paid_eur"] = kpis.value(name, "bill_eur") + kpis.value(name, "charge_eur")
+        words = INSTRUMENTS.get(name)
+        said = (words.money, words.knows) if words else ("", "")
+        rows.append([title_of(LABELS, name), *map(_known, figures.values()), *said])
     return Table(
         columns=("row", *(name for name, _ in MONEY_FIGURES), "money", "who knows what"),
         rows=rows,

@@ -16,7 +16,7 @@ from gridsim.game.turns import turns_of
 from gridsim.households.households import Days
 from gridsim.instruments.names import INSTRUMENTS
 from gridsim.instruments.outcome import VALUE_BYTES, Outcome, settled_eur, surplus_eur
-from gridsim.results.key_figures import equity_kpis
+from gridsim.results.key_figures import NOTICEABLE_EUR, equity_kpis
 from gridsim.results.labels import LABELS
 from ss_core.report.labels import title_of
 from ss_core.scenario.key_figures import DayFigures, Summary, mean_of
@@ -66,10 +66,11 @@ def instrument_kpis(
 
     Surpluses of supplier and operator are returned, and losses collected, in equal shares.
     """
+    left = surplus_eur(money.paid_eur, costs)  # schedules are kept in single precision
     return {
         "paid_eur": money.paid_eur.mean(axis=1),
         "instrument_eur": money.instrument_eur.mean(axis=1),
-        "surplus_eur": surplus_eur(money.paid_eur, costs),
+        "surplus_eur": np.where(np.abs(left) < NOTICEABLE_EUR, 0.0, left),
         "comfort_lost_eur": money.comfort_lost_eur.mean(axis=1),
         "undelivered_kwh": money.undelivered_kwh.sum(axis=1),
         "dimmed_h": money.dimmed_h,

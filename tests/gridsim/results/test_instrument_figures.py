@@ -82,7 +82,10 @@ def test_who_pays_stands_in_table_trace_and_page(run: Path) -> None:
     chart, table = chapter.items
     assert isinstance(chart, Chart)
     assert isinstance(table, Table)
-    assert len(table.rows) == len(INSTRUMENTS)
+    shown = {str(row[0]): row for row in table.rows}
+    assert len(shown) == len(INSTRUMENTS) + 5  # as before, and ASAP
+    assert all(isinstance(row[1], float) for row in shown.values())  # paid
+    assert shown["optimum (clairvoyant)"][2] is None
     assert "Instruments" in (run / "report.html").read_text()
 
 
