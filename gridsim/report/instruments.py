@@ -44,7 +44,7 @@ def instruments_section(data: RunData, kpis: Kpis, algorithm: str) -> tuple[Sect
             intro="Each row is what selfish households do under one instrument on the same days, "
             "scored by the same costs. Losers are counted by what households bear when surpluses "
             "of supplier and operator are returned, and losses collected, in equal shares.",
-            items=(_cost_chart(rows, kpis), _money_table(rows, kpis)),
+            items=(_cost_chart(rows, kpis), _money_table(rows, kpis), _words_table(asked)),
         ),
     )
 
@@ -86,14 +86,24 @@ def _money_table(shown: list[str], kpis: Kpis) -> Table:
         figures = {key: kpis.value(name, key) for _, key in MONEY_FIGURES}
         if np.isnan(figures["paid_eur"]):  # energy at the price that follows demand, and the charge
             figures["paid_eur"] = kpis.value(name, "bill_eur") + kpis.value(name, "charge_eur")
-        words = INSTRUMENTS.get(name)
-        said = (words.money, words.knows) if words else ("", "")
-        rows.append([title_of(LABELS, name), *map(_known, figures.values()), *said])
+        rows.append([title_of(LABELS, name), *map(_known, figures.values())])
     return Table(
-        columns=("row", *(name for name, _ in MONEY_FIGURES), "money", "who knows what"),
+        columns=("row", *(name for name, _ in MONEY_FIGURES)),
         rows=rows,
         caption="Who pays, what is lost, what is revealed; EUR, hours and bytes per household and "
         "day. Left with supplier and operator: paid less what supply costs; below 0, a loss",
+    )
+
+
+def _words_table(asked: list[str]) -> Table:
+    return Table(
+        columns=("instrument", "who pays whom", "who knows what"),
+        rows=[
+            (INSTRUMENTS[name].title, INSTRUMENTS[name].money, INSTRUMENTS[name].knows)
+            for name in asked
+            if name in INSTRUMENTS
+        ],
+        caption="Who pays whom, and what households and operators know when they decide",
     )
 
 

@@ -79,9 +79,11 @@ def test_who_pays_stands_in_table_trace_and_page(run: Path) -> None:
     assert told["unit"].tolist() == ["B/day"]
     part = run_summary(open_run_data(run)).part
     (chapter,) = [section for section in part.sections if section.slug == "instruments"]
-    chart, table = chapter.items
+    chart, table, words = chapter.items
     assert isinstance(chart, Chart)
     assert isinstance(table, Table)
+    assert isinstance(words, Table)
+    assert len(words.rows) == len(INSTRUMENTS)
     shown = {str(row[0]): row for row in table.rows}
     assert len(shown) == len(INSTRUMENTS) + 5  # as before, and ASAP
     assert all(isinstance(row[1], float) for row in shown.values())  # paid
