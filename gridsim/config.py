@@ -9,6 +9,8 @@ from gridsim.game.in_turn import MOST_TURNS, REVISE_AFTER
 from gridsim.game.plans import MOST_PLANS
 from gridsim.game.tariff import TariffConfig
 from gridsim.households.households import HouseholdConfig
+from gridsim.instruments.config import InstrumentRules
+from gridsim.instruments.names import named, problem_of
 from gridsim.network.sizing import sized_kappa_kw, sized_kva_per_household
 from gridsim.references.config import SearchConfig
 from ss_core.errors import ConfigError
@@ -55,6 +57,8 @@ class GridConfig(RunConfig):
     most_turns: int = MOST_TURNS  # of `in_turn`: a day; where it holds more, several decide at once
     evaluations: int = 10
     audit_steps: int = 12  # steps re-solved by pandapower
+    instruments: tuple[str, ...] = ()  # policy instruments to show as further rows
+    instrument_rules: InstrumentRules = field(default_factory=InstrumentRules)
     population: HouseholdConfig = field(default_factory=HouseholdConfig)
     tariff: TariffConfig = field(default_factory=TariffConfig)
     learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
@@ -91,6 +95,8 @@ class GridConfig(RunConfig):
             self.households > 1 or self.learner.algorithm != "centralised",
             "households=1: algorithm='centralised' needs two or more",
         )
+        problem = problem_of(self.instruments)
+        yield not problem, problem
         yield from cooperation_check(self, "household")
         yield from on_cpu_check(self, "household")
 
@@ -226,6 +232,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
         values.setdefault("kva_per_household", None)
     if values.get("kva_per_household") == "auto" and households == several:
         values.setdefault("tariff.kappa", round(sized_kappa_kw(several), 3))
+    if "instruments" in values:
+        values["instruments"] = named(values["instruments"])
     if "neighbours" in values:
         values.setdefault("learner.exchange.protocol", "random")
     return override(config, values, SHORTHANDS)

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from gridsim.config import SHORTHANDS, GridConfig, resolve
 from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.joint_schedules import Schedule
-from gridsim.households.households import Days
+from gridsim.households.households import STEPS_PER_DAY, Days, JobKind
 from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
+from gridsim.instruments.outcome import Outcome
 from gridsim.network.connections import connection_notes, connections_of, profile_names
 from gridsim.network.feeder import Feeder, attach_households
 from gridsim.network.net_profiles import NetProfiles, read_net_profiles
@@ -28,9 +30,10 @@ from gridsim.references.same_information import (
     random_schedule,
     schedule_by_rule,
 )
+from gridsim.results.instrument_figures import instrument_tables, tensors_of
 from gridsim.results.labels import LABELS, ROWS, UNCOORDINATED, knows
 from gridsim.results.notes import announce, facts, notes, title
-from gridsim.results.scoring import SAME_INFORMATION, Grid, score
+from gridsim.results.scoring import INSTRUMENTS, SAME_INFORMATION, Grid, score
 from gridsim.results.tables import UNITS
 from gridsim.results.trace import record
 from gridsim.stage import (
@@ -228,11 +231,59 @@ def refer_same_information(
     return Saved(tensors, {"bytes_by_kind": channel.ledger.bytes_by_kind()})
 
 
+def refer_instruments(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved | None:
+    """What households do under the instruments asked for, and what is paid."""
+    del place
+    tensors: dict[str, torch.Tensor] = {}
+    for done, (name, outcome) in enumerate(played_instruments(config, set_stage(config)), 1):
+        tensors |= tensors_of(name, outcome)
+        if name != "pigou":  # whose schedule is a reference of every run
+            tensors |= _tensors_of([outcome.schedule])
+        report(done, len(config.instruments), LABELS[name].title)
+        if stop():
+            return None
+    return Saved(tensors)
+
+
+def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, Outcome]]:
+    """The instruments asked for, one after the other, on the held-out days."""
+    from gridsim.instruments.rows import Setting as Played
+    from gridsim.instruments.rows import outcomes
+
+    played = Played(
+        days=stage.held_out,
+        tariff=stage.world.tariff,
+        limit_kw=limit_kw(config, check(config)),
+        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
+        rules=config.instrument_rules,
+        search=config.search,
+    )
+    yield from outcomes(config.instruments, played)
+
+
+def limit_kw(config: GridConfig, grid: Grid) -> Float[np.ndarray, "day step"]:
+    """What an operator lets households draw together: the transformer's rating less a reserve.
+
+    What others on the feeder draw is taken off, what they give is added. Without a transformer the
+    limit is the load at which the tariff's feeder charge begins.
+    """
+    shape = (config.days, STEPS_PER_DAY)
+    if not grid.feeder.has_transformer:
+        return np.full(shape, config.households * config.tariff.kappa)
+    rated_kw = 1000.0 * grid.feeder.transformer_sn_mva * config.power_factor
+    limit = np.full(shape, (1.0 - config.instrument_rules.reserve) * rated_kw)
+    if grid.others is None:
+        return limit
+    return limit + (grid.others.generation_kw - grid.others.load_kw).reshape(shape)
+
+
 def references(config: GridConfig) -> list[Reference]:
     """Sub-tasks that compute reference rows."""
     found = [Reference(name="references", compute=refer)]
     if config.variant == "in_turn":
         found.append(Reference(name=SAME_INFORMATION, compute=refer_same_information))
+    if config.instruments:
+        found.append(Reference(name=INSTRUMENTS, compute=refer_instruments))
     return found
 
 
@@ -268,6 +319,7 @@ SCENARIO = Scenario(
     ),
     units=UNITS,
     notes=notes,
+    tables=instrument_tables,
     facts=facts,
     record=record,
     calibration_updates=6,

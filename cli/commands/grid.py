@@ -44,6 +44,12 @@ OPTIONS = (
         envvar="SS_DAYS",
         help="Held-out days on which every policy is scored.",
     ),
+    click.option(
+        "--instruments",
+        metavar="all|NAME,…",
+        envvar="SS_INSTRUMENTS",
+        help="Policy instruments as further rows: tariffs, § 14a dimming, limits, valley filling.",
+    ),
     date_option,
     click.option(
         "--neighbours",

@@ -82,11 +82,27 @@ def notes(evaluation: Evaluation) -> list[str]:
         *_turns(config, scores.stage.held_out),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
         "lowest voltage; losers: share of household-days that cost more than under Nash",
+        *_instruments(config, grid),
         *_scenario_notes(config, grid, figures),
     ]
     if evaluation.scores.no_dilemma:
         said.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
     return said
+
+
+def _instruments(config: GridConfig, grid: Grid) -> list[str]:
+    """By which rules instruments were played."""
+    if not config.instruments:
+        return []
+    rules, held = config.instrument_rules, "the load at which the feeder charge begins"
+    if grid.feeder.has_transformer:
+        held = f"the transformer's rating less {100 * rules.reserve:g} %"
+    return [
+        f"instruments: households answer the instrument alone; operators hold {held}; what is not "
+        f"delivered by its deadline costs {rules.undelivered_eur_per_kwh:g} EUR/kWh of comfort; "
+        "their losers and Gini count what households bear once surpluses of supplier and operator "
+        "are returned, and losses collected, in equal shares (settings: instrument_rules)"
+    ]
 
 
 def _turns(config: GridConfig, days: Days) -> list[str]:
