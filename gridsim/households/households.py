@@ -17,6 +17,7 @@ from gridsim.households.profiles import (
     load_appliances,
     noon_to_noon,
 )
+from gridsim.own_data.meters import MeasuredDays
 from ss_core.errors import ConfigError
 
 STEPS_PER_DAY = 96
@@ -83,6 +84,8 @@ class Population:
     delay_cost: Float[np.ndarray, "household kind"]  # EUR/h; EUR/kWh/h for EV
     heat_scale: Float[np.ndarray, " household"]  # of the space-heat trace
     building: Int[np.ndarray, " household"]  # row of `Profiles.space_heat_kw`
+    heat_pump_most_kw: Float[np.ndarray, " household"] | float = 4.0  # electrical
+    measured: MeasuredDays | None = None  # base load from meters in place of profiles
 
     @property
     def num_households(self) -> int:
@@ -230,6 +233,9 @@ def _base_load(
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "day household step"]:
     days, n = len(is_weekend), population.num_households
+    if population.measured is not None:
+        measured_kw = population.measured.draw(SEASON_MONTHS[config.season], is_weekend, rng)
+        return measured_kw * population.base_scale[None, :, None]
     pools = [np.flatnonzero(in_season & ~weekend), np.flatnonzero(in_season & weekend)]
     pick = rng.random((days, n))
     source = np.where(
@@ -320,7 +326,9 @@ def _heat_pump_jobs(
     cop = heat_pump_cop(noon_to_noon(profiles.temperature_c)).mean(axis=-1)
     daily = heat_kwh[population.building[household], calendar_day[day]] / cop[calendar_day[day]]
     block_kwh = daily * population.heat_scale[household] / HEAT_PUMP_BLOCKS
-    power_kw = np.clip(block_kwh / (HEAT_PUMP_BLOCK_STEPS * STEP_H), 0.5, 4.0)
+    most_kw = np.broadcast_to(population.heat_pump_most_kw, population.num_households)[household]
+    least_kw = np.minimum(0.5, most_kw)
+    power_kw = np.clip(block_kwh / (HEAT_PUMP_BLOCK_STEPS * STEP_H), least_kw, most_kw)
 
     day, household, power_kw = (np.repeat(x, HEAT_PUMP_BLOCKS) for x in (day, household, power_kw))
     count = len(day)
