@@ -18,10 +18,9 @@ from ss_core.errors import InputError
 
 COLUMNS = ("household", "bus", "phase", "car", "heat_pump", "pv_kwp", "battery_kwh")
 WORDS = {"yes": math.inf, "no": 0.0}
-NO_CAR, UNKNOWN = 0.0, math.nan
+UNKNOWN = math.nan
 MOST = {"car": 50.0, "heat_pump": 50.0, "pv_kwp": 100.0, "battery_kwh": 200.0}
 UNIT = {"car": "kW", "heat_pump": "kW", "pv_kwp": "kWp", "battery_kwh": "kWh"}
-NO_PHASE = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +82,7 @@ def read_households_file(path: Path) -> HouseholdsFile:
         number=table.number,
         name=tuple(names),
         bus=_buses(table, columns.get("bus")),
-        phase=_column(table, columns.get("phase"), _phase, NO_PHASE).astype(np.int64),
+        phase=_column(table, columns.get("phase"), _phase, 0.0).astype(np.int64),
         car_kw=_column(table, columns.get("car"), _device("car"), UNKNOWN),
         heat_pump_kw=_column(table, columns.get("heat_pump"), _device("heat_pump"), UNKNOWN),
         pv_kwp=_column(table, columns.get("pv_kwp"), _amount("pv_kwp"), 0.0),

@@ -96,6 +96,7 @@ def read_meters(path: Path, zone: str | None) -> Meters:
     value, _ = numbers(table, power)
     value, implausible = _plausible(table, power, value, meter, meter_names)
     kept, repeated = _each_once(table, power, times, value, meter)
+    skipped = times.skipped_quarters()
     series = [
         whole_days(
             table,
@@ -104,7 +105,7 @@ def read_meters(path: Path, zone: str | None) -> Meters:
             utc_s=times.utc_s[rows],
             local_s=times.local_s[rows],
             value=value[rows],
-            skipped=times.skipped_quarters(),
+            skipped=skipped,
         )
         for rows in _by_meter(kept, meter, len(meter_names))
     ]

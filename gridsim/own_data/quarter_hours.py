@@ -65,7 +65,7 @@ def whole_days(
     utc_s: Int[np.ndarray, " row"],
     local_s: Int[np.ndarray, " row"],
     value: Float[np.ndarray, " row"],
-    skipped: Int[np.ndarray, " quarter"],
+    skipped: Int[np.ndarray, " skipped"],
 ) -> DaySeries:
     """Days of readings, each time once and in any order; NaN is no reading.
 
@@ -120,7 +120,7 @@ def _resolution(
 def _cut(
     quarter: Int[np.ndarray, " quarter"],
     value: Float[np.ndarray, " quarter"],
-    skipped: Int[np.ndarray, " quarter"],
+    skipped: Int[np.ndarray, " skipped"],
     resolution_s: tuple[int, ...],
 ) -> DaySeries:
     half = STEPS_PER_DAY // 2

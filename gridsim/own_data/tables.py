@@ -115,17 +115,30 @@ def numbers(
         values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
         empty = np.isnan(values)
     else:
-        text = cells.astype("string").fillna("").str.strip()
-        empty = text.str.lower().isin(NO_VALUE).to_numpy(dtype=bool)
-        if table.decimal_comma and text.str.contains(",", regex=False).any():
-            text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-        found = pd.to_numeric(text.mask(empty, "nan").astype(object), errors="coerce")
-        values = np.asarray(found, dtype=np.float64)
+        values, empty = _numbers_of_texts(cells, table.decimal_comma)
     bad = ~empty & ~np.isfinite(values)
     if bad.any():
         why = "is not a finite number; correct it, or leave the cell empty"
         raise table.refusal(int(bad.argmax()), column, why)
     return values, empty
+
+
+def _numbers_of_texts(
+    cells: "pd.Series", decimal_comma: bool
+) -> tuple[Float[np.ndarray, " row"], Bool[np.ndarray, " row"]]:
+    """Numbers, NaN for other texts, and where nothing stands; most cells are read at once."""
+    import pandas as pd
+
+    values = np.array(pd.to_numeric(cells.astype(object), errors="coerce"), np.float64)
+    at = np.flatnonzero(np.isnan(values))
+    rest = cells.iloc[at].astype("string").fillna("").str.strip()
+    empty = np.zeros(len(values), bool)
+    empty[at] = rest.str.lower().isin(NO_VALUE).to_numpy(dtype=bool)
+    if decimal_comma and rest.str.contains(",", regex=False).any():
+        text = cells.astype("string").str.replace(".", "", regex=False)
+        plain = text.str.replace(",", ".", regex=False).astype(object)
+        values = np.array(pd.to_numeric(plain, errors="coerce"), np.float64)
+    return np.where(empty, np.nan, values), empty
 
 
 def listed(names: Iterable[str]) -> str:
@@ -170,6 +183,8 @@ def _read_csv(path: Path, head: bytes) -> Table:
         if is_want_of_room(error):
             raise ResourceError(f"{path}: no memory to read it ({error})") from error
         why = " ".join(str(error).split())[:200]
+        if isinstance(error, pd.errors.ParserWarning):
+            why = f"rows have more cells than its {len(header)} columns"
         raise InputError(
             f"{path}: not a CSV file of the columns in its header ({why}); save it as CSV in UTF-8"
         ) from error
