@@ -262,6 +262,10 @@ SCENARIO = Scenario(
     target="gridsim.scenario:SCENARIO",
     config=GridConfig,
     shorthands=SHORTHANDS,
+    implied={
+        "households_file": lambda _: ("households",),
+        "prices": lambda _: ("tariff.spread",),
+    },
     resolve=resolve,
     check=check,
     identity=lambda config, _: ("grid", f"h{config.households}"),

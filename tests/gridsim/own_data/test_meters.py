@@ -91,7 +91,7 @@ def test_short_gaps_are_filled_and_days_with_longer_ones_left_out(tmp_path: Path
 
 def test_a_gap_is_filled_on_a_straight_line(tmp_path: Path) -> None:
     stamps = times("2025-01-06T12:00", 24)
-    kw: list[object] = [2.0] * 10 + [""] + [7.0] * 13
+    kw = [2.0] * 10 + [""] + [7.0] * 13
     meters = read_meters(write(tmp_path / "m.csv", stamps, kw), None)
     np.testing.assert_allclose(meters.kw[0, 0, 39:45], [2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
 
