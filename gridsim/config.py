@@ -52,6 +52,7 @@ class GridConfig(RunConfig):
     meter: str | None = None  # file of measured loads, which take the place of base load
     households_file: str | None = None  # who lives at which bus, and with what
     prices: str | None = None  # file of a day-ahead series, in place of `tariff.shape`
+    price_column: str | None = None  # a part of its header, where `prices` has several
     zone: str | None = None  # of the clock in these files, as Europe/Berlin; None: as they write it
     power_factor: float = 0.97  # of every household, lagging
     days: int = 32  # held-out days every policy is scored on

@@ -125,7 +125,7 @@ def _given_prices(config: GridConfig) -> tuple[Float[np.ndarray, " step"] | None
     """Mean prices of the run's dates, or of its season, and what there is to say about them."""
     if config.prices is None:
         return None, []
-    prices: PriceDays = _read_once(read_prices, config.prices, config.zone)
+    prices: PriceDays = _read_once(read_prices, config.prices, config.zone, config.price_column)
     season = config.population.season
     if config.day_0 is not None:
         curve, note = dated_curve(prices, config.day_0, config.days)
@@ -139,18 +139,18 @@ def _given_prices(config: GridConfig) -> tuple[Float[np.ndarray, " step"] | None
     return curve, [prices.note, note + added]
 
 
-def _read_once(read: Any, path: str, zone: str | None) -> Any:
+def _read_once(read: Any, path: str, *how: str | None) -> Any:
     """What `read` makes of a file, kept while the file stays the same."""
     try:
         status = Path(path).stat()
     except OSError:
-        return read(Path(path), zone)  # which says why it cannot
-    return _read(read, path, zone, status.st_mtime_ns, status.st_size)
+        return read(Path(path), *how)  # which says why it cannot
+    return _read(read, path, how, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=2)
-def _read(read: Any, path: str, zone: str | None, *_: int) -> Any:
-    return read(Path(path), zone)
+def _read(read: Any, path: str, how: tuple[str | None, ...], *_: int) -> Any:
+    return read(Path(path), *how)
 
 
 def trial_days(config: GridConfig, stage: Stage) -> Days:

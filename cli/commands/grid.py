@@ -67,6 +67,12 @@ OPTIONS = (
         help="A day-ahead series as exchanges publish it, EUR/MWh or EUR/kWh in its header.",
     ),
     click.option(
+        "--price-column",
+        metavar="TEXT",
+        envvar="SS_PRICE_COLUMN",
+        help="A part of the header that tells which of several columns of prices is meant.",
+    ),
+    click.option(
         "--zone",
         metavar="ZONE",
         envvar="SS_ZONE",

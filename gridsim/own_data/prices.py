@@ -1,6 +1,6 @@
 """A day-ahead price series as exchanges publish it, as the mean price curve of the days asked for.
 
-Read as downloaded from SMARD, energy-charts and ENTSO-E: one column of times and one whose header
+Read as downloaded from SMARD, energy-charts and ENTSO-E: a column of times and one whose header
 names EUR/MWh or EUR/kWh.
 """
 
@@ -24,6 +24,8 @@ TIME_COLUMNS = (
     *("Datum (UTC)", "Date (GMT+1)", "MTU (CET/CEST)", "MTU (UTC)"),
 )
 PER_ENERGY = re.compile(r"(?:eur|€)[\s_]*(?:/|per|_)[\s_]*(mwh|kwh)", re.IGNORECASE)
+DAY_AHEAD = re.compile(r"day[\s_-]?ahead", re.IGNORECASE)
+FIRST_SEQUENCES = ("without sequence", "sequence 1", "1", "")
 EUR_PER_KWH = {"mwh": 1e-3, "kwh": 1.0}
 MOST_EUR_PER_KWH = 10.0  # exchanges stop at 5
 FEWEST_DAYS = 7  # of a season: one of each weekday
@@ -39,14 +41,14 @@ class PriceDays:
     note: str
 
 
-def read_prices(path: Path, zone: str | None) -> PriceDays:
-    """Read, check and cut into days from noon to noon.
+def read_prices(path: Path, zone: str | None, price_column: str | None = None) -> PriceDays:
+    """Read, check and cut into days from noon to noon; `price_column` is a part of its name.
 
     Raises:
         InputError: the file cannot be used; file, row, value and remedy are named.
     """
-    table = _with_units(read_table(path))
-    column, factor = _price_column(table)
+    table, left_out = _first_sequence(_with_units(read_table(path)))
+    column, factor = _price_column(table, price_column)
     when = find_column(table, TIME_COLUMNS, "the time")
     times = read_times(table, when, zone)
     value, _ = numbers(table, column)
@@ -72,8 +74,9 @@ def read_prices(path: Path, zone: str | None) -> PriceDays:
         )
     minutes = " and ".join(str(step // 60) for step in series.resolution_s)
     note = (
-        f"{path.name}: prices of {minutes} minutes, {_covered(series)} on the clock of "
+        f"{path.name}: {column!r} of {minutes} minutes, {_covered(series)} on the clock of "
         f"{clock_words(times)}; {series.filled.sentence(repeated)}"
+        f"{left_out}"
     )
     return PriceDays(path, series.date, series.value, note)
 
@@ -139,20 +142,38 @@ def _with_units(table: Table) -> Table:
     return Table(table.path, frame, table.number[1:], table.decimal_comma)
 
 
-def _price_column(table: Table) -> tuple[str, float]:
+def _price_column(table: Table, part: str | None) -> tuple[str, float]:
+    """The column of prices and what makes EUR/kWh of it; of several, that of the auction."""
     found = {name: unit for name in table.columns if (unit := PER_ENERGY.search(name)) is not None}
     if not found:
         raise InputError(
             f"{table.path}: no column of prices; it has {listed(table.columns)}: name the unit in "
             "the header, as in price (EUR/MWh)"
         )
-    if len(found) > 1:
+    chosen = [name for name in found if part is not None and part.lower() in name.lower()]
+    if part is None:
+        auctions = [name for name in found if DAY_AHEAD.search(name)]
+        chosen = auctions if len(auctions) == 1 else [*found]
+    if len(chosen) != 1:
+        which = "all hold prices" if part is None else f"and --price-column {part!r}"
         raise InputError(
-            f"{table.path}: columns {listed(found)} all hold prices; keep the one of your bidding "
-            "zone"
+            f"{table.path}: columns {listed(found)} {which}; name one by a part of its header that "
+            f"no other has: --price-column {next(iter(found))!r}"
         )
-    ((name, unit),) = found.items()
-    return name, EUR_PER_KWH[unit[1].lower()]
+    return chosen[0], EUR_PER_KWH[found[chosen[0]][1].lower()]
+
+
+def _first_sequence(table: Table) -> tuple[Table, str]:
+    """Rows of the first auction of a day, where ENTSO-E's file has a second one, and a note."""
+    column = next((name for name in table.columns if name.lower() == "sequence"), None)
+    if column is None:
+        return table, ""
+    kept = np.array([text.lower() in FIRST_SEQUENCES for text in table.texts(column)])
+    if kept.all() or not kept.any():
+        return table, ""
+    frame = table.frame.loc[kept].reset_index(drop=True)
+    note = f"; {int((~kept).sum())} rows of other sequences left out"
+    return Table(table.path, frame, table.number[kept], table.decimal_comma), note
 
 
 def _each_once(

@@ -140,7 +140,10 @@ def _written(
     both = np.where(second[:, None], late[codes], early[codes])
     skipped = np.array([_is_skipped(each, place) for each in parsed])
     if skipped.any():
-        why = f"is skipped by the clock in {home}; name the file's zone, as in --zone UTC"
+        why = (
+            f"is skipped by the clock in {home}; name the zone of these times: --zone UTC, or "
+            "Etc/GMT-1 for winter time all year"
+        )
         raise table.refusal(int(first[int(skipped.argmax())]), column, why)
     _check_offsets(table, column, both[:, 1] - both[:, 0])
     return Times(both[:, 0], both[:, 1], home if home and (zone or _naive(parsed)) else "offsets")

@@ -14,37 +14,60 @@ WINTER = (12, 1, 2)
 HOURS = times("2025-01-06T12:00", 24, local=True)
 
 
-def smard(value: float) -> str:
-    rows = [
-        f"{t[8:10]}.{t[5:7]}.{t[:4]} {t[11:16]};06.01.2025 13:00;{value:.2f}".replace(".00", ",00")
-        for t in HOURS
+def day(time: str) -> str:
+    return f"{time[8:10]}/{time[5:7]}/{time[:4]} {time[11:19]}"
+
+
+SMARD = "\n".join(
+    [
+        "\ufeffDatum von;Datum bis;Deutschland/Luxemburg [€/MWh] Originalauflösungen;"
+        "∅ Anrainer DE/LU [€/MWh] Originalauflösungen",
+        *(f"{day(t)[:16].replace('/', '.')};06.01.2025 13:00;87,00;-" for t in HOURS),
     ]
-    head = "\ufeffDatum von;Datum bis;Deutschland/Luxemburg [€/MWh] Originalauflösungen"
-    return "\n".join([head, *rows])
-
-
-def energy_charts(value: float) -> str:
-    rows = [f"{t[:16]}+01:00,{value}" for t in HOURS]
-    head = '"Datum (MEZ)","Day Ahead Auktion (DE-LU)"\n,"Preis (EUR/MWh, EUR/tCO2)"'
-    return "\n".join([head, *rows])
-
-
-def entso_e(value: float) -> str:
-    rows = [
-        f'"{t[8:10]}/{t[5:7]}/{t[:4]} {t[11:16]} - 07/01/2025 00:00","{value}","EUR"' for t in HOURS
+)
+ENERGY_CHARTS = "\n".join(
+    [
+        '"Datum (MEZ)","Day Ahead Auktion (DE-LU)","CO2 Emissionszertifikate, Auktion DE"',
+        ',"Preis (EUR/MWh, EUR/tCO2)","Preis (EUR/MWh, EUR/tCO2)"',
+        *(f"{t[:16]}+01:00,87.00," for t in HOURS),
     ]
-    return "\n".join(['"MTU (CET/CEST)","Day-ahead Price [EUR/MWh]","Currency"', *rows])
+)
+ENTSO_E = "\n".join(
+    [
+        '"MTU (CET/CEST)","Area","Sequence","Day-ahead Price (EUR/MWh)",'
+        '"Intraday Period (CET/CEST)","Intraday Price (EUR/MWh)"',
+        *(
+            f'"{day(t)} - {day(t)}","BZN|DE-LU","Sequence {k}","{89 - 2 * k}","",""'
+            for t in HOURS
+            for k in (1, 2)
+        ),
+    ]
+)
+FORMER_ENTSO_E = "\n".join(
+    [
+        '"MTU (CET/CEST)","Day-ahead Price [EUR/MWh]","Currency","BZN|DE-LU"',
+        *(f'"{day(t)[:16]} - {day(t)[:16]}","87","EUR",""' for t in HOURS),
+    ]
+)
 
 
 @pytest.mark.parametrize(
-    ("text", "zone"),
-    [(smard(87.0), BERLIN), (energy_charts(87.0), None), (entso_e(87.0), None)],
-    ids=["SMARD", "energy-charts", "ENTSO-E"],
+    ("text", "zone", "column"),
+    [
+        (SMARD, BERLIN, "Deutschland"),
+        (ENERGY_CHARTS, None, None),
+        (ENTSO_E, None, None),
+        (FORMER_ENTSO_E, None, None),
+    ],
+    ids=["SMARD", "energy-charts", "ENTSO-E", "ENTSO-E until 2024"],
 )
-def test_files_as_they_are_published_are_read(tmp_path: Path, text: str, zone: str | None) -> None:
+def test_files_as_they_are_published_are_read(
+    tmp_path: Path, text: str, zone: str | None, column: str | None
+) -> None:
     path = tmp_path / "prices.csv"
     path.write_text(text, encoding="utf-8")
-    prices = read_prices(path, zone)
+    prices = read_prices(path, zone, column)
+    assert ("24 rows of other sequences left out" in prices.note) == (text == ENTSO_E)
     assert prices.date.astype("datetime64[D]").astype(str).tolist() == ["2025-01-06"]
     np.testing.assert_allclose(prices.eur_per_kwh, 0.087)
 
@@ -57,9 +80,9 @@ def test_the_unit_is_that_of_the_header(tmp_path: Path, header: str, factor: flo
     path = write_prices(tmp_path / "p.csv", header=header)
     if factor == 1.0:
         path.write_text(path.read_text().replace(",100", ",0.1").replace(",50", ",0.05"))
-    day = read_prices(path, None).eur_per_kwh[0]
-    assert day[0] == pytest.approx(0.1)
-    assert day[12 * 4] == pytest.approx(0.05)  # midnight
+    curve = read_prices(path, None).eur_per_kwh[0]
+    assert curve[0] == pytest.approx(0.1)
+    assert curve[12 * 4] == pytest.approx(0.05)  # midnight
 
 
 def test_the_curve_of_a_season_is_the_mean_of_its_days(tmp_path: Path) -> None:
@@ -107,7 +130,7 @@ def test_prices_may_be_negative_and_change_from_hours_to_quarters(tmp_path: Path
     prices = read_prices(path, None)
     assert len(prices.date) == 3
     np.testing.assert_allclose(prices.eur_per_kwh[1], [-0.02] * 48 + [0.04] * 48)
-    assert "prices of 15 and 60 minutes" in prices.note
+    assert "'EUR/MWh' of 15 and 60 minutes" in prices.note
 
 
 @pytest.mark.parametrize(
@@ -131,8 +154,12 @@ def test_prices_of_several_zones_differing_rows_and_wrong_units_are_refused(tmp_
     path = write_prices(tmp_path / "p.csv", days=2)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0] + ",AT (EUR/MWh)", *(line + ",1" for line in lines[1:])]))
-    with pytest.raises(InputError, match="all hold prices; keep the one of your bidding zone"):
+    with pytest.raises(InputError, match=r"all hold prices; name one .*--price-column 'price"):
         read_prices(path, None)
+    with pytest.raises(InputError, match=r"and --price-column 'eur'; name one"):
+        read_prices(path, None, "eur")
+    assert read_prices(path, None, "AT (EUR").eur_per_kwh.max() == pytest.approx(0.001)
+    assert read_prices(path, None, "price").eur_per_kwh.max() == pytest.approx(0.1)
     path.write_text("\n".join([*lines, lines[1].replace(",100", ",7")]))
     with pytest.raises(InputError, match=r"row 50.*'7' differs from row 2, of the same time; keep"):
         read_prices(path, None)
