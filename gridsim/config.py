@@ -90,6 +90,10 @@ class GridConfig(RunConfig):
         )
         problem = "" if self.zone is None else zone_problem(self.zone)
         yield not problem, problem
+        yield (
+            self.price_column is None or self.prices is not None,
+            f"price_column={self.price_column!r}: names a column of a file; give prices, too",
+        )
         waits = self.revise_after
         yield all(wait >= 1 for wait in waits), f"revise_after={waits}: quarter-hours, 1 or more"
         yield self.most_turns >= 48, f"most_turns={self.most_turns}: at least 48"

@@ -256,18 +256,13 @@ def _meters(
     note = (
         f"{table.path.name}: {len(names)} meters, readings of "
         f"{' and '.join(str(each) for each in minutes)} minutes, {len(date)} days from noon to "
-        f"noon {_span(date)} on the clock of {clock_words(times)}; "
+        f"noon {_span(date)} on the clock of {times.clock_words()}; "
         f"{filled.sentence(repeated)}"
     )
     if implausible:
         note += f"; {implausible} readings outside 0 to {MOST_KW:g} kW taken as gaps"
     notes = [note] + ([f"{table.path.name}: columns not used: {listed(unused)}"] if unused else [])
     return Meters(table.path, names, date, kw, tuple(notes))
-
-
-def clock_words(times: Times) -> str:
-    """Whose clock, for a sentence."""
-    return "the file's own offsets" if times.clock == "offsets" else times.clock
 
 
 def _span(date: Int[np.ndarray, " day"]) -> str:

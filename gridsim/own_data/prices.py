@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from gridsim.own_data.meters import clock_words, listed_months, season_of
+from gridsim.own_data.meters import listed_months, season_of
 from gridsim.own_data.quarter_hours import DaySeries, whole_days
 from gridsim.own_data.tables import Table, find_column, listed, numbers, read_table
 from gridsim.own_data.timestamps import parse_time, read_times
@@ -75,7 +75,7 @@ def read_prices(path: Path, zone: str | None, price_column: str | None = None) -
     minutes = " and ".join(str(step // 60) for step in series.resolution_s)
     note = (
         f"{path.name}: {column!r} of {minutes} minutes, {_covered(series)} on the clock of "
-        f"{clock_words(times)}; {series.filled.sentence(repeated)}"
+        f"{times.clock_words()}; {series.filled.sentence(repeated)}"
         f"{left_out}"
     )
     return PriceDays(path, series.date, series.value, note)

@@ -135,8 +135,10 @@ def _numbers_of_texts(
     empty = np.zeros(len(values), bool)
     empty[at] = rest.str.lower().isin(NO_VALUE).to_numpy(dtype=bool)
     if decimal_comma and rest.str.contains(",", regex=False).any():
-        text = cells.astype("string").str.replace(".", "", regex=False)
-        plain = text.str.replace(",", ".", regex=False).astype(object)
+        english = bool(rest.str.contains(r",\d{3}\.").any())
+        thousands, decimal = (",", ".") if english else (".", ",")
+        text = cells.astype("string").str.replace(thousands, "", regex=False)
+        plain = text.str.replace(decimal, ".", regex=False).astype(object)
         values = np.array(pd.to_numeric(plain, errors="coerce"), np.float64)
     return np.where(empty, np.nan, values), empty
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from gridsim.own_data.tables import Table
-from ss_core.errors import ConfigError, InputError
+from ss_core.errors import ConfigError
 
 QUARTER_S = 900
 CLOCK_CHANGE_S = 3600
@@ -51,6 +51,14 @@ class Times:
         before = CLOCK_CHANGE_S // QUARTER_S
         return (ends[:, None] - np.arange(before, 0, -1)).ravel()
 
+    def clock_words(self) -> str:
+        """Whose clock, for a sentence."""
+        if self.clock != "offsets":
+            return self.clock
+        if (self.utc_s == self.local_s).all():
+            return "UTC (--zone Europe/Berlin takes that of a place)"
+        return "the file's own offsets"
+
 
 def zone_problem(name: str) -> str:
     """What is wrong with the name of a zone, in words; "" if nothing is."""
@@ -74,41 +82,26 @@ def read_times(
     if zone and (problem := zone_problem(zone)):
         raise ConfigError(problem)
     cells = table.cells(column)
-    if hasattr(cells.dtype, "tz") or str(cells.dtype).startswith("datetime64"):
+    if hasattr(cells.dtype, "tz"):
         return _typed(table, column, zone)
     header = next((name for mark, name in HEADER_ZONES.items() if mark in column), None)
     return _written(table, column, zone, header, groups)
 
 
 def _typed(table: Table, column: str, zone: str | None) -> Times:
-    """Timestamps of a Parquet file, whose type may have a zone."""
+    """Timestamps of a Parquet column whose type has a zone."""
     import pandas as pd
 
     cells = table.cells(column)
     if cells.isna().any():
         raise table.refusal(int(cells.isna().argmax()), column, f"is no timestamp; {WITH_ZONE}")
-    own = getattr(cells.dtype, "tz", None)
-    if own is None and zone is None:
-        raise InputError(f"{table.path}: column {column!r} holds times without a zone; {WITH_ZONE}")
-    try:
-        placed = cells if own is not None else cells.dt.tz_localize(zone, ambiguous="infer")
-    except Exception as error:  # pandas has its own for each kind of clock change
-        raise InputError(
-            f"{table.path}: column {column!r}: not times of {zone} ({error}); write them with a "
-            "zone, or name another: --zone UTC"
-        ) from error
-    local = placed.dt.tz_convert(zone) if zone else placed
+    local = cells.dt.tz_convert(zone) if zone else cells
 
     def seconds(times: Any) -> np.ndarray:
-        since = times - pd.Timestamp(0, tz=times.dt.tz) if times.dt.tz else times - pd.Timestamp(0)
+        since = times.dt.tz_localize(None) - pd.Timestamp(0)
         return (since // pd.Timedelta(seconds=1)).to_numpy(dtype=np.int64)
 
-    clock = zone or str(own)
-    return Times(
-        seconds(placed.dt.tz_convert("UTC")),
-        seconds(local.dt.tz_localize(None)),
-        clock,
-    )
+    return Times(seconds(cells.dt.tz_convert("UTC")), seconds(local), zone or str(cells.dtype.tz))
 
 
 def _written(

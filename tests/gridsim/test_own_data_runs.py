@@ -264,3 +264,5 @@ def test_the_zone_is_checked_with_the_settings() -> None:
     with pytest.raises(ConfigError, match="zone='CEST': no time zone"):
         resolve("tuned", {"zone": "CEST"})
     assert GridConfig(zone="Europe/Berlin").zone == "Europe/Berlin"
+    with pytest.raises(ConfigError, match="price_column='DE': names a column of a file; give"):
+        resolve("tuned", {"price_column": "DE"})

@@ -36,6 +36,8 @@ def test_columns_may_be_parted_in_three_ways(tmp_path: Path, text: str) -> None:
 def test_thousands_have_dots_where_decimals_have_commas(tmp_path: Path) -> None:
     table = read_table(written(tmp_path, "a;b\n1.234,5;x\n2.000;y\n"))
     assert numbers(table, "a")[0].tolist() == [1234.5, 2000.0]
+    english = read_table(written(tmp_path, "a;b\n1,234.50;x\n87.00;y\n"))
+    assert numbers(english, "a")[0].tolist() == [1234.5, 87.0]
 
 
 def test_what_is_not_there_is_empty_and_not_zero(tmp_path: Path) -> None:

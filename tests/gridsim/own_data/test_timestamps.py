@@ -106,7 +106,21 @@ def test_parquet_types_have_their_zone_or_need_one(tmp_path: Path) -> None:
     assert found.clock == BERLIN
     assert read_times(read_table(path), "time", "UTC").local_s.tolist() == found.utc_s.tolist()
     pd.DataFrame({"time": stamps.tz_localize(None), "x": 1.0}).to_parquet(path)
-    with pytest.raises(InputError, match=r"without a zone.*--zone Europe/Berlin"):
+    with pytest.raises(InputError, match=r"row 2.*has no zone.*--zone Europe/Berlin"):
         read_times(read_table(path), "time", None)
     again = read_times(read_table(path), "time", BERLIN)
     assert again.utc_s.tolist() == found.utc_s.tolist()
+
+
+def test_two_series_in_one_parquet_column_each_have_their_autumn(tmp_path: Path) -> None:
+    clock = pd.to_datetime(["2025-10-26T01:00", *["2025-10-26T02:00"] * 2, "2025-10-26T03:00"])
+    path = tmp_path / "times.parquet"
+    pd.DataFrame({"time": [*clock, *clock], "x": 1.0}).to_parquet(path)
+    found = read_times(read_table(path), "time", BERLIN, ["a"] * 4 + ["b"] * 4)
+    assert np.diff(found.utc_s[:4]).tolist() == np.diff(found.utc_s[4:]).tolist() == [3600] * 3
+
+
+def test_the_clock_is_said(tmp_path: Path) -> None:
+    assert read(tmp_path, ["2025-01-06T12:00Z"]).clock_words().startswith("UTC (--zone Europe")
+    assert read(tmp_path, ["2025-01-06T12:00+01:00"]).clock_words() == "the file's own offsets"
+    assert read(tmp_path, ["2025-01-06T12:00Z"], BERLIN).clock_words() == BERLIN
