@@ -32,7 +32,7 @@ from gridsim.households.households import (
 from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
 from gridsim.own_data.households_file import HouseholdsFile, file_notes, read_households_file
-from gridsim.own_data.meters import Meters, read_meters
+from gridsim.own_data.meters import MeasuredDays, Meters, read_meters
 from gridsim.own_data.prices import PriceDays, dated_curve, read_prices, season_curve
 from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
@@ -69,10 +69,10 @@ def set_stage(config: GridConfig) -> Stage:
         config.households,
         numpy_generator(config.seed, Stream.POPULATION),
     )
-    population, households, notes = _as_given(config, population)
+    population, households, measured, notes = _as_given(config, population)
     curve, price_notes = _given_prices(config)
     tariff = build_tariff(config.tariff, curve)
-    world = World(profiles, population, households, tariff, config.num_actions)
+    world = World(profiles, population, households, tariff, config.num_actions, measured)
     held_out = _days(config, world, config.days, Stream.HELD_OUT_DAYS)
     return Stage(world, held_out, (*notes, *price_notes))
 
@@ -90,9 +90,10 @@ def copy_of(setting: str, path: str, inputs: Path) -> Path:
 
 def _as_given(
     config: GridConfig, population: Population
-) -> tuple[Population, HouseholdConfig, list[str]]:
+) -> tuple[Population, HouseholdConfig, MeasuredDays | None, list[str]]:
     """Devices and base load from files, and what there is to say about them."""
-    households, names, notes = config.population, None, list[str]()
+    households, names, measured = config.population, None, None
+    notes = list[str]()
     if config.households_file is not None:
         file = read_given_households(config)
         population, households = with_devices(population, file), with_cars_power(households, file)
@@ -100,9 +101,9 @@ def _as_given(
     if config.meter is not None:
         meters: Meters = _read_once(read_meters, config.meter, config.zone)
         rng = numpy_generator(config.seed, Stream.METERS)
-        population, note = with_meters(population, meters, households.season, rng, names)
+        population, measured, note = with_meters(population, meters, households.season, rng, names)
         notes += [*meters.notes, note]
-    return population, households, notes
+    return population, households, measured, notes
 
 
 def read_given_households(config: GridConfig) -> HouseholdsFile:

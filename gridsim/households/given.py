@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from gridsim.households.households import (
+    HEAT_PUMP_MOST_KW,
     SEASON_MONTHS,
     STEP_H,
     HouseholdConfig,
@@ -14,12 +15,11 @@ from gridsim.households.households import (
     wet_appliances,
 )
 from gridsim.own_data.households_file import HouseholdsFile
-from gridsim.own_data.meters import Meters, measured_households
+from gridsim.own_data.meters import MeasuredDays, Meters, measured_households
 
 HOURS_A_YEAR = 8760.0
 LEAST_LEFT = 0.3  # of a base load once its wet appliances are taken out
 EV_LEVELS = 3  # of power, equal
-HEAT_PUMP_MOST_KW = 4.0
 
 
 def with_devices(population: Population, file: HouseholdsFile) -> Population:
@@ -44,7 +44,7 @@ def with_meters(
     season: str,
     rng: np.random.Generator,
     names: Sequence[str] | None = None,
-) -> tuple[Population, str]:
+) -> tuple[Population, MeasuredDays, str]:
     """Measured load as base load, without the mean energy of the wet appliances that are jobs.
 
     Raises:
@@ -62,4 +62,4 @@ def with_meters(
         "jobs on top of it: where meters contain them, --set population.ev_ownership=0 and "
         "population.heat_pump_ownership=0 leave them out"
     )
-    return replace(population, measured=measured, base_scale=left), note
+    return replace(population, base_scale=left), measured, note

@@ -48,7 +48,7 @@ def test_the_mean_energy_of_wet_appliances_is_taken_out_of_meters(
     tmp_path: Path, population: Population
 ) -> None:
     meters = read_meters(write_meters(tmp_path / "m.csv", ("a", "b", "c"), kw=0.5), None)
-    given, note = with_meters(population, meters, "winter", np.random.default_rng(0))
+    given, _, note = with_meters(population, meters, "winter", np.random.default_rng(0))
     yearly = np.array([0.5, 1.0, 1.5]) * 8760.0
     wet = sum(
         population.owns[:, kind] * sum(each.cycle_kw) * STEP_H * each.cycles_per_year
@@ -61,5 +61,5 @@ def test_the_mean_energy_of_wet_appliances_is_taken_out_of_meters(
 
 def test_a_small_load_keeps_three_tenths(tmp_path: Path, population: Population) -> None:
     meters = read_meters(write_meters(tmp_path / "m.csv", ("a", "b", "c"), kw=0.001), None)
-    given, _ = with_meters(population, meters, "winter", np.random.default_rng(0))
+    given, *_ = with_meters(population, meters, "winter", np.random.default_rng(0))
     assert given.base_scale.min() >= 0.3
