@@ -18,9 +18,10 @@ from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
 from gridsim.instruments.outcome import Outcome
 from gridsim.network.connections import connection_notes, connections_of, profile_names
-from gridsim.network.feeder import Feeder, attach_households
+from gridsim.network.feeder import Attachment, Feeder, attach_households
 from gridsim.network.net_profiles import NetProfiles, read_net_profiles
 from gridsim.network.pandapower_io import feeder_names, load_feeder_with_notes
+from gridsim.own_data.households_file import attach_as_given
 from gridsim.references.same_information import (
     PAST_BATCHES,
     PLANNER_BY_RULE,
@@ -39,13 +40,16 @@ from gridsim.results.trace import record
 from gridsim.stage import (
     Stage,
     build_training,
+    copy_of,
     daily_welfare,
     in_turn_env,
     past_days,
     play,
+    read_given_households,
     set_stage,
     trial_costs,
     trial_days,
+    with_copies,
 )
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel
@@ -59,10 +63,11 @@ from ss_core.training.loop import Training
 
 
 def check(config: GridConfig) -> Grid:
-    """The feeder with its households: bad nets fail here, in seconds.
+    """The feeder with its households: bad nets and bad tables fail here, in seconds.
 
     Raises:
-        InputError: the net cannot be used; every problem is named.
+        InputError: a file cannot be used; every problem of a net is named.
+        ConfigError: a file of households has more or fewer than the run.
     """
     feeder, net_notes = load_feeder_with_notes(
         config.feeder_name,
@@ -70,14 +75,26 @@ def check(config: GridConfig) -> Grid:
         kva_per_household=config.rating_kva,
     )
     reactive_share = float(np.tan(np.arccos(config.power_factor)))
+    if config.own_files:
+        set_stage(config)  # reads them all
+    attachment = _attachment(config, feeder)
     others = _others(config, feeder)
     return Grid(
         feeder,
-        attach_households(feeder, config.households, connections_of(feeder).home_load),
+        attachment,
         reactive_share,
         (*net_notes, *connection_notes(feeder), *(others.notes if others else ())),
         others,
     )
+
+
+def _attachment(config: GridConfig, feeder: Feeder) -> Attachment:
+    """Where households live: at the buses of their file, or in the order of the net."""
+    if config.households_file is not None:
+        file = read_given_households(config)
+        if file.bus:
+            return attach_as_given(file, feeder)
+    return attach_households(feeder, config.households, connections_of(feeder).home_load)
 
 
 def _others(config: GridConfig, feeder: Feeder) -> OtherPower | None:
@@ -93,22 +110,28 @@ def _others(config: GridConfig, feeder: Feeder) -> OtherPower | None:
 
 
 def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], None]) -> Prepared:
-    """Keep a copy of the user's net: a run is not continued on another one.
+    """Keep a copy of the user's files: a run is not continued on other ones.
 
     Raises:
-        ConfigError: the file has changed since the run began.
+        ConfigError: a file has changed since the run began.
     """
     del tell
     if config.feeder_name not in feeder_names():
-        data, kept = Path(config.feeder_name).read_bytes(), inputs / "feeder.json"
-        if not kept.exists():
-            atomic_write(kept, data)
-        elif kept.read_bytes() != data:
-            raise ConfigError(
-                f"{config.feeder_name}: differs from the net this run began with ({kept}); "
-                "put that one back, or start anew with --resume never"
-            )
+        _keep(config.feeder_name, inputs / "feeder.json", "net")
+    for name, path in config.own_files.items():
+        _keep(path, copy_of(name, path, inputs), "file")
     return Prepared(sentence=announce(config, grid), world=grid, meanwhile=_import_audit)
+
+
+def _keep(path: str, kept: Path, what: str) -> None:
+    data = Path(path).read_bytes()
+    if not kept.exists():
+        atomic_write(kept, data)
+    elif kept.read_bytes() != data:
+        raise ConfigError(
+            f"{path}: differs from the {what} this run began with ({kept}); "
+            "put that one back, or start anew with --resume never"
+        )
 
 
 def _import_audit() -> None:
@@ -122,8 +145,8 @@ def _import_audit() -> None:
 @contextmanager
 def open_setting(config: GridConfig, inputs: Path, processes: int) -> Iterator[Setting]:
     """Population and held-out days; nothing outside this process is started."""
-    del inputs, processes
-    stage = set_stage(config)
+    del processes
+    stage = set_stage(with_copies(config, inputs))
 
     def evaluate(training: Training) -> dict[str, float]:
         schedule = play(training, stage, config, sample=0).schedule
@@ -160,8 +183,7 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
     from gridsim.references.certificate import certify_dilemma
     from gridsim.references.references import compute_references, load_to_come, nash, optimum
 
-    del place
-    stage = set_stage(config)
+    stage = set_stage(with_copies(config, place.inputs))
     tariff, days = stage.world.tariff, stage.held_out
     report(0, 4, "what past days tell")
     past = past_days(config, stage)
@@ -204,8 +226,7 @@ def refer_same_information(
     config: GridConfig, place: Place, report: Report, stop: Stop
 ) -> Saved | None:
     """Rows that know what learners know and learned nothing: by public rule, and at random."""
-    del place
-    stage = set_stage(config)
+    stage = set_stage(with_copies(config, place.inputs))
     days, tried = stage.held_out, trial_days(config, stage)
 
     def build(given: Days | None, outlook: Outlook | None) -> InTurnEnv:
@@ -292,6 +313,10 @@ SCENARIO = Scenario(
     target="gridsim.scenario:SCENARIO",
     config=GridConfig,
     shorthands=SHORTHANDS,
+    implied={
+        "households_file": lambda _: ("households",),
+        "prices": lambda _: ("tariff.spread",),
+    },
     resolve=resolve,
     check=check,
     identity=lambda config, _: ("grid", f"h{config.households}"),

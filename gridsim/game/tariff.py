@@ -22,9 +22,10 @@ class TariffConfig:
     beta: float = 0.01  # EUR/kWh per kW/household of mean load
     gamma: float = 0.5  # EUR/kWh per kW/household above kappa: the feeder charge
     kappa: float = 1.1  # kW/household the feeder carries without charge
+    surcharge: float = 0.0  # EUR/kWh on every price: fees and taxes that an exchange's lack
 
     def __post_init__(self) -> None:
-        for name in ("spread", "beta", "gamma", "kappa"):
+        for name in ("spread", "beta", "gamma", "kappa", "surcharge"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0.0):
                 raise ValueError(f"{name}={value}: must be finite and not negative")
@@ -40,9 +41,19 @@ class Tariff:
     kappa: float
 
 
-def build_tariff(config: TariffConfig) -> Tariff:
-    """The tariff of a config: 24 hourly prices turned to 96 steps from noon to noon."""
-    hourly = np.asarray(load_tariff_shape(config.shape).price_eur_per_kwh)
-    hourly = hourly.mean() + config.spread * (hourly - hourly.mean())
-    price = np.roll(np.repeat(hourly, STEPS_PER_HOUR), -STEPS_PER_DAY // 2)
+def build_tariff(config: TariffConfig, given: Float[np.ndarray, " step"] | None = None) -> Tariff:
+    """The tariff of a config: 24 hourly prices turned to 96 steps from noon to noon.
+
+    `given` prices, already from noon to noon, take the place of the config's shape.
+    """
+    if given is None:
+        hourly = _spread(np.asarray(load_tariff_shape(config.shape).price_eur_per_kwh), config)
+        price = np.roll(np.repeat(hourly, STEPS_PER_HOUR), -STEPS_PER_DAY // 2)
+    else:
+        price = _spread(given, config)
     return Tariff(base_price=price, beta=config.beta, gamma=config.gamma, kappa=config.kappa)
+
+
+def _spread(price: Float[np.ndarray, " time"], config: TariffConfig) -> Float[np.ndarray, " time"]:
+    """Prices with the config's spread around their mean, and its surcharge."""
+    return price.mean() + config.spread * (price - price.mean()) + config.surcharge

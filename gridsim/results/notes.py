@@ -78,6 +78,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         f"{audit_note(scores.audits.values())}; {solved}",
         grid.attachment.sentence,
         *grid.net_notes,
+        *scores.stage.notes,
         _transformer(config, grid),
         *_turns(config, scores.stage.held_out),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
