@@ -3,13 +3,18 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from gridsim.game.in_turn import MOST_TURNS, REVISE_AFTER
 from gridsim.game.plans import MOST_PLANS
 from gridsim.game.tariff import TariffConfig
 from gridsim.households.households import HouseholdConfig
+from gridsim.instruments.config import InstrumentRules
+from gridsim.instruments.names import named, problem_of
 from gridsim.network.sizing import sized_kappa_kw, sized_kva_per_household
+from gridsim.own_data.households_file import read_households_file
+from gridsim.own_data.timestamps import zone_problem
 from gridsim.references.config import SearchConfig
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import ExchangeConfig
@@ -47,17 +52,23 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "tariff.feed_in": 0.08,
     },
 }
+OWN_FILES = ("meter", "households_file", "prices")
 MANY = 500  # households beyond which fewer days tell as much: scored and tried on 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridConfig(RunConfig):
-    """Everything a grid run's outcome depends on, the contents of a feeder file apart."""
+    """Everything a grid run's outcome depends on, the contents of input files apart."""
 
-    households: int = 50
+    households: int = 50  # as many as `households_file` has, if it is given
     feeder: str = "auto"  # a shipped name, a pandapower JSON file, or by the number of households
     kva_per_household: float | Literal["auto"] | None = 2.0
     # transformer rating; auto: with diversity (`sizing.py`); None: the net's own, as of a file
+    meter: str | None = None  # file of measured loads, which take the place of base load
+    households_file: str | None = None  # who lives at which bus, and with what
+    prices: str | None = None  # file of a day-ahead series, in place of `tariff.shape`
+    price_column: str | None = None  # a part of its header, where `prices` has several
+    zone: str | None = None  # of the clock in these files, as Europe/Berlin; None: as they write it
     power_factor: float = 0.97  # of every household, lagging
     days: int = 32  # held-out days every policy is scored on
     trial_days: int = 32  # on which coordination is tried before it is recommended
@@ -68,6 +79,8 @@ class GridConfig(RunConfig):
     most_turns: int = MOST_TURNS  # of `in_turn`: a day; where it holds more, several decide at once
     evaluations: int = 10
     audit_steps: int = 12  # steps re-solved by pandapower
+    instruments: tuple[str, ...] = ()  # policy instruments to show as further rows
+    instrument_rules: InstrumentRules = field(default_factory=InstrumentRules)
     population: HouseholdConfig = field(default_factory=HouseholdConfig)
     tariff: TariffConfig = field(default_factory=TariffConfig)
     learner: LearnerConfig = field(default_factory=lambda: tuned_learner())
@@ -92,6 +105,12 @@ class GridConfig(RunConfig):
             f"num_actions={n}: variant='in_turn' has rules for {MOST_PLANS} plans; "
             "fewer, or variant='per_job'",
         )
+        problem = "" if self.zone is None else zone_problem(self.zone)
+        yield not problem, problem
+        yield (
+            self.price_column is None or self.prices is not None,
+            f"price_column={self.price_column!r}: names a column of a file; give prices, too",
+        )
         waits = self.revise_after
         yield all(wait >= 1 for wait in waits), f"revise_after={waits}: quarter-hours, 1 or more"
         yield self.most_turns >= 48, f"most_turns={self.most_turns}: at least 48"
@@ -101,16 +120,19 @@ class GridConfig(RunConfig):
             "set learner.counterfactuals=false",
         )
         yield (
-            self.variant == "in_turn" or self.population.pv_ownership == 0.0,
-            f"population.pv_ownership={self.population.pv_ownership}: photovoltaics need "
-            "variant='in_turn'",
-        )
-        yield (
             self.households > 1 or self.learner.algorithm != "centralised",
             "households=1: algorithm='centralised' needs two or more",
         )
+        problem = problem_of(self.instruments)
+        yield not problem, problem
         yield from cooperation_check(self, "household")
         yield from on_cpu_check(self, "household")
+
+    @property
+    def own_files(self) -> dict[str, str]:
+        """Paths of the user's own tables by setting."""
+        known = {name: getattr(self, name) for name in OWN_FILES}
+        return {name: path for name, path in known.items() if path}
 
     @property
     def rating_kva(self) -> float | None:
@@ -238,6 +260,10 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
     values = dict(overrides)
     for key, value in _case(values.pop("case", "winter-evening")).items():
         values.setdefault(key, value)
+    if isinstance(file := values.get("households_file"), str) and "households" not in values:
+        values["households"] = read_households_file(Path(file)).num_households
+    if values.get("prices"):  # an exchange's, as they are
+        values.setdefault("tariff.spread", 1.0)
     variant, households = values.get("variant", "in_turn"), values.get("households", 50)
     known: Variant = variant if variant in get_args(Variant) else "in_turn"  # others: refused below
     several = households if type(households) is int and households > 0 else 50
@@ -257,6 +283,8 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> GridConfig:
         values.setdefault("kva_per_household", None)
     if values.get("kva_per_household") == "auto" and households == several:
         values.setdefault("tariff.kappa", round(sized_kappa_kw(several), 3))
+    if "instruments" in values:
+        values["instruments"] = named(values["instruments"])
     if "neighbours" in values:
         values.setdefault("learner.exchange.protocol", "random")
     return override(config, values, SHORTHANDS)

@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from gridsim.config import SHORTHANDS, GridConfig, resolve
 from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.joint_schedules import Schedule
-from gridsim.households.households import Days
+from gridsim.households.households import STEPS_PER_DAY, Days, JobKind
 from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
+from gridsim.instruments.outcome import Outcome
 from gridsim.network.connections import connection_notes, connections_of, profile_names
-from gridsim.network.feeder import Feeder, attach_households
+from gridsim.network.feeder import Attachment, Feeder, attach_households
 from gridsim.network.net_profiles import NetProfiles, read_net_profiles
 from gridsim.network.pandapower_io import feeder_names, load_feeder_with_notes
+from gridsim.own_data.households_file import attach_as_given
 from gridsim.references.same_information import (
     PAST_BATCHES,
     PLANNER_BY_RULE,
@@ -28,21 +31,25 @@ from gridsim.references.same_information import (
     random_schedule,
     schedule_by_rule,
 )
+from gridsim.results.instrument_figures import instrument_tables, tensors_of
 from gridsim.results.labels import LABELS, ROWS, UNCOORDINATED, knows
 from gridsim.results.notes import announce, facts, notes, title
-from gridsim.results.scoring import SAME_INFORMATION, Grid, score
+from gridsim.results.scoring import INSTRUMENTS, SAME_INFORMATION, Grid, score
 from gridsim.results.tables import UNITS
 from gridsim.results.trace import record
 from gridsim.stage import (
     Stage,
     build_training,
+    copy_of,
     daily_welfare,
     in_turn_env,
     past_days,
     play,
+    read_given_households,
     set_stage,
     trial_costs,
     trial_days,
+    with_copies,
 )
 from ss_core.errors import ConfigError
 from ss_core.exchange.channel import Channel
@@ -56,10 +63,11 @@ from ss_core.training.loop import Training
 
 
 def check(config: GridConfig) -> Grid:
-    """The feeder with its households: bad nets fail here, in seconds.
+    """The feeder with its households: bad nets and bad tables fail here, in seconds.
 
     Raises:
-        InputError: the net cannot be used; every problem is named.
+        InputError: a file cannot be used; every problem of a net is named.
+        ConfigError: a file of households has more or fewer than the run.
     """
     feeder, net_notes = load_feeder_with_notes(
         config.feeder_name,
@@ -67,20 +75,48 @@ def check(config: GridConfig) -> Grid:
         kva_per_household=config.rating_kva,
     )
     reactive_share = float(np.tan(np.arccos(config.power_factor)))
-    others = _others(config, feeder)
-    sunny = config.population.pv_ownership > 0.0
+    stage = set_stage(config)  # reads the user's files
+    _refuse_roofs(config, stage)
+    attachment = _attachment(config, feeder)
+    others = _others(config, feeder, stage)
     return Grid(
         feeder,
-        attach_households(feeder, config.households, connections_of(feeder).home_load),
+        attachment,
         reactive_share,
         (*net_notes, *connection_notes(feeder), *(others.notes if others else ())),
         others,
-        set_stage(config).held_out.pv_kw if sunny else None,
+        stage.held_out.pv_kw,
         config.population.first_hour,
     )
 
 
-def _others(config: GridConfig, feeder: Feeder) -> OtherPower | None:
+def _refuse_roofs(config: GridConfig, stage: Stage) -> None:
+    """Refuse what does not know photovoltaics and batteries where somebody has them."""
+    population = stage.world.population
+    if not population.has_pv and not population.battery_kwh.any():
+        return
+    if config.instruments:
+        raise ConfigError(
+            f"instruments={config.instruments!r}: their rules know no photovoltaics and no "
+            "batteries; leave --instruments out, or set population.pv_ownership=0"
+        )
+    if config.variant != "in_turn":
+        raise ConfigError(
+            f"variant={config.variant!r}: knows no photovoltaics and no batteries; leave it out, "
+            "or set population.pv_ownership=0"
+        )
+
+
+def _attachment(config: GridConfig, feeder: Feeder) -> Attachment:
+    """Where households live: at the buses of their file, or in the order of the net."""
+    if config.households_file is not None:
+        file = read_given_households(config)
+        if file.bus:
+            return attach_as_given(file, feeder)
+    return attach_households(feeder, config.households, connections_of(feeder).home_load)
+
+
+def _others(config: GridConfig, feeder: Feeder, stage: Stage) -> OtherPower | None:
     """Power of whoever is on the feeder beside households, on the held-out days."""
     loads, generators = profile_names(feeder)
     if not loads and not generators:
@@ -88,27 +124,32 @@ def _others(config: GridConfig, feeder: Feeder) -> OtherPower | None:
     known = NetProfiles()
     if config.feeder_name not in feeder_names():
         known = read_net_profiles(Path(config.feeder_name), loads, generators)
-    stage = set_stage(config)
     return other_power(feeder, known, stage.world.profiles, stage.held_out, config.day_0)
 
 
 def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], None]) -> Prepared:
-    """Keep a copy of the user's net: a run is not continued on another one.
+    """Keep a copy of the user's files: a run is not continued on other ones.
 
     Raises:
-        ConfigError: the file has changed since the run began.
+        ConfigError: a file has changed since the run began.
     """
     del tell
     if config.feeder_name not in feeder_names():
-        data, kept = Path(config.feeder_name).read_bytes(), inputs / "feeder.json"
-        if not kept.exists():
-            atomic_write(kept, data)
-        elif kept.read_bytes() != data:
-            raise ConfigError(
-                f"{config.feeder_name}: differs from the net this run began with ({kept}); "
-                "put that one back, or start anew with --resume never"
-            )
+        _keep(config.feeder_name, inputs / "feeder.json", "net")
+    for name, path in config.own_files.items():
+        _keep(path, copy_of(name, path, inputs), "file")
     return Prepared(sentence=announce(config, grid), world=grid, meanwhile=_import_audit)
+
+
+def _keep(path: str, kept: Path, what: str) -> None:
+    data = Path(path).read_bytes()
+    if not kept.exists():
+        atomic_write(kept, data)
+    elif kept.read_bytes() != data:
+        raise ConfigError(
+            f"{path}: differs from the {what} this run began with ({kept}); "
+            "put that one back, or start anew with --resume never"
+        )
 
 
 def _import_audit() -> None:
@@ -122,8 +163,8 @@ def _import_audit() -> None:
 @contextmanager
 def open_setting(config: GridConfig, inputs: Path, processes: int) -> Iterator[Setting]:
     """Population and held-out days; nothing outside this process is started."""
-    del inputs, processes
-    stage = set_stage(config)
+    del processes
+    stage = set_stage(with_copies(config, inputs))
 
     def evaluate(training: Training) -> dict[str, float]:
         schedule = play(training, stage, config, sample=0).schedule
@@ -160,8 +201,7 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
     from gridsim.references.certificate import certify_dilemma
     from gridsim.references.references import compute_references, load_to_come, nash, optimum
 
-    del place
-    stage = set_stage(config)
+    stage = set_stage(with_copies(config, place.inputs))
     tariff, days = stage.world.tariff, stage.held_out
     report(0, 4, "what past days tell")
     past = past_days(config, stage)
@@ -204,8 +244,7 @@ def refer_same_information(
     config: GridConfig, place: Place, report: Report, stop: Stop
 ) -> Saved | None:
     """Rows that know what learners know and learned nothing: by public rule, and at random."""
-    del place
-    stage = set_stage(config)
+    stage = set_stage(with_copies(config, place.inputs))
     days, tried = stage.held_out, trial_days(config, stage)
 
     def build(given: Days | None, outlook: Outlook | None) -> InTurnEnv:
@@ -231,11 +270,59 @@ def refer_same_information(
     return Saved(tensors, {"bytes_by_kind": channel.ledger.bytes_by_kind()})
 
 
+def refer_instruments(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved | None:
+    """What households do under the instruments asked for, and what is paid."""
+    del place
+    tensors: dict[str, torch.Tensor] = {}
+    for done, (name, outcome) in enumerate(played_instruments(config, set_stage(config)), 1):
+        tensors |= tensors_of(name, outcome)
+        if name != "pigou":  # whose schedule is a reference of every run
+            tensors |= _tensors_of([outcome.schedule])
+        report(done, len(config.instruments), LABELS[name].title)
+        if stop():
+            return None
+    return Saved(tensors)
+
+
+def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, Outcome]]:
+    """The instruments asked for, one after the other, on the held-out days."""
+    from gridsim.instruments.rows import Setting as Played
+    from gridsim.instruments.rows import outcomes
+
+    played = Played(
+        days=stage.held_out,
+        tariff=stage.world.tariff,
+        limit_kw=limit_kw(config, check(config)),
+        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
+        rules=config.instrument_rules,
+        search=config.search,
+    )
+    yield from outcomes(config.instruments, played)
+
+
+def limit_kw(config: GridConfig, grid: Grid) -> Float[np.ndarray, "day step"]:
+    """What an operator lets households draw together: the transformer's rating less a reserve.
+
+    What others on the feeder draw is taken off, what they give is added. Without a transformer the
+    limit is the load at which the tariff's feeder charge begins.
+    """
+    shape = (config.days, STEPS_PER_DAY)
+    if not grid.feeder.has_transformer:
+        return np.full(shape, config.households * config.tariff.kappa)
+    rated_kw = 1000.0 * grid.feeder.transformer_sn_mva * config.power_factor
+    limit = np.full(shape, (1.0 - config.instrument_rules.reserve) * rated_kw)
+    if grid.others is None:
+        return limit
+    return limit + (grid.others.generation_kw - grid.others.load_kw).reshape(shape)
+
+
 def references(config: GridConfig) -> list[Reference]:
     """Sub-tasks that compute reference rows."""
     found = [Reference(name="references", compute=refer)]
     if config.variant == "in_turn":
         found.append(Reference(name=SAME_INFORMATION, compute=refer_same_information))
+    if config.instruments:
+        found.append(Reference(name=INSTRUMENTS, compute=refer_instruments))
     return found
 
 
@@ -244,6 +331,10 @@ SCENARIO = Scenario(
     target="gridsim.scenario:SCENARIO",
     config=GridConfig,
     shorthands=SHORTHANDS,
+    implied={
+        "households_file": lambda _: ("households",),
+        "prices": lambda _: ("tariff.spread",),
+    },
     resolve=resolve,
     check=check,
     identity=lambda config, _: ("grid", f"h{config.households}"),
@@ -271,6 +362,7 @@ SCENARIO = Scenario(
     ),
     units=UNITS,
     notes=notes,
+    tables=instrument_tables,
     facts=facts,
     record=record,
     calibration_updates=6,

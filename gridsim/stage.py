@@ -4,7 +4,10 @@ A function of the configuration alone: population, held-out days, environments, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +20,21 @@ from gridsim.game.joint_schedules import Schedule, stepwise_schedule
 from gridsim.game.quarter_hourly import QuarterHourlyEnv
 from gridsim.game.tariff import build_tariff
 from gridsim.households.forecast import LoadHistory
-from gridsim.households.households import STEPS_PER_HOUR, Days, draw_population
+from gridsim.households.given import with_cars_power, with_devices, with_meters
+from gridsim.households.households import (
+    SEASON_MONTHS,
+    STEPS_PER_HOUR,
+    Days,
+    HouseholdConfig,
+    Population,
+    draw_population,
+)
 from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
+from gridsim.own_data.households_file import HouseholdsFile, file_notes, read_households_file
+from gridsim.own_data.meters import MeasuredDays, Meters, read_meters
+from gridsim.own_data.prices import PriceDays, dated_curve, read_prices, season_curve
+from ss_core.errors import ConfigError
 from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import play_episode
 from ss_core.random_streams import Stream, numpy_generator, torch_generator
@@ -38,10 +53,15 @@ class Stage:
 
     world: World
     held_out: Days
+    notes: tuple[str, ...] = ()  # what was read from the user's files, and what was filled in
 
 
 def set_stage(config: GridConfig) -> Stage:
-    """Draw the population and the held-out days."""
+    """Draw the population and the held-out days, from the user's files where there are some.
+
+    Raises:
+        InputError: a file cannot be used; file, row, value and remedy are named.
+    """
     profiles = load_profiles()
     population = draw_population(
         config.population,
@@ -49,14 +69,92 @@ def set_stage(config: GridConfig) -> Stage:
         config.households,
         numpy_generator(config.seed, Stream.POPULATION),
     )
-    world = World(
-        profiles,
-        population,
-        config.population,
-        build_tariff(config.tariff, config.population.first_hour),
-        config.num_actions,
+    population, households, measured, notes = _as_given(config, population)
+    curve, price_notes = _given_prices(config)
+    tariff = build_tariff(config.tariff, config.population.first_hour, curve)
+    world = World(profiles, population, households, tariff, config.num_actions, measured)
+    held_out = _days(config, world, config.days, Stream.HELD_OUT_DAYS)
+    return Stage(world, held_out, (*notes, *price_notes))
+
+
+def with_copies(config: GridConfig, inputs: Path) -> GridConfig:
+    """The configuration with the copies that a run keeps in place of the user's files."""
+    files = config.own_files.items()
+    return replace(config, **{name: str(copy_of(name, path, inputs)) for name, path in files})
+
+
+def copy_of(setting: str, path: str, inputs: Path) -> Path:
+    """Where a run keeps the file that a setting names."""
+    return inputs / f"{setting}{Path(path).suffix}"
+
+
+def _as_given(
+    config: GridConfig, population: Population
+) -> tuple[Population, HouseholdConfig, MeasuredDays | None, list[str]]:
+    """Devices and base load from files, and what there is to say about them."""
+    households, names, measured = config.population, None, None
+    notes = list[str]()
+    if config.households_file is not None:
+        file = read_given_households(config)
+        population, households = with_devices(population, file), with_cars_power(households, file)
+        names, notes = file.name, [*file_notes(file)]
+    if config.meter is not None:
+        first_hour = households.first_hour
+        meters: Meters = _read_once(read_meters, config.meter, config.zone, first_hour)
+        rng = numpy_generator(config.seed, Stream.METERS)
+        population, measured, note = with_meters(population, meters, households.season, rng, names)
+        notes += [*meters.notes, note]
+    return population, households, measured, notes
+
+
+def read_given_households(config: GridConfig) -> HouseholdsFile:
+    """The households of the file, as many as the run has.
+
+    Raises:
+        ConfigError: the run has another number of them.
+    """
+    assert config.households_file is not None
+    file = read_households_file(Path(config.households_file))
+    if file.num_households != config.households:
+        raise ConfigError(
+            f"households={config.households}, and {file.path} has {file.num_households} rows: "
+            "leave --households out, or change the file"
+        )
+    return file
+
+
+def _given_prices(config: GridConfig) -> tuple[Float[np.ndarray, " step"] | None, list[str]]:
+    """Mean prices of the run's dates, or of its season, and what there is to say about them."""
+    if config.prices is None:
+        return None, []
+    prices: PriceDays = _read_once(
+        read_prices, config.prices, config.zone, config.price_column, config.population.first_hour
     )
-    return Stage(world, _days(config, world, config.days, Stream.HELD_OUT_DAYS))
+    season = config.population.season
+    if config.day_0 is not None:
+        curve, note = dated_curve(prices, config.day_0, config.days)
+    else:
+        curve, note = season_curve(prices, SEASON_MONTHS[season], season)
+    added = (
+        f", {config.tariff.surcharge:g} EUR/kWh added"
+        if config.tariff.surcharge
+        else (", without fees and taxes (--set tariff.surcharge=0.13 adds 13 ct/kWh)")
+    )
+    return curve, [prices.note, note + added]
+
+
+def _read_once(read: Any, path: str, *how: str | int | None) -> Any:
+    """What `read` makes of a file, kept while the file stays the same."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return read(Path(path), *how)  # which says why it cannot
+    return _read(read, path, how, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=2)
+def _read(read: Any, path: str, how: tuple[str | int | None, ...], *_: int) -> Any:
+    return read(Path(path), *how)
 
 
 def trial_days(config: GridConfig, stage: Stage) -> Days:

@@ -67,6 +67,7 @@ class Stream(IntEnum):
     PERTURBATIONS = 405  # of the optimum found so far [calendar day, jobs of the day]
     DEVIATIONS = 406  # starts of a household's own search [calendar day, jobs of the day]
     OWN_SCHEDULES = 407  # of households, to find out what others' help is worth
+    METERS = 421  # which of more meters than households stand for them
 
     # Vehicles and traffic lights on roads.
     DEMAND = 501  # trips, and what a file of demand leaves open

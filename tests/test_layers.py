@@ -27,7 +27,7 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
         *("scenario", "experiments"),
     ),
     "gridsim": (
-        *("network", "households", "game", "powerflow", "references"),
+        *("network", "own_data", "households", "game", "powerflow", "references", "instruments"),
         *("config", "stage", "results", "scenario", "privacy", "report"),
     ),
     "trafficsim": (

@@ -30,6 +30,7 @@ from cli.commands import traffic as sstraffic
 from tests.support.external_tools import tool
 from tests.support.grid_runs import QUICK as SMALL_GRID
 from tests.support.grid_runs import run_here
+from tests.support.own_files import write_meters, write_prices
 from tests.support.printed_commands import (
     DOCUMENTS,
     ROOT,
@@ -66,13 +67,24 @@ SMALL_LIGHTS = (
     *("--set", "evaluation_episodes=1", "--set", "compare_selfish=false"),
 )
 AS_PRINTED = (
-    *("ssgrid feeders", "sstraffic net", "sstraffic nets", "ss sql", "ss export", "ss report"),
+    *(
+        "ssgrid feeders",
+        "ssgrid template",
+        "sstraffic net",
+        "sstraffic nets",
+        "ss sql",
+        "ss export",
+        "ss report",
+    ),
     *("ss compare", "ss runs", "ss verify", "ss doctor", "ss envs", "ss algorithms"),
     *("ss config", "ss completion", "python -c", "sumo", "duckdb"),
 )
 SMALLEST: dict[str, tuple[str, ...]] = {  # the longest prefix counts; its flags go before printed
     **dict.fromkeys(AS_PRINTED, ()),
     "ssgrid run": (*SMALL_GRID, "--households", "8", "--days", "1", "--budget", "1"),
+    "ssgrid run --feeder my_feeder.json --households-file": (
+        *(*SMALL_GRID, "--days", "1", "--budget", "1", "--set", "compare_selfish=false"),
+    ),
     "sstraffic run": SMALL_TRAFFIC,
     "sstraffic run --net data/nets/grid.net.xml": (*LEAST_TRAFFIC[2:], "--share", "0.1"),
     "sstraffic run --net data/nets/grid_3x3.net.xml": LEAST_TRAFFIC,
@@ -267,6 +279,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, ..
         patch.chdir(folder)
         (folder / "data").symlink_to(ROOT / "data")
         shutil.copy(ROOT / "data" / "feeders" / "kerber_dorfnetz.json", "my_feeder.json")
+        write_meters(Path("meter.csv"), [str(number) for number in range(60)], kw=0.01)
+        write_prices(Path("prices.csv"))
         write_net(folder, TWO_ROUTE, "my.net.xml")
         Path("my.trips.xml").write_text(demand_file(trips(12)))
         Path("osm.sumocfg").write_text(

@@ -1,11 +1,15 @@
 """`ssgrid`: households on a low-voltage feeder."""
 
+from pathlib import Path
+
 import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
 from cli.commands.runs.verify import verify
 from cli.options import NumberOrAuto, date_option
 from cli.run_command import run_command
+
+SMALL_FEEDER = "kerber_dorfnetz"
 
 
 @click.group(context_settings=CONTEXT_SETTINGS)
@@ -51,6 +55,43 @@ OPTIONS = (
         envvar="SS_DAYS",
         help="Held-out days on which every policy is scored.",
     ),
+    click.option(
+        "--instruments",
+        metavar="all|NAME,…",
+        envvar="SS_INSTRUMENTS",
+        help="Policy instruments as further rows: tariffs, § 14a dimming, limits, valley filling.",
+    ),
+    click.option(
+        "--meter",
+        metavar="FILE",
+        envvar="SS_METER",
+        help="Measured loads, CSV or Parquet: timestamp, household, kW; they replace base load.",
+    ),
+    click.option(
+        "--households-file",
+        metavar="FILE",
+        envvar="SS_HOUSEHOLDS_FILE",
+        help="Who lives at which bus, with what (CSV); `ssgrid template households` writes one.",
+    ),
+    click.option(
+        "--prices",
+        metavar="FILE",
+        envvar="SS_PRICES",
+        help="A day-ahead series as exchanges publish it, EUR/MWh or EUR/kWh in its header.",
+    ),
+    click.option(
+        "--price-column",
+        metavar="TEXT",
+        envvar="SS_PRICE_COLUMN",
+        help="A part of the header that tells which of several columns of prices is meant.",
+    ),
+    click.option(
+        "--zone",
+        metavar="ZONE",
+        envvar="SS_ZONE",
+        show_default="as the files write it",
+        help="Time zone of the clock of these files, as in Europe/Berlin.",
+    ),
     date_option,
     click.option(
         "--neighbours",
@@ -94,6 +135,46 @@ def feeders(as_json: bool) -> None:
         for feeder in compiled
     ]
     print_records("ss.feeders/1", "feeders", records, as_json=as_json)
+
+
+@cli.group("template", context_settings=CONTEXT_SETTINGS)
+def template() -> None:
+    """Write files to fill in."""
+
+
+@template.command("households")
+@click.option(
+    "--feeder",
+    metavar="NAME|FILE",
+    envvar="SS_FEEDER",
+    default=SMALL_FEEDER,
+    show_default=True,
+    help="Whose buses are listed: a shipped feeder, or a pandapower JSON file.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("households.csv"),
+    show_default=True,
+    help="The file; one that exists is not overwritten.",
+)
+@debug_option
+def template_households(feeder: str, out: Path) -> None:
+    """Write a table of a household at each house connection, for `--households-file`."""
+    from gridsim.network.pandapower_io import load_feeder
+    from gridsim.own_data.households_file import template as household_table
+    from ss_core.errors import ConfigError
+
+    text = household_table(load_feeder(feeder, households=1, kva_per_household=None))
+    try:
+        with out.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise ConfigError(f"{out}: exists; name another with --out, or remove it") from error
+    except OSError as error:
+        raise ConfigError(f"{out}: cannot be written ({error.strerror}); name another") from error
+    click.echo(f"{out}: {text.count(chr(10)) - 1} households at the buses of {feeder}")
+    click.echo(f"fill it in, then: ssgrid run --feeder {feeder} --households-file {out}")
 
 
 cli.add_command(verify)

@@ -43,6 +43,7 @@ from gridsim.households.households import (
 )
 from gridsim.households.profiles import Profiles
 from gridsim.households.schedules import Candidates, candidate_schedules
+from gridsim.own_data.meters import MeasuredDays
 from ss_core.env import Counterfactuals, EnvSpec, Step
 from ss_core.random_streams import Stream, numpy_generator
 
@@ -60,6 +61,7 @@ class World:
     households: HouseholdConfig
     tariff: Tariff
     num_actions: int
+    measured: MeasuredDays | None = None  # base load from meters in place of profiles
 
     @property
     def agent_names(self) -> tuple[str, ...]:
@@ -68,7 +70,9 @@ class World:
 
     def draw(self, num_days: int, rng: np.random.Generator) -> Days:
         """Days of these households."""
-        return draw_days(self.households, self.profiles, self.population, num_days, rng)
+        return draw_days(
+            self.households, self.profiles, self.population, num_days, rng, self.measured
+        )
 
     def training_days(self, num_days: int, seed: int) -> Days:
         """Days that a reset with this seed begins, the same in every form of the decisions."""

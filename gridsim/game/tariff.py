@@ -26,9 +26,10 @@ class TariffConfig:
     kappa: float = 1.1  # kW/household the feeder carries without charge
     kappa_feed_in: float = math.inf  # likewise of reverse flow; inf: it is never charged
     feed_in: float | None = None  # EUR/kWh for what a household feeds in; None: the price a_t
+    surcharge: float = 0.0  # EUR/kWh on every price: fees and taxes that an exchange's lack
 
     def __post_init__(self) -> None:
-        for name in ("spread", "beta", "gamma", "kappa"):
+        for name in ("spread", "beta", "gamma", "kappa", "surcharge"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0.0):
                 raise ValueError(f"{name}={value}: must be finite and not negative")
@@ -66,19 +67,26 @@ class Tariff:
         return STEP_H * self.feed_in_loss * np.maximum(-load_kw, 0.0)
 
 
-def build_tariff(config: TariffConfig, first_hour: int = 12) -> Tariff:
+def build_tariff(
+    config: TariffConfig, first_hour: int = 12, given: Float[np.ndarray, " step"] | None = None
+) -> Tariff:
     """The tariff of a config: 24 hourly prices turned to 96 steps from `first_hour` on.
+
+    `given` prices, already from that hour on, take the place of the config's shape.
 
     Raises:
         ConfigError: the feed-in tariff is above the price, so that feeding in and buying pay.
     """
-    hourly = np.asarray(load_tariff_shape(config.shape).price_eur_per_kwh)
-    hourly = hourly.mean() + config.spread * (hourly - hourly.mean())
-    price = np.roll(np.repeat(hourly, STEPS_PER_HOUR), -first_hour * STEPS_PER_HOUR)
+    if given is None:
+        hourly = _spread(np.asarray(load_tariff_shape(config.shape).price_eur_per_kwh), config)
+        price = np.roll(np.repeat(hourly, STEPS_PER_HOUR), -first_hour * STEPS_PER_HOUR)
+    else:
+        price = _spread(given, config)
     if config.feed_in is not None and config.feed_in > price.min():
         raise ConfigError(
             f"tariff.feed_in={config.feed_in}: above the lowest price of the day, "
-            f"{price.min():.3g} EUR/kWh, so that whoever buys then and feeds in earns; lower it"
+            f"{price.min():.3g} EUR/kWh, so that whoever buys then and feeds in earns: set a lower "
+            "one, or a tariff.surcharge on prices"
         )
     return Tariff(
         base_price=price,
@@ -88,3 +96,8 @@ def build_tariff(config: TariffConfig, first_hour: int = 12) -> Tariff:
         kappa_feed_in=config.kappa_feed_in,
         feed_in_loss=None if config.feed_in is None else price - config.feed_in,
     )
+
+
+def _spread(price: Float[np.ndarray, " time"], config: TariffConfig) -> Float[np.ndarray, " time"]:
+    """Prices with the config's spread around their mean, and its surcharge."""
+    return price.mean() + config.spread * (price - price.mean()) + config.surcharge

@@ -25,6 +25,7 @@ from gridsim.households.profiles import (
     heat_pump_cop,
     load_appliances,
 )
+from gridsim.own_data.meters import MeasuredDays
 from ss_core.errors import ConfigError
 
 STEPS_PER_DAY = 96
@@ -33,6 +34,7 @@ STEPS_PER_HOUR = 4
 MAX_CYCLE_STEPS = 8
 HEAT_PUMP_BLOCKS = 4
 HEAT_PUMP_BLOCK_STEPS = 6
+HEAT_PUMP_MOST_KW = 4.0
 
 SEASON_MONTHS = {
     "winter": (12, 1, 2),
@@ -132,6 +134,7 @@ class Population:
     delay_cost: Float[np.ndarray, "household kind"]  # EUR/h; EUR/kWh/h for EV
     heat_scale: Float[np.ndarray, " household"]  # of the space-heat trace
     building: Int[np.ndarray, " household"]  # row of `Profiles.space_heat_kw`
+    heat_pump_most_kw: Float[np.ndarray, " household"]  # electrical
     pv_kwp: Float[np.ndarray, " household"]  # 0: none
     pv_orientation: Int[np.ndarray, " household"]  # row of `PV_ORIENTATIONS`
     battery_kwh: Float[np.ndarray, " household"]  # usable; 0: none
@@ -228,6 +231,7 @@ def draw_population(
         * rng.lognormal(0.0, config.delay_cost_sigma, (n, kinds)),
         heat_scale=rng.lognormal(0.0, 0.2, n),
         building=rng.choice(heated, n),
+        heat_pump_most_kw=np.full(n, HEAT_PUMP_MOST_KW),
         **_roofs(config, n, rng),
     )
 
@@ -276,17 +280,23 @@ def draw_days(
     population: Population,
     num_days: int,
     rng: np.random.Generator,
+    measured: MeasuredDays | None = None,
 ) -> Days:
     """Draw `num_days` independent days of the season by day bootstrap.
 
     Weather (and with it heat demand) is common to a day; each household's base load is its own
-    trace on a random day of the same season and day type, shifted by up to `jitter_steps`.
+    trace on a random day of the same season and day type, shifted by up to `jitter_steps`; the
+    load of its meter as it is, if loads are `measured`.
     """
     in_season = np.isin(profiles.month, SEASON_MONTHS[config.season])
     calendar_day = rng.choice(np.flatnonzero(in_season), num_days)
     weekend = profiles.weekday >= 5
     is_weekend = weekend[calendar_day]
-    base_kw = _base_load(config, profiles, population, in_season, weekend, is_weekend, rng)
+    if measured is None:
+        base_kw = _base_load(config, profiles, population, in_season, weekend, is_weekend, rng)
+    else:
+        base_kw = measured.draw(SEASON_MONTHS[config.season], is_weekend, rng)
+        base_kw *= population.base_scale[None, :, None]
     parts = [
         *_wet_jobs(config, population, num_days, rng),
         _ev_jobs(config, population, num_days, rng),
@@ -424,7 +434,9 @@ def _heat_pump_jobs(
     cop = heat_pump_cop(from_hour(profiles.temperature_c, config.first_hour)).mean(axis=-1)
     daily = heat_kwh[population.building[household], calendar_day[day]] / cop[calendar_day[day]]
     block_kwh = daily * population.heat_scale[household] / HEAT_PUMP_BLOCKS
-    power_kw = np.clip(block_kwh / (HEAT_PUMP_BLOCK_STEPS * STEP_H), 0.5, 4.0)
+    most_kw = population.heat_pump_most_kw[household]
+    least_kw = np.minimum(0.5, most_kw)
+    power_kw = np.clip(block_kwh / (HEAT_PUMP_BLOCK_STEPS * STEP_H), least_kw, most_kw)
 
     day, household, power_kw = (np.repeat(x, HEAT_PUMP_BLOCKS) for x in (day, household, power_kw))
     count = len(day)

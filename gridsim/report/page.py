@@ -4,6 +4,7 @@ import numpy as np
 
 from gridsim.report.bills import bills_section
 from gridsim.report.feeder_map import feeder_section
+from gridsim.report.instruments import instruments_section
 from gridsim.results.labels import LABELS, ROWS
 from ss_core.analysis.run_data import Frame, RunData
 from ss_core.report.assemble import RunSummary
@@ -45,6 +46,7 @@ def run_summary(data: RunData) -> RunSummary:
                 data, {SELFISH: title_of(LABELS, SELFISH), algorithm: title_of(LABELS, algorithm)}
             ),
             bills_section(data, algorithm),
+            *instruments_section(data, kpis, algorithm),
         ),
     )
     return RunSummary(

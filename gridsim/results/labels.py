@@ -1,13 +1,14 @@
 """Rows of a grid run's table in their order, what people call them, and what each knows."""
 
 from gridsim.config import GridConfig
+from gridsim.instruments.names import INSTRUMENTS, OWN_ROWS
 from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
 from ss_core.algorithms.registry import algorithm_named
 from ss_core.report.labels import LEARNED, SELFISH, Label, Labels
 
 ROWS = (
     *("asap", "herd", "random_among_candidates", SELFISH_BY_RULE, SELFISH),
-    *("nash", "nash_among_candidates", LEARNED, PLANNER_BY_RULE),
+    *("nash", "nash_among_candidates", *OWN_ROWS, LEARNED, PLANNER_BY_RULE),
     *("rolling_planner_forecast", "pigou", "optimum"),
 )
 UNCOORDINATED = (SELFISH, SELFISH_BY_RULE)
@@ -22,7 +23,7 @@ LABELS: Labels = {
     "rolling_planner_forecast": Label("rolling planner with forecast", "planner"),
     "pigou": Label("ideal prices (Pigou)", "planner"),
     "optimum": Label("optimum (clairvoyant)", "best"),
-}
+} | {name: Label(INSTRUMENTS[name].title, "uncontrolled") for name in OWN_ROWS}
 
 
 def knows(config: GridConfig) -> dict[str, str]:
@@ -44,4 +45,4 @@ def knows(config: GridConfig) -> dict[str, str]:
         "rolling_planner_forecast": "base load of the day, jobs on arrival",
         "pigou": whole_day,
         "optimum": whole_day,
-    }
+    } | {name: INSTRUMENTS[name].knows for name in OWN_ROWS}

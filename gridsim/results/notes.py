@@ -80,10 +80,12 @@ def notes(evaluation: Evaluation) -> list[str]:
         f"{audit_note(scores.audits.values())}; {solved}",
         grid.attachment.sentence,
         *grid.net_notes,
+        *scores.stage.notes,
         _transformer(config, grid),
         *_turns(config, scores.stage.held_out),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
         "lowest voltage; losers: share of household-days that cost more than under Nash",
+        *_instruments(config, grid),
         *_scenario_notes(config, grid, figures),
     ]
     if evaluation.scores.no_dilemma:
@@ -116,6 +118,21 @@ def _same_information(
         f"'{title_of(LABELS, PLANNER_BY_RULE)}', which know what learners know, "
         f"{title_of(LABELS, algorithm)} goes {100 * (selfish - cost) / (selfish - planner):.0f} %"
     )
+
+
+def _instruments(config: GridConfig, grid: Grid) -> list[str]:
+    """By which rules instruments were played."""
+    if not config.instruments:
+        return []
+    rules, held = config.instrument_rules, "the load at which the feeder charge begins"
+    if grid.feeder.has_transformer:
+        held = f"the transformer's rating less {100 * rules.reserve:g} %"
+    return [
+        f"instruments: households answer the instrument alone; operators hold {held}; what is not "
+        f"delivered by its deadline costs {rules.undelivered_eur_per_kwh:g} EUR/kWh of comfort; "
+        "their losers and Gini count what households bear once surpluses of supplier and operator "
+        "are returned, and losses collected, in equal shares (settings: instrument_rules)"
+    ]
 
 
 def _turns(config: GridConfig, days: Days) -> list[str]:

@@ -1,7 +1,7 @@
 """From schedules to figures: what they cost, what they do to the feeder, how certain that is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +15,13 @@ from gridsim.households.other_power import OtherPower
 from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
-from gridsim.references.same_information import SELFISH_BY_RULE
+from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
+from gridsim.results.instrument_figures import (
+    Money,
+    announced_bytes,
+    instrument_kpis,
+    money_of,
+)
 from gridsim.results.key_figures import (
     equity_kpis,
     grid_kpis,
@@ -33,6 +39,7 @@ from ss_core.scenario.tasks import TRIAL_COST
 
 AUDITED = ("asap", "nash")  # beside the learned row: the feeder at its worst
 SAME_INFORMATION = "same_information"  # sub-task of the rows that know what learners know
+INSTRUMENTS = "instruments"  # sub-task of the policy instruments
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +101,16 @@ def _by_step(kw: Float[np.ndarray, "day household step"]) -> np.ndarray:
 
 
 def scored(
-    plays: Sequence[Schedule], tariff: Tariff, grid: Grid, nash_cost_eur: np.ndarray | None
+    plays: Sequence[Schedule],
+    tariff: Tariff,
+    grid: Grid,
+    nash_cost_eur: np.ndarray | None,
+    money: Money | None = None,
 ) -> Scored:
-    """Figures of one row; `nash_cost_eur[day, household]` is what equity is measured against."""
+    """Figures of one row; `nash_cost_eur[day, household]` is what equity is measured against.
+
+    `money`: what an instrument charges, where the row is one.
+    """
     figures: list[DayFigures] = []
     first: tuple[Costs, PowerFlow] | None = None
     for schedule in plays:
@@ -105,6 +119,8 @@ def scored(
         first = first or (costs, flow)
         figures.append(_figures(schedule, costs, flow, grid, nash_cost_eur))
     assert first is not None
+    if money is not None and nash_cost_eur is not None:
+        figures[0] |= instrument_kpis(money, first[0], nash_cost_eur)
     return Scored(
         name=plays[0].name,
         schedule=plays[0],
@@ -168,12 +184,22 @@ def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoi
     known = results.get(SAME_INFORMATION)
     found = schedules_of(referred, days) + (schedules_of(known, days) if known else [])
     plays = {s.name: [s] for s in found if s.name in LABELS}
+    played = results.get(INSTRUMENTS)
+    if played:
+        plays |= {s.name: [s] for s in schedules_of(played, days)}
+    money = money_of(played.tensors) if played else {}
     plays |= {name: plays_of(results[name], name, days) for name in config.learners}
     nash_cost = plays["nash"][0].costs(tariff).cost_eur
     rows = {
-        name: scored(plays[name], tariff, grid, None if name == "nash" else nash_cost)
+        name: scored(
+            plays[name], tariff, grid, None if name == "nash" else nash_cost, money.get(name)
+        )
         for name in in_order(ROWS, plays)
     }
+    if config.instruments and config.variant == "in_turn":
+        told = {"revealed_bytes": announced_bytes(config, days)}
+        in_turn = {*config.learners, SELFISH_BY_RULE, PLANNER_BY_RULE}
+        rows |= {k: replace(v, figures=v.figures | told) for k, v in rows.items() if k in in_turn}
     return Scores(
         figures={name: row.figures for name, row in rows.items()},
         cost={name: row.play_cost_eur for name, row in rows.items()},

@@ -8,6 +8,7 @@ from gridsim.config import GridConfig
 from gridsim.game.costs import charge_per_household
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days
+from gridsim.instruments.names import OWN_ROWS
 from gridsim.results.labels import ROWS
 from gridsim.results.network_tables import write_feeder, write_network_steps
 from gridsim.results.replay import write_replay
@@ -137,5 +138,6 @@ def _scored_rows(config: GridConfig, grid: Grid) -> dict[str, int]:
         "trafo_step": drawn * trafos,
         "agent_decision": len(config.learners) * config.days * config.households * JOBS_A_DAY,
         "agent": config.households,
-        "kpi": 20 * (len(ROWS) + len(config.learners)),
+        "kpi": 20 * (len(ROWS) - len(OWN_ROWS) + len(config.learners))
+        + 30 * len(config.instruments),
     }

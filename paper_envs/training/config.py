@@ -179,6 +179,7 @@ def _refuse_without_cooperation(asked: _Asked) -> None:
 
 def _of_task(asked: _Asked) -> TrainingConfig:
     task = task_named(asked.env)
+    count = task.num_agents if asked.agents is None else asked.agents
     if asked.horizon is not None:
         raise ConfigError(
             f"--horizon {asked.horizon}: {task.name} always takes {task.horizon} steps"
@@ -188,14 +189,12 @@ def _of_task(asked: _Asked) -> TrainingConfig:
     for name in asked.arguments:
         if name in FLAGS_OF_TASKS:
             raise ConfigError(f"--env-arg {name}: use {FLAGS_OF_TASKS[name]} with {task.name}")
-    count = task.num_agents if asked.agents is None else asked.agents
+    updates = default_updates(task.name, count)
     config = TrainingConfig(
         env=task.name,
         num_agents=count,
         horizon=task.horizon,
-        learner=learner_config(
-            task.name, count, asked.preset, asked.target, num_updates=DEFAULT_UPDATES
-        ),
+        learner=learner_config(task.name, count, asked.preset, asked.target, num_updates=updates),
         options={**env_options(task.name, asked.preset), **asked.arguments},
     )
     try:
@@ -203,6 +202,11 @@ def _of_task(asked: _Asked) -> TrainingConfig:
     except TypeError as error:
         raise ConfigError(f"--env-arg: {task.name} does not take it ({error})") from error
     return config
+
+
+def default_updates(task: str, num_agents: int) -> int:
+    """Of a named task; predators, who must all agree, need the more the more they are."""
+    return max(DEFAULT_UPDATES, 50 * num_agents) if task == "predation" else DEFAULT_UPDATES
 
 
 def _of_user(asked: _Asked) -> TrainingConfig:
@@ -252,8 +256,11 @@ def user_learner(preset: PresetName, algorithm: str) -> LearnerConfig:
 
 
 def _with_whole_gradient(config: LearnerConfig) -> LearnerConfig:
-    """ρ so large that suggestions stay off the simplex's edge: they tell how much is at stake."""
-    return replace(config, objective=replace(config.objective, rho=2.0, rho_follow=2.0))
+    """ρ so large that suggestions stay off the simplex's edge: they tell how much is at stake.
+
+    With 2 they reach it before a common stock of six is shared well (docs/results/games.md).
+    """
+    return replace(config, objective=replace(config.objective, rho=8.0, rho_follow=8.0))
 
 
 def build_env(config: TrainingConfig, num_envs: int) -> VectorEnv:

@@ -15,6 +15,7 @@ PROGRAMS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALLEST = {  # RUN is a run of households, TOWN a folder with a town, OUT an empty one
     "device.py": "--device cpu --seeds 1 --updates 1",
     "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
+    "instruments.py": "--seeds 1 --households 4 --days 1 --updates 1 --workers 1",
     "link_model.py": "--nets two_route,random --drivers 6 --changes 2 --days 2 --out OUT",
     "learner.py": "--repeats 1 --parts loop scaling algorithms full benchmarl",
     "own_games.py": "--games contributions,pledges,rounds --seeds 1 --updates 1 --out OUT",

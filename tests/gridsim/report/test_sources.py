@@ -11,8 +11,8 @@ from ss_core.analysis.run_data import RunData
 from ss_core.record.run_directory import RunDirectory
 
 
-def sources_of(folder: Path, feeder: str, *, named: bool) -> list[Source]:
-    config = {"households": 4, "feeder": feeder}
+def sources_of(folder: Path, feeder: str, *, named: bool, **files: str) -> list[Source]:
+    config = {"households": 4, "feeder": feeder, **files}
     with RunDirectory.create(folder, task="grid", size="h4", seed=0, config=config) as run:
         run.finish("complete")
     return run_sources(RunData(folder), named=named)
@@ -34,3 +34,17 @@ def test_the_name_of_an_own_file_is_for_its_operator(tmp_path: Path) -> None:
     path = "/data/Musterstadt.json"
     assert sources_of(tmp_path / "a", path, named=True)[0] == Source("feeder Musterstadt.json")
     assert sources_of(tmp_path / "b", path, named=False)[0] == Source("a feeder of the user's own")
+
+
+def test_tables_of_ones_own_are_sources_whose_names_are_for_the_operator(tmp_path: Path) -> None:
+    files = {"meter": "/data/Musterstrasse.parquet", "prices": "spot.csv"}
+    _, *tables, _ = sources_of(tmp_path / "a", "auto", named=True, **files)
+    assert tables == [
+        Source("measured loads Musterstrasse.parquet"),
+        Source("day-ahead prices spot.csv"),
+    ]
+    _, *tables, _ = sources_of(tmp_path / "b", "auto", named=False, **files)
+    assert tables == [
+        Source("measured loads of one's own"),
+        Source("day-ahead prices of one's own"),
+    ]

@@ -65,7 +65,7 @@ def test_the_regime_that_suits_the_game_is_kept(
 
 def test_the_default_is_the_whole_gradient() -> None:
     learner = user_learner("tuned", "ss")
-    expected = replace(REGIMES["gradient"], rho=2.0, rho_follow=2.0)
+    expected = replace(REGIMES["gradient"], rho=8.0, rho_follow=8.0)
     assert (learner.objective, learner.scale_rho_follow) == (expected, True)
     assert learner.suggestion_baseline
 

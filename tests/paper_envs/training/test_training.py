@@ -96,6 +96,14 @@ def test_a_task_is_learnt_with_the_settings_of_the_benchmark() -> None:
     assert about(config, check(config)) == "Cooperative Predation: 8 agents, 30 steps"
 
 
+@pytest.mark.parametrize(("agents", "updates"), [(2, 200), (4, 200), (8, 400), (12, 600)])
+def test_more_predators_train_for_longer(agents: int, updates: int) -> None:
+    assert resolve("tuned", {"env": "predation", "agents": agents}).learner.num_updates == updates
+    by_hand = {"env": "predation", "agents": agents, "updates": 9}
+    assert resolve("tuned", by_hand).learner.num_updates == 9
+    assert resolve("tuned", {"env": "harvest", "agents": agents}).learner.num_updates == 200
+
+
 def test_an_environment_of_ones_own_has_its_size_and_general_settings() -> None:
     config = resolve("tuned", {"env": SPREAD, "env_args": {"N": 4}, "episodes_per_update": 3})
     assert (config.num_agents, config.horizon, config.options) == (4, 25, {"N": 4})

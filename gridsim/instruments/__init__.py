@@ -1,0 +1,1 @@
+"""Policy instruments: what selfish households do under each, and what each takes and asks."""

@@ -1,0 +1,124 @@
+"""What one household does that minimises what its tariff charges it, plus its own waiting.
+
+Its jobs are revised one after the other, each exactly, until none gains. Nothing of others enters.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days
+from gridsim.households.schedules import EV_LEVELS
+from gridsim.instruments.own_tariff import OwnTariff, paid_eur
+
+TOLERANCE_EUR = 1e-9  # a move must gain more than this
+MOST_SWEEPS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as a household sees it."""
+
+    arrival: int
+    end: int
+    duration: int
+    cycle_kw: Float[np.ndarray, " cycle"]
+    units: int  # level-steps of a car; 0: a cycle
+    delay_cost: float
+    level_kw: float
+
+    @classmethod
+    def row(cls, days: Days, j: int) -> "Job":
+        """Row `j` of the days' jobs."""
+        jobs = days.jobs
+        return cls(
+            arrival=int(jobs.arrival_step[j]),
+            end=int(jobs.end_step[j]),
+            duration=int(jobs.duration_steps[j]),
+            cycle_kw=jobs.cycle_kw[j],
+            units=int(jobs.units[j]),
+            delay_cost=float(jobs.delay_cost[j]),
+            level_kw=float(days.ev_level_kw),
+        )
+
+
+def best_load(
+    job: Job, own_kw: Float[np.ndarray, " step"], tariff: OwnTariff
+) -> Float[np.ndarray, " step"]:
+    """The cheapest load of a job on top of what its household draws else."""
+    return _best_charging(job, own_kw, tariff) if job.units else _best_cycle(job, own_kw, tariff)
+
+
+def _best_cycle(
+    job: Job, own_kw: Float[np.ndarray, " step"], tariff: OwnTariff
+) -> Float[np.ndarray, " step"]:
+    starts = np.arange(job.arrival, job.end - job.duration + 1)
+    loads = np.zeros((len(starts), STEPS_PER_DAY))
+    at = starts[:, None] + np.arange(job.duration)
+    loads[np.arange(len(starts))[:, None], at] = job.cycle_kw[: job.duration]
+    waiting = job.delay_cost * STEP_H * (starts - job.arrival)
+    return loads[(paid_eur(tariff, own_kw + loads) + waiting).argmin()]
+
+
+def _best_charging(
+    job: Job, own_kw: Float[np.ndarray, " step"], tariff: OwnTariff
+) -> Float[np.ndarray, " step"]:
+    """Level-steps in the cheapest steps below a cap, and the cap at which the sum is least.
+
+    Exact: without the peak a step's next level never costs less, and a peak is a cap.
+    """
+    steps, level_kw = np.arange(job.arrival, job.end), job.level_kw
+    own, levels = own_kw[steps, None], level_kw * np.arange(EV_LEVELS + 1)
+    above = np.diff(np.maximum(own + levels - tariff.segment_kw, 0.0), axis=1)
+    waiting = job.delay_cost * STEP_H * (steps - job.arrival)[:, None]
+    unit_eur = level_kw * (tariff.price[steps, None] + waiting)
+    unit_eur = STEP_H * (unit_eur + tariff.segment_eur_per_kwh * above)
+    order = np.argsort(unit_eur, axis=None, kind="stable")
+    reach_kw = (own + levels[1:]).ravel()[order]
+    caps_kw = np.array([np.inf])
+    if tariff.peak_eur_per_kw > 0.0:
+        paid_kw = max(float(own_kw.max()), tariff.free_kw)  # a peak that costs nothing more
+        caps_kw = np.append(np.unique(reach_kw[reach_kw > paid_kw]), paid_kw)
+    allowed = reach_kw <= caps_kw[:, None] + 1e-9
+    taken = allowed & (allowed.cumsum(axis=1) <= job.units)
+    cost = (taken * unit_eur.ravel()[order]).sum(axis=1)
+    cost = np.where(taken.sum(axis=1) == job.units, cost, np.inf)
+    if tariff.peak_eur_per_kw > 0.0:
+        cost += tariff.peak_eur_per_kw * (caps_kw - tariff.free_kw)
+    chosen = order[taken[cost.argmin()]] // EV_LEVELS
+    load = np.zeros(STEPS_PER_DAY)
+    np.add.at(load, steps[chosen], level_kw)
+    return load
+
+
+def best_response(
+    days: Days,
+    rows: np.ndarray,
+    base_kw: Float[np.ndarray, " step"],
+    start_kw: Float[np.ndarray, "own step"],
+    tariff: OwnTariff,
+) -> Float[np.ndarray, "own step"]:
+    """Loads of the jobs `rows` of one household, from `start_kw` on, until no job gains."""
+    jobs = [Job.row(days, j) for j in rows.tolist()]
+    load_kw = start_kw.copy()
+    for _ in range(MOST_SWEEPS):
+        moved = False
+        for k, job in enumerate(jobs):
+            rest = base_kw + load_kw.sum(axis=0) - load_kw[k]
+            found = best_load(job, rest, tariff)
+            both = np.stack([load_kw[k], found])
+            before, after = paid_eur(tariff, rest + both) + _waiting(job, both)
+            if after < before - TOLERANCE_EUR:
+                load_kw[k], moved = found, True
+        if not moved:
+            break
+    return load_kw
+
+
+def _waiting(job: Job, loads: Float[np.ndarray, "k step"]) -> Float[np.ndarray, " k"]:
+    if job.units:
+        since_h = STEP_H * (np.arange(STEPS_PER_DAY) - job.arrival)
+        return job.delay_cost * STEP_H * (loads @ since_h)
+    silent = (job.cycle_kw > 0).argmax()
+    return job.delay_cost * STEP_H * ((loads > 0).argmax(axis=1) - silent - job.arrival)

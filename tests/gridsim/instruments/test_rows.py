@@ -1,0 +1,92 @@
+"""All instruments on drawn days: nothing is gained or lost on the way."""
+
+import numpy as np
+import pytest
+
+from gridsim.config import GridConfig
+from gridsim.game.tariff import Tariff
+from gridsim.households.households import JobKind
+from gridsim.instruments.names import INSTRUMENTS
+from gridsim.instruments.outcome import Outcome, demanded_kwh, settled_eur, supply_eur
+from gridsim.instruments.rows import Setting, outcomes
+from gridsim.references.references import herd, pigou
+from gridsim.stage import set_stage
+
+CONFIG = GridConfig(households=12, days=3, seed=1)
+LIMIT_KW = 20.0
+
+
+@pytest.fixture(scope="module")
+def setting() -> Setting:
+    stage = set_stage(CONFIG)
+    return Setting(
+        days=stage.held_out,
+        tariff=stage.world.tariff,
+        limit_kw=np.full((CONFIG.days, 96), LIMIT_KW),
+        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
+        rules=CONFIG.instrument_rules,
+        search=CONFIG.search,
+    )
+
+
+@pytest.fixture(scope="module")
+def found(setting: Setting) -> dict[str, Outcome]:
+    return dict(outcomes([*INSTRUMENTS], setting))
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_energy_is_delivered_within_windows_or_counted_as_lost(
+    name: str, setting: Setting, found: dict[str, Outcome]
+) -> None:
+    jobs, job_kw, outcome = setting.days.jobs, found[name].schedule.job_kw, found[name]
+    steps = np.arange(96)
+    outside = (steps < jobs.arrival_step[:, None]) | (steps >= jobs.end_step[:, None])
+    assert job_kw[outside].max() == 0.0
+    delivered = 0.25 * job_kw.sum()
+    assert delivered + outcome.undelivered_kwh.sum() == pytest.approx(
+        demanded_kwh(setting.days).sum()
+    )
+    assert np.allclose(outcome.comfort_lost_eur, outcome.undelivered_kwh)  # at 1 EUR/kWh
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_what_households_bear_is_what_supply_and_discomfort_cost(
+    name: str, setting: Setting, found: dict[str, Outcome]
+) -> None:
+    outcome = found[name]
+    costs = outcome.schedule.costs(setting.tariff)
+    borne = settled_eur(outcome.paid_eur, costs)
+    assert np.allclose(borne.sum(axis=1), costs.social_cost_eur)
+
+
+def test_hourly_prices_alone_are_the_herd_and_ideal_prices_are_pigous(
+    setting: Setting, found: dict[str, Outcome]
+) -> None:
+    days, tariff = setting.days, setting.tariff
+    costs = {name: found[name].schedule.costs(tariff).social_cost_eur for name in found}
+    assert np.allclose(costs["spot"], herd(days, tariff).costs(tariff).social_cost_eur)
+    same = pigou(days, tariff, setting.search)
+    assert np.array_equal(found["pigou"].schedule.job_kw, same.job_kw)
+
+
+def test_an_admitted_load_keeps_the_limit_where_base_load_does(
+    setting: Setting, found: dict[str, Outcome]
+) -> None:
+    load = found["first_come"].schedule.load_kw.sum(axis=1)
+    base = setting.days.base_kw.sum(axis=1)
+    wet = np.isin(setting.days.jobs.kind, [JobKind.EV, JobKind.HEAT_PUMP], invert=True)
+    assert wet.any()
+    over = load > LIMIT_KW + 1e-6
+    # cycles that have begun run on when base load rises: rare, and never by a car
+    assert over.mean() < 0.02
+    assert (base[over] > 0.0).all()
+
+
+def test_ideal_prices_are_paid_beyond_the_price_of_energy(
+    setting: Setting, found: dict[str, Outcome]
+) -> None:
+    tariff: Tariff = setting.tariff
+    costs = found["pigou"].schedule.costs(tariff)
+    beyond = found["pigou"].paid_eur - supply_eur(costs) + costs.charge_eur[:, None]
+    assert np.allclose(found["pigou"].instrument_eur, beyond)
+    assert (found["pigou"].instrument_eur >= 0.0).all()
