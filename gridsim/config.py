@@ -48,7 +48,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "population.heat_pump_ownership": 0.0,
         "population.pv_ownership": 0.6,
         "population.battery_ownership": 0.7,
-        "tariff.kappa_feed_in": 1.5,
+        "tariff.kappa_feed_in": 1.1,
         "tariff.feed_in": 0.08,
     },
 }

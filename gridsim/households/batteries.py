@@ -8,7 +8,7 @@ feeding it in would have brought: tomorrow's sun could have filled that room.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 STEP_H = 0.25
 
@@ -49,7 +49,7 @@ def self_consumption(
     own_kw: Float[np.ndarray, "k step"],
     stored_kwh: Float[np.ndarray, " k"],
     capacity_kwh: Float[np.ndarray, " k"],
-    first: Float[np.ndarray, " k"],
+    first: Int[np.ndarray, " k"],
     kind: BatteryKind,
 ) -> Float[np.ndarray, "k step"]:
     """What batteries do on their own: store any surplus at once, cover any need at once.

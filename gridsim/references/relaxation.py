@@ -3,6 +3,7 @@
 Every job may mix its schedules (the convex hull). The social cost is convex there, so pairwise
 Frank-Wolfe steps, one job at a time, approach its minimum, and at any point
 C(x) - max_y <∇C(x), x - y> bounds the optimum of the real game from below. Kernels as there.
+Batteries are not in it.
 """
 
 from typing import NamedTuple, no_type_check
@@ -14,6 +15,7 @@ from gridsim.households.schedules import EV_LEVELS
 from gridsim.references.kernels import excess, kernel
 
 LINE_SEARCH_HALVINGS = 24
+SMOOTH_KW = 0.02  # of feeding in, at the edge; what is bounded lies below the cost, and is smooth
 TRANSFERS_PER_VISIT = 8
 
 
@@ -27,12 +29,22 @@ class Mix(NamedTuple):
 
 @kernel
 @no_type_check
+def fed_in(own):
+    """kW fed in, rounded off at 0 from below."""
+    if own >= 0.0:
+        return 0.0
+    if own > -SMOOTH_KW:
+        return own * own / (2.0 * SMOOTH_KW)
+    return -own - 0.5 * SMOOTH_KW
+
+
+@kernel
+@no_type_check
 def slope(goal, t, load, own):
-    """∂C/∂x_it, EUR/kW, of a household that draws `own` (below 0: a subgradient)."""
+    """∂C/∂x_it, EUR/kW, of a household that draws `own`."""
     over = excess(goal, load)
     energy = goal.price[t] + 2.0 * goal.total * load
-    if own < 0.0:
-        energy -= goal.feed_in_loss[t]
+    energy -= goal.feed_in_loss[t] * min(max(-own / SMOOTH_KW, 0.0), 1.0)
     return STEP_H * (energy + 2.0 * goal.charge / goal.households * over)
 
 
@@ -199,7 +211,7 @@ def mix_cost(day, goal, mix):
         over = excess(goal, load)
         cost += STEP_H * (goal.price[t] * load + goal.total * load**2 + goal.charge * over**2)
         for own_kw in mix.own_kw[:, t]:
-            cost += STEP_H * goal.feed_in_loss[t] * max(-own_kw, 0.0)
+            cost += STEP_H * goal.feed_in_loss[t] * fed_in(own_kw)
     for j in range(len(day.household)):
         cost += mix_delay(day, mix, j)
     return cost

@@ -1,5 +1,7 @@
 """Bills and comfort of single households: who gains against the equilibrium, who loses."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gridsim.results.labels import LABELS
@@ -35,7 +37,7 @@ def bills_section(data: RunData, algorithm: str) -> Section:
         items=(
             _cost_chart(before, after, algorithm),
             _change_chart(before, after, algorithm),
-            _lorenz_chart(before["cost"].to_numpy(), after["cost"].to_numpy(), algorithm),
+            *_lorenz_charts(before["cost"].to_numpy(), after["cost"].to_numpy(), algorithm),
         ),
     )
 
@@ -112,6 +114,12 @@ def _change_chart(before: Frame, after: Frame, algorithm: str) -> Chart:
         ),
         note="Waiting is comfort in money: what a delay costs by the household’s own preferences.",
     )
+
+
+def _lorenz_charts(before: np.ndarray, after: np.ndarray, algorithm: str) -> Iterator[Chart]:
+    """None where a household earns: of shares below 0 there is no curve."""
+    if min(before.min(), after.min()) >= 0.0:
+        yield _lorenz_chart(before, after, algorithm)
 
 
 def _lorenz_chart(before: np.ndarray, after: np.ndarray, algorithm: str) -> Chart:

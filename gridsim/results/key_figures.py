@@ -29,12 +29,13 @@ def money_kpis(costs: Costs) -> DayFigures:
 
 
 def load_kpis(load_kw: Float[np.ndarray, "day household step"]) -> DayFigures:
-    """Shape of the feeder's load: peak, peak-to-average ratio, sum of |ΔL| between steps."""
+    """Shape of the feeder's load: peaks each way, peak-to-average ratio, sum of |ΔL|."""
     total_kw = load_kw.sum(axis=1)
     peak_kw = total_kw.max(axis=-1)
     mean_kw = total_kw.mean(axis=-1)
     return {
         "peak_kw": peak_kw,
+        "feed_in_peak_kw": np.maximum(-total_kw.min(axis=-1), 0.0),
         "par": np.divide(peak_kw, mean_kw, out=np.full_like(peak_kw, np.nan), where=mean_kw > 0),
         "ramping_kw": np.abs(np.diff(total_kw, axis=-1)).sum(axis=-1),
         "energy_kwh": total_kw.sum(axis=-1) * STEP_H,

@@ -86,7 +86,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
         "lowest voltage; losers: share of household-days that cost more than under Nash",
         *_instruments(config, grid),
-        *_scenario_notes(config, grid, figures),
+        *_scenario_notes(evaluation, config, grid, figures),
     ]
     if evaluation.scores.no_dilemma:
         said.insert(0, "no dilemma in this scenario: Nash costs less than 3 % above the optimum")
@@ -171,11 +171,33 @@ def _transformer(config: GridConfig, grid: Grid) -> str:
     return sized
 
 
+def _roofs(evaluation: Evaluation, figures: Mapping[str, Mapping[str, Summary]]) -> Iterator[str]:
+    """Who has photovoltaics and batteries, and what flows back."""
+    scores: GridScores = evaluation.scores.detail
+    population = scores.stage.world.population
+    if not population.has_pv and not population.battery_kwh.any():
+        return
+    back = ", ".join(
+        f"{title_of(LABELS, name)} {mean_of(figures[name], 'feed_in_peak_kw'):.0f} kW"
+        for name in ("asap", "nash", evaluation.algorithm)
+        if name in figures
+    )
+    yield (
+        f"photovoltaics: {population.pv_kwp.sum():.0f} kWp on "
+        f"{int((population.pv_kwp > 0).sum())} roofs; batteries: "
+        f"{population.battery_kwh.sum():.0f} kWh in {int((population.battery_kwh > 0).sum())} "
+        f"households; highest reverse flow of a mean day: {back}"
+    )
+
+
 def _scenario_notes(
-    config: GridConfig, grid: Grid, figures: Mapping[str, Mapping[str, Summary]]
+    evaluation: Evaluation,
+    config: GridConfig,
+    grid: Grid,
+    figures: Mapping[str, Mapping[str, Summary]],
 ) -> list[str]:
     """What a reader of the table should know about this scenario in particular."""
-    found = []
+    found = [*_roofs(evaluation, figures)]
     loading = mean_of(figures["nash"], "trafo_loading_percent")
     if grid.feeder.has_transformer and loading < UNLOADED_PERCENT:
         found.append(

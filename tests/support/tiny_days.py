@@ -6,14 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridsim.game.tariff import Tariff
-from gridsim.households.households import MAX_CYCLE_STEPS, STEPS_PER_DAY, Days, JobKind, Jobs
+from gridsim.households.households import (
+    MAX_CYCLE_STEPS,
+    STEPS_PER_DAY,
+    Days,
+    HouseholdConfig,
+    JobKind,
+    Jobs,
+)
 
 LEVEL_KW = 11.0 / 3.0  # a level-step is 0.25 h of it: 11/12 kWh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TinyJob:
-    """A car of `units` level-steps, or a cycle of `cycle_kw`."""
+    """A car of `units` level-steps, a battery, or a cycle of `cycle_kw`."""
 
     household: int
     arrival: int
@@ -23,6 +30,7 @@ class TinyJob:
     day: int = 0
     delay_cost: float = 0.001
     kind: JobKind = JobKind.WASHING_MACHINE
+    battery_kwh: float = 0.0
 
 
 def tiny_days(
@@ -49,11 +57,13 @@ def tiny_days(
             cycle_kw=cycles,
             units=column("units"),
             delay_cost=column("delay_cost").astype(float),
+            battery_kwh=column("battery_kwh").astype(float),
         ),
         calendar_day=np.zeros(num_days, dtype=np.int64),
         is_weekend=np.zeros(num_days, dtype=np.int64),
         temperature_c=np.zeros((num_days, STEPS_PER_DAY)),
         ev_level_kw=LEVEL_KW,
+        battery=HouseholdConfig().battery,
     )
 
 

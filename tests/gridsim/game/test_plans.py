@@ -21,8 +21,11 @@ from gridsim.households.households import (
     JobKind,
     mean_delay_cost,
 )
+from tests.support.tiny_days import TinyJob, tiny_days
 
 LEVEL_KW, N = 11.0 / 3.0, 10
+A_DAY = tiny_days([TinyJob(household=0, arrival=0, end=9, units=1)])
+NOTHING = np.zeros((1, STEPS_PER_DAY))
 
 
 def tariff() -> Tariff:
@@ -39,6 +42,9 @@ def car(now: int, end: int, units: int, planned: np.ndarray | None = None) -> Op
         delay_cost=np.array([0.005]),
         planned_kw=np.zeros((1, STEPS_PER_DAY)) if planned is None else planned[None],
         is_first=np.array([planned is None]),
+        own_kw=np.zeros((1, STEPS_PER_DAY)),
+        battery_kwh=np.zeros(1),
+        stored_kwh=np.zeros(1),
     )
 
 
@@ -55,7 +61,7 @@ def some_load(seed: int) -> np.ndarray:
 
 
 def plans_of(jobs: OpenJobs, load: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    plans, new = plans_by_rules(jobs, load, tariff(), N, LEVEL_KW, MOST_PLANS)
+    plans, new = plans_by_rules(jobs, load, tariff(), N, A_DAY, MOST_PLANS)
     return plans[0].astype(float), new[0]
 
 
@@ -129,7 +135,10 @@ def test_plans_that_are_the_same_count_once() -> None:
 def test_the_next_level_in_a_step_never_costs_less() -> None:
     levels = LEVEL_KW * np.arange(4)
     for toll in (0.0, 0.2, 1.0, 2.0):
-        rise = np.diff(step_costs(some_load(3), levels, toll, tariff(), N), axis=-1)
+        rise = np.diff(
+            step_costs(some_load(3), levels, toll, tariff(), N, NOTHING),
+            axis=-1,
+        )
         assert (np.diff(rise, axis=-1) >= -1e-12).all()
 
 

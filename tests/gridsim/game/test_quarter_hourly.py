@@ -83,6 +83,7 @@ def days_with(world: World, jobs: Sequence[Mapping[str, float]]) -> Days:
             cycle_kw=cycle_kw,
             units=units,
             delay_cost=np.array([job.get("cost", 0.0) for job in jobs]),
+            battery_kwh=np.zeros(len(units)),
         ),
         ev_level_kw=LEVEL_KW,
     )

@@ -63,11 +63,13 @@ def jobs_of(*, units: int, arrival: int, end: int) -> Days:
             cycle_kw=np.zeros((1, MAX_CYCLE_STEPS)),
             units=np.array([units]),
             delay_cost=np.array([0.005]),
+            battery_kwh=np.zeros(1),
         ),
         calendar_day=one,
         is_weekend=one,
         temperature_c=np.zeros((1, STEPS_PER_DAY)),
         ev_level_kw=4.0,
+        battery=HouseholdConfig().battery,
     )
 
 

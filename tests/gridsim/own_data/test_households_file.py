@@ -33,14 +33,17 @@ def feeder() -> Feeder:
 
 
 def test_every_column_is_read(tmp_path: Path) -> None:
-    file = written(tmp_path, "a,loadbus_1_1,1,11,yes,0,0", "b,7,,no,3.5,,", "c,5,3,yes,,no,0.0")
+    file = written(tmp_path, "a,loadbus_1_1,1,11,yes,0,0", "b,7,,no,3.5,,", "c,5,3,yes,,no,10.5")
     assert file.name == ("a", "b", "c")
     assert file.bus == ("loadbus_1_1", "7", "5")
     assert file.phase.tolist() == [1, 0, 3]
     assert file.car_kw.tolist() == [11.0, 0.0, np.inf]
     assert file.heat_pump_kw[:2].tolist() == [np.inf, 3.5]
     assert np.isnan(file.heat_pump_kw[2])
-    assert file.pv_kwp.tolist() == file.battery_kwh.tolist() == [0.0, 0.0, 0.0]
+    assert file.pv_kwp[[0, 2]].tolist() == [0.0, 0.0]
+    assert file.battery_kwh[[0, 2]].tolist() == [0.0, 10.5]
+    assert np.isnan(file.pv_kwp[1])
+    assert np.isnan(file.battery_kwh[1])
     assert file.car_power_kw == 11.0
     assert "heat pumps of 1 households are drawn" in file_notes(file)[0]
     assert file_notes(file)[1].startswith("phases of 2 households are kept and not used")
@@ -69,8 +72,6 @@ def test_columns_may_be_left_out_and_semicolons_have_decimal_commas(tmp_path: Pa
         ("a,7,,,,,", r"row 3, column 'household': 'a' stands in row 2, too"),
         (",7,,,,,", r"row 3, column 'household': '' names no household"),
         ("b,7,,3.7,,,", r"row 3, column 'car': 3.7 is another power than the 11 kW.*or yes"),
-        ("b,7,,,,5,", r"row 3, column 'pv_kwp': 5.0 households have no PV"),
-        ("b,7,,,,,10", r"row 3, column 'battery_kwh': 10.0 households have no PV and no batteries"),
     ],
 )
 def test_a_wrong_cell_is_named_with_row_value_and_remedy(

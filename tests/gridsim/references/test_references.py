@@ -96,13 +96,19 @@ def lone_job(rng: np.random.Generator, *, units: int, window: int) -> tuple[DayJ
         delay_cost=np.array([rng.uniform(0.0, 0.05)]),
         base_kw=rng.uniform(0.0, 4.0, (3, STEPS_PER_DAY)),
         level_kw=3.0,
+        battery_kwh=np.zeros(1),
+        one_way=0.95,
+        kw_per_kwh=0.5,
+        worth=0.07,
+        waiting=0.005,
         plan_kw=np.zeros((0, 0, STEPS_PER_DAY)),
         plan_eur=np.zeros((0, 0)),
     )
     knobs = rng.uniform(0.0, [0.05, 0.05, 1.0, 1.0, 2.0])
     price = rng.uniform(0.1, 0.4, STEPS_PER_DAY)
     total, own, charge, toll, kappa = knobs.tolist()
-    return day, Objective(price, total, own, charge, toll, kappa, 3)
+    lost = rng.uniform(0.0, 0.1, STEPS_PER_DAY)
+    return day, Objective(price, total, own, charge, toll, kappa, 3, 1.0, lost)
 
 
 def cost_of(day: DayJobs, goal: Objective, job_kw: np.ndarray, delay_eur: float) -> float:
