@@ -129,7 +129,7 @@ def test_own_alternatives_are_what_the_day_would_have_cost(stage) -> None:
             -change[household], abs=2e-4
         )
         other = (household + 1) % N
-        slot = int((neighbours[other] == household).nonzero())
+        slot = int(torch.eq(neighbours[other], int(household)).nonzero())
         peer = found.peers[turn, day, other, slot, action]
         assert peer == pytest.approx(-change[other], abs=2e-4)
         checked += 1
