@@ -7,6 +7,7 @@ import click
 
 from cli.app import CONTEXT_SETTINGS, debug_option
 from cli.commands.bench.privacy import privacy
+from cli.commands.bench.strength import strength
 from cli.commands.bench.trust import trust
 from cli.options import Number, bench_options
 
@@ -112,4 +113,5 @@ def paper(resume: bool, fresh: bool, as_json: bool, quiet: bool, **options: Any)
 
 
 bench.add_command(privacy)
+bench.add_command(strength)
 bench.add_command(trust)
