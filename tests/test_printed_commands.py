@@ -170,6 +170,7 @@ READ: dict[str, Callable[[list[str]], None]] = {
     "python benchmarks/": parse_program,
     "python -m ss_core.": find_module,
     "python -m tests.fuzz.keep": find_module,
+    "ss bench strength": parse_command,  # tests/cli/commands/bench/test_strength.py runs it
     "ss bench trust": parse_command,  # tests/cli/commands/bench/test_trust.py runs it
     "ss bench privacy": parse_command,
 }
