@@ -49,7 +49,7 @@ def parallel_env(
 
     Raises:
         ConfigError: no household, fewer than two actions, more than there are plans in turn, a
-            negative seed or an unknown variant.
+            negative seed, an unknown variant, or one that knows no photovoltaics.
     """
     from ss_core.adapters.pettingzoo import (
         ParallelFromVector,  # here: only who asks for PettingZoo pays
@@ -61,9 +61,13 @@ def parallel_env(
         raise ConfigError(
             f"num_actions={num_actions}: variant='in_turn' has rules for {MOST_PLANS} plans"
         )
-    world = _build_world(
-        households, seed, num_actions, household_config or HouseholdConfig(), tariff_config
-    )
+    config = household_config or HouseholdConfig()
+    if variant != "in_turn" and config.pv_ownership > 0.0:
+        raise ConfigError(
+            f"variant={variant!r}: knows no photovoltaics and no batteries; use variant='in_turn', "
+            "or pv_ownership=0"
+        )
+    world = _build_world(households, seed, num_actions, config, tariff_config)
     return ParallelFromVector(_env_of(world, variant, seed), f"scheduling_{variant}_v0")
 
 

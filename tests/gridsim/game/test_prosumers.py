@@ -11,8 +11,9 @@ from gridsim.config import resolve
 from gridsim.game.costs import costs, potential
 from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.joint_schedules import Schedule
+from gridsim.game.parallel import parallel_env
 from gridsim.game.tariff import Tariff, TariffConfig, build_tariff
-from gridsim.households.households import STEP_H, STEPS_PER_DAY, JobKind
+from gridsim.households.households import STEP_H, STEPS_PER_DAY, HouseholdConfig, JobKind
 from gridsim.references.config import SearchConfig
 from gridsim.references.references import asap, compute_references
 from gridsim.stage import in_turn_env, set_stage
@@ -183,3 +184,14 @@ def test_plans_that_follow_the_own_sun_are_announced_in_full(stage) -> None:
     plain = replace(stage.world, tariff=build_tariff(TariffConfig()))
     without = in_turn_env(config, plain, 2).spec.announcement_floats
     assert sunny == without + config.num_actions * STEPS_PER_DAY
+
+
+def test_pettingzoo_has_roofs_and_batteries_in_turn() -> None:
+    from pettingzoo.test import parallel_api_test
+
+    config = HouseholdConfig(season="summer", first_hour=6, pv_ownership=1.0, battery_ownership=1.0)
+    priced = TariffConfig(feed_in=0.08, kappa_feed_in=1.1)
+    env = parallel_env(4, household_config=config, tariff_config=priced)
+    parallel_api_test(env, num_cycles=20)
+    with pytest.raises(ConfigError, match="knows no photovoltaics"):
+        parallel_env(4, variant="per_job", household_config=config)
