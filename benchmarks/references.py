@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from gridsim.game.tariff import TariffConfig, build_tariff
-from gridsim.households.households import Days, HouseholdConfig, draw_days, draw_population
+from gridsim.households.days import draw_days
+from gridsim.households.households import Days, HouseholdConfig, draw_population
 from gridsim.households.profiles import load_profiles
 from gridsim.references.certificate import certify_dilemma
 from gridsim.references.references import (

@@ -23,6 +23,7 @@ from gridsim.game.alternatives import others_bill_eur, own_alternatives_eur, sen
 from gridsim.game.costs import Costs, costs
 from gridsim.game.joint_schedules import Schedule, chosen_schedule
 from gridsim.game.tariff import Tariff
+from gridsim.households.days import draw_days
 from gridsim.households.forecast import (
     HOURS,
     LoadHistory,
@@ -38,7 +39,6 @@ from gridsim.households.households import (
     HouseholdConfig,
     JobKind,
     Population,
-    draw_days,
     household_names,
 )
 from gridsim.households.profiles import Profiles

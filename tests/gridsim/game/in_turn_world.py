@@ -8,7 +8,8 @@ import torch
 from gridsim.game.env import World
 from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.tariff import TariffConfig, build_tariff
-from gridsim.households.households import Days, HouseholdConfig, draw_days, draw_population
+from gridsim.households.days import draw_days
+from gridsim.households.households import Days, HouseholdConfig, draw_population
 from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
 from ss_core.env import Step

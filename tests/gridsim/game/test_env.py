@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gridsim.game.env import NUM_PUBLIC, SchedulingEnv, World
 from gridsim.game.tariff import TariffConfig, build_tariff
+from gridsim.households.days import draw_days
 from gridsim.households.forecast import LoadHistory
 from gridsim.households.households import (
     STEPS_PER_DAY,
@@ -19,7 +20,6 @@ from gridsim.households.households import (
     Days,
     HouseholdConfig,
     Jobs,
-    draw_days,
     draw_population,
 )
 from gridsim.households.profiles import load_profiles

@@ -14,6 +14,7 @@ from gridsim.game.costs import costs
 from gridsim.game.env import SchedulingEnv, World
 from gridsim.game.quarter_hourly import OBSERVED, QuarterHourlyEnv
 from gridsim.game.tariff import TariffConfig, build_tariff
+from gridsim.households.days import draw_days
 from gridsim.households.households import (
     STEP_H,
     STEPS_PER_DAY,
@@ -21,7 +22,6 @@ from gridsim.households.households import (
     HouseholdConfig,
     JobKind,
     Jobs,
-    draw_days,
     draw_population,
 )
 from gridsim.households.profiles import load_profiles

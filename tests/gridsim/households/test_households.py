@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gridsim.households.days import draw_days
 from gridsim.households.households import (
     MAX_CYCLE_STEPS,
     STEP_H,
@@ -18,7 +19,6 @@ from gridsim.households.households import (
     JobKind,
     Jobs,
     Population,
-    draw_days,
     draw_population,
 )
 from gridsim.households.profiles import Profiles, load_profiles

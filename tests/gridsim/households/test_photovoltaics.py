@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gridsim.households.days import draw_days
 from gridsim.households.households import (
     STEP_H,
     STEPS_PER_DAY,
@@ -10,7 +11,6 @@ from gridsim.households.households import (
     HouseholdConfig,
     JobKind,
     Population,
-    draw_days,
     draw_population,
 )
 from gridsim.households.photovoltaics import clear_sky_of_roofs, draw_clouds

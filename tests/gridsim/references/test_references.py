@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from gridsim.game.costs import potential
 from gridsim.game.joint_schedules import Schedule, chosen_schedule
 from gridsim.game.tariff import Tariff, TariffConfig, build_tariff
+from gridsim.households.days import draw_days
 from gridsim.households.households import (
     MAX_CYCLE_STEPS,
     STEPS_PER_DAY,
     Days,
     HouseholdConfig,
-    draw_days,
     draw_population,
 )
 from gridsim.households.profiles import Profiles, load_profiles
