@@ -60,7 +60,7 @@ def test_what_roofs_generate_is_taken_from_the_load() -> None:
     most = (clear * population.pv_kwp[:, None, None]).transpose(1, 0, 2)
     assert (days.pv_kw <= most + 1e-9).all()
     assert (days.base_kw + days.pv_kw >= -1e-12).all()  # what is consumed
-    assert (days.pv_kw[:, :, :2] < 0.3 * days.pv_kw.max()).all()  # 6:00
+    assert days.pv_kw[:, :, 0].mean() < 0.5 * days.pv_kw.max(axis=2).mean()  # 6:00
     assert config.battery.one_way == pytest.approx(np.sqrt(0.9))
 
 
