@@ -17,10 +17,11 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
 from gridsim.network.sequences import SequenceNet, Sequences
-from gridsim.powerflow.zbus import DIVERGED_PU, MAX_BUSES, slack_voltage
+from gridsim.powerflow.loads import CONSTANT_POWER
+from gridsim.powerflow.zbus import DIVERGED_PU, MAX_BUSES, ZbusModel, slack_voltage
 from ss_core.errors import InputError
 
-BLOCK_ELEMENTS = 16_384  # phases, buses and scenarios worked on together
+BLOCK_ELEMENTS = 32_768  # phases, buses and scenarios worked on together
 A = np.exp(2j * np.pi / 3)
 TO_PHASES = np.array([[1, 1, 1], [1, A**2, A], [1, A, A**2]])  # of (zero, positive, negative)
 TO_SEQUENCES = np.linalg.inv(TO_PHASES)
@@ -67,11 +68,15 @@ def solve_unbalanced(
         i_ka=np.empty((batch, 3, lines)),
         neutral_ka=np.empty((batch, lines)),
     )
+    few = _few_slots(model, p_mw, q_mvar)
     lanes = max(16, BLOCK_ELEMENTS // (3 * buses) // 8 * 8)
     for first in range(0, batch, lanes):
         rows = slice(first, first + lanes)
         demand = _demand(model, p_mw[rows], q_mvar[rows])
-        solved = _fixed_point(model, demand, tolerance_pu, max_iterations)
+        if few is None:
+            solved = _fixed_point(model, demand, tolerance_pu, max_iterations)
+        else:
+            solved = _fixed_point_of_few(few, demand, tolerance_pu, max_iterations)
         with np.errstate(all="ignore"):  # rows that did not converge hold anything
             _write(result, rows, model, solved)
     return result
@@ -169,6 +174,52 @@ def _demand(
     demand = np.zeros((len(model.bus), 3, len(p_mw)), complex)
     np.add.at(demand, model.slot_of_terminal, (p_mw + 1j * q_mvar).transpose(2, 1, 0))
     return np.ascontiguousarray(demand.transpose(1, 0, 2)) / model.phase_base_mva
+
+
+@dataclass(frozen=True, slots=True)
+class _Few:
+    """The phases of load buses where anything is drawn, few enough for one matrix of them all."""
+
+    phase: Int[np.ndarray, " slot"]
+    position: Int[np.ndarray, " slot"]  # among load buses
+    zbus: ZbusModel  # whose buses are the slots
+
+
+def _few_slots(
+    model: _Model,
+    p_mw: Float[np.ndarray, "batch phase terminal"],
+    q_mvar: Float[np.ndarray, "batch phase terminal"],
+) -> _Few | None:
+    """None: three matrices, one for each sequence, are less work."""
+    used = np.zeros((3, len(model.bus)), np.bool_)
+    np.logical_or.at(used.T, model.slot_of_terminal, ((p_mw != 0) | (q_mvar != 0)).any(axis=0).T)
+    phase, position = np.nonzero(used)
+    if len(phase) ** 2 > 3 * len(model.bus) ** 2:
+        return None
+    z = np.zeros((len(phase), len(phase)), complex)
+    v_open = np.zeros(len(phase), complex)
+    for number in range(3):
+        between = model.z_load[number][np.ix_(position, position)]
+        z += TO_PHASES[phase, number, None] * between * TO_SEQUENCES[number, phase]
+        v_open += TO_PHASES[phase, number] * model.v_open[number, model.bus[position], 0]
+    return _Few(phase, position, ZbusModel(np.arange(len(phase)), v_open, z, z))
+
+
+def _fixed_point_of_few(
+    few: _Few,
+    demand: Complex[np.ndarray, "phase loadbus lane"],
+    tolerance_pu: float,
+    max_iterations: int,
+) -> _Solved:
+    """The fixed point of `zbus` over the slots alone."""
+    drawn = demand[few.phase, few.position]
+    solved = few.zbus.solve(
+        drawn, CONSTANT_POWER, tolerance_pu=tolerance_pu, max_iterations=max_iterations
+    )
+    current = np.zeros_like(demand)
+    with np.errstate(all="ignore"):  # rows that did not converge hold anything
+        current[few.phase, few.position] = np.conj(drawn / solved.v)
+    return _Solved(_mixed(TO_SEQUENCES, current), solved.converged, solved.iterations)
 
 
 def _fixed_point(

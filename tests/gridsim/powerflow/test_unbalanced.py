@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from benchmarks.powerflow import asymmetric_input
 from gridsim.network.pandapower_io import SHIPPED, load_feeder
 from gridsim.network.sequences import SequenceNet, Sequences, compile_sequences
 from gridsim.powerflow.solve import solve_power_flow
@@ -114,6 +115,22 @@ def test_pandapower_confirms_a_net_with_data_of_its_own(tmp_path, vector_group, 
     check_against_pandapower(path, sequences, samples=18, tolerance_pu=tolerance_pu)
 
 
+def test_few_single_phase_loads_and_loads_on_every_phase_are_solved_alike():
+    """One matrix of what is drawn from, or one for each sequence: chosen by the batch."""
+    sequences = compiled("kerber_dorfnetz")
+    loads = sequences.feeder.load_count
+    rng = np.random.default_rng(3)
+    own = np.arange(3)[:, None] == rng.integers(0, 3, loads)
+    few_mw = rng.uniform(0, 3e-3, (5, 1, loads)) * own
+    many_mw = np.concatenate([few_mw, rng.uniform(0, 1e-3, (1, 3, loads))])
+    few = solve_unbalanced(sequences, few_mw, 0.2 * few_mw)
+    many = solve_unbalanced(sequences, many_mw, 0.2 * many_mw)
+    assert few.converged.all()
+    assert many.converged.all()
+    assert np.abs(few.v_pu - many.v_pu[:5]).max() < 1e-9
+    assert np.abs(few.neutral_ka - many.neutral_ka[:5]).max() < 1e-9
+
+
 def test_the_auditor_sees_every_load_and_generator_on_every_phase(tmp_path):
     path = written(small_net(), tmp_path)
     sequences = compiled(path, kva=None)
@@ -145,28 +162,13 @@ def test_the_auditor_notices_a_forged_voltage(tmp_path):
     assert found.max_dv_pu == pytest.approx(1e-3, rel=1e-2)
 
 
-def grid_model_voltages(net, p_mw, q_mvar):
+def grid_model_voltages(net, feeder, p_mw, q_mvar):
     """Voltages of power-grid-model's asymmetric mode, [batch, phase, bus]."""
-    from power_grid_model import LoadGenType, PowerGridModel, initialize_array
+    from power_grid_model import PowerGridModel, initialize_array
 
-    from benchmarks.powerflow import grid_model_input
-
-    tables = grid_model_input(net)
-    line, source, trafo = net.line, net.ext_grid, net.trafo
-    tables["line"]["r0"] = line.r0_ohm_per_km * line.length_km
-    tables["line"]["x0"] = line.x0_ohm_per_km * line.length_km
-    tables["line"]["c0"] = line.c0_nf_per_km * 1e-9 * line.length_km
-    tables["line"]["tan0"] = 0.0
-    tables["source"]["sk"] = source.s_sc_max_mva * 1e6
-    tables["transformer"]["uk"] = trafo.vk_percent / 100
-    del tables["sym_load"]
-    terminals = [*net.load.bus, *net.sgen.bus]
-    first = 1 + max(rows["id"].max() for rows in tables.values())
-    load = initialize_array("input", "asym_load", len(terminals))
-    load["id"], load["node"], load["status"] = first + np.arange(len(terminals)), terminals, 1
-    load["type"], load["p_specified"], load["q_specified"] = LoadGenType.const_power, 0.0, 0.0
-    tables["asym_load"] = load
-    update = initialize_array("update", "asym_load", (len(p_mw), len(terminals)))
+    tables = asymmetric_input(net, feeder)
+    load = tables["asym_load"]
+    update = initialize_array("update", "asym_load", (len(p_mw), len(load)))
     update["id"] = load["id"]
     update["p_specified"] = p_mw.transpose(0, 2, 1) * 1e6
     update["q_specified"] = q_mvar.transpose(0, 2, 1) * 1e6
@@ -190,7 +192,7 @@ def test_power_grid_model_agrees_where_its_models_are_the_same(tmp_path):
     sequences = compiled(path, kva=None)
     p_mw, q_mvar = random_power(4, 50)
     flow = solve_unbalanced(sequences, p_mw, q_mvar)
-    theirs = grid_model_voltages(net, p_mw, q_mvar)
+    theirs = grid_model_voltages(net, sequences.feeder, p_mw, q_mvar)
     assert np.abs(flow.vm_pu[:, :, : theirs.shape[2]] - theirs).max() < 1e-6
 
 
