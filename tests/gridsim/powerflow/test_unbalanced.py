@@ -91,12 +91,13 @@ def test_balanced_loads_give_the_balanced_solution(name):
 
 
 def test_a_batch_is_a_stack_of_single_steps():
+    """To the tolerance of the solver, 1e-10: a single step may take the way of few loads."""
     sequences = two_bus_sequences()
     p_mw, q_mvar = random_power(1, 70, peak_mw=0.2)
     flow = solve_unbalanced(sequences, p_mw, q_mvar)
     for step in (0, 33, 69):
         alone = solve_unbalanced(sequences, p_mw[step, None], q_mvar[step, None])
-        assert np.abs(alone.v_pu[0] - flow.v_pu[step]).max() < 1e-12
+        assert np.abs(alone.v_pu[0] - flow.v_pu[step]).max() < 1e-9
 
 
 @pytest.mark.parametrize("name", SHIPPED)
