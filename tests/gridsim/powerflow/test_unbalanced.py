@@ -194,7 +194,7 @@ def test_power_grid_model_agrees_where_its_models_are_the_same(tmp_path):
     p_mw, q_mvar = random_power(4, 50)
     flow = solve_unbalanced(sequences, p_mw, q_mvar)
     theirs = grid_model_voltages(net, sequences.feeder, p_mw, q_mvar)
-    assert np.abs(flow.vm_pu[:, :, : theirs.shape[2]] - theirs).max() < 1e-6
+    assert np.abs(flow.vm_pu[:, :, : theirs.shape[2]] - theirs).max() < 1e-8
 
 
 def test_a_feeder_too_large_for_dense_matrices_is_refused(monkeypatch):
