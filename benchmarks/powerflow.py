@@ -1,6 +1,9 @@
 """How fast the power flow is against pandapower and power-grid-model, and how it grows with buses.
 
     python benchmarks/powerflow.py [--batch 256] [--repeats 5] [--largest 86]
+    python benchmarks/powerflow.py --unbalanced [--feeders kerber_146 …]
+
+The second compares unbalanced power flow with `runpp_3ph` and power-grid-model's asymmetric mode.
 
 All engines solve the same loads in the same process with one thread; figures are processor time
 per power flow, the best of the repeats.
@@ -21,10 +24,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from gridsim.network.feeder import ARRAY_FIELDS, Feeder
+from gridsim.network.feeder import ARRAY_FIELDS, OPEN_END, Feeder
 from gridsim.network.pandapower_io import SHIPPED, load_feeder, read_net
+from gridsim.network.sequences import BASE_MVA, Sequences, compile_sequences
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
+from gridsim.powerflow.unbalanced import solve_unbalanced
+from gridsim.powerflow.unbalanced_audit import (
+    audit_unbalanced,
+    reference_net,
+    run_unbalanced_reference,
+)
 
+AUDITED = 50  # unbalanced steps solved again by pandapower
 PEAK_MW = 2.5e-3  # loads are drawn evenly between 0 and this
 BUS_POSITIONS = ("load_bus", "branch_from", "branch_to")
 BRANCH_POSITIONS = ("line_branch", "trafo_branch")
@@ -96,7 +107,7 @@ def grid_model_input(net: Any) -> dict[str, np.ndarray]:
             tables[name][column] = values
 
     node = {bus: position for position, bus in enumerate(net.bus.index)}
-    at = np.vectorize(node.__getitem__)
+    at = np.vectorize(node.__getitem__, otypes=[np.int64])
     line, trafo, load = net.line, net.trafo, net.load
     omega = 2 * np.pi * net.f_hz
     table("node", u_rated=net.bus.vn_kv * 1e3)
@@ -182,6 +193,118 @@ def compare(name: str, batch: int, repeats: int) -> None:
         print(f"  {engine:38s} {value * 1e6:10.2f} µs per power flow  {ratio:8.0f} x")
 
 
+def asymmetric_input(net: Any, feeder: Feeder) -> dict[str, np.ndarray]:
+    """The net in power-grid-model's terms with its zero sequence and a load for each terminal."""
+    from power_grid_model import LoadGenType, initialize_array
+
+    tables = grid_model_input(net)
+    line, source = net.line, net.ext_grid
+    tables["line"]["r0"] = line.r0_ohm_per_km * line.length_km / line.parallel
+    tables["line"]["x0"] = line.x0_ohm_per_km * line.length_km / line.parallel
+    tables["line"]["c0"] = line.c0_nf_per_km * 1e-9 * line.length_km * line.parallel
+    tables["line"]["tan0"] = 0.0
+    for bus, index in net.switch.loc[~net.switch.closed, ["bus", "element"]].itertuples(
+        index=False
+    ):
+        end = "from_status" if line.at[index, "from_bus"] == bus else "to_status"
+        tables["line"][end][line.index.get_loc(index)] = 0
+    tables["source"]["sk"] = source.s_sc_max_mva * 1e6
+    del tables["sym_load"]
+    node = {bus: position for position, bus in enumerate(net.bus.index)}
+    at = [node[bus] for bus in feeder.bus_index[feeder.terminal_bus]]
+    load = initialize_array("input", "asym_load", len(at))
+    load["id"] = 1 + max(rows["id"].max() for rows in tables.values()) + np.arange(len(at))
+    load["node"], load["status"], load["type"] = at, 1, LoadGenType.const_power
+    load["p_specified"] = load["q_specified"] = 0.0
+    return tables | {"asym_load": load}
+
+
+def asymmetric_seconds(
+    net: Any, feeder: Feeder, p_mw: np.ndarray, repeats: int
+) -> tuple[dict[str, float], np.ndarray]:
+    """Time per power flow of each exact asymmetric batch method; voltages and line currents."""
+    from power_grid_model import CalculationMethod, ComponentType, PowerGridModel, initialize_array
+
+    tables = asymmetric_input(net, feeder)
+    model = PowerGridModel(tables, system_frequency=float(net.f_hz))
+    update = initialize_array("update", "asym_load", (len(p_mw), p_mw.shape[2]))
+    update["id"] = tables["asym_load"]["id"]
+    update["p_specified"] = p_mw.transpose(0, 2, 1) * 1e6
+    update["q_specified"] = 0.3 * p_mw.transpose(0, 2, 1) * 1e6
+    wanted: dict = {ComponentType.node: ["u_pu"], ComponentType.line: ["i_from", "i_to"]}
+    times, voltages = {}, np.empty(0)
+    for method in (CalculationMethod.newton_raphson, CalculationMethod.iterative_current):
+
+        def solve(method: Any = method) -> Any:
+            return model.calculate_power_flow(
+                symmetric=False,
+                calculation_method=method,
+                update_data={"asym_load": update},
+                output_component_types=wanted,
+                error_tolerance=1e-10,
+                max_iterations=100,
+                threading=-1,
+            )
+
+        times[method.name] = seconds(solve, repeats) / len(p_mw)
+        voltages = solve()["node"]["u_pu"].transpose(0, 2, 1)
+    return times, voltages
+
+
+def unbalanced_reference_seconds(
+    name: str, sequences: Sequences, p_mw: np.ndarray, repeats: int
+) -> float:
+    """Time of one `runpp_3ph` with settings of its own, which are less strict than the audit's."""
+    import pandapower
+
+    net = reference_net(name, sequences)
+    net.sn_mva = BASE_MVA
+    run_unbalanced_reference(net, p_mw, 0.3 * p_mw)  # sets the loads
+    return seconds(lambda: pandapower.runpp_3ph(net), max(repeats, 5))
+
+
+def compare_unbalanced(name: str, batch: int, repeats: int) -> None:
+    """One feeder in three phases, every load on one of them, every engine."""
+    feeder = load_feeder(name, households=50, kva_per_household=None)
+    sequences = compile_sequences(name, feeder)
+    rng = np.random.default_rng(0)
+    terminals = len(feeder.terminal_bus)
+    own = np.arange(3)[:, None] == rng.integers(0, 3, terminals)
+    p_mw = rng.uniform(0, PEAK_MW, (batch, 1, terminals)) * own
+    ours = seconds(lambda: solve_unbalanced(sequences, p_mw, 0.3 * p_mw), 4 * repeats) / batch
+    flow = solve_unbalanced(sequences, p_mw, 0.3 * p_mw)
+    print(f"\n{name}: {feeder.bus_count} buses, {terminals} single-phase loads, batch {batch}")
+    print(f"  all converged: {flow.converged.all()}, lowest {flow.vm_pu.min():.3f} per unit")
+    net = reference_net(name, sequences)
+    everywhere = rng.uniform(0, PEAK_MW / 3, (batch, 3, terminals))
+    times = {
+        "ours": ours,
+        "ours, every load on three phases": seconds(
+            lambda: solve_unbalanced(sequences, everywhere, 0.3 * everywhere), 4 * repeats
+        )
+        / batch,
+        "pandapower.runpp_3ph": unbalanced_reference_seconds(name, sequences, p_mw[0], repeats),
+    }
+    found = audit_unbalanced(name, sequences, p_mw, 0.3 * p_mw, flow, samples=AUDITED, rng=rng)
+    print(
+        f"  largest voltage difference from runpp_3ph: {found.max_dv_pu:.1e} per unit in "
+        f"{found.steps_checked} steps, {found.steps_disputed} disputed"
+    )
+    if (net.switch["et"] == "l").all():
+        asymmetric, voltages = asymmetric_seconds(net, feeder, p_mw, repeats)
+        times |= {f"power-grid-model, {method}": value for method, value in asymmetric.items()}
+        own = feeder.bus_index != OPEN_END
+        at = net.bus.index.get_indexer(feeder.bus_index[own])
+        difference = np.abs(flow.vm_pu[:, :, own] - voltages[:, :, at]).max()
+        print(
+            f"  largest voltage difference from power-grid-model: {difference:.1e} per unit (it "
+            "models the grid above and the transformer's zero sequence otherwise)"
+        )
+    for engine, value in times.items():
+        ratio = times["pandapower.runpp_3ph"] / value
+        print(f"  {engine:38s} {value * 1e6:10.2f} µs per power flow  {ratio:8.0f} x")
+
+
 def scale(largest: int, batch: int, repeats: int) -> None:
     """The sweep on more and more villages under one busbar."""
     village = load_feeder("kerber_dorfnetz", households=50, kva_per_household=None)
@@ -208,8 +331,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--largest", type=int, default=86, help="villages in the largest feeder")
+    parser.add_argument("--unbalanced", action="store_true", help="three phases instead")
+    parser.add_argument("--feeders", nargs="+", default=list(SHIPPED))
     options = parser.parse_args()
-    for name in SHIPPED:
+    if options.unbalanced:
+        for name in options.feeders:
+            compare_unbalanced(name, options.batch, options.repeats)
+        return
+    for name in options.feeders:
         compare(name, options.batch, options.repeats)
     scale(options.largest, options.batch, options.repeats)
 

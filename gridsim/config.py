@@ -70,6 +70,7 @@ class GridConfig(RunConfig):
     price_column: str | None = None  # a part of its header, where `prices` has several
     zone: str | None = None  # of the clock in these files, as Europe/Berlin; None: as they write it
     power_factor: float = 0.97  # of every household, lagging
+    phases: Literal["balanced", "unbalanced"] = "balanced"  # three alike, or each household on one
     days: int = 32  # held-out days every policy is scored on
     trial_days: int = 32  # on which coordination is tried before it is recommended
     policy_samples: int = 4  # plays of each held-out day by the learned (stochastic) policies

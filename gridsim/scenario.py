@@ -21,6 +21,7 @@ from gridsim.network.connections import connection_notes, connections_of, profil
 from gridsim.network.feeder import Attachment, Feeder, attach_households
 from gridsim.network.net_profiles import NetProfiles, read_net_profiles
 from gridsim.network.pandapower_io import feeder_names, load_feeder_with_notes
+from gridsim.network.sequences import compile_sequences
 from gridsim.own_data.households_file import attach_as_given
 from gridsim.references.same_information import (
     PAST_BATCHES,
@@ -34,6 +35,7 @@ from gridsim.references.same_information import (
 from gridsim.results.instrument_figures import instrument_tables, tensors_of
 from gridsim.results.labels import LABELS, ROWS, UNCOORDINATED, knows
 from gridsim.results.notes import announce, facts, notes, title
+from gridsim.results.phases import Phases, set_phases
 from gridsim.results.scoring import INSTRUMENTS, SAME_INFORMATION, Grid, score
 from gridsim.results.tables import UNITS
 from gridsim.results.trace import record
@@ -87,6 +89,21 @@ def check(config: GridConfig) -> Grid:
         others,
         stage.held_out.pv_kw,
         config.population.first_hour,
+        _phases(config, feeder, stage),
+    )
+
+
+def _phases(config: GridConfig, feeder: Feeder, stage: Stage) -> Phases | None:
+    """Who is on which phase; None: power flow is balanced."""
+    if config.phases == "balanced":
+        return None
+    given = None if config.households_file is None else read_given_households(config).phase
+    return set_phases(
+        compile_sequences(config.feeder_name, feeder),
+        stage.held_out,
+        stage.world.population,
+        given,
+        numpy_generator(config.seed, Stream.PHASES),
     )
 
 

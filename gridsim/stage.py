@@ -97,7 +97,7 @@ def _as_given(
     if config.households_file is not None:
         file = read_given_households(config)
         population, households = with_devices(population, file), with_cars_power(households, file)
-        names, notes = file.name, [*file_notes(file)]
+        names, notes = file.name, file_notes(file, balanced=config.phases == "balanced")
     if config.meter is not None:
         first_hour = households.first_hour
         meters: Meters = _read_once(read_meters, config.meter, config.zone, first_hour)

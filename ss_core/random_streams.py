@@ -62,12 +62,13 @@ class Stream(IntEnum):
     # Households on a grid.
     POPULATION = 401  # who lives there, and with what
     RANDOM_PLANS = 402  # a candidate schedule for each job
-    AUDIT = 403  # steps that pandapower solves again
+    AUDIT = 403  # steps that pandapower solves again [1: in three phases]
     RANDOM_STARTS = 404  # of best responses [start, calendar day, jobs of the day]
     PERTURBATIONS = 405  # of the optimum found so far [calendar day, jobs of the day]
     DEVIATIONS = 406  # starts of a household's own search [calendar day, jobs of the day]
     OWN_SCHEDULES = 407  # of households, to find out what others' help is worth
     METERS = 421  # which of more meters than households stand for them
+    PHASES = 422  # of households that no file puts on one
 
     # Vehicles and traffic lights on roads.
     DEMAND = 501  # trips, and what a file of demand leaves open

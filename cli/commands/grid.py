@@ -50,6 +50,13 @@ OPTIONS = (
         help="Transformer rating per household [kVA]; auto: few households get more each.",
     ),
     click.option(
+        "--phases",
+        type=click.Choice(["balanced", "unbalanced"]),
+        envvar="SS_PHASES",
+        show_default="balanced",
+        help="Power flow of three phases alike, or with every household on a phase of its own.",
+    ),
+    click.option(
         "--days",
         type=click.IntRange(1, 365),
         envvar="SS_DAYS",

@@ -31,7 +31,7 @@ class HouseholdsFile:
     number: Int[np.ndarray, " household"]
     name: tuple[str, ...]
     bus: tuple[str, ...]  # name or index in the net; () where the file leaves it to the run
-    phase: Int[np.ndarray, " household"]  # 1, 2, 3, or 0: not said; not used by balanced power flow
+    phase: Int[np.ndarray, " household"]  # 1, 2, 3, or 0: not said; for --phases unbalanced
     car_kw: Float[np.ndarray, " household"]  # 0: none; infinite: yes; NaN: not said
     heat_pump_kw: Float[np.ndarray, " household"]  # likewise
     pv_kwp: Float[np.ndarray, " household"]  # 0: none; NaN: not said
@@ -147,8 +147,8 @@ def template(feeder: Feeder) -> str:
     return "\n".join([*lines, ""])
 
 
-def file_notes(file: HouseholdsFile) -> list[str]:
-    """What the file leaves open, and what of it is not used."""
+def file_notes(file: HouseholdsFile, *, balanced: bool = True) -> list[str]:
+    """What the file leaves open, and what of it is not used where power flow is `balanced`."""
     notes = []
     drawn = [
         f"{what} of {count}"
@@ -160,8 +160,11 @@ def file_notes(file: HouseholdsFile) -> list[str]:
     if (file.pv_kwp > 0.0).any():
         notes.append("photovoltaics of the file face south, 30° up, under one sky with clouds")
     phases = int((file.phase > 0).sum())
-    if phases:
-        notes.append(f"phases of {phases} households are kept and not used: power flow is balanced")
+    if phases and balanced:
+        notes.append(
+            f"phases of {phases} households are kept and not used: power flow is balanced "
+            "(--phases unbalanced uses them)"
+        )
     return notes
 
 

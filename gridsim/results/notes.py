@@ -9,6 +9,7 @@ from gridsim.households.households import Days
 from gridsim.powerflow.audit import audit_note, nothing_confirmed
 from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
 from gridsim.results.labels import LABELS
+from gridsim.results.phases import phase_audit_note
 from gridsim.results.scoring import Grid, GridScores
 from gridsim.results.trace import traced_bytes
 from ss_core.report.labels import title_of
@@ -49,6 +50,15 @@ def facts(evaluation: Evaluation) -> dict[str, Any]:
             f"{why}; voltages and loadings of this run are not checked: look for impedances near "
             "0 and for overloads in the net"
         )
+    if scores.phase_audits:
+        phases = scores.phase_audits.items()
+        found["phase_audit"] = {k: {f: getattr(a, f) for f in a.__slots__} for k, a in phases}
+        if not any(one.steps_checked for one in scores.phase_audits.values()):
+            why = phase_audit_note(scores.phase_audits.values())
+            found.setdefault(
+                "failed_check",
+                f"{why}; figures of phases are not checked: leave --phases at balanced",
+            )
     return found
 
 
@@ -82,6 +92,7 @@ def notes(evaluation: Evaluation) -> list[str]:
         *grid.net_notes,
         *scores.stage.notes,
         _transformer(config, grid),
+        *_phases(evaluation, grid, figures),
         *_turns(config, scores.stage.held_out),
         "columns are means over held-out days of each day's peak, highest loading, hours over and "
         "lowest voltage; losers: share of household-days that cost more than under Nash",
@@ -133,6 +144,31 @@ def _instruments(config: GridConfig, grid: Grid) -> list[str]:
         "their losers and Gini count what households bear once surpluses of supplier and operator "
         "are returned, and losses collected, in equal shares (settings: instrument_rules)"
     ]
+
+
+def _phases(
+    evaluation: Evaluation, grid: Grid, figures: Mapping[str, Mapping[str, Summary]]
+) -> Iterator[str]:
+    """Who is on which phase, the worst of them, and what pandapower says of it."""
+    if grid.phases is None:
+        return
+    scores: GridScores = evaluation.scores.detail
+    yield from grid.phases.notes
+    found = [
+        f"{title_of(LABELS, name)} {mean_of(figures[name], 'vm_min_phase_pu'):.3f} to "
+        f"{mean_of(figures[name], 'vm_max_phase_pu'):.3f} p.u., unbalance "
+        f"{mean_of(figures[name], 'unbalance_percent'):.1f} %, neutral "
+        f"{mean_of(figures[name], 'neutral_a'):.0f} A"
+        for name in ("asap", "nash", "optimum", evaluation.algorithm)
+        if name in figures
+    ]
+    days = evaluation.config.days
+    unsolved = sum(mean_of(one, "unsolved_phase_steps") for one in figures.values()) * days
+    yield (
+        "worst phase of a mean day (the table's columns are balanced): "
+        f"{'; '.join(found)}; {phase_audit_note(scores.phase_audits.values())}; "
+        f"{unsolved:.0f} steps without a solution in three phases"
+    )
 
 
 def _turns(config: GridConfig, days: Days) -> list[str]:

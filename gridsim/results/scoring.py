@@ -1,7 +1,7 @@
 """From schedules to figures: what they cost, what they do to the feeder, how certain that is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from gridsim.households.other_power import OtherPower
 from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
+from gridsim.powerflow.unbalanced_audit import UnbalancedAudit
 from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
 from gridsim.results.instrument_figures import (
     Money,
@@ -29,6 +30,7 @@ from gridsim.results.key_figures import (
     money_kpis,
 )
 from gridsim.results.labels import LABELS, ROWS
+from gridsim.results.phases import PhasePower, Phases, audit_phases, phase_kpis, power_by_phase
 from gridsim.stage import Stage, plays_of, schedules_of, set_stage
 from ss_core.random_streams import Stream, numpy_generator
 from ss_core.record.checkpoint import Checkpoint
@@ -53,6 +55,7 @@ class Grid:
     others: OtherPower | None = None  # on the held-out days; None: there is nobody else
     pv_kw: Float[np.ndarray, "day household step"] | None = None  # of households, on these days
     first_hour: int = 12  # of a day
+    phases: Phases | None = None  # None: power flow is balanced
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +157,28 @@ def _figures(
         loss_kw=by_day(flow.loss_mw) * 1000.0,
         converged=by_day(flow.converged),
     )
+    if grid.phases is not None:
+        figures |= phase_kpis(grid.phases, grid.attachment, phase_powers(grid, schedule))
     if nash_cost_eur is not None:
         figures |= equity_kpis(costs.cost_eur, nash_cost_eur)
     return figures
+
+
+def phase_powers(grid: Grid, schedule: Schedule) -> list[PhasePower]:
+    """What terminals draw by phase, day by day; the feeder has data for three."""
+    assert grid.phases is not None
+    return [
+        power_by_phase(
+            grid.phases,
+            grid.attachment,
+            schedule.load_kw,
+            schedule.job_kw,
+            reactive_share=grid.reactive_share,
+            others=grid.others,
+            day=slice(day, day + 1),
+        )
+        for day in range(len(schedule.load_kw))
+    ]
 
 
 def highest(values: Float[np.ndarray, "batch element"]) -> Float[np.ndarray, " batch"]:
@@ -173,6 +195,7 @@ class GridScores:
     certificate: Mapping[str, float]
     audits: Mapping[str, Audit]
     decisions: Mapping[str, Mapping[str, np.ndarray]]  # [job] of the first play, by learner
+    phase_audits: Mapping[str, UnbalancedAudit] = field(default_factory=dict)  # none: balanced
 
 
 def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoint]) -> Scores:
@@ -217,6 +240,7 @@ def score(config: GridConfig, prepared: Prepared, results: Mapping[str, Checkpoi
             referred.state["certificate"],
             _audits(rows, grid, config),
             {name: _decisions(results[name]) for name in config.learners},
+            _phase_audits(rows, grid, config),
         ),
     )
 
@@ -233,6 +257,24 @@ def _decisions(result: Checkpoint) -> dict[str, np.ndarray]:
         name: result.tensors[name][0].numpy()
         for name in ("chosen", "probability", "num_plans")
         if name in result.tensors
+    }
+
+
+def _phase_audits(
+    rows: Mapping[str, Scored], grid: Grid, config: GridConfig
+) -> dict[str, UnbalancedAudit]:
+    if grid.phases is None:
+        return {}
+    checked = [*AUDITED, next(iter(config.learners))]
+    return {
+        name: audit_phases(
+            config.feeder_name,
+            grid.phases,
+            phase_powers(grid, rows[name].schedule),
+            samples=-(-config.audit_steps // len(checked)),
+            rng=numpy_generator(config.seed, Stream.AUDIT, 1),
+        )
+        for name in checked
     }
 
 

@@ -18,7 +18,7 @@ HOUR_S = 3600.0
 UNITS = {
     "_eur_per_household": "EUR/day", "_eur": "EUR/day", "_kw": "kW", "_kwh": "kWh/day",
     "_percent": "%", "_h": "h/day", "_pu": "p.u.", "_095": "h/day", "_steps": "1",
-    "_bytes": "B/day",
+    "_bytes": "B/day", "neutral_a": "A",
 }  # fmt: skip
 
 
