@@ -6,6 +6,7 @@ import pytest
 from gridsim.config import GridConfig
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import JobKind
+from gridsim.instruments.dimming import controllable
 from gridsim.instruments.names import INSTRUMENTS
 from gridsim.instruments.outcome import Outcome, demanded_kwh, settled_eur, supply_eur
 from gridsim.instruments.rows import Setting, outcomes
@@ -23,7 +24,7 @@ def setting() -> Setting:
         days=stage.held_out,
         tariff=stage.world.tariff,
         limit_kw=np.full((CONFIG.days, 96), LIMIT_KW),
-        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
+        controllable=controllable(stage.world.population, stage.held_out.battery),
         rules=CONFIG.instrument_rules,
         search=CONFIG.search,
     )
