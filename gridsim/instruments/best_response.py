@@ -136,7 +136,7 @@ def _household_eur(
     waiting = sum(
         float(_waiting(job, own[None])[0]) for job, own in zip(jobs, load_kw, strict=True)
     )
-    return float(paid_eur(tariff, base_kw + load_kw.sum(axis=0))) + waiting
+    return float(paid_eur(tariff, (base_kw + load_kw.sum(axis=0))[None])[0]) + waiting
 
 
 def _revised(
