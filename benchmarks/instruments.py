@@ -1,6 +1,7 @@
 """Policy instruments beside SS, Nash and optimum on the same days: one table over seeds.
 
     .venv/bin/python benchmarks/instruments.py --seeds 5 --out instruments.json
+    .venv/bin/python benchmarks/instruments.py --seeds 5 --case summer-noon --out noon.json
 
 Every seed has its own population, training and 32 held-out days. A figure of a seed is its mean
 over held-out days (and plays); printed are interquartile means over seeds with 95 % bootstrap
@@ -32,6 +33,7 @@ COLUMNS = (  # heading, figure, factor, digits
     ("cost", "cost_eur_per_household", 1.0, 2),
     ("gap closed %", "gap_closed", 100.0, 0),
     ("peak kW", "peak_kw", 1.0, 0),
+    ("reverse kW", "feed_in_peak_kw", 1.0, 0),
     ("h over 100 %", "trafo_overload_h", 1.0, 2),
     ("min vm_pu", "vm_min_pu", 1.0, 3),
     ("losers %", "share_of_losers", 100.0, 0),
@@ -46,6 +48,7 @@ MONEY = (
     ("h held back", "dimmed_h", 1.0, 2),
     ("B revealed", "revealed_bytes", 1.0, 0),
 )
+WINTER = "winter-evening"  # the case of a run that names none
 Row = dict[str, Any]
 
 
@@ -154,6 +157,11 @@ def table(results: Sequence[Row], columns: Sequence[tuple[str, str, float, int]]
     from gridsim.results.labels import LABELS, ROWS
     from ss_core.report.labels import in_order, title_of
 
+    columns = [
+        column
+        for column in columns
+        if column[1] != "feed_in_peak_kw" or any(_feed_in_kw(r) > 0.0 for r in results)
+    ]
     lines = [
         "| " + " | ".join(["row", *(heading for heading, *_ in columns)]) + " |",
         "|" + "---|" * (len(columns) + 1),
@@ -163,6 +171,10 @@ def table(results: Sequence[Row], columns: Sequence[tuple[str, str, float, int]]
         if any(cells):
             lines.append("| " + " | ".join([title_of(LABELS, name), *cells]) + " |")
     return lines
+
+
+def _feed_in_kw(result: Row) -> float:
+    return max(row.get("feed_in_peak_kw", 0.0) for row in result["figures"].values())
 
 
 def _cell(results: Sequence[Row], name: str, figure: str, factor: float, digits: int) -> str:
@@ -190,7 +202,8 @@ def printed(results: Sequence[Row]) -> list[str]:
     kb = sum(r["kb_per_household"] for r in results) / len(results)
     cpu = sum(r["cpu_s"] for r in results) / len(results)
     return [
-        f"{first['households']} households, {first['days']} held-out days, seeds {seeds}; "
+        f"{first['households']} households, {first['days']} held-out days, seeds {seeds}, "
+        f"{first.get('case', WINTER)}; "
         f"{first['learner']} sent {kb:,.0f} kB per household while learning; {cpu:.0f} CPU s each",
         *table(results, COLUMNS),
         "",
@@ -207,6 +220,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=100, help="rules used seeds 0 to 4")
     parser.add_argument("--households", type=int, default=50)
     parser.add_argument("--days", type=int, default=32)
+    parser.add_argument("--case", default=WINTER, help="as of `ssgrid run`")
     parser.add_argument("--updates", type=int, help="of the learner; default: as in a run")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
@@ -220,11 +234,13 @@ def main() -> None:
     from gridsim.config import resolve
 
     size = {"households": args.households, "days": args.days, "instruments": "all"}
+    size |= {} if args.case == WINTER else {"case": args.case}
     size |= {} if args.updates is None else {"learner.num_updates": args.updates}
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     configs = [resolve("tuned", {**size, "seed": seed}) for seed in seeds]
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        results = [job.result() for job in [pool.submit(one, config) for config in configs]]
+        found = [job.result() for job in [pool.submit(one, config) for config in configs]]
+    results = [{**result, "case": args.case} for result in found]
     print(*printed(results), sep="\n")
     if args.out:
         args.out.write_text(json.dumps(results, indent=1) + "\n")

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gridsim.config import SHORTHANDS, GridConfig, resolve
 from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.joint_schedules import Schedule
-from gridsim.households.households import STEPS_PER_DAY, Days, JobKind
+from gridsim.households.households import STEPS_PER_DAY, Days
 from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
 from gridsim.instruments.outcome import Outcome
@@ -110,14 +110,8 @@ def _phases(config: GridConfig, feeder: Feeder, stage: Stage) -> Phases | None:
 def _refuse_roofs(config: GridConfig, stage: Stage) -> None:
     """Refuse what does not know photovoltaics and batteries where somebody has them."""
     population = stage.world.population
-    if not population.has_pv and not population.battery_kwh.any():
-        return
-    if config.instruments:
-        raise ConfigError(
-            f"instruments={config.instruments!r}: their rules know no photovoltaics and no "
-            "batteries; leave --instruments out, or set population.pv_ownership=0"
-        )
-    if config.variant != "in_turn":
+    has_any = population.has_pv or bool(population.battery_kwh.any())
+    if has_any and config.variant != "in_turn":
         raise ConfigError(
             f"variant={config.variant!r}: knows no photovoltaics and no batteries; leave it out, "
             "or set population.pv_ownership=0"
@@ -303,6 +297,7 @@ def refer_instruments(config: GridConfig, place: Place, report: Report, stop: St
 
 def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, Outcome]]:
     """The instruments asked for, one after the other, on the held-out days."""
+    from gridsim.instruments.dimming import controllable
     from gridsim.instruments.rows import Setting as Played
     from gridsim.instruments.rows import outcomes
 
@@ -310,7 +305,7 @@ def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, 
         days=stage.held_out,
         tariff=stage.world.tariff,
         limit_kw=limit_kw(config, check(config)),
-        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
+        controllable=controllable(stage.world.population, stage.held_out.battery),
         rules=config.instrument_rules,
         search=config.search,
     )

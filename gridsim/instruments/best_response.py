@@ -1,6 +1,7 @@
 """What one household does that minimises what its tariff charges it, plus its own waiting.
 
-Its jobs are revised one after the other, each exactly, until none gains. Nothing of others enters.
+Its jobs are revised one after the other until none gains: cars and cycles exactly, a battery as
+`best_battery.py` finds. Nothing of others enters.
 """
 
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from gridsim.households.batteries import BatteryKind
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days
 from gridsim.households.schedules import EV_LEVELS
+from gridsim.instruments.best_battery import best_battery
 from gridsim.instruments.own_tariff import OwnTariff, paid_eur
 
 TOLERANCE_EUR = 1e-9  # a move must gain more than this
@@ -24,9 +27,11 @@ class Job:
     end: int
     duration: int
     cycle_kw: Float[np.ndarray, " cycle"]
-    units: int  # level-steps of a car; 0: a cycle
+    units: int  # level-steps of a car; 0: a cycle or a battery
     delay_cost: float
     level_kw: float
+    battery_kwh: float = 0.0  # 0: not a battery
+    battery: BatteryKind | None = None  # of a battery
 
     @classmethod
     def row(cls, days: Days, j: int) -> "Job":
@@ -40,6 +45,8 @@ class Job:
             units=int(jobs.units[j]),
             delay_cost=float(jobs.delay_cost[j]),
             level_kw=float(days.ev_level_kw),
+            battery_kwh=float(jobs.battery_kwh[j]),
+            battery=days.battery if jobs.battery_kwh[j] > 0.0 else None,
         )
 
 
@@ -47,6 +54,8 @@ def best_load(
     job: Job, own_kw: Float[np.ndarray, " step"], tariff: OwnTariff
 ) -> Float[np.ndarray, " step"]:
     """The cheapest load of a job on top of what its household draws else."""
+    if job.battery is not None:
+        return best_battery(job.battery_kwh, job.delay_cost, job.battery, own_kw, tariff)
     return _best_charging(job, own_kw, tariff) if job.units else _best_cycle(job, own_kw, tariff)
 
 
@@ -66,13 +75,17 @@ def _best_charging(
 ) -> Float[np.ndarray, " step"]:
     """Level-steps in the cheapest steps below a cap, and the cap at which the sum is least.
 
-    Exact: without the peak a step's next level never costs less, and a peak is a cap.
+    Exact: without the peak a step's next level never costs less (feeding in brings no more than the
+    price), and a peak is a cap.
     """
     steps, level_kw = np.arange(job.arrival, job.end), job.level_kw
     own, levels = own_kw[steps, None], level_kw * np.arange(EV_LEVELS + 1)
     above = np.diff(np.maximum(own + levels - tariff.segment_kw, 0.0), axis=1)
     waiting = job.delay_cost * STEP_H * (steps - job.arrival)[:, None]
     unit_eur = level_kw * (tariff.price[steps, None] + waiting)
+    if tariff.feed_in_loss is not None:  # the household's own sun is cheaper
+        fed_in = np.diff(np.maximum(-own - levels, 0.0), axis=1)
+        unit_eur = unit_eur + tariff.feed_in_loss[steps, None] * fed_in
     unit_eur = STEP_H * (unit_eur + tariff.segment_eur_per_kwh * above)
     order = np.argsort(unit_eur, axis=None, kind="stable")
     reach_kw = (own + levels[1:]).ravel()[order]
@@ -99,8 +112,39 @@ def best_response(
     start_kw: Float[np.ndarray, "own step"],
     tariff: OwnTariff,
 ) -> Float[np.ndarray, "own step"]:
-    """Loads of the jobs `rows` of one household, from `start_kw` on, until no job gains."""
+    """Loads of the jobs `rows` of one household, from `start_kw` on, until no job gains.
+
+    A household with a battery tries it, too, with the battery silent at first: what stores the sun
+    keeps it from a car that one job at a time would not move. The cheaper end counts.
+    """
     jobs = [Job.row(days, j) for j in rows.tolist()]
+    found = _revised(jobs, base_kw, start_kw, tariff)
+    stores = np.array([job.battery is not None for job in jobs], dtype=bool)
+    if not stores.any() or stores.all():
+        return found
+    silent = _revised(jobs, base_kw, np.where(stores[:, None], 0.0, start_kw), tariff)
+    eur = [_household_eur(jobs, base_kw, loads, tariff) for loads in (found, silent)]
+    return silent if eur[1] < eur[0] - TOLERANCE_EUR else found
+
+
+def _household_eur(
+    jobs: list[Job],
+    base_kw: Float[np.ndarray, " step"],
+    load_kw: Float[np.ndarray, "own step"],
+    tariff: OwnTariff,
+) -> float:
+    waiting = sum(
+        float(_waiting(job, own[None])[0]) for job, own in zip(jobs, load_kw, strict=True)
+    )
+    return float(paid_eur(tariff, (base_kw + load_kw.sum(axis=0))[None])[0]) + waiting
+
+
+def _revised(
+    jobs: list[Job],
+    base_kw: Float[np.ndarray, " step"],
+    start_kw: Float[np.ndarray, "own step"],
+    tariff: OwnTariff,
+) -> Float[np.ndarray, "own step"]:
     load_kw = start_kw.copy()
     for _ in range(MOST_SWEEPS):
         moved = False
@@ -117,6 +161,8 @@ def best_response(
 
 
 def _waiting(job: Job, loads: Float[np.ndarray, "k step"]) -> Float[np.ndarray, " k"]:
+    if job.battery is not None:
+        return job.battery.cost_eur(loads, np.full(len(loads), job.delay_cost))
     if job.units:
         since_h = STEP_H * (np.arange(STEPS_PER_DAY) - job.arrival)
         return job.delay_cost * STEP_H * (loads @ since_h)

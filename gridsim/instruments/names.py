@@ -49,7 +49,7 @@ INSTRUMENTS = {
     "dimming": Instrument(
         title="§ 14a dimming, at once",
         knows=f"{_ON_ARRIVAL}; operator: load now",
-        money="the network operator pays owners of a wallbox a flat reduction (module 1)",
+        money="the network operator pays owners of a wallbox or large battery a flat reduction",
         payment="from network operator",
     ),
     "dimming_spot": Instrument(

@@ -76,7 +76,10 @@ def settled_eur(
 
 
 def waiting_eur(days: Days, job_kw: Float[np.ndarray, "job step"]) -> Float[np.ndarray, " job"]:
-    """Private discomfort of waiting: cars per kWh and hour, cycles per hour; 0 for no load."""
+    """Private discomfort: cars per kWh and hour, cycles per hour of waiting; 0 for no load.
+
+    A battery's is wear and waiting, less the worth of what is left.
+    """
     jobs, steps = days.jobs, np.arange(STEPS_PER_DAY)
     energy_kwh = STEP_H * job_kw.sum(axis=1)
     since_h = STEP_H * (steps - jobs.arrival_step[:, None])
@@ -84,11 +87,15 @@ def waiting_eur(days: Days, job_kw: Float[np.ndarray, "job step"]) -> Float[np.n
     silent = (jobs.cycle_kw > 0).argmax(axis=1)  # steps before a cycle draws
     start = (job_kw > 0).argmax(axis=1) - silent
     cycle = STEP_H * (start - jobs.arrival_step) * (energy_kwh > 0)
-    return jobs.delay_cost * np.where(jobs.units > 0, car, cycle)
+    waiting = jobs.delay_cost * np.where(jobs.units > 0, car, cycle)
+    stores = jobs.battery_kwh > 0.0
+    if stores.any():
+        waiting[stores] = days.battery.cost_eur(job_kw[stores], jobs.delay_cost[stores])
+    return waiting
 
 
 def demanded_kwh(days: Days) -> Float[np.ndarray, " job"]:
-    """Energy that each job asks for."""
+    """Energy that each job asks for; a battery asks for none."""
     jobs = days.jobs
     car = jobs.units * days.ev_level_kw
     return STEP_H * np.where(jobs.units > 0, car, jobs.cycle_kw.sum(axis=1))

@@ -1,9 +1,12 @@
 """What a tariff charges one household for its own load alone, whatever others do.
 
-Paid is Σ_t Δ [p_t x_t + s max(0, x_t - θ)] + r max(0, max_t x_t - f).
+Paid is Σ_t Δ [p_t x_t + w_t max(0, -x_t) + s max(0, x_t - θ)] + r max(0, max_t x_t - f).
+
+x is what the household draws net, below 0 where it feeds in; segment and peak count what is drawn.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -17,19 +20,41 @@ class OwnTariff:
     """A tariff of the formula in the first lines of this module."""
 
     price: Float[np.ndarray, " step"]  # p, EUR/kWh
-    segment_kw: float = 0.0  # θ
+    feed_in_loss: Float[np.ndarray, " step"] | None = None  # w: p less the feed-in tariff; None: 0
+    segment_kw: float = 0.0  # θ, not below 0
     segment_eur_per_kwh: float = 0.0  # s, more above θ
     peak_eur_per_kw: float = 0.0  # r
-    free_kw: float = 0.0  # f: peak that is paid already
+    free_kw: float = 0.0  # f: peak that is paid already, not below 0
+
+    @classmethod
+    def hourly(cls, tariff: Tariff) -> Self:
+        """The hourly price a_t alone, and the run's feed-in tariff for what is fed in."""
+        return cls(price=tariff.base_price, feed_in_loss=tariff.feed_in_loss)
 
 
 def time_of_use(tariff: Tariff, bands: int) -> OwnTariff:
-    """Bands of equally many hours, cheap ones together; each costs the mean of its hours."""
+    """Bands of equally many hours, cheap ones together; each costs the mean of its hours.
+
+    What is fed in brings the run's feed-in tariff, or the band's price where there is none.
+    """
     hourly = tariff.base_price.reshape(-1, STEPS_PER_HOUR).mean(axis=1)
     price = np.empty(STEPS_PER_DAY // STEPS_PER_HOUR)
     for hours in np.array_split(np.argsort(hourly, kind="stable"), bands):
         price[hours] = hourly[hours].mean()
-    return OwnTariff(price=np.repeat(price, STEPS_PER_HOUR))
+    banded = np.repeat(price, STEPS_PER_HOUR)
+    lost = tariff.feed_in_loss
+    return OwnTariff(
+        price=banded, feed_in_loss=None if lost is None else lost + banded - tariff.base_price
+    )
+
+
+def feed_in_eur(
+    tariff: OwnTariff, load_kw: Float[np.ndarray, "*batch step"]
+) -> Float[np.ndarray, "*batch step"]:
+    """Δ w_t max(0, -x_t): what is lost by selling below the price."""
+    if tariff.feed_in_loss is None:
+        return np.zeros_like(load_kw)
+    return STEP_H * tariff.feed_in_loss * np.maximum(-load_kw, 0.0)
 
 
 def peak_charge_eur(
@@ -52,4 +77,5 @@ def paid_eur(
 ) -> Float[np.ndarray, "*batch"]:
     """All that the tariff charges for loads."""
     energy = STEP_H * (load_kw * tariff.price).sum(axis=-1)
+    energy += feed_in_eur(tariff, load_kw).sum(axis=-1)
     return energy + segment_charge_eur(tariff, load_kw) + peak_charge_eur(tariff, load_kw)

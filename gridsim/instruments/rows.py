@@ -31,7 +31,7 @@ class Setting:
     days: Days
     tariff: Tariff  # of the game that is scored
     limit_kw: Float[np.ndarray, "day step"]  # of households together, what the operator holds
-    wallbox: Bool[np.ndarray, " household"]
+    controllable: Bool[np.ndarray, " household"]  # under § 14a: a wallbox, a battery above 4.2 kW
     rules: InstrumentRules
     search: SearchConfig
 
@@ -39,13 +39,15 @@ class Setting:
 def pigou_outcome(setting: Setting) -> Outcome:
     """Selfish best responses where the tariff charges marginal social cost.
 
-    Paid are a + 2 β l + 2 γ (l - κ)₊ per kWh; by the instrument what exceeds the energy price.
+    Paid are a + 2 β l + 2 γ ((l - κ)₊ - (-l - κ')₊) per kWh; by the instrument what exceeds the
+    energy price.
     """
     tariff = setting.tariff
     schedule = pigou(setting.days, tariff, setting.search)
     costs = schedule.costs(tariff)
     mean_kw = schedule.load_kw.mean(axis=1)
-    toll = tariff.beta * mean_kw + 2 * tariff.gamma * np.maximum(mean_kw - tariff.kappa, 0.0)
+    over_kw = tariff.excess_kw(mean_kw) * np.sign(mean_kw)  # below 0 where reverse flow is charged
+    toll = tariff.beta * mean_kw + 2 * tariff.gamma * over_kw
     tolls = STEP_H * np.einsum("dt,dnt->dn", toll, schedule.load_kw)
     return Outcome.of(
         schedule,
@@ -62,10 +64,10 @@ RULES: dict[str, Callable[[Setting], Outcome]] = {
     "capacity_monthly": lambda s: capacity_monthly_outcome(s.days, s.tariff, s.rules),
     "segmented": lambda s: segmented_outcome(s.days, s.tariff, s.rules),
     "dimming": lambda s: dimming_outcome(
-        s.days, s.tariff, s.limit_kw, s.wallbox, s.rules, hourly_prices=False
+        s.days, s.tariff, s.limit_kw, s.controllable, s.rules, hourly_prices=False
     ),
     "dimming_spot": lambda s: dimming_outcome(
-        s.days, s.tariff, s.limit_kw, s.wallbox, s.rules, hourly_prices=True
+        s.days, s.tariff, s.limit_kw, s.controllable, s.rules, hourly_prices=True
     ),
     "first_come": lambda s: first_come_outcome(s.days, s.tariff, s.limit_kw, s.rules),
     "valley_filling": lambda s: valley_filling_outcome(s.days, s.tariff, s.rules),

@@ -2,6 +2,8 @@
 
 Time-of-use, hourly prices, capacity tariffs and the segmented tariff replace the price that
 depends on demand and the feeder charge; the supplier or operator bears the difference (`surplus`).
+What a household feeds in brings the run's feed-in tariff, or the price where there is none; what is
+charged for a peak, or above a power, counts what it draws.
 """
 
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from gridsim.instruments.config import InstrumentRules
 from gridsim.instruments.outcome import METER_BYTES, VALUE_BYTES, Outcome, waiting_eur
 from gridsim.instruments.own_tariff import (
     OwnTariff,
+    feed_in_eur,
     paid_eur,
     peak_charge_eur,
     segment_charge_eur,
@@ -35,13 +38,13 @@ def time_of_use_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> O
 
 def spot_outcome(days: Days, tariff: Tariff) -> Outcome:
     """The hourly price a_t alone, as if nobody's demand mattered."""
-    own = OwnTariff(price=tariff.base_price)
+    own = OwnTariff.hourly(tariff)
     return _answered("spot", days, tariff, lambda *_: own, METER_BYTES)
 
 
 def capacity_daily_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> Outcome:
     """Hourly prices, and EUR per kW of the household's highest quarter-hour of the day."""
-    own = OwnTariff(price=tariff.base_price, peak_eur_per_kw=rules.capacity_eur_per_kw_day)
+    own = replace(OwnTariff.hourly(tariff), peak_eur_per_kw=rules.capacity_eur_per_kw_day)
     return _answered("capacity_daily", days, tariff, lambda *_: own, METER_BYTES)
 
 
@@ -55,8 +58,8 @@ def capacity_monthly_outcome(days: Days, tariff: Tariff, rules: InstrumentRules)
     days of the month in what is paid.
     """
     least = rules.capacity_least_kw
-    own = OwnTariff(
-        price=tariff.base_price, peak_eur_per_kw=rules.capacity_eur_per_kw_month, free_kw=least
+    own = replace(
+        OwnTariff.hourly(tariff), peak_eur_per_kw=rules.capacity_eur_per_kw_month, free_kw=least
     )
     highest = np.full(days.num_households, least)
 
@@ -74,8 +77,8 @@ def capacity_monthly_outcome(days: Days, tariff: Tariff, rules: InstrumentRules)
 
 def segmented_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> Outcome:
     """Hourly prices, and a higher price for what a household draws above a power."""
-    own = OwnTariff(
-        price=tariff.base_price,
+    own = replace(
+        OwnTariff.hourly(tariff),
         segment_kw=rules.segment_kw,
         segment_eur_per_kwh=rules.segment_eur_per_kwh,
     )
@@ -103,6 +106,7 @@ def _answered(
             drawn = load_kw[i : i + 1]
             paid[d, i] = fixed_eur + paid_eur(own, drawn)[0]
             energy = STEP_H * (drawn @ (own.price - tariff.base_price))
+            energy += (feed_in_eur(own, drawn) - tariff.feed_in_eur(drawn)).sum(axis=1)
             charges = peak_charge_eur(own, drawn) + segment_charge_eur(own, drawn)
             extra[d, i] = fixed_eur + (energy + charges)[0]
         remember(d, load_kw)

@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 import pyarrow.parquet as pq
 import pytest
 
-from gridsim.config import GridConfig
+from gridsim.config import GridConfig, resolve
 from gridsim.results.labels import LABELS
 from gridsim.results.trace import traced_bytes
 from gridsim.scenario import check
 from ss_core.config import from_dict
-from ss_core.errors import Interrupted
+from ss_core.errors import ConfigError, Interrupted
 from ss_core.exchange.noise import epsilon_of
 from ss_core.record.manifest import read_manifest, verify_run
 from ss_core.record.run_directory import RunDirectory
@@ -441,3 +441,12 @@ def test_a_run_with_liars_says_whom_it_does_not_trust(capsys: Streams) -> None:
     trust = pq.read_table(run / "tasks" / "ss" / "traces" / "trust").to_pylist()
     assert len(trust) == 4 * 3
     assert verify_run(run) == []
+
+
+def test_instruments_run_with_roofs_and_batteries_and_other_variants_do_not() -> None:
+    size = {"households": 4, "days": 1, "case": "summer-noon"}
+    grid = check(resolve("tuned", {**size, "instruments": "all"}))
+    assert grid.pv_kw is not None
+    assert grid.pv_kw.max() > 0.0
+    with pytest.raises(ConfigError, match=r"variant='per_job'.*population.pv_ownership=0"):
+        check(resolve("tuned", {**size, "variant": "per_job"}))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from gridsim.config import GridConfig
+from gridsim.config import GridConfig, resolve
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import JobKind
+from gridsim.instruments.dimming import controllable
 from gridsim.instruments.names import INSTRUMENTS
 from gridsim.instruments.outcome import Outcome, demanded_kwh, settled_eur, supply_eur
 from gridsim.instruments.rows import Setting, outcomes
@@ -23,7 +24,7 @@ def setting() -> Setting:
         days=stage.held_out,
         tariff=stage.world.tariff,
         limit_kw=np.full((CONFIG.days, 96), LIMIT_KW),
-        wallbox=stage.world.population.owns[:, JobKind.EV].astype(bool),
+        controllable=controllable(stage.world.population, stage.held_out.battery),
         rules=CONFIG.instrument_rules,
         search=CONFIG.search,
     )
@@ -90,3 +91,76 @@ def test_ideal_prices_are_paid_beyond_the_price_of_energy(
     beyond = found["pigou"].paid_eur - supply_eur(costs) + costs.charge_eur[:, None]
     assert np.allclose(found["pigou"].instrument_eur, beyond)
     assert (found["pigou"].instrument_eur >= 0.0).all()
+
+
+@pytest.fixture(scope="module")
+def noon() -> Setting:
+    size = {"households": 12, "days": 2, "seed": 1, "case": "summer-noon"}
+    config = resolve("tuned", size)
+    stage = set_stage(config)
+    return Setting(
+        days=stage.held_out,
+        tariff=stage.world.tariff,
+        limit_kw=np.full((2, 96), LIMIT_KW),
+        controllable=controllable(stage.world.population, stage.held_out.battery),
+        rules=config.instrument_rules,
+        search=config.search,
+    )
+
+
+@pytest.fixture(scope="module")
+def found_at_noon(noon: Setting) -> dict[str, Outcome]:
+    return dict(outcomes([*INSTRUMENTS], noon))
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_batteries_are_never_overfull_or_below_empty_and_cars_get_what_is_not_lost(
+    name: str, noon: Setting, found_at_noon: dict[str, Outcome]
+) -> None:
+    jobs, outcome = noon.days.jobs, found_at_noon[name]
+    stores = jobs.battery_kwh > 0.0
+    assert stores.any()
+    assert noon.days.base_kw.min() < 0.0
+    stored = noon.days.battery.kept_kwh(outcome.schedule.job_kw[stores]).cumsum(axis=1)
+    assert stored.min() >= -1e-6
+    assert (stored <= jobs.battery_kwh[stores, None] + 1e-6).all()
+    delivered = 0.25 * outcome.schedule.job_kw[~stores].sum()
+    demanded = demanded_kwh(noon.days)
+    assert demanded[stores].max() == 0.0
+    assert delivered + outcome.undelivered_kwh.sum() == pytest.approx(demanded.sum())
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_what_households_with_roofs_bear_is_what_supply_and_discomfort_cost(
+    name: str, noon: Setting, found_at_noon: dict[str, Outcome]
+) -> None:
+    outcome = found_at_noon[name]
+    costs = outcome.schedule.costs(noon.tariff)
+    borne = settled_eur(outcome.paid_eur, costs)
+    assert np.allclose(borne.sum(axis=1), costs.social_cost_eur)
+
+
+def test_batteries_that_cover_their_own_need_draw_nothing_from_the_grid(
+    noon: Setting, found_at_noon: dict[str, Outcome]
+) -> None:
+    jobs = noon.days.jobs
+    for name in ("dimming", "first_come"):
+        schedule = found_at_noon[name].schedule
+        stores = np.flatnonzero(jobs.battery_kwh > 0.0)
+        net = schedule.load_kw[jobs.day[stores], jobs.household[stores]]
+        charges = schedule.job_kw[stores] > 1e-9
+        assert charges.any()
+        assert net[charges].max() <= 1e-6
+
+
+def test_ideal_prices_pay_whoever_draws_where_reverse_flow_is_dear(
+    noon: Setting, found_at_noon: dict[str, Outcome]
+) -> None:
+    # toll of a step: β l + 2 γ (excess, below 0 in reverse flow), the same for all households
+    tariff, outcome = noon.tariff, found_at_noon["pigou"]
+    load = outcome.schedule.load_kw
+    mean = load.mean(axis=1)
+    excess = np.maximum(mean - tariff.kappa, 0.0) - np.maximum(-mean - tariff.kappa_feed_in, 0.0)
+    toll = tariff.beta * mean + 2 * tariff.gamma * excess
+    assert np.allclose(outcome.instrument_eur, 0.25 * (toll[:, None] * load).sum(axis=-1))
+    assert outcome.instrument_eur.mean() > 0.0

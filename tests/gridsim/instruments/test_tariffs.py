@@ -107,10 +107,11 @@ def test_a_segmented_price_is_kept_below_where_the_window_allows() -> None:
 @given(seed=st.integers(0, 2**32 - 1), units=st.integers(1, 9))
 def test_the_charging_plan_is_as_good_as_every_pattern_tried(seed: int, units: int) -> None:
     rng = np.random.default_rng(seed)
-    own_kw = rng.uniform(0.0, 6.0, 96)
+    own_kw = rng.uniform(-6.0, 6.0, 96)  # below 0: a roof
     price, theta, extra, peak, free = rng.uniform(0.0, [0.4, 8.0, 0.5, 0.5, 12.0])
     tariff = OwnTariff(
         price=price + rng.uniform(0.0, 0.2, 96),
+        feed_in_loss=rng.uniform(0.0, 0.3, 96),
         segment_kw=theta,
         segment_eur_per_kwh=extra,
         peak_eur_per_kw=peak,
