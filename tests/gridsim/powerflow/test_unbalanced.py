@@ -30,7 +30,7 @@ def two_bus_sequences(zero_ratio=4.0):
     return Sequences(feeder, zero, SequenceNet(y, -y, -y, y, strong))
 
 
-def compiled(name, kva=2.0):
+def compiled(name, kva: float | None = 2.0):
     feeder = load_feeder(name, households=50, kva_per_household=kva)
     return compile_sequences(name, feeder)
 
@@ -165,7 +165,7 @@ def test_the_auditor_notices_a_forged_voltage(tmp_path):
 
 def grid_model_voltages(net, feeder, p_mw, q_mvar):
     """Voltages of power-grid-model's asymmetric mode, [batch, phase, bus]."""
-    from power_grid_model import PowerGridModel, initialize_array
+    from power_grid_model import ComponentType, PowerGridModel, initialize_array
 
     tables = asymmetric_input(net, feeder)
     load = tables["asym_load"]
@@ -177,7 +177,7 @@ def grid_model_voltages(net, feeder, p_mw, q_mvar):
     found = model.calculate_power_flow(
         symmetric=False, update_data={"asym_load": update}, error_tolerance=1e-12, max_iterations=50
     )
-    return found["node"]["u_pu"].transpose(0, 2, 1)
+    return found[ComponentType.node]["u_pu"].transpose(0, 2, 1)
 
 
 def test_power_grid_model_agrees_where_its_models_are_the_same(tmp_path):
