@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-STEP_H = 0.25
+from gridsim.households.profiles import STEP_H
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from typing import no_type_check
 import numpy as np
 from numba import njit
 
-STEP_H = 0.25
+from gridsim.households.profiles import STEP_H
+
 GRID = 33  # points from empty to full
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the highest power, each way
 NUM_POWERS = 3 + 2 * len(SHARES)

@@ -14,12 +14,12 @@ from gridsim.households.households import (
     Population,
     wet_appliances,
 )
+from gridsim.households.schedules import EV_LEVELS
 from gridsim.own_data.households_file import HouseholdsFile
 from gridsim.own_data.meters import MeasuredDays, Meters, measured_households
 
 HOURS_A_YEAR = 8760.0
 LEAST_LEFT = 0.3  # of a base load once its wet appliances are taken out
-EV_LEVELS = 3  # of power, equal
 
 
 def with_devices(population: Population, file: HouseholdsFile) -> Population:

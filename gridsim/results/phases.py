@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from gridsim.game.joint_schedules import device_load_kw
 from gridsim.households.households import STEPS_PER_DAY, Days, JobKind, Population
 from gridsim.households.other_power import OtherPower
+from gridsim.households.schedules import EV_LEVELS
 from gridsim.network.feeder import Attachment
 from gridsim.network.sequences import Sequences
 from gridsim.powerflow.unbalanced import solve_unbalanced
@@ -20,7 +21,6 @@ from gridsim.powerflow.unbalanced_audit import UnbalancedAudit, audit_unbalanced
 from ss_core.scenario.key_figures import DayFigures
 
 SINGLE_PHASE_KVA = 4.6  # VDE-AR-N 4100 and 4105: the most that may be connected to one phase
-EV_LEVELS = 3  # of power, equal; the highest is what a wallbox is rated for
 
 
 @dataclass(frozen=True, slots=True, eq=False)

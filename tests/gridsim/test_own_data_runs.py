@@ -1,9 +1,7 @@
 """Runs from meters, households and prices of one's own: what they change, what stops them."""
 
 import json
-import os
 from pathlib import Path
-from typing import Any, NoReturn
 
 import duckdb
 import numpy as np
@@ -16,27 +14,14 @@ from gridsim.households.households import JobKind
 from gridsim.scenario import check, prepare
 from gridsim.stage import set_stage, trial_days, with_copies
 from ss_core.errors import ConfigError
-from tests.support.grid_runs import only_run, run_here, ssgrid_run
+from tests.support.grid_runs import only_run, ssgrid_run
 from tests.support.own_files import write_meters, write_prices
 
 SMALL = ("--days", "1", "--budget", "1", "--set", "compare_selfish=false")
 Streams = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("SS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
-
-
-@pytest.fixture
-def no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> NoReturn:
-        raise AssertionError("tasks were started")
-
-    monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", refuse)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def template(*options: str) -> int:

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,28 +22,13 @@ from ss_core.record.run_directory import RunDirectory
 from ss_core.record.schema import TABLES
 from ss_core.report.labels import title_of
 from ss_core.resources import data_path
-from tests.support.grid_runs import only_run, run_here, ssgrid_run
+from tests.support.grid_runs import only_run, ssgrid_run
 
 SMALL = ("--households", "4", "--days", "1", "--budget", "3")
 Streams = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("SS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", run_here)
-
-
-@pytest.fixture
-def no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is tested must fail before anything is computed."""
-
-    def refuse(*_: Any) -> NoReturn:
-        raise AssertionError("tasks were started")
-
-    monkeypatch.setattr("ss_core.processes.child_tasks.run_tasks", refuse)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 # forms of a run
