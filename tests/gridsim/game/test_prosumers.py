@@ -13,6 +13,7 @@ from gridsim.game.in_turn import InTurnEnv
 from gridsim.game.joint_schedules import Schedule
 from gridsim.game.parallel import parallel_env
 from gridsim.game.tariff import Tariff, TariffConfig, build_tariff
+from gridsim.game.turns import turns_of
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, HouseholdConfig, JobKind
 from gridsim.references.config import SearchConfig
 from gridsim.references.references import asap, compute_references
@@ -195,3 +196,10 @@ def test_pettingzoo_has_roofs_and_batteries_in_turn() -> None:
     parallel_api_test(env, num_cycles=20)
     with pytest.raises(ConfigError, match="knows no photovoltaics"):
         parallel_env(4, variant="per_job", household_config=config)
+
+
+def test_a_battery_is_decided_on_in_the_morning_and_every_three_hours(stage) -> None:
+    turns = turns_of(stage.held_out, (4, 8), 400)
+    batteries = np.flatnonzero(stage.held_out.jobs.kind == JobKind.BATTERY)
+    first = stage.held_out.jobs.arrival_step[batteries[0]]
+    assert turns.now[turns.job == batteries[0]].tolist() == [first + 12 * k for k in range(6)]
