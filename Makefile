@@ -8,7 +8,7 @@ STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench test test-fast soak fuzz check fix clean
+.PHONY: help setup run bench test test-fast soak fuzz site check fix clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ fuzz: setup  ## every reader of files under atheris, FUZZ_SECONDS each; finds an
 	for target in $(FUZZ_TARGETS); do \
 		$(RUN) tests.fuzz.fuzz $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; done
 
+site: setup  ## the documentation as pages with search: site/index.html, read from disk
+	$(RUN) sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/_site . site
+
 check: setup  ## format, lint, types, layers: what must be clean before a commit
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -57,4 +60,4 @@ fix: setup  ## let ruff mend what it can
 	$(RUN) ruff format .
 
 clean:  ## remove .venv and caches; runs/ stays
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv site .pytest_cache .ruff_cache .hypothesis dist build
