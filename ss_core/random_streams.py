@@ -88,7 +88,9 @@ class Stream(IntEnum):
 
     # The paper's tasks.
     SCRIPTED_TIES = 601  # between equally good actions of a script
-    SCRIPTED_EPISODES = 602  # of scripts that cooperate or defect [cooperators]
+    SCRIPTED_EPISODES = 602  # of agents that cooperate or defect [cooperators, part]
+    DIAGRAM_ROLES = 603  # who of the agents cooperates [cooperators]
+    DIAGRAM_ACTIONS = 604  # of learned policies that cooperate or defect [cooperators]
 
 
 def seed_sequence(seed: int, stream: Stream, *index: int) -> np.random.SeedSequence:

@@ -17,11 +17,11 @@ EPISODES = 200
 @click.option(
     "--diagram",
     "diagram",
-    metavar="[TASK]",
+    metavar="[TASK|RUN]",
     is_flag=False,
     flag_value="paper",
     help="Draw the Schelling diagram of TASK; of the paper's tasks without one, or with `paper`; "
-    "of the small variants with `small`.",
+    "of the small variants with `small`; of the game of a RUN of `ss train --compare independent`.",
 )
 @click.option(
     "--out",
@@ -74,7 +74,7 @@ def envs(
         return
     _draw_diagram(
         diagram,
-        Path(f"schelling-{diagram}.png") if out is None else out,
+        Path(f"schelling-{Path(diagram).name}.png") if out is None else out,
         {"num_agents": agents, "episodes": episodes or EPISODES, "seed": seed or 0},
         as_json=as_json,
         quiet=quiet,
@@ -123,12 +123,20 @@ def _draw_diagram(
 ) -> None:
     from cli.render import Progress, print_json
     from paper_envs.dilemma.files import check_format, write
+    from paper_envs.dilemma.learned import measure_run
     from paper_envs.dilemma.measure import left_out_of, measure, tasks_of
+    from ss_core.errors import ConfigError
 
     check_format(out)
-    tasks = tasks_of(name)
+    run = Path(name)
+    if run.is_dir() and settings["num_agents"] is not None:
+        raise ConfigError(f"--agents: {run} has its own number of agents; leave it out")
     with Progress(quiet=quiet) as progress:
-        diagrams = [measure(task, **settings, progress=progress) for task in tasks]
+        if run.is_dir():
+            played = {key: value for key, value in settings.items() if key != "num_agents"}
+            diagrams = [measure_run(run, **played, progress=progress)]
+        else:
+            diagrams = [measure(task, **settings, progress=progress) for task in tasks_of(name)]
         write(out, diagrams)
     if as_json:
         records = [_as_record(one) for one in diagrams]
@@ -149,16 +157,14 @@ def _draw_diagram(
 
 
 def _as_record(one: "TaskDiagram") -> dict[str, Any]:
-    from paper_envs.dilemma.plays import roles_of
     from paper_envs.dilemma.words import conclusion, numbers_of
 
-    roles = roles_of(one.task.name)
     return {
-        "env": one.task.name,
+        "env": one.name,
         "agents": one.num_agents,
         "episodes": one.episodes,
-        "cooperating": roles.cooperates,
-        "defecting": roles.defects,
+        "cooperating": one.roles.cooperates,
+        "defecting": one.roles.defects,
         "rows": numbers_of(one.diagram),
         "tests": {
             question.name: {
@@ -177,17 +183,15 @@ def _as_record(one: "TaskDiagram") -> dict[str, Any]:
 
 def _print_diagram(one: "TaskDiagram") -> None:
     from cli.render import print_table
-    from paper_envs.dilemma.plays import roles_of
     from paper_envs.dilemma.words import answer, conclusion, rows_of
 
-    name, roles = one.task.name, roles_of(one.task.name)
     title = (
-        f"{one.task.title}, {one.num_agents} agents: return per episode of one of them, mean "
+        f"{one.title}, {one.num_agents} agents: return per episode of one of them, mean "
         f"[95 % interval] of {one.episodes} episodes"
     )
     print_table(rows_of(one.diagram), title=title)
-    click.echo(f"one who cooperates: {roles.cooperates}")
-    click.echo(f"one who defects: {roles.defects}")
+    click.echo(f"one who cooperates: {one.roles.cooperates}")
+    click.echo(f"one who defects: {one.roles.defects}")
     for question in one.diagram.questions:
         click.echo(answer(question))
-    click.echo(f"{name}: {conclusion(one.diagram)}\n")
+    click.echo(f"{one.name}: {conclusion(one.diagram)}\n")

@@ -9,7 +9,6 @@ from paper_envs.bench.figures.style import (
     Style,
     canvas,
     legend_below,
-    place_name,
     saved,
 )
 from paper_envs.dilemma.measure import TaskDiagram
@@ -34,7 +33,7 @@ def drawn(diagrams: Sequence[TaskDiagram]) -> tuple[bytes, bytes]:
     Raises:
         ValueError: they would.
     """
-    if len({one.task.in_paper for one in diagrams}) != 1:
+    if len({one.group for one in diagrams}) != 1:
         raise ValueError("a picture is of the paper's tasks or of small variants, never of both")
     from matplotlib import rc_context
 
@@ -42,7 +41,7 @@ def drawn(diagrams: Sequence[TaskDiagram]) -> tuple[bytes, bytes]:
         figure, axes = canvas(len(diagrams), TITLE, columns=MOST_COLUMNS)
         for axis, one in zip(axes, diagrams, strict=True):
             _draw(axis, one.diagram)
-            axis.set_title(place_name(one.task.name, one.num_agents))
+            axis.set_title(f"{one.title}, {one.num_agents} agents")
         axes[0].set_ylabel("return per episode")
         legend_below(figure, axes, columns=3 if len(axes) > 1 else 1)  # a panel is narrow
         return saved(figure)

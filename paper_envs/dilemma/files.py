@@ -41,5 +41,5 @@ def write(path: Path, diagrams: Sequence[TaskDiagram]) -> None:
 
 def csv_rows(one: TaskDiagram) -> list[dict[str, object]]:
     """Numbers, each row with its task."""
-    place = {"env": one.task.name, "agents": one.num_agents, "episodes": one.episodes}
+    place = {"env": one.name, "agents": one.num_agents, "episodes": one.episodes}
     return [{**place, **row} for row in numbers_of(one.diagram)]

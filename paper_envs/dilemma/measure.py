@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from paper_envs.dilemma.plays import ROLES, WITHOUT, returns_of, roles_of
+from paper_envs.dilemma.plays import ROLES, WITHOUT, Roles, returns_of, roles_of
 from paper_envs.dilemma.schelling import Diagram, schelling_diagram
-from paper_envs.tasks import TASKS, Task, task_named
+from paper_envs.tasks import TASKS, task_named
 from ss_core.errors import ConfigError
 from ss_core.random_streams import Stream, numpy_generator
 
@@ -29,9 +29,12 @@ Progress = Callable[[str, float, float, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDiagram:
-    """A diagram and what it is of."""
+    """A diagram and what it is of: a task by scripts, or a game by what was learned in it."""
 
-    task: Task
+    name: str
+    title: str
+    group: str  # what may share a picture
+    roles: Roles
     num_agents: int
     episodes: int  # per number of cooperators
     diagram: Diagram
@@ -72,8 +75,7 @@ def measure(
     Raises:
         ConfigError: no such task, none with cooperation, or too few or too many agents.
     """
-    task = task_named(name)
-    roles_of(name)
+    task, roles = task_named(name), roles_of(name)
     count = task.num_agents if num_agents is None else num_agents
     if count < FEWEST_AGENTS:
         raise ConfigError(f"{name} with {count} agents: a dilemma needs at least {FEWEST_AGENTS}")
@@ -85,4 +87,12 @@ def measure(
         )
     diagram = schelling_diagram(returns, rng=numpy_generator(seed, Stream.BOOTSTRAP))
     progress(name, count + 1, count + 1, "")
-    return TaskDiagram(task=task, num_agents=count, episodes=episodes, diagram=diagram)
+    return TaskDiagram(
+        name=task.name,
+        title=task.title,
+        group=_group_of(task.name),
+        roles=roles,
+        num_agents=count,
+        episodes=episodes,
+        diagram=diagram,
+    )

@@ -169,11 +169,12 @@ def optimum_on_model(
     The choice falls on days of its own, not on those that rows are scored on: best found.
     """
     before, kept = scored.simulations, list[Actions]()
+    half = max(1, config.candidates // 2)
     splits = even_splits(scored.choices)
     for number in range(2):
         plans = planned(scored, [*kept, *starts, *splits], config, rng)
-        given = [] if number else _promising(scored, starts, config.candidates // 2)
-        fresh = [*(plan.actions for plan in plans[: config.candidates // 2]), *given]
+        given = [] if number else _promising(scored, starts, half)
+        fresh = [*(plan.actions for plan in plans[:half]), *given]
         entries = _distinct([*kept, *fresh])[: config.candidates]
         times_s = scored.measured(entries, max(1, scored.days // 2))
         kept = [entries[at] for at in np.argsort(times_s.sum(axis=1), kind="stable")[:KEPT]]
