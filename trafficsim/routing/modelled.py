@@ -36,10 +36,12 @@ class ModelledConfig:
     residual_days: float = 8.0  # that say "the model is right about my routes"
     most_vehicle_days: float = 1e6  # simulated for an update; above, fewer draws, then drivers
     most_in_towns: float = 4e5  # where more than `FEW_VEHICLES` drive, of whom a change moves few
+    neighbours_in_towns: int = 256  # there, at least
     most_driven: int = 2000  # vehicles in SUMO at the first update, a quarter at each later one
 
     def __post_init__(self) -> None:
-        for name in ("first_days", "days", "judged", "draws", "memory_days", "most_driven"):
+        counts = ("first_days", "days", "judged", "draws", "memory_days", "most_driven")
+        for name in (*counts, "neighbours_in_towns"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
         for name in ("residual_days", "most_vehicle_days", "most_in_towns"):

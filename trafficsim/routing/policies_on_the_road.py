@@ -13,6 +13,7 @@ from ss_core.learning.learner import LearnerConfig
 from ss_core.learning.rollout import collect_rollout
 from ss_core.random_streams import Stream, drawn_seed, torch_generator
 from ss_core.training.loop import Training
+from trafficsim.link_model.model import FEW_VEHICLES
 from trafficsim.routing.config import RoutingConfig
 from trafficsim.routing.en_route import EnRouteEnv
 from trafficsim.routing.env import RoutingEnv
@@ -135,6 +136,18 @@ def trial_seeds(config: RoutingConfig) -> list[int]:
     return [drawn_seed(config.seed, Stream.TRIAL_DAYS, day) for day in days]
 
 
+def num_neighbours(config: RoutingConfig, game: RoutingGame) -> int:
+    """To how many of those who share roads with it a driver makes suggestions.
+
+    In a town nearly all of what a driver does to others it does to a few of hundreds, other ones at
+    each choice: a sum over eight of them, scaled to all, is noise.
+    """
+    is_town = len(game.od) > FEW_VEHICLES
+    if not (config.link_model and is_town):
+        return config.neighbours
+    return max(config.neighbours, config.modelled.neighbours_in_towns)
+
+
 def scaled_to_game(
     learner: LearnerConfig, config: RoutingConfig, game: RoutingGame
 ) -> LearnerConfig:
@@ -145,7 +158,7 @@ def scaled_to_game(
     if not learner.scale_rho_follow:
         return learner
     sharers = float(game.shares().sum(axis=1).mean())
-    senders = max(1.0, min(float(config.neighbours), sharers))
+    senders = max(1.0, min(float(num_neighbours(config, game)), sharers))
     weights = replace(
         learner.objective, rho_follow=learner.objective.rho_follow * sharers / senders
     )
@@ -163,7 +176,7 @@ def open_training(
             game,
             simulator,
             learner.num_envs,
-            num_neighbours=config.neighbours,
+            num_neighbours=num_neighbours(config, game),
             config=config.modelled,
             seed=config.seed,
         )

@@ -13,7 +13,7 @@ from ss_core.random_streams import Stream, drawn_seed
 from ss_core.training.loop import Training
 from tests.support.small_nets import NOISY, QUIET, small_game, trips
 from trafficsim.link_model.calibration import Fit
-from trafficsim.link_model.model import LinkModel
+from trafficsim.link_model.model import FEW_VEHICLES, LinkModel
 from trafficsim.routing.config import modelled_learner, resolve
 from trafficsim.routing.env import time_unit_s
 from trafficsim.routing.game import RoutingGame
@@ -26,6 +26,7 @@ from trafficsim.routing.modelled import (
 from trafficsim.routing.policies_on_the_road import (
     curve_seeds,
     held_out_seeds,
+    num_neighbours,
     scaled_to_game,
     trial_seeds,
 )
@@ -246,6 +247,23 @@ def test_who_is_judged_in_turn_is_judged_for_all_turns(game: RoutingGame) -> Non
     movers = part._affordable()[2]
     assert torch.allclose(tables[1].own[0, 0, movers], 3.0 * tables[0].own[0, 0, movers])
     assert tables[0].own[0, 0, movers].any()
+
+
+def test_in_a_town_everybody_hears_from_all_who_share_its_roads(tmp_path: Path) -> None:
+    many = small_game(tmp_path, trips(FEW_VEHICLES + 10, kind=NOISY))
+    config = resolve("tuned", {"net": many.scene.net})
+    assert num_neighbours(config, many) == config.modelled.neighbours_in_towns
+    scaled = scaled_to_game(config.learner, config, many).objective
+    assert scaled.rho_follow == pytest.approx(config.learner.objective.rho_follow)
+    fewer = resolve("tuned", {"net": many.scene.net, "modelled.neighbours_in_towns": 32})
+    sharers = many.shares().sum(axis=1).mean()
+    scaled = scaled_to_game(fewer.learner, fewer, many).objective
+    assert scaled.rho_follow == pytest.approx(fewer.learner.objective.rho_follow * sharers / 32)
+
+
+def test_elsewhere_a_driver_suggests_to_as_many_as_was_asked_for(game: RoutingGame) -> None:
+    config = resolve("tuned", {"net": game.scene.net, "neighbours": 3})
+    assert num_neighbours(config, game) == 3
 
 
 def test_of_many_vehicles_fewer_days_are_driven() -> None:
