@@ -17,6 +17,7 @@ from gridsim.game.joint_schedules import Schedule
 from gridsim.households.households import STEPS_PER_DAY, Days
 from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
+from gridsim.instruments.names import OF_ROOFS
 from gridsim.instruments.outcome import Outcome
 from gridsim.network.connections import connection_notes, profile_names
 from gridsim.network.feeder import Feeder, save_feeder, with_transformer_rating
@@ -264,7 +265,11 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
 
 def _tensors_of(schedules: Iterable[Schedule]) -> dict[str, torch.Tensor]:
     tensors = {f"{s.name}/job_kw": torch.from_numpy(s.job_kw).float() for s in schedules}
-    return tensors | {f"{s.name}/delay_eur": torch.from_numpy(s.delay_eur) for s in schedules}
+    for s in schedules:
+        tensors[f"{s.name}/delay_eur"] = torch.from_numpy(s.delay_eur)
+        if s.curtailed_kw is not None:
+            tensors[f"{s.name}/curtailed_kw"] = torch.from_numpy(s.curtailed_kw).float()
+    return tensors
 
 
 def refer_same_information(
@@ -322,10 +327,13 @@ def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, 
         tariff=stage.world.tariff,
         limit_kw=limit_kw(config, check(config)),
         controllable=controllable(stage.world.population, stage.held_out.battery),
+        pv_kwp=stage.world.population.pv_kwp,
         rules=config.instrument_rules,
         search=config.search,
     )
-    yield from outcomes(config.instruments, played)
+    has_pv = stage.world.population.has_pv
+    asked = [name for name in config.instruments if has_pv or name not in OF_ROOFS]
+    yield from outcomes(asked, played)
 
 
 def limit_kw(config: GridConfig, grid: Grid) -> Float[np.ndarray, "day step"]:

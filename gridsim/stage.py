@@ -343,9 +343,15 @@ def schedules_of(result: Checkpoint, days: Days) -> list[Schedule]:
             days,
             result.tensors[f"{name}/job_kw"].double().numpy(),
             result.tensors[f"{name}/delay_eur"].numpy(),
+            _curtailed_kw(result, name),
         )
         for name in sorted(names)
     ]
+
+
+def _curtailed_kw(result: Checkpoint, name: str) -> Float[np.ndarray, "day household step"] | None:
+    kept = result.tensors.get(f"{name}/curtailed_kw")
+    return None if kept is None else kept.double().numpy()
 
 
 def plays_of(result: Checkpoint, name: str, days: Days) -> list[Schedule]:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from gridsim.households.batteries import BatteryKind
 from gridsim.households.battery_search import NUM_POWERS, cheapest_plan, fill_powers
 from gridsim.households.households import STEP_H, STEPS_PER_DAY
-from gridsim.instruments.own_tariff import OwnTariff, feed_in_eur, paid_eur
+from gridsim.instruments.own_tariff import OwnTariff, feed_in_eur, kept_kw, paid_eur
 
 CAPS = 5  # on the household's peak, from the lowest that the battery's power can reach
 
@@ -58,10 +58,11 @@ def _below(
     powers = np.empty((STEPS_PER_DAY, NUM_POWERS))
     fill_powers(powers, own_kw, most_kw)
     bends = [cap_kw] if np.isfinite(cap_kw) else []
+    bends += [-tariff.export_limit_kw] if np.isfinite(tariff.export_limit_kw) else []
     bends += [tariff.segment_kw] if tariff.segment_eur_per_kwh > 0.0 else []
     reach = [np.clip(bend - own_kw, -most_kw, most_kw)[:, None] for bend in bends]
     powers = np.ascontiguousarray(np.concatenate([powers, *reach], axis=1))
-    drawn = own_kw[:, None] + powers
+    drawn = kept_kw(tariff, own_kw[:, None] + powers)
     above = np.maximum(drawn - tariff.segment_kw, 0.0)
     costs = STEP_H * (tariff.price[:, None] * drawn + tariff.segment_eur_per_kwh * above)
     costs += feed_in_eur(tariff, drawn.T).T

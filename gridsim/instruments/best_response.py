@@ -4,6 +4,7 @@ Its jobs are revised one after the other until none gains: cars and cycles exact
 `best_battery.py` finds. Nothing of others enters.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from gridsim.households.batteries import BatteryKind
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days
 from gridsim.households.schedules import EV_LEVELS
 from gridsim.instruments.best_battery import best_battery
-from gridsim.instruments.own_tariff import OwnTariff, paid_eur
+from gridsim.instruments.own_tariff import OwnTariff, kept_kw, paid_eur
 
 TOLERANCE_EUR = 1e-9  # a move must gain more than this
 MOST_SWEEPS = 20
@@ -76,15 +77,19 @@ def _best_charging(
     """Level-steps in the cheapest steps below a cap, and the cap at which the sum is least.
 
     Exact: without the peak a step's next level never costs less (feeding in brings no more than the
-    price), and a peak is a cap.
+    price, and nothing above a limit; a price below 0 is the exception), and a peak is a cap.
     """
     steps, level_kw = np.arange(job.arrival, job.end), job.level_kw
     own, levels = own_kw[steps, None], level_kw * np.arange(EV_LEVELS + 1)
     above = np.diff(np.maximum(own + levels - tariff.segment_kw, 0.0), axis=1)
     waiting = job.delay_cost * STEP_H * (steps - job.arrival)[:, None]
     unit_eur = level_kw * (tariff.price[steps, None] + waiting)
+    reached = own + levels
+    if math.isfinite(tariff.export_limit_kw):  # what would not be generated costs nothing
+        reached = kept_kw(tariff, reached)
+        unit_eur = np.diff(reached, axis=1) * tariff.price[steps, None] + level_kw * waiting
     if tariff.feed_in_loss is not None:  # the household's own sun is cheaper
-        fed_in = np.diff(np.maximum(-own - levels, 0.0), axis=1)
+        fed_in = np.diff(np.maximum(-reached, 0.0), axis=1)
         unit_eur = unit_eur + tariff.feed_in_loss[steps, None] * fed_in
     unit_eur = STEP_H * (unit_eur + tariff.segment_eur_per_kwh * above)
     order = np.argsort(unit_eur, axis=None, kind="stable")

@@ -26,6 +26,7 @@ class InstrumentRules:
     reserve: float = 0.05  # of the transformer, which the operator leaves to losses
     valley_eur_per_kwh_per_kw: float = 0.5  # signal of valley filling per kW of mean load
     valley_rounds: int = 50  # at most
+    export_share: float = 0.6  # of a roof's rated power that it may feed in: `export_limit.py`
     undelivered_eur_per_kwh: float = 1.0  # comfort lost: above fast charging or heating by current
 
     def __post_init__(self) -> None:
@@ -40,3 +41,5 @@ class InstrumentRules:
             raise ValueError(f"bands={self.bands}: between 1 and 24, one an hour")
         if self.reserve >= 1.0:
             raise ValueError(f"reserve={self.reserve}: a share below 1")
+        if self.export_share > 1.0:
+            raise ValueError(f"export_share={self.export_share}: a share, at most 1")

@@ -64,6 +64,19 @@ INSTRUMENTS = {
         money="nobody pays for it",
         payment="none",
     ),
+    "export_limit": Instrument(
+        title="export limit, at once",
+        knows=f"{_ON_ARRIVAL}; inverter: feed-in now",
+        money="owners of roofs bear what is not generated; nobody is paid",
+        payment="none",
+    ),
+    "export_limit_spot": Instrument(
+        title="export limit, hourly prices",
+        knows=f"{_OWN_DAY}, hourly prices, own limit",
+        money="households pay the supplier the price of the hour, what is not generated earns "
+        "nothing",
+        payment="to supplier",
+    ),
     "valley_filling": Instrument(
         title="valley filling, decentralised",
         knows="the whole day beforehand, load of all",
@@ -78,6 +91,7 @@ INSTRUMENTS = {
     ),
 }
 ALL = "all"
+OF_ROOFS = ("export_limit", "export_limit_spot")  # left out where nobody has photovoltaics
 OWN_ROWS = tuple(name for name in INSTRUMENTS if name != "pigou")  # Pigou is a row of every run
 
 

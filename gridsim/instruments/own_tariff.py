@@ -2,9 +2,11 @@
 
 Paid is Σ_t Δ [p_t x_t + w_t max(0, -x_t) + s max(0, x_t - θ)] + r max(0, max_t x_t - f).
 
-x is what the household draws net, below 0 where it feeds in; segment and peak count what is drawn.
+x is what the household draws net, below 0 where it feeds in. At most e is fed in: what goes beyond
+is not generated. Segment and peak count what is drawn.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,6 +27,7 @@ class OwnTariff:
     segment_eur_per_kwh: float = 0.0  # s, more above θ
     peak_eur_per_kw: float = 0.0  # r
     free_kw: float = 0.0  # f: peak that is paid already, not below 0
+    export_limit_kw: float = math.inf  # e: at most this is fed in
 
     @classmethod
     def hourly(cls, tariff: Tariff) -> Self:
@@ -46,6 +49,15 @@ def time_of_use(tariff: Tariff, bands: int) -> OwnTariff:
     return OwnTariff(
         price=banded, feed_in_loss=None if lost is None else lost + banded - tariff.base_price
     )
+
+
+def kept_kw(
+    tariff: OwnTariff, load_kw: Float[np.ndarray, "*batch step"]
+) -> Float[np.ndarray, "*batch step"]:
+    """What is drawn, or fed in within the limit."""
+    if tariff.export_limit_kw == math.inf:
+        return load_kw
+    return np.maximum(load_kw, -tariff.export_limit_kw)
 
 
 def feed_in_eur(
@@ -76,6 +88,7 @@ def paid_eur(
     tariff: OwnTariff, load_kw: Float[np.ndarray, "*batch step"]
 ) -> Float[np.ndarray, "*batch"]:
     """All that the tariff charges for loads."""
+    load_kw = kept_kw(tariff, load_kw)
     energy = STEP_H * (load_kw * tariff.price).sum(axis=-1)
     energy += feed_in_eur(tariff, load_kw).sum(axis=-1)
     return energy + segment_charge_eur(tariff, load_kw) + peak_charge_eur(tariff, load_kw)

@@ -25,6 +25,7 @@ def setting() -> Setting:
         tariff=stage.world.tariff,
         limit_kw=np.full((CONFIG.days, 96), LIMIT_KW),
         controllable=controllable(stage.world.population, stage.held_out.battery),
+        pv_kwp=stage.world.population.pv_kwp,
         rules=CONFIG.instrument_rules,
         search=CONFIG.search,
     )
@@ -103,6 +104,7 @@ def noon() -> Setting:
         tariff=stage.world.tariff,
         limit_kw=np.full((2, 96), LIMIT_KW),
         controllable=controllable(stage.world.population, stage.held_out.battery),
+        pv_kwp=stage.world.population.pv_kwp,
         rules=config.instrument_rules,
         search=config.search,
     )
