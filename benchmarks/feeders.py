@@ -35,13 +35,14 @@ COLUMNS = (
     *("net", "exit", "households", "gap closed %", "recommended", "transformer %", "line %"),
     *("min vm_pu", "max dV pu", "on it"),
 )
+OWN = "households have what the net has at their bus"
 WORDS = (  # of notes on who is connected
     "house connections of",
     ": not households",
     "generators of",
     "generator of",
     " idle:",
-    "households have what the net has",
+    OWN,
 )
 
 
@@ -106,8 +107,14 @@ def row_of(net: str, result: Mapping[str, Any]) -> Row:
         line_percent=str(nash["line %"]),
         vm_min_pu=str(nash["min vm_pu"]),
         max_dv_pu=max(audit["max_dv_pu"] for audit in result["audit"].values()),
-        connected="; ".join(note.split(":")[0].rstrip(".") for note in connected),
+        connected="; ".join(map(_in_short, connected)),
     )
+
+
+def _in_short(note: str) -> str:
+    """A note on who is connected, without what follows from it."""
+    start, _, rest = note.partition(": ")
+    return rest.split("; ")[0] if start == OWN else note.split(":")[0].rstrip(".")
 
 
 def line_of(row: Row) -> str:

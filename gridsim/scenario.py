@@ -319,13 +319,21 @@ def refer_instruments(config: GridConfig, place: Place, report: Report, stop: St
 def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, Outcome]]:
     """The instruments asked for, one after the other, on the held-out days."""
     from gridsim.instruments.dimming import controllable
+    from gridsim.instruments.network_charge import Network
     from gridsim.instruments.rows import Setting as Played
     from gridsim.instruments.rows import outcomes
 
+    grid = check(config)
     played = Played(
         days=stage.held_out,
         tariff=stage.world.tariff,
-        limit_kw=limit_kw(config, check(config)),
+        limit_kw=limit_kw(config, grid),
+        network=Network(
+            feeder=grid.feeder,
+            attachment=grid.attachment,
+            reactive_share=grid.reactive_share,
+            others=grid.others,
+        ),
         controllable=controllable(stage.world.population, stage.held_out.battery),
         pv_kwp=stage.world.population.pv_kwp,
         rules=config.instrument_rules,

@@ -50,6 +50,18 @@ class OtherPower:
         """Sum over generators, > 0 gives."""
         return 0.0 - 1000.0 * self.p_mw[:, self.load_count :].sum(axis=1)
 
+    def beside(
+        self,
+        p_mw: Float[np.ndarray, "some load"],
+        q_mvar: Float[np.ndarray, "some load"],
+        rows: slice = slice(None),
+    ) -> tuple[Float[np.ndarray, "some terminal"], Float[np.ndarray, "some terminal"]]:
+        """What all terminals draw where households draw this at loads, in some of the steps."""
+        all_p_mw, all_q_mvar = self.p_mw[rows].copy(), self.q_mvar[rows].copy()
+        all_p_mw[:, : self.load_count] += p_mw
+        all_q_mvar[:, : self.load_count] += q_mvar
+        return all_p_mw, all_q_mvar
+
 
 def other_power(
     feeder: Feeder,

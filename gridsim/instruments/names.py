@@ -64,6 +64,12 @@ INSTRUMENTS = {
         money="nobody pays for it",
         payment="none",
     ),
+    "network_charge": Instrument(
+        title="charge that follows the network",
+        knows=f"{_OWN_DAY}, prices, charge at its bus; operator: plans",
+        money="households pay the network operator what a kW costs it at their bus, or are paid",
+        payment="to network operator",
+    ),
     "export_limit": Instrument(
         title="export limit, at once",
         knows=f"{_ON_ARRIVAL}; inverter: feed-in now",

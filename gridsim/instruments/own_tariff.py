@@ -11,10 +11,22 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, STEPS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkCharge:
+    """What a network charges for a change of a household's load, on a straight line between points.
+
+    The points are evenly far apart; beyond them the last lines go on.
+    """
+
+    present_kw: Float[np.ndarray, " step"]
+    more_kw: Float[np.ndarray, " point"]  # than at present, rising
+    eur_per_h: Float[np.ndarray, "step point"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +40,7 @@ class OwnTariff:
     peak_eur_per_kw: float = 0.0  # r
     free_kw: float = 0.0  # f: peak that is paid already, not below 0
     export_limit_kw: float = math.inf  # e: at most this is fed in
+    network: NetworkCharge | None = None  # beside all this
 
     @classmethod
     def hourly(cls, tariff: Tariff) -> Self:
@@ -58,6 +71,21 @@ def kept_kw(
     if tariff.export_limit_kw == math.inf:
         return load_kw
     return np.maximum(load_kw, -tariff.export_limit_kw)
+
+
+def network_eur(
+    charge: NetworkCharge,
+    load_kw: Float[np.ndarray, "*batch some"],
+    steps: Int[np.ndarray, " some"] | None = None,
+) -> Float[np.ndarray, "*batch some"]:
+    """What the network charges in each of some steps (all of them if none are named)."""
+    at = np.arange(STEPS_PER_DAY) if steps is None else steps
+    first, apart = charge.more_kw[0], charge.more_kw[1] - charge.more_kw[0]
+    place = (load_kw - charge.present_kw[at] - first) / apart
+    low = np.clip(np.floor(place).astype(np.int64), 0, len(charge.more_kw) - 2)
+    share = place - low
+    below, above = charge.eur_per_h[at, low], charge.eur_per_h[at, low + 1]
+    return STEP_H * ((1.0 - share) * below + share * above)
 
 
 def feed_in_eur(
@@ -91,4 +119,6 @@ def paid_eur(
     load_kw = kept_kw(tariff, load_kw)
     energy = STEP_H * (load_kw * tariff.price).sum(axis=-1)
     energy += feed_in_eur(tariff, load_kw).sum(axis=-1)
+    if tariff.network is not None:
+        energy += network_eur(tariff.network, load_kw).sum(axis=-1)
     return energy + segment_charge_eur(tariff, load_kw) + peak_charge_eur(tariff, load_kw)

@@ -65,6 +65,41 @@ def marginal_eur_per_kwh(
     return more + np.einsum("tn,tnl->tl", weight, slope)
 
 
+def increments_eur_per_h(
+    feeder: Feeder,
+    flow: PowerFlow,
+    found: Sensitivities,
+    price_eur_per_kwh: Float[np.ndarray, " batch"],
+    limits: NetworkLimits,
+    *,
+    load: int,
+    more_kw: Float[np.ndarray, " more"],
+) -> Float[np.ndarray, "batch more"]:
+    """What so much more at one load adds to c where loadings, voltages and losses answer linearly.
+
+    A loading that falls through 0 has changed its direction, and grows again.
+    """
+    more_mw = more_kw / KW_PER_MW
+    added = price_eur_per_kwh[:, None] * found.loss_mw[:, load, None] * more_kw
+    slopes = (found.line_loading_percent, found.trafo_loading_percent)
+    for (percent, rated_kva), slope in zip(_branches(feeder, flow), slopes, strict=True):
+        then = np.abs(percent[..., None] + slope[:, :, load, None] * more_mw)
+        over, before = (
+            np.maximum(loading / PERCENT - limits.loading, 0.0) ** 2
+            for loading in (then, percent[..., None])
+        )
+        weight = limits.loading_eur_per_kwh / 2 * rated_kva[:, None]
+        added = added + (weight * (over - before)).sum(axis=1)
+    buses = np.unique(feeder.load_bus)
+    now = flow.vm_pu[:, buses, None]
+    then = now + found.vm_pu[:, buses, load, None] * more_mw
+    outside, before = (
+        np.maximum(limits.low_pu - vm, 0.0) ** 2 + np.maximum(vm - limits.high_pu, 0.0) ** 2
+        for vm in (then, now)
+    )
+    return added + limits.voltage_eur_per_h / 2 * (outside - before).sum(axis=1)
+
+
 def _branches(
     feeder: Feeder, flow: PowerFlow
 ) -> list[tuple[Float[np.ndarray, "batch branch"], Float[np.ndarray, " branch"]]]:

@@ -14,6 +14,7 @@ from gridsim.households.households import STEP_H, STEPS_PER_DAY
 from gridsim.households.other_power import OtherPower
 from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
+from gridsim.powerflow.loads import terminal_power
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
 from gridsim.powerflow.unbalanced_audit import UnbalancedAudit
 from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
@@ -85,22 +86,12 @@ def load_power(
 ) -> tuple[Float[np.ndarray, "batch terminal"], Float[np.ndarray, "batch terminal"]]:
     """What the feeder's terminals draw in every step of the held-out days, MW and Mvar.
 
-    Reactive power comes with consumption; photovoltaics feed in at a power factor of 1. Loads
-    count what is curtailed.
+    Loads count what is curtailed.
     """
-    p_mw = grid.attachment.load_power(_by_step(load_kw)) / 1000.0
-    q_mvar = p_mw * grid.reactive_share
     pv_kw = generated_kw(grid.pv_kw, curtailed_kw)
-    if pv_kw is not None:
-        pv_mw = grid.attachment.load_power(_by_step(pv_kw)) / 1000.0
-        q_mvar += pv_mw * grid.reactive_share
-    if grid.others is None:
-        return p_mw, q_mvar
-    loads = grid.feeder.load_count
-    all_p_mw, all_q_mvar = grid.others.p_mw.copy(), grid.others.q_mvar.copy()
-    all_p_mw[:, :loads] += p_mw
-    all_q_mvar[:, :loads] += q_mvar
-    return all_p_mw, all_q_mvar
+    given_kw = None if pv_kw is None else _by_step(pv_kw)
+    p_mw, q_mvar = terminal_power(grid.attachment, _by_step(load_kw), given_kw, grid.reactive_share)
+    return (p_mw, q_mvar) if grid.others is None else grid.others.beside(p_mw, q_mvar)
 
 
 def generated_kw(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.feeders import Row, connections, line_of, row_of
+from benchmarks.feeders import OWN, Row, connections, line_of, row_of
 from tests.support.simbench_nets import simbench_like, with_profiles, written
 
 ROOT = Path(__file__).parents[2]
@@ -44,13 +44,16 @@ def test_a_run_without_a_dilemma_says_so_in_its_line() -> None:
         {"policy": "SS (suggestions only)", "gap closed %": "71 [60, 80]"},
     ]
     audit = {"nash": {"max_dv_pu": 1e-9}, "ss": {"max_dv_pu": 2e-9}}
-    notes = ["5 storages are idle: nobody lives there"]
+    notes = ["5 storages are idle: nobody lives there", f"{OWN}: 2 roofs of 9 kWp; --set devices"]
     result = {"tables": {"": table}, "audit": audit, "notes": notes}
     assert row_of("one", result).gap_closed == "71 [60, 80]"
-    result["notes"] = ["no dilemma in this scenario: Nash costs less"]
+    result["notes"] = ["no dilemma in this scenario: Nash costs less", notes[1]]
     row = row_of("one", result)
     assert (row.gap_closed, row.max_dv_pu, row.is_right) == ("no dilemma", 2e-9, True)
-    assert line_of(row) == "| one | 0 |  | no dilemma |  | 10.0 | 5.0 | 1.0 | 2e-09 |  |"
+    assert (
+        line_of(row)
+        == "| one | 0 |  | no dilemma |  | 10.0 | 5.0 | 1.0 | 2e-09 | 2 roofs of 9 kWp |"
+    )
     assert not Row("two", 3).is_right
 
 

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from gridsim.network.pandapower_io import load_feeder, read_net, run_reference
-from gridsim.powerflow.network_cost import NetworkLimits, marginal_eur_per_kwh, network_eur_per_h
+from gridsim.powerflow.network_cost import (
+    NetworkLimits,
+    increments_eur_per_h,
+    marginal_eur_per_kwh,
+    network_eur_per_h,
+)
 from gridsim.powerflow.sensitivities import sensitivities
 from gridsim.powerflow.solve import solve_power_flow
 
@@ -95,3 +100,21 @@ def test_feeding_in_relieves_what_is_loaded_and_is_charged_where_voltage_is_high
     feeder, p_mw, flow = case("kerber_dorfnetz", -6e-3, -4e-3)
     found = sensitivities(feeder, p_mw, 0.0 * p_mw, flow)
     assert (marginal_eur_per_kwh(feeder, flow, found, PRICE, LIMITS) < 0.0).all()
+
+
+def test_increments_are_what_power_flow_finds_where_it_is_nearly_linear():
+    feeder, p_mw, flow = case("kerber_dorfnetz")
+    found = sensitivities(feeder, p_mw, 0.0 * p_mw, flow)
+    more_kw = np.array([-0.5, 0.0, 0.5])
+    load = feeder.load_count - 1
+    added = increments_eur_per_h(feeder, flow, found, PRICE, LIMITS, load=load, more_kw=more_kw)
+    before = network_eur_per_h(feeder, flow, PRICE, LIMITS)
+    for column, kw in enumerate(more_kw):
+        moved = p_mw.copy()
+        moved[:, load] += kw / 1000.0
+        then = solve_power_flow(feeder, moved, 0.0 * moved)
+        true = network_eur_per_h(feeder, then, PRICE, LIMITS) - before
+        assert added[:, column] == pytest.approx(true, rel=0.1, abs=1e-9)
+    slope = (added[:, 2] - added[:, 0]) / 1.0
+    charge = marginal_eur_per_kwh(feeder, flow, found, PRICE, LIMITS)[:, load]
+    assert slope == pytest.approx(charge, rel=0.02)
