@@ -88,10 +88,11 @@ def network_charge_outcome(
                 answer = best_response(days, rows, days.base_kw[d, i], job_kw[rows], own)
                 job_kw[rows], load_kw[d, i] = answer, days.base_kw[d, i] + answer.sum(axis=0)
         charges.look_again(load_kw[d])
+        kw_eur = charges.of_a_kw(load_kw[d])
         for i in range(days.num_households):
-            own = charges.settled(load_kw[d], i)
+            own = replace(OwnTariff.hourly(tariff), price=tariff.base_price + kw_eur[:, i])
             paid[d, i] = paid_eur(own, load_kw[d, i : i + 1])[0]
-            charge[d, i] = STEP_H * load_kw[d, i] @ (own.price - tariff.base_price)
+        charge[d] = STEP_H * np.einsum("nt,tn->n", load_kw[d], kw_eur)
     schedule = Schedule.of_jobs("network_charge", days, job_kw, waiting_eur(days, job_kw))
     return Outcome.of(
         schedule,
@@ -131,13 +132,14 @@ class _Charges:
         )
         return replace(OwnTariff.hourly(self._tariff), network=charge)
 
-    def settled(self, load_kw: Float[np.ndarray, "household step"], household: int) -> OwnTariff:
-        """The hourly price and the charge of a kW at the household's bus; 0 in unsolved steps."""
+    def of_a_kw(
+        self, load_kw: Float[np.ndarray, "household step"]
+    ) -> Float[np.ndarray, "step household"]:
+        """What a kWh more costs at each household's bus, EUR; 0 in unsolved steps."""
         found, flow = self._at(load_kw)
-        own, feeder = OwnTariff.hourly(self._tariff), self._network.feeder
-        more = marginal_eur_per_kwh(feeder, flow, found, own.price, self._limits)
-        at = self._network.attachment.load_of_household[household]
-        return replace(own, price=own.price + np.nan_to_num(more[:, at]))
+        price, feeder = self._tariff.base_price, self._network.feeder
+        more = marginal_eur_per_kwh(feeder, flow, found, price, self._limits)
+        return np.nan_to_num(more[:, self._network.attachment.load_of_household])
 
     def _at(self, load_kw: Float[np.ndarray, "household step"]) -> tuple[Sensitivities, PowerFlow]:
         assert self._known is not None

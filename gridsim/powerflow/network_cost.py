@@ -58,11 +58,11 @@ def marginal_eur_per_kwh(
     for (percent, rated_kva), slope in zip(_branches(feeder, flow), slopes, strict=True):
         over = np.maximum(percent / PERCENT - limits.loading, 0.0) * rated_kva
         weight = limits.loading_eur_per_kwh * over / PERCENT / KW_PER_MW
-        more = more + np.einsum("te,tel->tl", weight, slope)
+        more = more + (weight[:, None] @ slope)[:, 0]
     low, high = _outside(feeder, flow, limits)
     slope = found.vm_pu[:, np.unique(feeder.load_bus)]
     weight = limits.voltage_eur_per_h * (high - low) / KW_PER_MW
-    return more + np.einsum("tn,tnl->tl", weight, slope)
+    return more + (weight[:, None] @ slope)[:, 0]
 
 
 def increments_eur_per_h(

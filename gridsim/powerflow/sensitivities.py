@@ -64,10 +64,10 @@ def _at_solution(
     answer = np.conj(demand) * inverse**2
     dv_load = _solved(model.zbus.z_load, answer, -model.zbus.z_load * (step * inverse)[:, None])
     di = step * inverse[:, :, None] * np.eye(buses) - answer[:, :, None] * np.conj(dv_load)
-    dv = -np.einsum("bl,tlk->tbk", model.zbus.z_bus, di)
+    dv = -(model.zbus.z_bus @ di)
     line, trafo = _loadings(model.flows, flow.v_pu, dv)
     v_slack = flow.v_pu[:, feeder.slack_bus, None]
-    supply = np.real(v_slack * np.conj(np.einsum("b,tbk->tk", model.slack_row, dv)))
+    supply = np.real(v_slack * np.conj(model.slack_row @ dv))
     vm = np.real(np.conj(flow.v_pu)[:, :, None] * dv) / flow.vm_pu[:, :, None]
     slot, at_slack = loads.slot_of_load[: feeder.load_count], loads.bus.size
     is_slack = slot == at_slack
