@@ -2,10 +2,16 @@
 
     .venv/bin/python benchmarks/feeders.py --out OUT NET.json ... [--households 20 --budget 60]
 
-One line per net: house connections, what else is on it, gap closed by the learned row (or "no
-dilemma"), highest transformer loading and lowest voltage under Nash, largest difference from
-pandapower in voltages. A net that does not run is named with its exit code; the program then ends
-with 1, as it does where a difference exceeds 1e-6.
+A net is a file, or a name of pandapower's such as ieee_european_lv_asymmetric. One line per net:
+households (by default one at each house connection), gap closed by the learned row (or "no
+dilemma"), the recommended row, highest transformer loading and lowest voltage under Nash, largest
+difference from pandapower in voltages, what else is on it. A net that does not run is named with
+its exit code; the program then ends with 1, as it does where a difference exceeds 1e-6.
+
+Files of SimBench's nets, where its package is installed, one after the other:
+
+    for code in simbench.collect_all_simbench_codes(mv_level=None, lv_level="1"): ...
+        pandapower.to_json(simbench.get_simbench_net(code), f"{code}.json")
 """
 
 import argparse
@@ -13,18 +19,30 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from gridsim.network.connections import connections_of  # noqa: E402
+from gridsim.network.pandapower_io import load_feeder  # noqa: E402
+from ss_core.errors import InputError  # noqa: E402
+
 MOST_DV_PU = 1e-6
+COLUMNS = (
+    *("net", "exit", "households", "gap closed %", "recommended", "transformer %", "line %"),
+    *("min vm_pu", "max dV pu", "on it"),
+)
+OWN = "households have what the net has at their bus"
 WORDS = (  # of notes on who is connected
     "house connections of",
     ": not households",
     "generators of",
     "generator of",
     " idle:",
+    OWN,
 )
 
 
@@ -34,7 +52,9 @@ class Row:
 
     net: str
     exit_code: int
+    households: str = ""
     gap_closed: str = ""
+    recommended: str = ""
     transformer_percent: str = ""
     line_percent: str = ""
     vm_min_pu: str = ""
@@ -47,16 +67,27 @@ class Row:
         return self.exit_code == 0 and self.max_dv_pu <= MOST_DV_PU
 
 
-def run_net(net: Path, out: Path, options: Sequence[str]) -> Row:
+def connections(net: str) -> str:
+    """How many house connections it has; one where it cannot be read: the run will say why."""
+    try:
+        feeder = load_feeder(net, households=1, kva_per_household=None)
+    except InputError:
+        return "1"
+    return str(len(connections_of(feeder).home_load))
+
+
+def run_net(net: str, out: Path, households: str, options: Sequence[str]) -> Row:
     """One run, in a process of its own, and what it left."""
-    folder = out / net.stem
-    command = [str(Path(sys.executable).parent / "ssgrid"), "run", "--feeder", str(net)]
-    given = ["--out", str(folder), "--quiet", "--no-report", *options]
+    name = Path(net).stem
+    size = connections(net) if households == "all" else households
+    command = [str(Path(sys.executable).parent / "ssgrid"), "run", "--feeder", net]
+    given = ["--out", str(out / name), "--households", size, "--quiet", "--no-report", *options]
     ended = subprocess.run([*command, *given], cwd=ROOT, check=False, capture_output=True)
-    results = sorted(folder.glob("*/result.json"))
+    results = sorted((out / name).glob("*/result.json"))
     if ended.returncode or not results:
-        return Row(net.stem, ended.returncode or 1)
-    return row_of(net.stem, json.loads(results[-1].read_text(encoding="utf-8")))
+        return Row(name, ended.returncode or 1)
+    result = json.loads(results[-1].read_text(encoding="utf-8"))
+    return replace(row_of(name, result), households=size)
 
 
 def row_of(net: str, result: Mapping[str, Any]) -> Row:
@@ -70,39 +101,48 @@ def row_of(net: str, result: Mapping[str, Any]) -> Row:
     return Row(
         net=net,
         exit_code=0,
+        recommended=next((row["policy"] for row in table if row.get("recommended")), ""),
         gap_closed="no dilemma" if flat else str(learned.get("gap closed %", "")),
         transformer_percent=str(nash["transformer %"]),
         line_percent=str(nash["line %"]),
         vm_min_pu=str(nash["min vm_pu"]),
         max_dv_pu=max(audit["max_dv_pu"] for audit in result["audit"].values()),
-        connected="; ".join(note.split(":")[0].rstrip(".") for note in connected),
+        connected="; ".join(map(_in_short, connected)),
     )
+
+
+def _in_short(note: str) -> str:
+    """A note on who is connected, without what follows from it."""
+    start, _, rest = note.partition(": ")
+    return rest.split("; ")[0] if start == OWN else note.split(":")[0].rstrip(".")
 
 
 def line_of(row: Row) -> str:
     """A row of a Markdown table."""
-    cells = [row.net, str(row.exit_code), row.gap_closed, row.transformer_percent]
-    cells += [row.line_percent, row.vm_min_pu, f"{row.max_dv_pu:.0e}", row.connected]
+    cells = [row.net, str(row.exit_code), row.households, row.gap_closed, row.recommended]
+    cells += [row.transformer_percent, row.line_percent, row.vm_min_pu]
+    cells += [f"{row.max_dv_pu:.0e}", row.connected]
     return f"| {' | '.join(cells)} |"
 
 
 def main() -> int:
     """Run every net; 1 where one does not run or differs from pandapower."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("nets", nargs="+", type=Path, metavar="NET.json")
+    parser.add_argument("nets", nargs="+", metavar="NET")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--households", default="20")
+    parser.add_argument("--households", default="all")
     parser.add_argument("--days", default="4")
     parser.add_argument("--budget", default="60")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
-    options = ["--households", given.households, "--days", given.days, "--budget", given.budget]
+    options = ["--days", given.days, "--budget", given.budget]
     options += [part for one in given.set for part in ("--set", one)]
-    print("| net | exit | gap closed % | transformer % | line % | min vm_pu | max dV pu | on it |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(f"| {' | '.join(COLUMNS)} |")
+    print(f"|{'---|' * len(COLUMNS)}")
     rows = []
     for net in given.nets:
-        rows.append(run_net(net.resolve(), given.out, options))
+        place = str(Path(net).resolve()) if Path(net).exists() else net
+        rows.append(run_net(place, given.out, given.households, options))
         print(line_of(rows[-1]), flush=True)
     text = json.dumps([asdict(row) for row in rows], indent=2)
     given.out.mkdir(parents=True, exist_ok=True)

@@ -45,9 +45,11 @@ MONEY = (
     ("left with supplier, operator", "surplus_eur", 1.0, 2),
     ("comfort lost", "comfort_lost_eur", 1.0, 3),
     ("kWh undelivered, all", "undelivered_kwh", 1.0, 1),
+    ("kWh curtailed, all", "curtailed_kwh", 1.0, 1),
     ("h held back", "dimmed_h", 1.0, 2),
     ("B revealed", "revealed_bytes", 1.0, 0),
 )
+OF_ROOFS = ("feed_in_peak_kw", "curtailed_kwh")
 WINTER = "winter-evening"  # the case of a run that names none
 Row = dict[str, Any]
 
@@ -157,11 +159,8 @@ def table(results: Sequence[Row], columns: Sequence[tuple[str, str, float, int]]
     from gridsim.results.labels import LABELS, ROWS
     from ss_core.report.labels import in_order, title_of
 
-    columns = [
-        column
-        for column in columns
-        if column[1] != "feed_in_peak_kw" or any(_feed_in_kw(r) > 0.0 for r in results)
-    ]
+    has_roofs = any(_feed_in_kw(result) > 0.0 for result in results)
+    columns = [column for column in columns if column[1] not in OF_ROOFS or has_roofs]
     lines = [
         "| " + " | ".join(["row", *(heading for heading, *_ in columns)]) + " |",
         "|" + "---|" * (len(columns) + 1),

@@ -36,6 +36,7 @@ from ss_core.scenario.config import (
 
 Preset = Literal["tuned", "paper", "sampled"]
 Variant = Literal["in_turn", "per_job", "quarter_hourly"]
+Devices = Literal["net", "drawn"]
 
 SMALL_FEEDER, LARGE_FEEDER = "kerber_dorfnetz", "kerber_146"
 SMALL_FEEDER_LOADS = 57
@@ -69,6 +70,7 @@ class GridConfig(RunConfig):
     prices: str | None = None  # file of a day-ahead series, in place of `tariff.shape`
     price_column: str | None = None  # a part of its header, where `prices` has several
     zone: str | None = None  # of the clock in these files, as Europe/Berlin; None: as they write it
+    devices: Devices = "net"  # where a net file has devices at house connections, who has which
     power_factor: float = 0.97  # of every household, lagging
     phases: Literal["balanced", "unbalanced"] = "balanced"  # three alike, or each household on one
     days: int = 32  # held-out days every policy is scored on

@@ -1,5 +1,6 @@
 """The grid as a world: households on a feeder, from a configuration to scores and tables."""
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -16,13 +17,14 @@ from gridsim.game.joint_schedules import Schedule
 from gridsim.households.households import STEPS_PER_DAY, Days
 from gridsim.households.other_power import OtherPower, other_power
 from gridsim.households.outlook import Outlook
+from gridsim.instruments.names import OF_ROOFS
 from gridsim.instruments.outcome import Outcome
-from gridsim.network.connections import connection_notes, connections_of, profile_names
-from gridsim.network.feeder import Attachment, Feeder, attach_households
+from gridsim.network.connections import connection_notes, profile_names
+from gridsim.network.feeder import Feeder, save_feeder, with_transformer_rating
+from gridsim.network.net_devices import NetDevices
 from gridsim.network.net_profiles import NetProfiles, read_net_profiles
-from gridsim.network.pandapower_io import feeder_names, load_feeder_with_notes
+from gridsim.network.pandapower_io import feeder_names
 from gridsim.network.sequences import compile_sequences
-from gridsim.own_data.households_file import attach_as_given
 from gridsim.references.same_information import (
     PAST_BATCHES,
     PLANNER_BY_RULE,
@@ -40,11 +42,14 @@ from gridsim.results.scoring import INSTRUMENTS, SAME_INFORMATION, Grid, score
 from gridsim.results.tables import UNITS
 from gridsim.results.trace import record
 from gridsim.stage import (
+    COMPILED_NET,
     Stage,
+    attach,
     build_training,
     copy_of,
     daily_welfare,
     in_turn_env,
+    own_net,
     past_days,
     play,
     read_given_households,
@@ -71,21 +76,19 @@ def check(config: GridConfig) -> Grid:
         InputError: a file cannot be used; every problem of a net is named.
         ConfigError: a file of households has more or fewer than the run.
     """
-    feeder, net_notes = load_feeder_with_notes(
-        config.feeder_name,
-        households=config.households,
-        kva_per_household=config.rating_kva,
-    )
+    feeder, net_notes = own_net(config)
+    if config.rating_kva is not None:
+        feeder = with_transformer_rating(feeder, config.households * config.rating_kva / 1000.0)
     reactive_share = float(np.tan(np.arccos(config.power_factor)))
     stage = set_stage(config)  # reads the user's files
     _refuse_roofs(config, stage)
-    attachment = _attachment(config, feeder)
+    attachment = attach(config, feeder)
     others = _others(config, feeder, stage)
     return Grid(
         feeder,
         attachment,
         reactive_share,
-        (*net_notes, *connection_notes(feeder), *(others.notes if others else ())),
+        (*net_notes, *_connected(feeder, stage.devices), *(others.notes if others else ())),
         others,
         stage.held_out.pv_kw,
         config.population.first_hour,
@@ -114,17 +117,21 @@ def _refuse_roofs(config: GridConfig, stage: Stage) -> None:
     if has_any and config.variant != "in_turn":
         raise ConfigError(
             f"variant={config.variant!r}: knows no photovoltaics and no batteries; leave it out, "
-            "or set population.pv_ownership=0"
+            + (
+                "or set population.pv_ownership=0"
+                if stage.devices is None
+                else "or set devices=drawn"
+            )
         )
 
 
-def _attachment(config: GridConfig, feeder: Feeder) -> Attachment:
-    """Where households live: at the buses of their file, or in the order of the net."""
-    if config.households_file is not None:
-        file = read_given_households(config)
-        if file.bus:
-            return attach_as_given(file, feeder)
-    return attach_households(feeder, config.households, connections_of(feeder).home_load)
+def _connected(feeder: Feeder, devices: NetDevices | None) -> list[str]:
+    """What households have from the net, and who is connected beside them."""
+    if devices is None:
+        return connection_notes(feeder)
+    roofs, storages = devices.roof_sgen.tolist(), devices.storage.tolist()
+    by_net = bool(feeder.load_profile)
+    return [devices.sentence, *connection_notes(feeder, roofs, storages, by_net=by_net)]
 
 
 def _others(config: GridConfig, feeder: Feeder, stage: Stage) -> OtherPower | None:
@@ -135,7 +142,9 @@ def _others(config: GridConfig, feeder: Feeder, stage: Stage) -> OtherPower | No
     known = NetProfiles()
     if config.feeder_name not in feeder_names():
         known = read_net_profiles(Path(config.feeder_name), loads, generators)
-    return other_power(feeder, known, stage.world.profiles, stage.held_out, config.day_0)
+    roofs = () if stage.devices is None else stage.devices.roof_sgen.tolist()
+    profiles, days = stage.world.profiles, stage.held_out
+    return other_power(feeder, known, profiles, days, config.day_0, roofs)
 
 
 def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], None]) -> Prepared:
@@ -147,6 +156,7 @@ def prepare(config: GridConfig, grid: Grid, inputs: Path, tell: Callable[[str], 
     del tell
     if config.feeder_name not in feeder_names():
         _keep(config.feeder_name, inputs / "feeder.json", "net")
+        _keep_compiled(config, inputs / COMPILED_NET)
     for name, path in config.own_files.items():
         _keep(path, copy_of(name, path, inputs), "file")
     return Prepared(sentence=announce(config, grid), world=grid, meanwhile=_import_audit)
@@ -161,6 +171,13 @@ def _keep(path: str, kept: Path, what: str) -> None:
             f"{path}: differs from the {what} this run began with ({kept}); "
             "put that one back, or start anew with --resume never"
         )
+
+
+def _keep_compiled(config: GridConfig, kept: Path) -> None:
+    if not kept.exists():
+        packed = io.BytesIO()
+        save_feeder(own_net(config)[0], packed)
+        atomic_write(kept, packed.getvalue())
 
 
 def _import_audit() -> None:
@@ -248,7 +265,11 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
 
 def _tensors_of(schedules: Iterable[Schedule]) -> dict[str, torch.Tensor]:
     tensors = {f"{s.name}/job_kw": torch.from_numpy(s.job_kw).float() for s in schedules}
-    return tensors | {f"{s.name}/delay_eur": torch.from_numpy(s.delay_eur) for s in schedules}
+    for s in schedules:
+        tensors[f"{s.name}/delay_eur"] = torch.from_numpy(s.delay_eur)
+        if s.curtailed_kw is not None:
+            tensors[f"{s.name}/curtailed_kw"] = torch.from_numpy(s.curtailed_kw).float()
+    return tensors
 
 
 def refer_same_information(
@@ -298,18 +319,29 @@ def refer_instruments(config: GridConfig, place: Place, report: Report, stop: St
 def played_instruments(config: GridConfig, stage: Stage) -> Iterator[tuple[str, Outcome]]:
     """The instruments asked for, one after the other, on the held-out days."""
     from gridsim.instruments.dimming import controllable
+    from gridsim.instruments.network_charge import Network
     from gridsim.instruments.rows import Setting as Played
     from gridsim.instruments.rows import outcomes
 
+    grid = check(config)
     played = Played(
         days=stage.held_out,
         tariff=stage.world.tariff,
-        limit_kw=limit_kw(config, check(config)),
+        limit_kw=limit_kw(config, grid),
+        network=Network(
+            feeder=grid.feeder,
+            attachment=grid.attachment,
+            reactive_share=grid.reactive_share,
+            others=grid.others,
+        ),
         controllable=controllable(stage.world.population, stage.held_out.battery),
+        pv_kwp=stage.world.population.pv_kwp,
         rules=config.instrument_rules,
         search=config.search,
     )
-    yield from outcomes(config.instruments, played)
+    has_pv = stage.world.population.has_pv
+    asked = [name for name in config.instruments if has_pv or name not in OF_ROOFS]
+    yield from outcomes(asked, played)
 
 
 def limit_kw(config: GridConfig, grid: Grid) -> Float[np.ndarray, "day step"]:

@@ -20,7 +20,12 @@ from gridsim.game.joint_schedules import Schedule, stepwise_schedule
 from gridsim.game.quarter_hourly import QuarterHourlyEnv
 from gridsim.game.tariff import build_tariff
 from gridsim.households.forecast import LoadHistory
-from gridsim.households.given import with_cars_power, with_devices, with_meters
+from gridsim.households.given import (
+    with_cars_power,
+    with_devices,
+    with_meters,
+    with_net_devices,
+)
 from gridsim.households.households import (
     SEASON_MONTHS,
     STEPS_PER_HOUR,
@@ -31,7 +36,16 @@ from gridsim.households.households import (
 )
 from gridsim.households.outlook import Outlook
 from gridsim.households.profiles import load_profiles
-from gridsim.own_data.households_file import HouseholdsFile, file_notes, read_households_file
+from gridsim.network.connections import connections_of
+from gridsim.network.feeder import Attachment, Feeder, attach_households, load_compiled
+from gridsim.network.net_devices import NetDevices, devices_of
+from gridsim.network.pandapower_io import feeder_names, load_feeder_with_notes
+from gridsim.own_data.households_file import (
+    HouseholdsFile,
+    attach_as_given,
+    file_notes,
+    read_households_file,
+)
 from gridsim.own_data.meters import MeasuredDays, Meters, read_meters
 from gridsim.own_data.prices import PriceDays, dated_curve, read_prices, season_curve
 from ss_core.errors import ConfigError
@@ -42,6 +56,7 @@ from ss_core.record.checkpoint import Checkpoint
 from ss_core.training.loop import Training
 
 WELFARE_PLAYS = 2  # of every held-out day
+COMPILED_NET = "feeder.npz"  # of the user's net, among the inputs that a run keeps
 PAST_DAYS = 8  # from which the forecasting planner knows what is to come
 
 Play = Mapping[str, np.ndarray]
@@ -54,6 +69,7 @@ class Stage:
     world: World
     held_out: Days
     notes: tuple[str, ...] = ()  # what was read from the user's files, and what was filled in
+    devices: NetDevices | None = None  # what the net gives households; None: all is drawn
 
 
 def set_stage(config: GridConfig) -> Stage:
@@ -69,18 +85,26 @@ def set_stage(config: GridConfig) -> Stage:
         config.households,
         numpy_generator(config.seed, Stream.POPULATION),
     )
-    population, households, measured, notes = _as_given(config, population)
+    devices = _net_devices(config)
+    population, households, measured, notes = _as_given(config, population, devices)
     curve, price_notes = _given_prices(config)
     tariff = build_tariff(config.tariff, config.population.first_hour, curve)
     world = World(profiles, population, households, tariff, config.num_actions, measured)
     held_out = _days(config, world, config.days, Stream.HELD_OUT_DAYS)
-    return Stage(world, held_out, (*notes, *price_notes))
+    return Stage(world, held_out, (*notes, *price_notes), devices)
 
 
 def with_copies(config: GridConfig, inputs: Path) -> GridConfig:
-    """The configuration with the copies that a run keeps in place of the user's files."""
+    """The configuration with the copies that a run keeps in place of the user's files.
+
+    A net is compiled there, so that no process but the first waits for pandapower.
+    """
     files = config.own_files.items()
-    return replace(config, **{name: str(copy_of(name, path, inputs)) for name, path in files})
+    copies = {name: str(copy_of(name, path, inputs)) for name, path in files}
+    compiled = inputs / COMPILED_NET
+    if compiled.exists():
+        copies["feeder"] = str(compiled)
+    return replace(config, **copies)
 
 
 def copy_of(setting: str, path: str, inputs: Path) -> Path:
@@ -88,16 +112,51 @@ def copy_of(setting: str, path: str, inputs: Path) -> Path:
     return inputs / f"{setting}{Path(path).suffix}"
 
 
+def own_net(config: GridConfig) -> tuple[Feeder, list[str]]:
+    """The feeder with the transformer it has, read once; what of the net is not used."""
+    if config.feeder_name in feeder_names():
+        return load_feeder_with_notes(config.feeder_name, households=1, kva_per_household=None)
+    return _read_once(_net_of, config.feeder_name)
+
+
+def _net_of(path: Path) -> tuple[Feeder, list[str]]:
+    if path.name == COMPILED_NET:
+        return load_compiled(path), []
+    return load_feeder_with_notes(path, households=1, kva_per_household=None)
+
+
+def attach(config: GridConfig, feeder: Feeder) -> Attachment:
+    """Where households live: at the buses of their file, or in the order of the net."""
+    if config.households_file is not None:
+        file = read_given_households(config)
+        if file.bus:
+            return attach_as_given(file, feeder)
+    return attach_households(feeder, config.households, connections_of(feeder).home_load)
+
+
+def _net_devices(config: GridConfig) -> NetDevices | None:
+    """What the user's net has at the households' buses; None: it says nothing, or is not asked."""
+    if config.devices == "drawn" or config.feeder_name in feeder_names():
+        return None
+    feeder, _ = own_net(config)
+    return devices_of(feeder, attach(config, feeder))
+
+
 def _as_given(
-    config: GridConfig, population: Population
+    config: GridConfig, population: Population, devices: NetDevices | None
 ) -> tuple[Population, HouseholdConfig, MeasuredDays | None, list[str]]:
-    """Devices and base load from files, and what there is to say about them."""
+    """Devices and base load from net and files, and what there is to say about files."""
     households, names, measured = config.population, None, None
-    notes = list[str]()
+    notes, else_by = list[str](), "drawn (population.*)"
+    if devices is not None:
+        population = with_net_devices(population, devices)
+        households = with_cars_power(households, devices)
+        else_by = "as the net has them"
     if config.households_file is not None:
         file = read_given_households(config)
         population, households = with_devices(population, file), with_cars_power(households, file)
-        names, notes = file.name, file_notes(file, balanced=config.phases == "balanced")
+        balanced = config.phases == "balanced"
+        names, notes = file.name, file_notes(file, balanced=balanced, else_by=else_by)
     if config.meter is not None:
         first_hour = households.first_hour
         meters: Meters = _read_once(read_meters, config.meter, config.zone, first_hour)
@@ -152,7 +211,7 @@ def _read_once(read: Any, path: str, *how: str | int | None) -> Any:
     return _read(read, path, how, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _read(read: Any, path: str, how: tuple[str | int | None, ...], *_: int) -> Any:
     return read(Path(path), *how)
 
@@ -284,9 +343,15 @@ def schedules_of(result: Checkpoint, days: Days) -> list[Schedule]:
             days,
             result.tensors[f"{name}/job_kw"].double().numpy(),
             result.tensors[f"{name}/delay_eur"].numpy(),
+            _curtailed_kw(result, name),
         )
         for name in sorted(names)
     ]
+
+
+def _curtailed_kw(result: Checkpoint, name: str) -> Float[np.ndarray, "day household step"] | None:
+    kept = result.tensors.get(f"{name}/curtailed_kw")
+    return None if kept is None else kept.double().numpy()
 
 
 def plays_of(result: Checkpoint, name: str, days: Days) -> list[Schedule]:

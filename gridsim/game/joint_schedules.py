@@ -21,8 +21,11 @@ class Schedule:
     name: str
     job_kw: Float[np.ndarray, "job step"]  # rows as in `Days.jobs`
     delay_eur: Float[np.ndarray, " job"]
-    load_kw: Float[np.ndarray, "day household step"]  # base load and jobs
+    load_kw: Float[np.ndarray, "day household step"]  # base load, jobs and what is curtailed
     discomfort_eur: Float[np.ndarray, "day household"]
+    curtailed_kw: Float[np.ndarray, "day household step"] | None = (
+        None  # not generated; None: all is
+    )
 
     @classmethod
     def of_jobs(
@@ -31,16 +34,23 @@ class Schedule:
         days: Days,
         job_kw: Float[np.ndarray, "job step"],
         delay_eur: Float[np.ndarray, " job"],
+        curtailed_kw: Float[np.ndarray, "day household step"] | None = None,
     ) -> Self:
-        """Add the jobs up to households."""
+        """Add the jobs up to households; what their roofs do not generate the grid must bring."""
         discomfort = np.zeros(days.base_kw.shape[:2])
+        load_kw = days.base_kw + device_load_kw(days, job_kw, tuple(JobKind))
+        if curtailed_kw is not None and not curtailed_kw.any():
+            curtailed_kw = None
+        if curtailed_kw is not None:
+            load_kw += curtailed_kw
         np.add.at(discomfort, (days.jobs.day, days.jobs.household), delay_eur)
         return cls(
             name=name,
             job_kw=job_kw,
             delay_eur=delay_eur,
-            load_kw=days.base_kw + device_load_kw(days, job_kw, tuple(JobKind)),
+            load_kw=load_kw,
             discomfort_eur=discomfort,
+            curtailed_kw=curtailed_kw,
         )
 
     def costs(self, tariff: Tariff) -> Costs:

@@ -1,4 +1,4 @@
-"""A population as the user's files have it: devices by household, measured load for base load."""
+"""A population as the user's files and net have it: devices by household, measured base load."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from gridsim.households.households import (
-    HEAT_PUMP_MOST_KW,
     SEASON_MONTHS,
     STEP_H,
     HouseholdConfig,
@@ -15,6 +14,7 @@ from gridsim.households.households import (
     wet_appliances,
 )
 from gridsim.households.schedules import EV_LEVELS
+from gridsim.network.net_devices import NetDevices
 from gridsim.own_data.households_file import HouseholdsFile
 from gridsim.own_data.meters import MeasuredDays, Meters, measured_households
 
@@ -28,7 +28,7 @@ def with_devices(population: Population, file: HouseholdsFile) -> Population:
     for kind, values in ((JobKind.EV, file.car_kw), (JobKind.HEAT_PUMP, file.heat_pump_kw)):
         owns[:, kind] = np.where(np.isnan(values), owns[:, kind], values > 0.0)
     said = np.isfinite(file.heat_pump_kw) & (file.heat_pump_kw > 0.0)
-    most = np.where(said, file.heat_pump_kw, HEAT_PUMP_MOST_KW)
+    most = np.where(said, file.heat_pump_kw, population.heat_pump_most_kw)
     return replace(
         population,
         owns=owns,
@@ -38,9 +38,25 @@ def with_devices(population: Population, file: HouseholdsFile) -> Population:
     )
 
 
-def with_cars_power(config: HouseholdConfig, file: HouseholdsFile) -> HouseholdConfig:
-    """The power that the file's cars charge with, if it says one."""
-    power = file.car_power_kw
+def with_net_devices(population: Population, devices: NetDevices) -> Population:
+    """Cars, heat pumps, roofs and batteries as the net has them; what it does not say, as drawn."""
+    owns = population.owns.copy()
+    for kind, values in ((JobKind.EV, devices.car_kw), (JobKind.HEAT_PUMP, devices.heat_pump_kw)):
+        owns[:, kind] = np.where(np.isnan(values), owns[:, kind], values > 0.0)
+    rated = np.nan_to_num(devices.heat_pump_kw)
+    drawn_kwp, drawn_kwh = population.pv_kwp, population.battery_kwh
+    return replace(
+        population,
+        owns=owns,
+        heat_pump_most_kw=np.where(rated > 0.0, rated, population.heat_pump_most_kw),
+        pv_kwp=np.where(np.isnan(devices.pv_kwp), drawn_kwp, devices.pv_kwp),
+        battery_kwh=np.where(np.isnan(devices.battery_kwh), drawn_kwh, devices.battery_kwh),
+    )
+
+
+def with_cars_power(config: HouseholdConfig, given: HouseholdsFile | NetDevices) -> HouseholdConfig:
+    """The power that cars charge with, if a file or a net says one."""
+    power = given.car_power_kw
     return config if power is None else replace(config, ev_level_kw=power / EV_LEVELS)
 
 

@@ -5,6 +5,7 @@ SimBench, the power in the net is the highest of the year, and profiles are rela
 """
 
 import datetime
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,16 @@ from jaxtyping import Float, Int
 from gridsim.households.households import STEPS_PER_DAY, Days
 from gridsim.households.profiles import DAYS, Profiles, from_hour, heat_pump_cop
 from gridsim.households.sun import clear_sky_year
-from gridsim.network.connections import CHARGE_POINTS, HEAT_PUMPS, SUN, connections_of
+from gridsim.network.connections import (
+    CHARGE_POINTS,
+    HEAT_PUMPS,
+    connections_of,
+    is_of_the_sun,
+)
 from gridsim.network.feeder import Feeder
 from gridsim.network.net_profiles import NetProfiles
 
 CAR_PARKS = ("APLS",)
-OF_THE_SUN = (SUN, "PHOTOVOLTAIC", "SOLAR")  # profiles or types of generators, in any case
 
 Year = Float[np.ndarray, "day step"]
 
@@ -45,6 +50,18 @@ class OtherPower:
         """Sum over generators, > 0 gives."""
         return 0.0 - 1000.0 * self.p_mw[:, self.load_count :].sum(axis=1)
 
+    def beside(
+        self,
+        p_mw: Float[np.ndarray, "some load"],
+        q_mvar: Float[np.ndarray, "some load"],
+        rows: slice = slice(None),
+    ) -> tuple[Float[np.ndarray, "some terminal"], Float[np.ndarray, "some terminal"]]:
+        """What all terminals draw where households draw this at loads, in some of the steps."""
+        all_p_mw, all_q_mvar = self.p_mw[rows].copy(), self.q_mvar[rows].copy()
+        all_p_mw[:, : self.load_count] += p_mw
+        all_q_mvar[:, : self.load_count] += q_mvar
+        return all_p_mw, all_q_mvar
+
 
 def other_power(
     feeder: Feeder,
@@ -52,11 +69,12 @@ def other_power(
     profiles: Profiles,
     days: Days,
     first_day: datetime.date | None,
+    roofs: Collection[int] = (),
 ) -> OtherPower:
     """Power of others on these days.
 
     Loads follow the calendar of the days that households live, generators that of `first_day` and
-    the days after it where it is given.
+    the days after it where it is given. Generators at the positions `roofs` are households' own.
     """
     p_mw = np.zeros((days.num_days, STEPS_PER_DAY, len(feeder.terminal_bus)))
     q_mvar = np.zeros_like(p_mw)
@@ -69,6 +87,8 @@ def other_power(
         q_mvar[..., at] = feeder.load_q_mvar[at] * from_hour(q, days.first_hour)[days.calendar_day]
     when = days.calendar_day if first_day is None else _days_of_year(first_day, days.num_days)
     for at, name in enumerate(feeder.sgen_profile):
+        if at in roofs:
+            continue
         shape = known.generation.get(name)
         shape = generation_shape(name) if shape is None else shape
         given = from_hour(shape, days.first_hour)[when]
@@ -78,7 +98,9 @@ def other_power(
         p_mw=p_mw.reshape(-1, p_mw.shape[-1]),
         q_mvar=q_mvar.reshape(-1, p_mw.shape[-1]),
         load_count=feeder.load_count,
-        notes=tuple(_notes(feeder, known, first_day, _highest_kw(p_mw[..., feeder.load_count :]))),
+        notes=tuple(
+            _notes(feeder, known, first_day, roofs, _highest_kw(p_mw[..., feeder.load_count :]))
+        ),
     )
 
 
@@ -95,13 +117,9 @@ def load_shape(name: str, profiles: Profiles) -> Year:
 
 def generation_shape(name: str) -> Year:
     """The sun for photovoltaics, the full power all year for everything else."""
-    if _is_of_the_sun(name):
+    if is_of_the_sun(name):
         return clear_sky_year()
     return np.ones((DAYS, STEPS_PER_DAY))
-
-
-def _is_of_the_sun(name: str) -> bool:
-    return name.upper().startswith(OF_THE_SUN)
 
 
 def _days_of_year(first_day: datetime.date, count: int) -> Int[np.ndarray, " day"]:
@@ -113,7 +131,11 @@ def _highest_kw(power_mw: Float[np.ndarray, "day step sgen"]) -> float:
 
 
 def _notes(
-    feeder: Feeder, known: NetProfiles, first_day: datetime.date | None, highest_kw: float
+    feeder: Feeder,
+    known: NetProfiles,
+    first_day: datetime.date | None,
+    roofs: Collection[int],
+    highest_kw: float,
 ) -> list[str]:
     notes = []
     others = [feeder.load_profile[at] for at in connections_of(feeder).other_load]
@@ -124,16 +146,17 @@ def _notes(
             "mean of this package's households, heat pumps and cars, at most the net's power; "
             "write the net with its profiles for their own"
         )
-    if not feeder.sgen_name:
+    plants = {name for at, name in enumerate(feeder.sgen_profile) if at not in roofs}
+    if not plants:
         return notes
-    generators = set(feeder.sgen_profile) - known.generation.keys()
-    clear = sorted(filter(_is_of_the_sun, generators))
+    generators = plants - known.generation.keys()
+    clear = sorted(filter(is_of_the_sun, generators))
     constant = sorted(generators - {*clear})
     when = "the days of the households' load (--date gives it other days)"
     if first_day is not None:
         when = f"{first_day} and the days after it; population.season is the season of the load"
     source = f"a clear sky over the middle of Germany ({', '.join(clear)})" if clear else ""
-    if known.generation:
+    if plants & known.generation.keys():
         source = " and ".join(filter(None, ["the net's own profiles", source]))
     if source:
         notes.append(f"generation follows {source} on {when}; its highest is {highest_kw:.3g} kW")

@@ -26,6 +26,13 @@ class InstrumentRules:
     reserve: float = 0.05  # of the transformer, which the operator leaves to losses
     valley_eur_per_kwh_per_kw: float = 0.5  # signal of valley filling per kW of mean load
     valley_rounds: int = 50  # at most
+    network_loading: float = 0.9  # of lines and transformers, above which a kW costs: our choice
+    network_eur_per_kwh: float = 2.0  # more for each 100 % above it
+    network_low_pu: float = 0.95  # voltages outside cost, too
+    network_high_pu: float = 1.05
+    network_voltage_eur_per_h: float = 1000.0  # per p.u. squared and bus
+    network_rounds: int = 3  # in which all households answer
+    export_share: float = 0.6  # of a roof's rated power that it may feed in: `export_limit.py`
     undelivered_eur_per_kwh: float = 1.0  # comfort lost: above fast charging or heating by current
 
     def __post_init__(self) -> None:
@@ -33,10 +40,12 @@ class InstrumentRules:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0.0):
                 raise ValueError(f"{name}={value}: must be finite and not negative")
-        for name in ("days_per_month", "valley_rounds"):
+        for name in ("days_per_month", "valley_rounds", "network_rounds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: at least 1")
         if not 1 <= self.bands <= 24:
             raise ValueError(f"bands={self.bands}: between 1 and 24, one an hour")
         if self.reserve >= 1.0:
             raise ValueError(f"reserve={self.reserve}: a share below 1")
+        if self.export_share > 1.0:
+            raise ValueError(f"export_share={self.export_share}: a share, at most 1")

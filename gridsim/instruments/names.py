@@ -64,6 +64,25 @@ INSTRUMENTS = {
         money="nobody pays for it",
         payment="none",
     ),
+    "network_charge": Instrument(
+        title="charge that follows the network",
+        knows=f"{_OWN_DAY}, prices, charge at its bus; operator: plans",
+        money="households pay the network operator what a kW costs it at their bus, or are paid",
+        payment="to network operator",
+    ),
+    "export_limit": Instrument(
+        title="export limit, at once",
+        knows=f"{_ON_ARRIVAL}; inverter: feed-in now",
+        money="owners of roofs bear what is not generated; nobody is paid",
+        payment="none",
+    ),
+    "export_limit_spot": Instrument(
+        title="export limit, hourly prices",
+        knows=f"{_OWN_DAY}, hourly prices, own limit",
+        money="households pay the supplier the price of the hour, what is not generated earns "
+        "nothing",
+        payment="to supplier",
+    ),
     "valley_filling": Instrument(
         title="valley filling, decentralised",
         knows="the whole day beforehand, load of all",
@@ -78,6 +97,7 @@ INSTRUMENTS = {
     ),
 }
 ALL = "all"
+OF_ROOFS = ("export_limit", "export_limit_spot")  # left out where nobody has photovoltaics
 OWN_ROWS = tuple(name for name in INSTRUMENTS if name != "pigou")  # Pigou is a row of every run
 
 

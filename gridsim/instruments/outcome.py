@@ -24,6 +24,7 @@ class Outcome:
     undelivered_kwh: Float[np.ndarray, "day household"]
     comfort_lost_eur: Float[np.ndarray, "day household"]
     dimmed_h: Float[np.ndarray, " day"]  # hours of each household with less power than it wanted
+    # to draw, or to give
     revealed_bytes: Float[np.ndarray, " day"]  # of each household, to whoever runs the instrument
 
     @classmethod
@@ -50,6 +51,11 @@ class Outcome:
             dimmed_h=nothing[:, 0].copy() if dimmed_h is None else dimmed_h,
             revealed_bytes=np.broadcast_to(revealed, (len(paid_eur),)).copy(),
         )
+
+
+def held_back_h(cut_kw: Float[np.ndarray, "day household step"]) -> Float[np.ndarray, " day"]:
+    """Hours of the mean household with less power than it wanted, or could give."""
+    return STEP_H * (cut_kw > 0.0).sum(axis=(1, 2)) / cut_kw.shape[1]
 
 
 def supply_eur(costs: Costs) -> Float[np.ndarray, "day household"]:

@@ -2,17 +2,31 @@
 
 Paid is Σ_t Δ [p_t x_t + w_t max(0, -x_t) + s max(0, x_t - θ)] + r max(0, max_t x_t - f).
 
-x is what the household draws net, below 0 where it feeds in; segment and peak count what is drawn.
+x is what the household draws net, below 0 where it feeds in. At most e is fed in: what goes beyond
+is not generated. Segment and peak count what is drawn.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, STEPS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkCharge:
+    """What a network charges for a change of a household's load, on a straight line between points.
+
+    The points are evenly far apart; beyond them the last lines go on.
+    """
+
+    present_kw: Float[np.ndarray, " step"]
+    more_kw: Float[np.ndarray, " point"]  # than at present, rising
+    eur_per_h: Float[np.ndarray, "step point"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +39,8 @@ class OwnTariff:
     segment_eur_per_kwh: float = 0.0  # s, more above θ
     peak_eur_per_kw: float = 0.0  # r
     free_kw: float = 0.0  # f: peak that is paid already, not below 0
+    export_limit_kw: float = math.inf  # e: at most this is fed in
+    network: NetworkCharge | None = None  # beside all this
 
     @classmethod
     def hourly(cls, tariff: Tariff) -> Self:
@@ -46,6 +62,30 @@ def time_of_use(tariff: Tariff, bands: int) -> OwnTariff:
     return OwnTariff(
         price=banded, feed_in_loss=None if lost is None else lost + banded - tariff.base_price
     )
+
+
+def kept_kw(
+    tariff: OwnTariff, load_kw: Float[np.ndarray, "*batch step"]
+) -> Float[np.ndarray, "*batch step"]:
+    """What is drawn, or fed in within the limit."""
+    if tariff.export_limit_kw == math.inf:
+        return load_kw
+    return np.maximum(load_kw, -tariff.export_limit_kw)
+
+
+def network_eur(
+    charge: NetworkCharge,
+    load_kw: Float[np.ndarray, "*batch some"],
+    steps: Int[np.ndarray, " some"] | None = None,
+) -> Float[np.ndarray, "*batch some"]:
+    """What the network charges in each of some steps (all of them if none are named)."""
+    at = np.arange(STEPS_PER_DAY) if steps is None else steps
+    first, apart = charge.more_kw[0], charge.more_kw[1] - charge.more_kw[0]
+    place = (load_kw - charge.present_kw[at] - first) / apart
+    low = np.clip(np.floor(place).astype(np.int64), 0, len(charge.more_kw) - 2)
+    share = place - low
+    below, above = charge.eur_per_h[at, low], charge.eur_per_h[at, low + 1]
+    return STEP_H * ((1.0 - share) * below + share * above)
 
 
 def feed_in_eur(
@@ -76,6 +116,9 @@ def paid_eur(
     tariff: OwnTariff, load_kw: Float[np.ndarray, "*batch step"]
 ) -> Float[np.ndarray, "*batch"]:
     """All that the tariff charges for loads."""
+    load_kw = kept_kw(tariff, load_kw)
     energy = STEP_H * (load_kw * tariff.price).sum(axis=-1)
     energy += feed_in_eur(tariff, load_kw).sum(axis=-1)
+    if tariff.network is not None:
+        energy += network_eur(tariff.network, load_kw).sum(axis=-1)
     return energy + segment_charge_eur(tariff, load_kw) + peak_charge_eur(tariff, load_kw)

@@ -11,6 +11,12 @@ from gridsim.households.households import STEP_H, Days
 from gridsim.instruments.config import InstrumentRules
 from gridsim.instruments.connection_limit import first_come_outcome
 from gridsim.instruments.dimming import dimming_outcome
+from gridsim.instruments.export_limit import (
+    export_limit_outcome,
+    export_limit_spot_outcome,
+    export_limits_kw,
+)
+from gridsim.instruments.network_charge import Network, network_charge_outcome
 from gridsim.instruments.outcome import METER_BYTES, Outcome
 from gridsim.instruments.tariffs import (
     capacity_daily_outcome,
@@ -32,6 +38,8 @@ class Setting:
     tariff: Tariff  # of the game that is scored
     limit_kw: Float[np.ndarray, "day step"]  # of households together, what the operator holds
     controllable: Bool[np.ndarray, " household"]  # under § 14a: a wallbox, a battery above 4.2 kW
+    network: Network
+    pv_kwp: Float[np.ndarray, " household"]  # 0: no roof
     rules: InstrumentRules
     search: SearchConfig
 
@@ -70,6 +78,13 @@ RULES: dict[str, Callable[[Setting], Outcome]] = {
         s.days, s.tariff, s.limit_kw, s.controllable, s.rules, hourly_prices=True
     ),
     "first_come": lambda s: first_come_outcome(s.days, s.tariff, s.limit_kw, s.rules),
+    "network_charge": lambda s: network_charge_outcome(s.days, s.tariff, s.network, s.rules),
+    "export_limit": lambda s: export_limit_outcome(
+        s.days, s.tariff, export_limits_kw(s.pv_kwp, s.rules.export_share)
+    ),
+    "export_limit_spot": lambda s: export_limit_spot_outcome(
+        s.days, s.tariff, export_limits_kw(s.pv_kwp, s.rules.export_share)
+    ),
     "valley_filling": lambda s: valley_filling_outcome(s.days, s.tariff, s.rules),
     "pigou": pigou_outcome,
 }

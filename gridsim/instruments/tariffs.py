@@ -17,10 +17,11 @@ from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, Days
 from gridsim.instruments.best_response import best_response
 from gridsim.instruments.config import InstrumentRules
-from gridsim.instruments.outcome import METER_BYTES, VALUE_BYTES, Outcome, waiting_eur
+from gridsim.instruments.outcome import METER_BYTES, VALUE_BYTES, Outcome, held_back_h, waiting_eur
 from gridsim.instruments.own_tariff import (
     OwnTariff,
     feed_in_eur,
+    kept_kw,
     paid_eur,
     peak_charge_eur,
     segment_charge_eur,
@@ -33,19 +34,19 @@ def time_of_use_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> O
     """Bands of hours instead of hours; a band's energy is all that the supplier reads."""
     own = time_of_use(tariff, rules.bands)
     told = float(VALUE_BYTES * rules.bands)
-    return _answered("time_of_use", days, tariff, lambda *_: own, told)
+    return answered("time_of_use", days, tariff, lambda *_: own, told)
 
 
 def spot_outcome(days: Days, tariff: Tariff) -> Outcome:
     """The hourly price a_t alone, as if nobody's demand mattered."""
     own = OwnTariff.hourly(tariff)
-    return _answered("spot", days, tariff, lambda *_: own, METER_BYTES)
+    return answered("spot", days, tariff, lambda *_: own, METER_BYTES)
 
 
 def capacity_daily_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> Outcome:
     """Hourly prices, and EUR per kW of the household's highest quarter-hour of the day."""
     own = replace(OwnTariff.hourly(tariff), peak_eur_per_kw=rules.capacity_eur_per_kw_day)
-    return _answered("capacity_daily", days, tariff, lambda *_: own, METER_BYTES)
+    return answered("capacity_daily", days, tariff, lambda *_: own, METER_BYTES)
 
 
 def capacity_monthly_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> Outcome:
@@ -72,7 +73,7 @@ def capacity_monthly_outcome(days: Days, tariff: Tariff, rules: InstrumentRules)
             highest[:] = least
 
     fixed = rules.capacity_eur_per_kw_month * least / rules.days_per_month
-    return _answered("capacity_monthly", days, tariff, owed, METER_BYTES, remember, fixed)
+    return answered("capacity_monthly", days, tariff, owed, METER_BYTES, remember, fixed)
 
 
 def segmented_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> Outcome:
@@ -82,10 +83,10 @@ def segmented_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> Out
         segment_kw=rules.segment_kw,
         segment_eur_per_kwh=rules.segment_eur_per_kwh,
     )
-    return _answered("segmented", days, tariff, lambda *_: own, METER_BYTES)
+    return answered("segmented", days, tariff, lambda *_: own, METER_BYTES)
 
 
-def _answered(
+def answered(
     name: str,
     days: Days,
     tariff: Tariff,
@@ -97,18 +98,26 @@ def _answered(
     """Best responses of all households day by day, from starting everything at once."""
     jobs, job_kw = days.jobs, asap(days).job_kw.copy()
     paid, extra = np.zeros(days.base_kw.shape[:2]), np.zeros(days.base_kw.shape[:2])
+    cut_kw = np.zeros_like(days.base_kw)
     for d in range(days.num_days):
         load_kw = days.base_kw[d].copy()
         for i in range(days.num_households):
             own, rows = own_tariff(d, i), np.flatnonzero((jobs.day == d) & (jobs.household == i))
             job_kw[rows] = best_response(days, rows, days.base_kw[d, i], job_kw[rows], own)
             load_kw[i] += job_kw[rows].sum(axis=0)
-            drawn = load_kw[i : i + 1]
+            drawn = kept_kw(own, load_kw[i : i + 1])
+            cut_kw[d, i] = drawn[0] - load_kw[i]
             paid[d, i] = fixed_eur + paid_eur(own, drawn)[0]
             energy = STEP_H * (drawn @ (own.price - tariff.base_price))
             energy += (feed_in_eur(own, drawn) - tariff.feed_in_eur(drawn)).sum(axis=1)
             charges = peak_charge_eur(own, drawn) + segment_charge_eur(own, drawn)
             extra[d, i] = fixed_eur + (energy + charges)[0]
         remember(d, load_kw)
-    schedule = Schedule.of_jobs(name, days, job_kw, waiting_eur(days, job_kw))
-    return Outcome.of(schedule, paid_eur=paid, instrument_eur=extra, revealed_bytes=revealed_bytes)
+    schedule = Schedule.of_jobs(name, days, job_kw, waiting_eur(days, job_kw), cut_kw)
+    return Outcome.of(
+        schedule,
+        paid_eur=paid,
+        instrument_eur=extra,
+        dimmed_h=held_back_h(cut_kw),
+        revealed_bytes=revealed_bytes,
+    )

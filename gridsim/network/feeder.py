@@ -10,6 +10,7 @@ import dataclasses
 import json
 import zipfile
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,9 @@ class Feeder:
     sgen_q_mvar: Float[np.ndarray, " sgen"] = field(default_factory=lambda: np.zeros(0))
     sgen_profile: tuple[str, ...] = ()  # what its output follows, as the net names it
     load_profile: tuple[str, ...] = ()  # SimBench's; empty: the net names none
+    storage_bus: Int[np.ndarray, " storage"] = field(default_factory=lambda: np.zeros(0, np.int64))
+    storage_kwh: Float[np.ndarray, " storage"] = field(default_factory=lambda: np.zeros(0))
+    # usable; 0: the net does not say. Storages are no terminals: they stand still in power flows
 
     @property
     def bus_count(self) -> int:
@@ -191,7 +195,10 @@ def _attachment_sentence(name: str, households: int, loads: int) -> str:
 SCALAR_FIELDS = ("name", "sn_mva", "slack_bus", "slack_vm_pu", "slack_va_degree")
 NAME_FIELDS = ("bus_name", "load_name", "line_name", "trafo_name")
 # of what many feeders lack, written only where there is something to write
-LATER_ARRAYS = ("sgen_index", "sgen_bus", "sgen_p_mw", "sgen_q_mvar")
+LATER_ARRAYS = (
+    *("sgen_index", "sgen_bus", "sgen_p_mw", "sgen_q_mvar"),
+    *("storage_bus", "storage_kwh"),
+)
 LATER_NAMES = ("sgen_name", "sgen_profile", "load_profile")
 ARRAY_FIELDS = tuple(
     field.name
@@ -201,6 +208,7 @@ ARRAY_FIELDS = tuple(
 REFERENCES = {  # array of positions: the axis it points into
     "load_bus": "bus_index",
     "sgen_bus": "bus_index",
+    "storage_bus": "bus_index",
     "branch_from": "bus_index",
     "branch_to": "bus_index",
     "line_branch": "branch_from",
@@ -209,7 +217,7 @@ REFERENCES = {  # array of positions: the axis it points into
 MAY_BE_NAN = ("bus_x", "bus_y")
 
 
-def save_feeder(feeder: Feeder, path: Path) -> None:
+def save_feeder(feeder: Feeder, path: Path | BytesIO) -> None:
     """Write a compiled feeder as .npz; the same feeder gives the same bytes."""
     meta = {"format": FEEDER_FORMAT}
     meta |= {name: getattr(feeder, name) for name in SCALAR_FIELDS}
@@ -217,7 +225,7 @@ def save_feeder(feeder: Feeder, path: Path) -> None:
     meta |= {name: list(getattr(feeder, name)) for name in LATER_NAMES if getattr(feeder, name)}
     text = json.dumps(meta, ensure_ascii=True, sort_keys=True)
     arrays = {name: getattr(feeder, name) for name in ARRAY_FIELDS}
-    arrays |= {name: getattr(feeder, name) for name in LATER_ARRAYS if feeder.sgen_name}
+    arrays |= {name: getattr(feeder, name) for name in LATER_ARRAYS if len(getattr(feeder, name))}
     np.savez_compressed(path, meta=np.frombuffer(text.encode(), np.uint8), **arrays)
 
 
@@ -262,7 +270,7 @@ def _check_arrays(arrays: dict[str, np.ndarray]) -> None:
         positions = arrays.get(name, np.zeros(0))
         if len(positions) and not (positions.min() >= 0 and positions.max() < len(arrays[axis])):
             raise ValueError(f"array {name!r} points outside {axis!r}")
-    for axis in ("bus", "load", "line", "trafo", "sgen"):
+    for axis in ("bus", "load", "line", "trafo", "sgen", "storage"):
         lengths = {name: len(arrays[name]) for name in arrays if name.startswith(f"{axis}_")}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"arrays differ in length: {lengths}")

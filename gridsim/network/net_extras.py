@@ -1,6 +1,6 @@
 """What a net holds beside a feeder: what is read as something else, and what nobody reads.
 
-Unbalanced loads are summed, loads below zero are generators, storages are idle.
+Unbalanced loads are summed, loads below zero are generators, storages stand still.
 
 Works on the tables of a net (pandas frames); of pandapower only its list of columns is asked for.
 """
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from gridsim.network.connections import HOME, SUN
 from gridsim.network.net_checks import MAX_INDEX, Net
@@ -181,20 +182,18 @@ def negative_loads_generate(net: Net) -> list[str]:
     return [f"{len(rows)} {_word(len(rows), 'load')} below zero read as generation at the same bus"]
 
 
-def idle_storages(net: Net) -> list[str]:
-    """Let storages neither charge nor discharge; notes on it. The net is changed in place."""
+def idle_storages(net: Net) -> None:
+    """Let storages neither charge nor discharge; the net is changed in place."""
     storages = net.get("storage")
-    if storages is None or not len(storages):
-        return []
-    used = storages["in_service"].astype(bool)
-    storages[["p_mw", "q_mvar"]] = 0.0
-    if not used.any():
-        return []
-    kwh = 1000 * float(np.nansum(storages["max_e_mwh"][used].to_numpy(float)))
-    size = f" of {kwh:.3g} kWh in all" if kwh else ""
-    count = int(used.sum())
-    word, be = ("storage", "is") if count == 1 else ("storages", "are")
-    return [f"{count} {word}{size} {be} idle: batteries are not modelled yet"]
+    if storages is not None and len(storages):
+        storages[["p_mw", "q_mvar"]] = 0.0
+
+
+def storage_kwh_of(storages: Any) -> Float[np.ndarray, " storage"]:
+    """What each storage holds between its lowest and highest level; 0 where the net has no size."""
+    most = storages["max_e_mwh"].to_numpy(float)
+    least = storages["min_e_mwh"].to_numpy(float) if "min_e_mwh" in storages.columns else 0.0
+    return np.maximum(1000.0 * np.nan_to_num(most - np.nan_to_num(least)), 0.0)
 
 
 def load_profiles_of(loads: Any) -> tuple[str, ...]:

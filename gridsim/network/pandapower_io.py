@@ -26,6 +26,7 @@ from gridsim.network.net_extras import (
     load_profiles_of,
     negative_loads_generate,
     sgen_profiles_of,
+    storage_kwh_of,
     sum_unbalanced,
     unbalanced_problems,
     unread_notes,
@@ -145,6 +146,7 @@ def compile_feeder(net: Net, name: str) -> Feeder:
         **_buses(solved),
         **_loads(solved),
         **_generators(solved),
+        **_storages(solved),
         **_branches(solved),
     )
 
@@ -242,7 +244,8 @@ def _made_plain(net: Net, place: str) -> list[str]:
     if "asymmetric_load" in net:
         _refuse(unbalanced_problems(net), place)
         notes += sum_unbalanced(net)
-    return [*notes, *negative_loads_generate(net), *idle_storages(net)]
+    idle_storages(net)
+    return [*notes, *negative_loads_generate(net)]
 
 
 def _net_from_tables(plain: PlainNet, place: str) -> tuple[Net, list[str]]:
@@ -417,6 +420,17 @@ def _generators(net: Net) -> dict[str, Any]:
         "sgen_p_mw": sgens["p_mw"].to_numpy(float),
         "sgen_q_mvar": sgens["q_mvar"].to_numpy(float),
         "sgen_profile": sgen_profiles_of(sgens),
+    }
+
+
+def _storages(net: Net) -> dict[str, Any]:
+    if "storage" not in net or not len(net.storage):
+        return {}
+    storages = _live(net, "storage")
+    lookup = np.asarray(net._pd2ppc_lookups["bus"])
+    return {
+        "storage_bus": lookup[storages["bus"].to_numpy(np.int64)].astype(np.int64),
+        "storage_kwh": storage_kwh_of(storages),
     }
 
 

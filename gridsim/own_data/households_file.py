@@ -147,15 +147,20 @@ def template(feeder: Feeder) -> str:
     return "\n".join([*lines, ""])
 
 
-def file_notes(file: HouseholdsFile, *, balanced: bool = True) -> list[str]:
-    """What the file leaves open, and what of it is not used where power flow is `balanced`."""
+def file_notes(
+    file: HouseholdsFile, *, balanced: bool = True, else_by: str = "drawn (population.*)"
+) -> list[str]:
+    """What the file leaves open, and what of it is not used where power flow is `balanced`.
+
+    `else_by`: how households get what the file does not say.
+    """
     notes = []
     drawn = [
         f"{what} of {count}"
         for what, values in (("cars", file.car_kw), ("heat pumps", file.heat_pump_kw))
         if (count := int(np.isnan(values).sum()))
     ]
-    left = f"; {' and '.join(drawn)} households are drawn (population.*)" if drawn else ""
+    left = f"; {' and '.join(drawn)} households are {else_by}" if drawn else ""
     notes.append(f"{file.path.name}: {file.num_households} households{left}")
     if (file.pv_kwp > 0.0).any():
         notes.append("photovoltaics of the file face south, 30° up, under one sky with clouds")

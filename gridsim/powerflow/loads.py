@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from gridsim.network.feeder import Feeder
+from gridsim.network.feeder import Attachment, Feeder
 from ss_core.errors import InputError
 
 
@@ -100,3 +100,21 @@ def voltage_factor(
     """Power relative to 1 per unit: (1 - z - i) + i |V| + z |V|²."""
     z, i = shares[0] / 100, shares[1] / 100
     return (1 - z - i) + vm_pu * (i + z * vm_pu)
+
+
+def terminal_power(
+    attachment: Attachment,
+    load_kw: Float[np.ndarray, "batch household"],
+    generated_kw: Float[np.ndarray, "batch household"] | None,
+    reactive_share: float,
+) -> tuple[Float[np.ndarray, "batch load"], Float[np.ndarray, "batch load"]]:
+    """What households draw at the loads they live at, MW and Mvar.
+
+    Reactive power comes with consumption, net load and what they generate; photovoltaics feed in at
+    a power factor of 1.
+    """
+    p_mw = attachment.load_power(load_kw) / 1000.0
+    q_mvar = p_mw * reactive_share
+    if generated_kw is not None:
+        q_mvar += attachment.load_power(generated_kw) / 1000.0 * reactive_share
+    return p_mw, q_mvar

@@ -25,6 +25,7 @@ MONEY_FIGURES = (
     ("left with supplier, operator", "surplus_eur"),
     ("comfort lost", "comfort_lost_eur"),
     ("kWh undelivered, all", "undelivered_kwh"),
+    ("kWh curtailed, all", "curtailed_kwh"),
     ("h held back", "dimmed_h"),
     ("B revealed", "revealed_bytes"),
 )
@@ -32,7 +33,8 @@ MONEY_FIGURES = (
 
 def instruments_section(data: RunData, kpis: Kpis, algorithm: str) -> tuple[Section, ...]:
     """Nothing where no instrument was asked for."""
-    asked = [str(name) for name in data.config.get("instruments") or ()]
+    named = [str(name) for name in data.config.get("instruments") or ()]
+    asked = [name for name in named if name in kpis.rows]
     if not asked:
         return ()
     shown = {*asked, *BESIDE, algorithm}
@@ -82,13 +84,15 @@ def _cost_chart(rows: list[str], kpis: Kpis) -> Chart:
 
 def _money_table(shown: list[str], kpis: Kpis) -> Table:
     rows: list[list[Cell]] = []
+    has_roofs = any(not np.isnan(kpis.value(name, "curtailed_kwh")) for name in shown)
+    columns = [one for one in MONEY_FIGURES if one[1] != "curtailed_kwh" or has_roofs]
     for name in shown:
-        figures = {key: kpis.value(name, key) for _, key in MONEY_FIGURES}
+        figures = {key: kpis.value(name, key) for _, key in columns}
         if np.isnan(figures["paid_eur"]):  # energy at the price that follows demand, and the charge
             figures["paid_eur"] = kpis.value(name, "bill_eur") + kpis.value(name, "charge_eur")
         rows.append([title_of(LABELS, name), *map(_known, figures.values())])
     return Table(
-        columns=("row", *(name for name, _ in MONEY_FIGURES)),
+        columns=("row", *(name for name, _ in columns)),
         rows=rows,
         caption="Who pays, what is lost, what is revealed; EUR, hours and bytes per household and "
         "day. Left with supplier and operator: paid less what supply costs; below 0, a loss",

@@ -108,6 +108,11 @@ def _row(name: str, summary: Mapping[str, Summary]) -> dict[str, Any]:
         value = scale * mean_of(summary, key)
         return "" if np.isnan(value) else round(value, digits) + 0.0  # no -0
 
+    curtailed = (
+        {}
+        if "curtailed_kwh" not in summary
+        else {"kWh curtailed (all)": figure("curtailed_kwh", 1)}
+    )
     paid = figure("paid_eur", 2)
     if paid == "":  # no instrument: energy at the price that follows demand, and the charge
         paid = round(mean_of(summary, "bill_eur") + mean_of(summary, "charge_eur"), 2)
@@ -118,6 +123,7 @@ def _row(name: str, summary: Mapping[str, Summary]) -> dict[str, Any]:
         "left with supplier, operator": figure("surplus_eur", 2),
         "comfort lost": figure("comfort_lost_eur", 3),
         "kWh undelivered (all)": figure("undelivered_kwh", 1),
+        **curtailed,
         "h held back": figure("dimmed_h", 2),
         "Gini of savings": figure("gini_of_savings", 2),
         "B revealed/household, day": figure("revealed_bytes", 0),

@@ -6,6 +6,7 @@ from typing import Any
 from gridsim.config import GridConfig
 from gridsim.game.turns import decide_at_once, turns_of
 from gridsim.households.households import Days
+from gridsim.instruments.names import OF_ROOFS
 from gridsim.powerflow.audit import audit_note, nothing_confirmed
 from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
 from gridsim.results.labels import LABELS
@@ -142,7 +143,22 @@ def _instruments(config: GridConfig, grid: Grid) -> list[str]:
         f"instruments: households answer the instrument alone; operators hold {held}; what is not "
         f"delivered by its deadline costs {rules.undelivered_eur_per_kwh:g} EUR/kWh of comfort; "
         "their losers and Gini count what households bear once surpluses of supplier and operator "
-        "are returned, and losses collected, in equal shares (settings: instrument_rules)"
+        "are returned, and losses collected, in equal shares (settings: instrument_rules)",
+        *_export_limits(config, grid),
+    ]
+
+
+def _export_limits(config: GridConfig, grid: Grid) -> list[str]:
+    """What roofs may feed in, or that there are none."""
+    asked = [name for name in config.instruments if name in OF_ROOFS]
+    if not asked:
+        return []
+    if grid.pv_kw is None:
+        return [f"{', '.join(asked)}: left out, nobody has photovoltaics"]
+    share = 100 * config.instrument_rules.export_share
+    return [
+        f"export limits: a household feeds in at most {share:g} % of its roof's rated power "
+        "(instrument_rules.export_share), and own use comes first"
     ]
 
 

@@ -81,6 +81,7 @@ def power_by_phase(
     attachment: Attachment,
     load_kw: Float[np.ndarray, "day household step"],
     job_kw: Float[np.ndarray, "job step"],
+    pv_kw: Float[np.ndarray, "day household step"] | None,
     *,
     reactive_share: float,
     others: OtherPower | None,
@@ -88,7 +89,7 @@ def power_by_phase(
 ) -> PhasePower:
     """Of some of the held-out days under a schedule; reactive power as in the balanced solve."""
     three_kw = _on_three(phases, job_kw)[day]
-    pv_kw = np.zeros_like(three_kw) if phases.days.pv_kw is None else phases.days.pv_kw[day]
+    pv_kw = np.zeros_like(three_kw) if pv_kw is None else pv_kw[day]
     pv_three_kw = pv_kw * phases.roof_on_three[:, None]
     single_kw = load_kw[day] - three_kw + pv_three_kw  # all that is not on three phases
     p_kw = _spread(phases, single_kw, three_kw - pv_three_kw)

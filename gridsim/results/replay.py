@@ -40,7 +40,7 @@ def write_replay(
 
 
 def _net_of(feeder_name: str, grid: Grid, row: Scored) -> Any:
-    p_mw, q_mvar = load_power(grid, row.schedule.load_kw)
+    p_mw, q_mvar = load_power(grid, row.schedule.load_kw, row.schedule.curtailed_kw)
     step = worst_step(row.power_flow)
     net = read_net(feeder_name)
     if not run_reference(net, grid.feeder, p_mw[step], q_mvar[step]):

@@ -10,10 +10,11 @@ from gridsim.config import GridConfig
 from gridsim.game.costs import Costs
 from gridsim.game.joint_schedules import Schedule
 from gridsim.game.tariff import Tariff
-from gridsim.households.households import STEPS_PER_DAY
+from gridsim.households.households import STEP_H, STEPS_PER_DAY
 from gridsim.households.other_power import OtherPower
 from gridsim.network.feeder import Attachment, Feeder
 from gridsim.powerflow.audit import Audit, audit
+from gridsim.powerflow.loads import terminal_power
 from gridsim.powerflow.solve import PowerFlow, solve_power_flow
 from gridsim.powerflow.unbalanced_audit import UnbalancedAudit
 from gridsim.references.same_information import PLANNER_BY_RULE, SELFISH_BY_RULE
@@ -71,32 +72,34 @@ class Scored:
 
 
 def power_flow_of(
-    grid: Grid, load_kw: Float[np.ndarray, "day household step"]
+    grid: Grid, schedule: Schedule
 ) -> tuple[PowerFlow, Float[np.ndarray, "batch terminal"], Float[np.ndarray, "batch terminal"]]:
     """Solve every step of the held-out days; also what terminals draw, MW and Mvar."""
-    p_mw, q_mvar = load_power(grid, load_kw)
+    p_mw, q_mvar = load_power(grid, schedule.load_kw, schedule.curtailed_kw)
     return solve_power_flow(grid.feeder, p_mw, q_mvar), p_mw, q_mvar
 
 
 def load_power(
-    grid: Grid, load_kw: Float[np.ndarray, "day household step"]
+    grid: Grid,
+    load_kw: Float[np.ndarray, "day household step"],
+    curtailed_kw: Float[np.ndarray, "day household step"] | None = None,
 ) -> tuple[Float[np.ndarray, "batch terminal"], Float[np.ndarray, "batch terminal"]]:
     """What the feeder's terminals draw in every step of the held-out days, MW and Mvar.
 
-    Reactive power comes with consumption; photovoltaics feed in at a power factor of 1.
+    Loads count what is curtailed.
     """
-    p_mw = grid.attachment.load_power(_by_step(load_kw)) / 1000.0
-    q_mvar = p_mw * grid.reactive_share
-    if grid.pv_kw is not None:
-        pv_mw = grid.attachment.load_power(_by_step(grid.pv_kw)) / 1000.0
-        q_mvar += pv_mw * grid.reactive_share
-    if grid.others is None:
-        return p_mw, q_mvar
-    loads = grid.feeder.load_count
-    all_p_mw, all_q_mvar = grid.others.p_mw.copy(), grid.others.q_mvar.copy()
-    all_p_mw[:, :loads] += p_mw
-    all_q_mvar[:, :loads] += q_mvar
-    return all_p_mw, all_q_mvar
+    pv_kw = generated_kw(grid.pv_kw, curtailed_kw)
+    given_kw = None if pv_kw is None else _by_step(pv_kw)
+    p_mw, q_mvar = terminal_power(grid.attachment, _by_step(load_kw), given_kw, grid.reactive_share)
+    return (p_mw, q_mvar) if grid.others is None else grid.others.beside(p_mw, q_mvar)
+
+
+def generated_kw(
+    pv_kw: Float[np.ndarray, "day household step"] | None,
+    curtailed_kw: Float[np.ndarray, "day household step"] | None,
+) -> Float[np.ndarray, "day household step"] | None:
+    """What households' photovoltaics give; None: there are none."""
+    return pv_kw if pv_kw is None or curtailed_kw is None else pv_kw - curtailed_kw
 
 
 def _by_step(kw: Float[np.ndarray, "day household step"]) -> np.ndarray:
@@ -118,7 +121,7 @@ def scored(
     first: tuple[Costs, PowerFlow] | None = None
     for schedule in plays:
         costs = schedule.costs(tariff)
-        flow, _, _ = power_flow_of(grid, schedule.load_kw)
+        flow, _, _ = power_flow_of(grid, schedule)
         first = first or (costs, flow)
         figures.append(_figures(schedule, costs, flow, grid, nash_cost_eur))
     assert first is not None
@@ -148,6 +151,11 @@ def _figures(
 
     at_home = grid.feeder.load_bus[grid.attachment.load_of_household]
     figures = money_kpis(costs) | load_kpis(schedule.load_kw)
+    if grid.pv_kw is not None:
+        cut_kw = schedule.curtailed_kw
+        figures["curtailed_kwh"] = (
+            np.zeros(days) if cut_kw is None else STEP_H * cut_kw.sum(axis=(1, 2))
+        )
     figures |= grid_kpis(
         household_vm_pu=by_day(flow.vm_pu[:, at_home]),
         trafo_loading_percent=by_day(highest(flow.trafo_loading_percent))
@@ -173,6 +181,7 @@ def phase_powers(grid: Grid, schedule: Schedule) -> list[PhasePower]:
             grid.attachment,
             schedule.load_kw,
             schedule.job_kw,
+            generated_kw(grid.pv_kw, schedule.curtailed_kw),
             reactive_share=grid.reactive_share,
             others=grid.others,
             day=slice(day, day + 1),
@@ -282,7 +291,7 @@ def _audits(rows: Mapping[str, Scored], grid: Grid, config: GridConfig) -> dict[
     checked = [*AUDITED, next(iter(config.learners))]
     audits = {}
     for name in checked:
-        flow, p_mw, q_mvar = power_flow_of(grid, rows[name].schedule.load_kw)
+        flow, p_mw, q_mvar = power_flow_of(grid, rows[name].schedule)
         audits[name] = audit(
             config.feeder_name,
             grid.feeder,

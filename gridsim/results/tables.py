@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from gridsim.game.joint_schedules import WET_APPLIANCES, device_load_kw
+from gridsim.game.joint_schedules import WET_APPLIANCES, Schedule, device_load_kw
 from gridsim.households.households import STEP_H, Days, JobKind, Population, household_names
 from gridsim.powerflow.audit import Audit
 from gridsim.results.key_figures import HIGHEST_VM_PU, LOWEST_VM_PU
-from gridsim.results.scoring import Grid, Scored, highest
+from gridsim.results.scoring import Grid, Scored, generated_kw, highest
 from ss_core.record import trace_rows
 from ss_core.record.trace_writer import TraceWriter
 
@@ -96,7 +96,8 @@ def write_household_steps(
         "agent_id": _full(household_names(shape[1])[:, None], shape),
         "load_kw": load_kw,
         "base_kw": consumed_kw(days),
-        "pv_kw": 0.0 if days.pv_kw is None else days.pv_kw,
+        "pv_kw": _or_zero(generated_kw(days.pv_kw, row.schedule.curtailed_kw)),
+        "curtailed_kw": _or_zero(row.schedule.curtailed_kw),
         **{k: device_load_kw(days, row.schedule.job_kw, v) for k, v in devices.items()},
         "price_eur_per_kwh": np.broadcast_to(price, shape),
         "bill_eur": STEP_H * price * load_kw,
@@ -130,7 +131,7 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
         | {
             "p_total_kw": load_kw.sum(axis=1).reshape(-1),
             "other_load_kw": 0.0 if grid.others is None else grid.others.load_kw,
-            "generation_kw": generation_kw(grid),
+            "generation_kw": generation_kw(grid, row.schedule),
             "trafo_loading_percent": _highest_or_none(flow.trafo_loading_percent),
             "line_loading_percent": _highest_or_none(flow.line_loading_percent),
             "v_min_pu": at_home.min(axis=1),
@@ -144,10 +145,15 @@ def write_feeder_steps(writer: TraceWriter, row: Scored, grid: Grid, seed: int) 
     )
 
 
-def generation_kw(grid: Grid) -> np.ndarray | float:
+def generation_kw(grid: Grid, schedule: Schedule) -> np.ndarray | float:
     """What households' and all other generators give in each step, kW."""
     other = 0.0 if grid.others is None else grid.others.generation_kw
-    return other if grid.pv_kw is None else other + grid.pv_kw.sum(axis=1).reshape(-1)
+    pv_kw = generated_kw(grid.pv_kw, schedule.curtailed_kw)
+    return other if pv_kw is None else other + pv_kw.sum(axis=1).reshape(-1)
+
+
+def _or_zero(kw: np.ndarray | None) -> np.ndarray | float:
+    return 0.0 if kw is None else kw
 
 
 def _highest_or_none(percent: Float[np.ndarray, "batch element"]) -> np.ndarray | None:

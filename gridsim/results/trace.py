@@ -8,7 +8,7 @@ from gridsim.config import GridConfig
 from gridsim.game.costs import charge_per_household
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import STEP_H, STEPS_PER_DAY, Days
-from gridsim.instruments.names import OWN_ROWS
+from gridsim.instruments.names import OF_ROOFS, OWN_ROWS
 from gridsim.results.labels import ROWS
 from gridsim.results.network_tables import write_feeder, write_network_steps
 from gridsim.results.replay import write_replay
@@ -26,7 +26,8 @@ from ss_core.record.trace_writer import TraceWriter, predicted_bytes
 from ss_core.scenario.protocol import Evaluation
 from ss_core.scenario.result import write_key_figures
 
-TRACED = ("asap", "nash", "optimum")  # references traced step by step, as is what was learned
+# references traced step by step, as are what was learned and what is curtailed
+TRACED = ("asap", "nash", "optimum")
 JOBS_A_DAY = 8  # jobs of a household, at most
 METRICS = 20  # numbers of a learner per update, at most
 
@@ -41,7 +42,7 @@ def record(writer: TraceWriter, evaluation: Evaluation) -> None:
     write_feeder(writer, grid.feeder)
     for name, row in scores.rows.items():
         write_key_figures(writer, evaluation, name)
-        if name in TRACED or name in config.learners:
+        if name in TRACED or name in OF_ROOFS or name in config.learners:
             _write_row(writer, config, row, days, tariff, grid)
     for name, decided in scores.decisions.items():
         if decided and writer.writes("agent_decision"):
@@ -121,7 +122,8 @@ def _learning_rows(config: GridConfig) -> dict[str, int]:
 
 
 def _scored_rows(config: GridConfig, grid: Grid) -> dict[str, int]:
-    traced = 3 + len(config.learners)
+    curtailing = {*config.instruments} & {*OF_ROOFS}
+    traced = len(TRACED) + len(config.learners) + len(curtailing)
     steps = traced * config.days * STEPS_PER_DAY
     drawn = steps if config.trace == "full" else traced  # of buses and branches
     buses, lines, trafos = (

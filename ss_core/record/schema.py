@@ -186,6 +186,7 @@ _TABLES = (  # one line per column, however long
         Column("base_kw", "float32", "kW", "consumption that cannot be shifted", "private"),
         Column("battery_kw", "float32", "kW", "part of it that charges the battery; below 0 the battery gives", "private"),
         Column("pv_kw", "float32", "kW", "what its photovoltaics generate; `load_kw` is all consumption less this", "private"),
+        Column("curtailed_kw", "float32", "kW", "what its photovoltaics could have generated beside, and an export limit forbade", "private"),
         Column("ev_kw", "float32", "kW", "part of it that charges the car", "private"),
         Column("heat_pump_kw", "float32", "kW", "part of it that drives the heat pump", "private"),
         Column("appliance_kw", "float32", "kW", "part of it that runs shiftable appliances", "private"),

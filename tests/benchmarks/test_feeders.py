@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.feeders import Row, line_of, row_of
+from benchmarks.feeders import OWN, Row, connections, line_of, row_of
 from tests.support.simbench_nets import simbench_like, with_profiles, written
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def test_every_net_gets_a_line_and_a_bad_one_its_exit_code(tmp_path: Path) -> No
     )
     assert ran.returncode == 1, ran.stderr
     *_, good_line, bad_line = ran.stdout.splitlines()
-    assert good_line.startswith("| good | 0 | ")
+    assert good_line.startswith("| good | 0 | 4 | ")
     assert "3 house connections of" in good_line
     assert bad_line.startswith("| bad | 3 | ")
     kept = json.loads((tmp_path / "feeders.json").read_text())
@@ -44,10 +44,28 @@ def test_a_run_without_a_dilemma_says_so_in_its_line() -> None:
         {"policy": "SS (suggestions only)", "gap closed %": "71 [60, 80]"},
     ]
     audit = {"nash": {"max_dv_pu": 1e-9}, "ss": {"max_dv_pu": 2e-9}}
-    result = {"tables": {"": table}, "audit": audit, "notes": ["5 storages are idle: not yet"]}
+    notes = ["5 storages are idle: nobody lives there", f"{OWN}: 2 roofs of 9 kWp; --set devices"]
+    result = {"tables": {"": table}, "audit": audit, "notes": notes}
     assert row_of("one", result).gap_closed == "71 [60, 80]"
-    result["notes"] = ["no dilemma in this scenario: Nash costs less"]
+    result["notes"] = ["no dilemma in this scenario: Nash costs less", notes[1]]
     row = row_of("one", result)
     assert (row.gap_closed, row.max_dv_pu, row.is_right) == ("no dilemma", 2e-9, True)
-    assert line_of(row) == "| one | 0 | no dilemma | 10.0 | 5.0 | 1.0 | 2e-09 |  |"
+    assert (
+        line_of(row)
+        == "| one | 0 |  | no dilemma |  | 10.0 | 5.0 | 1.0 | 2e-09 | 2 roofs of 9 kWp |"
+    )
     assert not Row("two", 3).is_right
+
+
+def test_every_house_connection_has_a_household(tmp_path: Path) -> None:
+    assert connections(str(written(simbench_like(), tmp_path / "net.json"))) == "3"
+    assert connections("ieee_european_lv_asymmetric") == "55"
+    (tmp_path / "bad.json").write_text("{}")
+    assert connections(str(tmp_path / "bad.json")) == "1"
+
+
+def test_the_recommended_row_is_named() -> None:
+    rows = [{"policy": name, "transformer %": 1, "line %": 1, "min vm_pu": 1} for name in ("Nash",)]
+    rows += [{"policy": "SS (suggestions only)", "recommended": "yes"}]
+    result = {"tables": {"": rows}, "audit": {"nash": {"max_dv_pu": 0.0}}, "notes": []}
+    assert row_of("one", result).recommended == "SS (suggestions only)"

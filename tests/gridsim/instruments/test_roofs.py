@@ -12,7 +12,7 @@ import pytest
 
 from gridsim.game.tariff import Tariff
 from gridsim.households.households import Days
-from gridsim.instruments.best_battery import best_battery
+from gridsim.instruments.best_response import best_battery
 from gridsim.instruments.config import InstrumentRules
 from gridsim.instruments.connection_limit import first_come_outcome
 from gridsim.instruments.dimming import dimming_outcome

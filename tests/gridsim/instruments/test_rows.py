@@ -8,13 +8,25 @@ from gridsim.game.tariff import Tariff
 from gridsim.households.households import JobKind
 from gridsim.instruments.dimming import controllable
 from gridsim.instruments.names import INSTRUMENTS
+from gridsim.instruments.network_charge import Network
 from gridsim.instruments.outcome import Outcome, demanded_kwh, settled_eur, supply_eur
 from gridsim.instruments.rows import Setting, outcomes
 from gridsim.references.references import herd, pigou
+from gridsim.results.scoring import Grid
+from gridsim.scenario import check
 from gridsim.stage import set_stage
 
 CONFIG = GridConfig(households=12, days=3, seed=1)
 LIMIT_KW = 20.0
+
+
+def network_of(grid: Grid) -> Network:
+    return Network(
+        feeder=grid.feeder,
+        attachment=grid.attachment,
+        reactive_share=grid.reactive_share,
+        others=grid.others,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +37,8 @@ def setting() -> Setting:
         tariff=stage.world.tariff,
         limit_kw=np.full((CONFIG.days, 96), LIMIT_KW),
         controllable=controllable(stage.world.population, stage.held_out.battery),
+        network=network_of(check(CONFIG)),
+        pv_kwp=stage.world.population.pv_kwp,
         rules=CONFIG.instrument_rules,
         search=CONFIG.search,
     )
@@ -103,6 +117,8 @@ def noon() -> Setting:
         tariff=stage.world.tariff,
         limit_kw=np.full((2, 96), LIMIT_KW),
         controllable=controllable(stage.world.population, stage.held_out.battery),
+        network=network_of(check(config)),
+        pv_kwp=stage.world.population.pv_kwp,
         rules=config.instrument_rules,
         search=config.search,
     )

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from gridsim.config import GridConfig
+from gridsim.network.connections import connection_notes
 from gridsim.network.feeder import Feeder
 from gridsim.network.pandapower_io import (
     compile_feeder,
@@ -183,8 +184,8 @@ def test_a_battery_is_idle_and_counted(tmp_path: Path) -> None:
     def idle(net: Any) -> None:
         net.storage["p_mw"] = 0.0
 
-    feeder, notes = read(USERS_NETS / "17-storage.json")
-    assert any("1 storage" in note and "is idle" in note for note in notes)
+    feeder, _ = read(USERS_NETS / "17-storage.json")
+    assert any("1 storage" in note and "is idle" in note for note in connection_notes(feeder))
     alike = assert_equal_to_pandapower(changed("17-storage", tmp_path, idle))[0]
     assert_solved_as(
         solved_by_pandapower(tmp_path / "changed.json"), feeder, USERS_NETS / "17-storage.json"

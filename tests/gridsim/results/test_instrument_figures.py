@@ -12,7 +12,7 @@ import pytest
 
 from gridsim.config import resolve
 from gridsim.game.costs import Costs
-from gridsim.instruments.names import INSTRUMENTS
+from gridsim.instruments.names import INSTRUMENTS, OF_ROOFS
 from gridsim.report.page import run_summary
 from gridsim.results.instrument_figures import TITLE, Money, instrument_kpis
 from gridsim.results.tables import UNITS
@@ -25,6 +25,7 @@ from ss_core.record.trace_rows import unit_of
 from ss_core.report.page_model import Chart, Table
 from tests.support.grid_runs import only_run, run_here, ssgrid_run
 
+SHOWN = [name for name in INSTRUMENTS if name not in OF_ROOFS]  # nobody has photovoltaics
 SIZE = ("--households", "4", "--days", "2", "--budget", "2", "--quiet")
 
 
@@ -49,14 +50,14 @@ def test_every_instrument_is_a_row_scored_as_the_others(run: Path) -> None:
     titles = [row["policy"] for row in scored]
     assert titles.index("Nash equilibrium") < titles.index("time-of-use tariff")
     assert titles.index("valley filling, decentralised") < titles.index("SS (suggestions only)")
-    assert {each.title for each in INSTRUMENTS.values()} <= {*titles}
+    assert {INSTRUMENTS[name].title for name in SHOWN} <= {*titles}
     assert all(row["knows"] for row in scored)
     assert [*scored[0]] == [*scored[titles.index("time-of-use tariff")]]
     assert result["kpis"]["spot"]["cost_eur_per_household"] == pytest.approx(
         result["kpis"]["herd"]["cost_eur_per_household"], rel=1e-6
     )
     beside = 4  # Nash, what was learned, the planner that knows as much, the optimum
-    assert len(money) == len(INSTRUMENTS) + beside
+    assert len(money) == len(SHOWN) + beside
     assert verify_run(run) == []
 
 
@@ -73,6 +74,8 @@ def test_who_pays_stands_in_table_trace_and_page(run: Path) -> None:
     assert told > 0.0
     (note,) = [one for one in result["notes"] if one.startswith("instruments: ")]
     assert "the transformer's rating less 5 %" in note
+    assert "export_limit, export_limit_spot: left out, nobody has photovoltaics" in result["notes"]
+    assert "kWh curtailed (all)" not in rows["Nash equilibrium"]
     kpi = pq.read_table(run / "traces" / "kpi").to_pandas()
     told = kpi[(kpi["algorithm"] == "time_of_use") & (kpi["kpi"] == "revealed_bytes")]
     assert told["value"].tolist() == [12.0]
@@ -83,9 +86,9 @@ def test_who_pays_stands_in_table_trace_and_page(run: Path) -> None:
     assert isinstance(chart, Chart)
     assert isinstance(table, Table)
     assert isinstance(words, Table)
-    assert len(words.rows) == len(INSTRUMENTS)
+    assert len(words.rows) == len(SHOWN)
     shown = {str(row[0]): row for row in table.rows}
-    assert len(shown) == len(INSTRUMENTS) + 5  # as before, and ASAP
+    assert len(shown) == len(SHOWN) + 5  # as before, and ASAP
     assert all(isinstance(row[1], float) for row in shown.values())  # paid
     assert shown["optimum (clairvoyant)"][2] is None
     assert "Instruments" in (run / "report.html").read_text()

@@ -44,8 +44,9 @@ def schedule_of(days, job_kw):
 def power_of(phases, job_kw):
     load_kw = schedule_of(phases.days, job_kw).load_kw
     attachment = attach_households(phases.sequences.feeder, 3)
+    pv_kw, one = phases.days.pv_kw, slice(0, 1)
     return power_by_phase(
-        phases, attachment, load_kw, job_kw, reactive_share=0.5, others=None, day=slice(0, 1)
+        phases, attachment, load_kw, job_kw, pv_kw, reactive_share=0.5, others=None, day=one
     )
 
 
