@@ -17,7 +17,7 @@ import click
 from ss_core.errors import ResourceError, SuggestionSharingError, is_want_of_room
 from ss_core.record.provenance import DISTRIBUTION, installed_version
 
-SHOWN_PACKAGES = ("torch", "numpy", "pandapower", "pyarrow", "eclipse-sumo")
+SHOWN_PACKAGES = ("torch", "numpy", "pandapower", "pyarrow", "libsumo")
 EXIT_INTERNAL = 1
 EXIT_INTERRUPTED = 130
 

@@ -20,7 +20,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.errors import InputError, SimulatorError
-from trafficsim.nets.catalogue import INSTALL
+from ss_core.resources import install_command
+from trafficsim.nets.catalogue import PROGRAMS
 from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.process import child_command
 from trafficsim.sumo.simulation import Scene, types_xml
@@ -128,7 +129,10 @@ def _home() -> Path:
     for place in places:
         if (Path(place) / "tools/assign/duaIterate.py").is_file():
             return Path(place)
-    raise InputError(f"duaIterate.py is not installed (no package eclipse-sumo); {INSTALL}")
+    raise InputError(
+        "duaIterate.py and duarouter are not installed (no package eclipse-sumo); "
+        f"{install_command(PROGRAMS)}, or leave --cross-check out"
+    )
 
 
 def _run(command: Sequence[str], folder: Path, time_limit_s: float) -> None:
