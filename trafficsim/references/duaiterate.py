@@ -113,7 +113,7 @@ def _trip_line(game: RoutingGame, scene: Scene, at: int, entry: Mapping[str, str
 
 def _command(scene: Scene, seed: int, config: DuaConfig) -> list[str]:
     command = child_command("trafficsim.references.duaiterate_child")
-    command += [str(_home() / "tools/assign/duaIterate.py")]
+    command += [str(tool_home() / "tools/assign/duaIterate.py")]
     command += ["--net-file", scene.net, "--trips", f"{TRIPS}.xml", "--disable-warnings"]
     command += ["--begin", f"{scene.begin_s:.0f}", "--last-step", str(config.iterations)]
     command += ["--aggregation", str(config.aggregation_s), "--disable-summary"]
@@ -122,8 +122,12 @@ def _command(scene: Scene, seed: int, config: DuaConfig) -> list[str]:
     return [*command, "sumo--seed", str(seed), "duarouter--seed", str(seed)]
 
 
-def _home() -> Path:
-    """Where the wheel with SUMO's programs and tools lies."""
+def tool_home() -> Path:
+    """Where the wheel with SUMO's programs and tools lies.
+
+    Raises:
+        InputError: it is not installed.
+    """
     spec = importlib.util.find_spec("sumo")
     places = [] if spec is None else list(spec.submodule_search_locations or [])
     for place in places:
@@ -136,7 +140,7 @@ def _home() -> Path:
 
 
 def _run(command: Sequence[str], folder: Path, time_limit_s: float) -> None:
-    environment = {**os.environ, "SUMO_HOME": str(_home())}
+    environment = {**os.environ, "SUMO_HOME": str(tool_home())}
     log = folder / "said.txt"
     try:
         with log.open("wb") as said:
