@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import click
 
-from cli.app import SHOWN_PACKAGES, debug_option, shown_version
+from cli.app import SHOWN_PACKAGES, debug_option, example, shown_version
 from ss_core.errors import CheckFailedError
 from ss_core.resources import DISTRIBUTION, data_path, install_command
 
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
     detail: str
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=example("ss doctor"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def doctor(as_json: bool) -> None:
