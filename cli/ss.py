@@ -120,7 +120,7 @@ def show_run(run: Path, as_json: bool) -> None:
     print_table(figures)
 
 
-@runs.command("rm", epilog=example("ss runs rm runs/<run> --yes"))
+@runs.command("rm", epilog=example("ss runs rm runs/<old> --yes"))
 @click.argument("folders", nargs=-1, required=True, type=RUN_FOLDER)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @debug_option

@@ -216,7 +216,7 @@ def test_a_command_that_there_is_not_is_found(words: list[str]) -> None:
 def filled(command: Printed, words: Sequence[str]) -> list[str]:
     """The words with runs in place of placeholders and files in place of patterns."""
     kind = longest(" ".join(plain(command)), KINDS) or "households"
-    runs = {"<run>": kind, "<one>": "households", "<other>": "others"}
+    runs = {"<run>": kind, "<one>": "households", "<other>": "others", "<old>": "old"}
     named = []
     for word in words:
         for placeholder, run in runs.items():
@@ -297,6 +297,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, ..
             assert run_cli(CLIS[made[0]], made[0], [*made[1:], "--out", kind, "--quiet"]) == 0
             (run,) = Path(kind).iterdir()
             shutil.move(run, Path("runs") / kind)
+        shutil.copytree(Path("runs") / "others", Path("runs") / "old")
         yield set()
 
 

@@ -8,7 +8,7 @@ from cli.app import debug_option, example
 PROGRAMS = ("ssgrid", "sstraffic", "ss")
 
 
-@click.command("completion", epilog=example('eval "$(.venv/bin/ss completion bash)"'))
+@click.command("completion", epilog=example("ss completion bash"))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option(
     "--program",

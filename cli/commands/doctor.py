@@ -53,6 +53,8 @@ def doctor(as_json: bool) -> None:
         raise CheckFailedError(
             f"not in order: {', '.join(bad)}; `make setup` installs the pinned packages"
         )
+    if not as_json:
+        click.echo("in order; a first run, a minute or two: ssgrid run --households 5")
 
 
 def _versions() -> Finding:

@@ -155,7 +155,11 @@ def template() -> None:
     """Write files to fill in."""
 
 
-@template.command("households", epilog=example("ssgrid template households --out households.csv"))
+@template.command(
+    "households",
+    short_help="Write a table of households to fill in.",
+    epilog=example("ssgrid template households --out households.csv"),
+)
 @click.option(
     "--feeder",
     metavar="NAME|FILE",

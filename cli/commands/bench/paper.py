@@ -18,7 +18,10 @@ def bench() -> None:
 
 
 @bench.command(
-    "paper", epilog=example("ss bench paper --profile smoke"), context_settings=CONTEXT_SETTINGS
+    "paper",
+    short_help="The paper's experiments, and a verdict on its claims.",
+    epilog=example("ss bench paper --profile smoke"),
+    context_settings=CONTEXT_SETTINGS,
 )
 @bench_options(
     "paper",

@@ -9,7 +9,10 @@ from cli.options import bench_options
 
 
 @click.command(
-    "privacy", epilog=example("ss bench privacy --profile smoke"), context_settings=CONTEXT_SETTINGS
+    "privacy",
+    short_help="What the curious learn from messages.",
+    epilog=example("ss bench privacy --profile smoke"),
+    context_settings=CONTEXT_SETTINGS,
 )
 @bench_options(
     "privacy",

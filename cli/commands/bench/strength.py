@@ -13,7 +13,8 @@ from cli.worlds import WORLDS
 
 @click.command(
     "strength",
-    epilog=example("ss bench strength --profile smoke"),
+    short_help="How strong a dilemma selfish learners are in.",
+    epilog=example("ss bench strength predation --levels 2 --seeds 2"),
     context_settings=CONTEXT_SETTINGS,
 )
 @click.argument("env", metavar="TASK|MODULE:FUNCTION")

@@ -26,7 +26,10 @@ NET = "grid.net.xml"  # of those shipped
 
 
 @click.command(
-    "trust", epilog=example("ss bench trust --profile smoke"), context_settings=CONTEXT_SETTINGS
+    "trust",
+    short_help="What liars cost, believed and with trust.",
+    epilog=example("ss bench trust --profile smoke"),
+    context_settings=CONTEXT_SETTINGS,
 )
 @bench_options(
     "trust",
