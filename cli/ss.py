@@ -43,6 +43,9 @@ cli = lazy_group(
         "report": LazyCommand(
             "cli.commands.runs.report:report", "Write an HTML page about runs.", READ
         ),
+        "figure": LazyCommand(
+            "cli.commands.runs.figure:figure", "Draw the hardest day, before and after.", READ
+        ),
         "compare": LazyCommand(
             "cli.commands.runs.compare:compare", "Key figures of runs side by side.", READ
         ),
