@@ -9,7 +9,7 @@ TOOLS := .venv/.installed-tools
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run bench test test-fast soak fuzz check fix clean
+.PHONY: help setup tools run bench test test-fast matrix soak fuzz check fix clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ test: tools  ## every test that needs no GPU, on TEST_PROCESSES (2)
 
 test-fast: tools  ## the same without SUMO and without the tests marked slow
 	$(RUN) pytest -q -m "not slow and not sumo and not gpu"
+
+matrix: tools  ## wheel, source archive and every extra in venvs of their own, Python 3.11 to 3.13
+	$(RUN) tests.support.matrix
 
 soak: tools  ## the faults of docs/reliability.md in their long column, hours; ends with a table
 	SS_SOAK=1 $(RUN) pytest -q -p no:cacheprovider tests/faults tests/fuzz tests/gridsim/test_kill.py \
