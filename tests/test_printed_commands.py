@@ -27,6 +27,7 @@ from cli import ss
 from cli.app import run as run_cli
 from cli.commands import grid as ssgrid
 from cli.commands import traffic as sstraffic
+from ss_core.config import parse_assignment
 from tests.support.external_tools import tool
 from tests.support.grid_runs import QUICK as SMALL_GRID
 from tests.support.grid_runs import run_here
@@ -48,6 +49,7 @@ from trafficsim.references import reference_tasks
 
 BIN = Path(sys.executable).parent
 CLIS: dict[str, click.Command] = {"ss": ss.cli, "ssgrid": ssgrid.cli, "sstraffic": sstraffic.cli}
+SMALL_SETTINGS = [parse_assignment(text) for text in SMALL_GRID if "=" in text]
 SMALL_TRAINING = (
     *("--updates", "2", "--episodes-per-update", "2", "--set", "evaluation_episodes=4"),
     *("--set", "learner.hidden=[8]", "--set", "learner.critic_hidden=[8]", "--agents", "4"),
@@ -111,7 +113,11 @@ ELSEWHERE = (  # outside this installation
 )
 NO_COMMANDS = {"ss literal"}  # the name of a row
 KINDS = {"ss watch": "trained", "sumo": "driven", "python -c": "driven"}  # which `runs/<run>`
-SMALLER_BLOCKS = {"160": "1", "205": "201"}  # updates, seeds
+SMALLER_BLOCKS = {  # updates, seeds, households
+    "160": "1",
+    "205": "201",
+    "households=50": f"households=8, days=1, budget=1, **{dict(SMALL_SETTINGS)!r}",
+}
 DOCUMENT_IDS = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 WITH_BLOCKS = [path for path in DOCUMENTS if python_blocks(path)]
 Capsys = pytest.CaptureFixture[str]

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gridsim.report.page import SELFISH, demand_of, hardest_day, limit_kw
 from gridsim.results.labels import LABELS
 from ss_core.analysis.run_data import Frame, RunData
@@ -14,7 +16,8 @@ from ss_core.report.labels import title_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE_INCH = (8.4, 3.6)
+SIZE_INCH = (9.0, 3.8)
+WORDS = {SELFISH: "each for itself (Nash)", "ss": "with suggestions (SS)"}
 SETTINGS: Any = {
     "font.size": 11.0,
     "axes.spines.top": False,
@@ -73,10 +76,13 @@ def _drawn(data: RunData, rows: Mapping[str, Frame], theme: Theme) -> bytes:
             peak_kw = one["p_total_kw"].max()
             axes.step(
                 one["hour"], one["p_total_kw"], where="post", color=colour, linewidth=2.0,
-                label=f"{title_of(LABELS, name)}: peak {peak_kw:.0f} kW",
+                label=f"{WORDS.get(name, title_of(LABELS, name))}: peak {peak_kw:.0f} kW",
             )  # fmt: skip
         _draw_limit(axes, data, theme)
         _dress(axes, data, theme)
+        figure.legend(
+            loc="outside lower center", ncols=3, frameon=False, labelcolor=theme.text, fontsize=10.5
+        )
         written = io.BytesIO()
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     return written.getvalue()
@@ -86,8 +92,11 @@ def _draw_limit(axes: "Axes", data: RunData, theme: Theme) -> None:
     limit = limit_kw(data)
     if limit is not None:
         kw, words = limit
-        label = f"{words}: carries {kw:.0f} kW"
-        axes.axhline(kw, color=theme.limit, linestyle=(0, (5, 3)), linewidth=1.4, label=label)
+        for line in axes.lines:
+            hours, demand_kw = (np.asarray(values) for values in line.get_data())
+            top, colour = np.maximum(demand_kw, kw), line.get_color()
+            axes.fill_between(hours, kw, top, step="post", color=colour, alpha=0.25, linewidth=0)
+        axes.axhline(kw, color=theme.limit, linestyle=(0, (5, 3)), linewidth=1.4, label=words)
 
 
 def _dress(axes: "Axes", data: RunData, theme: Theme) -> None:
@@ -105,4 +114,3 @@ def _dress(axes: "Axes", data: RunData, theme: Theme) -> None:
     axes.set_axisbelow(True)
     for spine in axes.spines.values():
         spine.set_color(theme.grid)
-    axes.legend(frameon=False, labelcolor=theme.text, loc="upper left")

@@ -24,8 +24,8 @@ def test_a_picture_of_each_theme_has_both_rows_and_the_transformer() -> None:
         ElementTree.fromstring(picture)
         assert {theme.before, theme.after, theme.limit} <= set(re.findall(r"#[0-9a-f]{6}", picture))
         words = re.findall(r"<!-- (.*?) -->", picture)  # matplotlib notes what its shapes say
-        assert any(word.startswith("Nash equilibrium: peak") for word in words)
-        assert any("carries" in word for word in words)
+        assert any(word.startswith("each for itself (Nash): peak") for word in words)
+        assert any(word.startswith("transformer") for word in words)
     assert day_pictures(open_run_data(RUN)) == pictures
 
 
