@@ -62,7 +62,7 @@ check: tools  ## format, lint, types, layers: what must be clean before a commit
 	$(RUN) basedpyright
 	$(RUN) pytest -q tests/test_layers.py
 
-fix: tools  ## let ruff mend what it can
+fix: tools  ## let ruff fix what it can
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 

@@ -78,7 +78,7 @@ AS_PRINTED = (
         "ss export",
         "ss report",
     ),
-    *("ss compare", "ss runs", "ss verify", "ss doctor", "ss envs", "ss algorithms"),
+    *("ss compare", "ss figure", "ss runs", "ss verify", "ss doctor", "ss envs", "ss algorithms"),
     *("ss config", "ss completion", "python -c", "sumo", "duckdb"),
 )
 SMALLEST: dict[str, tuple[str, ...]] = {  # the longest prefix counts; its flags go before printed

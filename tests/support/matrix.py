@@ -184,6 +184,7 @@ def main() -> int:
             if not only or case.name in only:
                 rows.append(row_of(case, packages, Path(keep)))
                 print_table(rows[-1:])
+                sys.stdout.flush()
     print_table(rows, title="make matrix")
     return int(any(row["outcome"] == "failed" for row in rows))
 
