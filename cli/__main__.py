@@ -1,6 +1,6 @@
 """`python -m cli grid|traffic|ss`: the command lines where no script is on PATH."""
 
-from cli.app import LazyCommand, exit_with, lazy_group
+from cli.app import LazyCommand, example, exit_with, lazy_group
 
 cli = lazy_group(
     "cli",
@@ -9,9 +9,12 @@ cli = lazy_group(
         "grid": LazyCommand(
             "cli.commands.grid:cli", "Households on a low-voltage feeder (ssgrid)."
         ),
-        "ss": LazyCommand("cli.ss:cli", "Runs, checks and this installation (ss)."),
-        "traffic": LazyCommand("cli.commands.traffic:cli", "Road networks (sstraffic)."),
+        "traffic": LazyCommand(
+            "cli.commands.traffic:cli", "Drivers on a road network (sstraffic)."
+        ),
+        "ss": LazyCommand("cli.ss:cli", "Tasks of the paper, runs, this installation (ss)."),
     },
+    epilog=example("python -m cli grid run --households 50"),
 )
 
 if __name__ == "__main__":

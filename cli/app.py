@@ -17,7 +17,7 @@ import click
 from ss_core.errors import ResourceError, SuggestionSharingError, is_want_of_room
 from ss_core.record.provenance import DISTRIBUTION, installed_version
 
-SHOWN_PACKAGES = ("torch", "numpy", "pandapower", "pyarrow", "eclipse-sumo")
+SHOWN_PACKAGES = ("torch", "numpy", "pandapower", "pyarrow", "libsumo")
 EXIT_INTERNAL = 1
 EXIT_INTERRUPTED = 130
 
@@ -36,6 +36,7 @@ class LazyCommand(NamedTuple):
 
     target: str
     short_help: str
+    heading: str = "Commands"  # under which it is listed
 
 
 class LazyGroup(click.Group):
@@ -44,7 +45,7 @@ class LazyGroup(click.Group):
     lazy_commands: Mapping[str, LazyCommand]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self.lazy_commands})
+        return [*self.lazy_commands, *self.commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.lazy_commands:
@@ -55,17 +56,35 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        eager = {name: command.get_short_help_str(80) for name, command in self.commands.items()}
-        lazy = {name: command.short_help for name, command in self.lazy_commands.items()}
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted({**eager, **lazy}.items()))
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, command in self.lazy_commands.items():
+            sections.setdefault(command.heading, []).append((name, command.short_help))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
-def lazy_group(name: str, help_text: str, commands: Mapping[str, LazyCommand]) -> LazyGroup:
+class OrderedGroup(click.Group):
+    """A group that lists its commands as they were added, what a newcomer wants first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def lazy_group(
+    name: str, help_text: str, commands: Mapping[str, LazyCommand], *, epilog: str
+) -> LazyGroup:
     """A group of commands named by `module:attribute`, with `--debug` and `--version`."""
-    group = LazyGroup(name, help=help_text, params=[], context_settings=CONTEXT_SETTINGS)
+    group = LazyGroup(
+        name, help=help_text, params=[], context_settings=CONTEXT_SETTINGS, epilog=epilog
+    )
     group.lazy_commands = commands
     return version_option(debug_option(group))
+
+
+def example(line: str) -> str:
+    """The end of a command's `--help`."""
+    return f"\b\nExample:\n  {line}"
 
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -64,6 +64,8 @@ def run_command(
     own_options: Sequence[Option],
     *,
     help: str,
+    short_help: str,
+    epilog: str,
     presets: tuple[str, ...] = ("tuned", "paper"),
     presets_mean: str = "ours or the paper's",
     budget: str = "90s, 2min, 300 (updates) or 4800episodes",
@@ -98,7 +100,9 @@ def run_command(
     )
     for option in reversed((*own_options, *shared)):
         run = option(run)
-    return click.command(name, cls=GroupedCommand, help=help)(run)
+    return click.command(name, cls=GroupedCommand, help=help, short_help=short_help, epilog=epilog)(
+        run
+    )
 
 
 def _names(options: Sequence[Option]) -> tuple[str, ...]:

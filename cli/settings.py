@@ -15,14 +15,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ss_core.config import parse_assignment, read_toml
-from ss_core.errors import ConfigError
+from ss_core.config import parse_assignment, parse_budget, read_toml
 
 DEFAULT_FILE = "ss.toml"
 ENV_PREFIX = "SS_"
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
-BUDGET = re.compile(r"(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>s|min|h|updates|episodes)?")
-SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +125,3 @@ def scenario_request(
         "resume": options["resume"],
         "dry_run": options["dry_run"],
     }
-
-
-def parse_budget(text: str) -> dict[str, float]:
-    """How long to train: `90s`, `2min`, `300` or `300updates`, `4800episodes`.
-
-    Returns:
-        One entry, named `seconds`, `updates` or `episodes`.
-
-    Raises:
-        ConfigError: the text is none of these, or not positive.
-    """
-    match = BUDGET.fullmatch(text.strip())
-    unit = (match["unit"] or "updates") if match else ""
-    amount = float(match["amount"]) if match else 0.0
-    if amount <= 0 or (unit not in SECONDS and not amount.is_integer()):
-        raise ConfigError(f"budget {text!r}: give 90s, 2min, 300 (updates) or 4800episodes")
-    if unit in SECONDS:
-        return {"seconds": amount * SECONDS[unit]}
-    return {unit: int(amount)}

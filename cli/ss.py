@@ -5,55 +5,75 @@ from typing import Any
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, LazyCommand, debug_option, exit_with, lazy_group
+from cli.app import (
+    CONTEXT_SETTINGS,
+    LazyCommand,
+    OrderedGroup,
+    debug_option,
+    example,
+    exit_with,
+    lazy_group,
+)
 from cli.commands.runs.verify import verify
 from cli.options import RUN_FOLDER
 from ss_core.errors import InputError
 
+LEARN, READ, HERE = "Learning", "Finished runs", "This installation"
 cli = lazy_group(
     "ss",
     "Agents that share suggestions and keep everything else to themselves.\n\n"
     "Many systems have another `ss`, for sockets; this is `.venv/bin/ss` or `python -m cli ss`.",
     {
-        "algorithms": LazyCommand(
-            "cli.commands.algorithms:algorithms", "List the algorithms and what they exchange."
+        "train": LazyCommand(
+            "cli.commands.train:train", "Train in a task or in any PettingZoo game.", LEARN
         ),
         "bench": LazyCommand(
-            "cli.commands.bench.paper:bench", "Run the comparisons of the paper again."
+            "cli.commands.bench.paper:bench", "Run the comparisons of the paper again.", LEARN
+        ),
+        "watch": LazyCommand(
+            "cli.commands.watch:watch", "Draw an episode of trained agents.", LEARN
+        ),
+        "envs": LazyCommand("cli.commands.envs:envs", "List the tasks known by name.", LEARN),
+        "algorithms": LazyCommand(
+            "cli.commands.algorithms:algorithms",
+            "List the algorithms and what they exchange.",
+            LEARN,
+        ),
+        "runs": LazyCommand("cli.ss:runs", "List, show and delete run directories.", READ),
+        "report": LazyCommand(
+            "cli.commands.runs.report:report", "Write an HTML page about runs.", READ
+        ),
+        "figure": LazyCommand(
+            "cli.commands.runs.figure:figure", "Draw the hardest day, before and after.", READ
         ),
         "compare": LazyCommand(
-            "cli.commands.runs.compare:compare", "Key figures of runs side by side."
+            "cli.commands.runs.compare:compare", "Key figures of runs side by side.", READ
         ),
-        "completion": LazyCommand(
-            "cli.commands.completion:completion", "Print a shell's completion script."
-        ),
-        "config": LazyCommand(
-            "cli.commands.config_show:config", "Settings of runs, and their origins."
-        ),
-        "doctor": LazyCommand("cli.commands.doctor:doctor", "Check this installation."),
-        "envs": LazyCommand("cli.commands.envs:envs", "List the tasks known by name."),
+        "sql": LazyCommand("cli.commands.runs.sql:sql", "Query the tables of a run.", READ),
         "export": LazyCommand(
-            "cli.commands.runs.export:export", "Write a run's tables for somebody else."
-        ),
-        "report": LazyCommand("cli.commands.runs.report:report", "Write an HTML page about runs."),
-        "sql": LazyCommand("cli.commands.runs.sql:sql", "Query the tables of a run."),
-        "train": LazyCommand(
-            "cli.commands.train:train", "Train in a task or in any PettingZoo game."
+            "cli.commands.runs.export:export", "Write a run's tables for somebody else.", READ
         ),
         "verify": LazyCommand(
-            "cli.commands.runs.verify:verify", "Recompute every checksum of a run directory."
+            "cli.commands.runs.verify:verify", "Recompute every checksum of a run directory.", READ
         ),
-        "watch": LazyCommand("cli.commands.watch:watch", "Draw an episode of trained agents."),
+        "config": LazyCommand(
+            "cli.commands.config_show:config", "Settings of runs, and their origins.", HERE
+        ),
+        "doctor": LazyCommand("cli.commands.doctor:doctor", "Check this installation.", HERE),
+        "completion": LazyCommand(
+            "cli.commands.completion:completion", "Print a shell's completion script.", HERE
+        ),
     },
+    epilog=example("ss train predation --updates 20"),
 )
 
 
-@cli.group("runs", context_settings=CONTEXT_SETTINGS)
+@click.group("runs", cls=OrderedGroup, context_settings=CONTEXT_SETTINGS)
 def runs() -> None:
-    """Run directories."""
+    """List, show and delete run directories."""
 
 
-@runs.command("ls")
+@runs.command("ls", epilog=example("ss runs ls"))
 @click.argument("root", type=click.Path(path_type=Path), default=Path("runs"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
@@ -69,7 +89,7 @@ def list_runs(root: Path, as_json: bool) -> None:
     print_records("ss.runs/1", "runs", [_describe(folder) for folder in folders], as_json=as_json)
 
 
-@runs.command("show")
+@runs.command("show", epilog=example("ss runs show runs/<run>"))
 @click.argument("run", type=RUN_FOLDER)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
@@ -103,7 +123,7 @@ def show_run(run: Path, as_json: bool) -> None:
     print_table(figures)
 
 
-@runs.command("rm")
+@runs.command("rm", epilog=example("ss runs rm runs/<old> --yes"))
 @click.argument("folders", nargs=-1, required=True, type=RUN_FOLDER)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @debug_option

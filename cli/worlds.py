@@ -12,6 +12,7 @@ class World:
     name: str  # of the run's task; `ss config show NAME`
     scenario: str  # module:NAME of its `Scenario`
     summary: str  # module:function that tells a run's page about it
+    pictures: str = ""  # module:function that draws a run's hardest day; "": nothing
     sources: str = ""  # module:function that names what a run was made from; "": nothing
     command: str  # module:NAME of the click group that holds its command
     words: tuple[str, ...]  # of that group: what starts a run
@@ -25,6 +26,7 @@ WORLDS = {
             name="grid",
             scenario="gridsim.scenario:SCENARIO",
             summary="gridsim.report.page:run_summary",
+            pictures="gridsim.report.day_picture:day_pictures",
             sources="gridsim.report.sources:run_sources",
             command="cli.commands.grid:cli",
             words=("run",),

@@ -112,8 +112,8 @@ def task_named(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]
     near = difflib.get_close_matches(name, TASKS, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ConfigError(f"no task {name!r}: {hint}Known: {', '.join(TASKS)}")
+    hint = f": did you mean {near[0]!r}? Known" if near else "; known"
+    raise ConfigError(f"no task {name!r}{hint}: {', '.join(TASKS)}")
 
 
 def make_env(

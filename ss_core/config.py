@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import json
 import math
+import re
 import tomllib
 import types
 import typing
@@ -23,6 +24,9 @@ if typing.TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
+
+BUDGET = re.compile(r"(?P<amount>\d+(?:\.\d+)?)\s*(?P<unit>s|min|h|updates|episodes)?")
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -100,6 +104,25 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return path.strip(), tomllib.loads(f"value = {value.strip()}\n")["value"]
     except tomllib.TOMLDecodeError:
         return path.strip(), value.strip()
+
+
+def parse_budget(text: str) -> dict[str, float]:
+    """How long to train: `90s`, `2min`, `300` or `300updates`, `4800episodes`.
+
+    Returns:
+        One entry, named `seconds`, `updates` or `episodes`.
+
+    Raises:
+        ConfigError: the text is none of these, or not positive.
+    """
+    match = BUDGET.fullmatch(text.strip())
+    unit = (match["unit"] or "updates") if match else ""
+    amount = float(match["amount"]) if match else 0.0
+    if amount <= 0 or (unit not in SECONDS and not amount.is_integer()):
+        raise ConfigError(f"budget {text!r}: give 90s, 2min, 300 (updates) or 4800episodes")
+    if unit in SECONDS:
+        return {"seconds": amount * SECONDS[unit]}
+    return {unit: int(amount)}
 
 
 def read_toml(path: Path, *, limit_bytes: int = 2**20) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class InputError(SuggestionSharingError):
 
 
 class SimulatorError(SuggestionSharingError):
-    """A simulator failed in a way that retries do not mend."""
+    """A simulator failed in a way that retries do not fix."""
 
     code = "SS-E400"
     exit_code = 4

@@ -1,13 +1,14 @@
 """Documents say what is so: links lead somewhere, generated ones are current, notebooks run."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.support.api_reference import reference
+from tests.support import api_reference, cli_reference
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
@@ -24,9 +25,13 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert missing == []
 
 
-def test_the_api_reference_is_current() -> None:
-    hint = "run `python -m tests.support.api_reference`"
-    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == reference(), hint
+@pytest.mark.parametrize(
+    ("name", "reference"),
+    [("api", api_reference.reference), ("cli", cli_reference.reference)],
+)
+def test_a_generated_reference_is_current(name: str, reference: Callable[[], str]) -> None:
+    hint = f"run `python -m tests.support.{name}_reference`"
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == reference(), hint
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ from cli import ss
 from cli.app import run as run_cli
 from cli.commands import grid as ssgrid
 from cli.commands import traffic as sstraffic
+from ss_core.config import parse_assignment
 from tests.support.external_tools import tool
 from tests.support.grid_runs import QUICK as SMALL_GRID
 from tests.support.grid_runs import run_here
@@ -48,6 +49,7 @@ from trafficsim.references import reference_tasks
 
 BIN = Path(sys.executable).parent
 CLIS: dict[str, click.Command] = {"ss": ss.cli, "ssgrid": ssgrid.cli, "sstraffic": sstraffic.cli}
+SMALL_SETTINGS = [parse_assignment(text) for text in SMALL_GRID if "=" in text]
 SMALL_TRAINING = (
     *("--updates", "2", "--episodes-per-update", "2", "--set", "evaluation_episodes=4"),
     *("--set", "learner.hidden=[8]", "--set", "learner.critic_hidden=[8]", "--agents", "4"),
@@ -76,7 +78,7 @@ AS_PRINTED = (
         "ss export",
         "ss report",
     ),
-    *("ss compare", "ss runs", "ss verify", "ss doctor", "ss envs", "ss algorithms"),
+    *("ss compare", "ss figure", "ss runs", "ss verify", "ss doctor", "ss envs", "ss algorithms"),
     *("ss config", "ss completion", "python -c", "sumo", "duckdb"),
 )
 SMALLEST: dict[str, tuple[str, ...]] = {  # the longest prefix counts; its flags go before printed
@@ -111,7 +113,11 @@ ELSEWHERE = (  # outside this installation
 )
 NO_COMMANDS = {"ss literal"}  # the name of a row
 KINDS = {"ss watch": "trained", "sumo": "driven", "python -c": "driven"}  # which `runs/<run>`
-SMALLER_BLOCKS = {"160": "1", "205": "201"}  # updates, seeds
+SMALLER_BLOCKS = {  # updates, seeds, households
+    "160": "1",
+    "205": "201",
+    "households=50": f"households=8, days=1, budget=1, **{dict(SMALL_SETTINGS)!r}",
+}
 DOCUMENT_IDS = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 WITH_BLOCKS = [path for path in DOCUMENTS if python_blocks(path)]
 Capsys = pytest.CaptureFixture[str]
@@ -216,7 +222,7 @@ def test_a_command_that_there_is_not_is_found(words: list[str]) -> None:
 def filled(command: Printed, words: Sequence[str]) -> list[str]:
     """The words with runs in place of placeholders and files in place of patterns."""
     kind = longest(" ".join(plain(command)), KINDS) or "households"
-    runs = {"<run>": kind, "<one>": "households", "<other>": "others"}
+    runs = {"<run>": kind, "<one>": "households", "<other>": "others", "<old>": "old"}
     named = []
     for word in words:
         for placeholder, run in runs.items():
@@ -297,6 +303,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, ..
             assert run_cli(CLIS[made[0]], made[0], [*made[1:], "--out", kind, "--quiet"]) == 0
             (run,) = Path(kind).iterdir()
             shutil.move(run, Path("runs") / kind)
+        shutil.copytree(Path("runs") / "others", Path("runs") / "old")
         yield set()
 
 

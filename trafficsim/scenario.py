@@ -17,6 +17,7 @@ from ss_core.training.loop import Training
 from trafficsim.demand.trips import Demand
 from trafficsim.link_model.model import LinkModel
 from trafficsim.nets.sumocfg import named_files
+from trafficsim.references.duaiterate import tool_home
 from trafficsim.references.reference_tasks import optimise, refer
 from trafficsim.results.labels import LABELS, ROWS, knows
 from trafficsim.results.notes import facts, notes, title
@@ -60,6 +61,8 @@ def check(config: RoutingConfig) -> tuple[Net, Demand | None]:
         SimulatorError: SUMO is not installed.
     """
     check_installed()
+    if config.cross_check:
+        tool_home()
     net = checked_net(config)
     return net, given_demand(config, net)
 

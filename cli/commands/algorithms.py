@@ -2,10 +2,10 @@
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 
 
-@click.command("algorithms")
+@click.command("algorithms", epilog=example("ss algorithms"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def algorithms(as_json: bool) -> None:

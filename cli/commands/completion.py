@@ -3,12 +3,12 @@
 import click
 from click.shell_completion import get_completion_class
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 
 PROGRAMS = ("ssgrid", "sstraffic", "ss")
 
 
-@click.command("completion")
+@click.command("completion", epilog=example("ss completion bash"))
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option(
     "--program",

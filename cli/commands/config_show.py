@@ -2,7 +2,7 @@
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.app import CONTEXT_SETTINGS, debug_option, example
 from cli.worlds import WORLDS, loaded
 
 ALWAYS_DONE = "--origins"
@@ -13,7 +13,11 @@ def config() -> None:
     """Settings of runs."""
 
 
-@config.command("show", context_settings={"ignore_unknown_options": True})
+@config.command(
+    "show",
+    epilog=example("ss config show grid --households 20"),
+    context_settings={"ignore_unknown_options": True},
+)
 @click.argument("world", type=click.Choice(sorted(WORLDS)))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @debug_option

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 
 import click
 
-from cli.app import SHOWN_PACKAGES, debug_option, shown_version
+from cli.app import SHOWN_PACKAGES, debug_option, example, shown_version
 from ss_core.errors import CheckFailedError
-from ss_core.record.provenance import DISTRIBUTION
+from ss_core.resources import DISTRIBUTION, data_path, install_command
 
 DISK_FREE_MIN_GB = 1.0
 VOLTAGE_TOLERANCE_PU = 1e-6
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
     detail: str
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=example("ss doctor"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def doctor(as_json: bool) -> None:
@@ -53,6 +53,8 @@ def doctor(as_json: bool) -> None:
         raise CheckFailedError(
             f"not in order: {', '.join(bad)}; `make setup` installs the pinned packages"
         )
+    if not as_json:
+        click.echo("in order; a first run, a minute or two: ssgrid run --households 5")
 
 
 def _versions() -> Finding:
@@ -139,9 +141,8 @@ def two_bus_voltage_pu() -> float:
 def _sumo() -> Finding:
     """Ten simulated seconds on a shipped net, in a process of its own, as runs do it."""
     if find_spec("libsumo") is None:
-        missing = "not installed; drivers and traffic lights need the extra `traffic`"
+        missing = f"not installed, drivers and lights need it: {install_command('traffic')}"
         return Finding("SUMO", "note", missing)
-    from ss_core.resources import data_path
 
     net = data_path("nets/two_route.net.xml")
     command = [sys.executable, "-c", SUMO_RUN, str(net)]
@@ -158,7 +159,8 @@ def _sumo() -> Finding:
 def _analysis() -> Finding:
     absent = [name for name in ("plotly", "duckdb", "xlsxwriter") if find_spec(name) is None]
     if absent:
-        return Finding("analysis", "note", f"not installed: {', '.join(absent)} (extra `analysis`)")
+        missing = f"not installed: {', '.join(absent)}; {install_command('analysis')}"
+        return Finding("analysis", "note", missing)
     return Finding("analysis", "ok", "reports, `ss sql`, workbooks")
 
 

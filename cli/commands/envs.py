@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 
 if TYPE_CHECKING:
     from paper_envs.dilemma.measure import TaskDiagram
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EPISODES = 200
 
 
-@click.command("envs")
+@click.command("envs", epilog=example("ss envs"))
 @click.option(
     "--diagram",
     "diagram",

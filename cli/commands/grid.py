@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
+from cli.app import CONTEXT_SETTINGS, OrderedGroup, debug_option, example, exit_with, version_option
 from cli.commands.runs.verify import verify
 from cli.options import NumberOrAuto, date_option
 from cli.run_command import run_command
@@ -12,7 +12,11 @@ from cli.run_command import run_command
 SMALL_FEEDER = "kerber_dorfnetz"
 
 
-@click.group(context_settings=CONTEXT_SETTINGS)
+@click.group(
+    cls=OrderedGroup,
+    context_settings=CONTEXT_SETTINGS,
+    epilog=example("ssgrid run --households 50"),
+)
 @version_option
 @debug_option
 def cli() -> None:
@@ -114,13 +118,15 @@ cli.add_command(
         "run",
         OPTIONS,
         help="Train, score on held-out days against exact references, audit, and write traces.",
+        short_help="Train households, compare, audit, report.",
+        epilog=example("ssgrid run --households 50"),
         presets=("tuned", "paper", "sampled"),
         presets_mean="ours, the paper's, or without counterfactuals",
     )
 )
 
 
-@cli.command("feeders")
+@cli.command("feeders", epilog=example("ssgrid feeders"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def feeders(as_json: bool) -> None:
@@ -149,7 +155,11 @@ def template() -> None:
     """Write files to fill in."""
 
 
-@template.command("households")
+@template.command(
+    "households",
+    short_help="Write a table of households to fill in.",
+    epilog=example("ssgrid template households --out households.csv"),
+)
 @click.option(
     "--feeder",
     metavar="NAME|FILE",

@@ -2,6 +2,7 @@
 
 import click
 
+from cli.app import example
 from cli.options import date_option
 from cli.run_command import run_command
 
@@ -54,6 +55,8 @@ signals = run_command(
     "signals",
     "signals",
     OPTIONS,
+    short_help="Train traffic lights, compare, report.",
+    epilog=example("sstraffic signals --net data/nets/grid_3x3.net.xml"),
     help="""Train traffic lights, and compare with fixed time, actuated and independent ones.
 
     Either --net FILE, whose demand is given, lies beside it or is drawn, or --scenario NAME.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, debug_option, exit_with, version_option
+from cli.app import CONTEXT_SETTINGS, OrderedGroup, debug_option, example, exit_with, version_option
 from cli.commands.runs.verify import verify
 from cli.commands.signals import signals
 from cli.options import Number, date_option
@@ -14,7 +14,11 @@ from ss_core.errors import InputError
 PROBLEMS_SHOWN = 20
 
 
-@click.group(context_settings=CONTEXT_SETTINGS)
+@click.group(
+    cls=OrderedGroup,
+    context_settings=CONTEXT_SETTINGS,
+    epilog=example("sstraffic run --net data/nets/grid.net.xml"),
+)
 @version_option
 @debug_option
 def cli() -> None:
@@ -113,14 +117,22 @@ cli.add_command(
         "traffic",
         "run",
         OPTIONS,
+        short_help="Train drivers, compare, report.",
+        epilog=example("sstraffic run --net data/nets/grid.net.xml"),
         help="Train drivers, score them on held-out days against equilibrium and optimum, write "
         "traces.\n\nWithout --trips, --routes or --od the trips file beside the net is taken "
         "(NAME.trips.xml); if there is none, demand is drawn.",
     )
 )
 
+cli.add_command(signals)
 
-@cli.command("nets")
+
+@cli.command(
+    "nets",
+    short_help="List the networks there are, and their licences.",
+    epilog=example("sstraffic nets"),
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
 def nets(as_json: bool) -> None:
@@ -138,7 +150,11 @@ def nets(as_json: bool) -> None:
     print_records("ss.nets/1", "nets", records, as_json=as_json)
 
 
-@cli.command("net")
+@cli.command(
+    "net",
+    short_help="Check a SUMO network.",
+    epilog=example("sstraffic net data/nets/grid.net.xml"),
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option
@@ -165,7 +181,6 @@ def check_net(file: Path, as_json: bool) -> None:
         )
 
 
-cli.add_command(signals)
 cli.add_command(verify)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from cli.app import example
 from cli.run_command import run_command
 from cli.settings import from_assignments
 from ss_core.errors import ConfigError
@@ -73,6 +74,8 @@ train = run_command(
     "train",
     "train",
     OPTIONS,
+    short_help="Train in a task or in any PettingZoo game.",
+    epilog=example("ss train predation --updates 20"),
     help="""Train the agents of an environment, and play held-out episodes before and after.
 
     TASK is a name that `ss envs` lists. MODULE:FUNCTION is any function that returns a PettingZoo

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 from cli.options import Number
 
 
-@click.command("watch")
+@click.command("watch", epilog=example("ss watch predation --run runs/<run>"))
 @click.argument("env", metavar="TASK")
 @click.option(
     "--run",

@@ -34,7 +34,7 @@ def run_summary(data: RunData) -> RunSummary:
     """
     algorithm = data.algorithm
     kpis = Kpis(data, HELD_OUT)
-    demand = _demand(data)
+    demand = demand_of(data)
     part = Part(
         question=f"{data.config['households']} households share one transformer: can suggestions "
         f"alone keep the {_peak_name(demand)} down?",
@@ -128,14 +128,15 @@ def _figures(kpis: Kpis, algorithm: str) -> tuple[KeyFigure, ...]:
     )
 
 
-def _demand(data: RunData) -> Frame:
+def demand_of(data: RunData) -> Frame:
+    """Demand, price and loading of the feeder, step by step, with the hour of the day."""
     columns = ["algorithm", "day", "step", "sim_time_s", "p_total_kw", "price_eur_per_kwh"]
     rows = data.table("feeder_step", [*columns, "trafo_loading_percent"])
     rows["hour"] = rows["sim_time_s"] / 3600.0
     return rows
 
 
-def _limit_kw(data: RunData) -> tuple[float, str] | None:
+def limit_kw(data: RunData) -> tuple[float, str] | None:
     """What the transformers carry together; None for a feeder without."""
     rated = data.table("feeder_branch", ["sn_mva"], {"kind": "trafo"})["sn_mva"].sum()
     if not rated > 0:
@@ -154,11 +155,18 @@ def _peak_name(demand: Frame) -> str:
     return "peak of feeding in" if len(selfish) and _farthest(selfish["p_total_kw"]) < 0 else PEAK
 
 
-def _hardest_day(demand: Frame, data: RunData, algorithm: str) -> Chart | None:
+def hardest_day(demand: Frame) -> int | None:
+    """The day with the highest peak at the selfish equilibrium; None without such a row."""
     selfish = demand[demand["algorithm"] == SELFISH]
     if selfish.empty:
         return None
-    day = int(selfish["p_total_kw"].abs().groupby(selfish["day"]).max().idxmax())
+    return int(selfish["p_total_kw"].abs().groupby(selfish["day"]).max().idxmax())
+
+
+def _hardest_day(demand: Frame, data: RunData, algorithm: str) -> Chart | None:
+    day = hardest_day(demand)
+    if day is None:
+        return None
     series, peaks = [], []
     for name in (SELFISH, algorithm, "optimum"):
         rows = demand[(demand["algorithm"] == name) & (demand["day"] == day)].sort_values("step")
@@ -170,7 +178,7 @@ def _hardest_day(demand: Frame, data: RunData, algorithm: str) -> Chart | None:
         slug="hardest-day",
         title=title,
         alt=f"{title}: demand of the feeder over day {day}; peaks: {', '.join(peaks)}.",
-        panels=(_day_chart(series, "demand of the feeder, kW", _limit_kw(data)),),
+        panels=(_day_chart(series, "demand of the feeder, kW", limit_kw(data)),),
         table=_series_table(series, "kW"),
         note=f"Day {day}: the highest peak at the selfish equilibrium. Peaks: {', '.join(peaks)}.",
     )
@@ -220,7 +228,7 @@ def _demand_section(demand: Frame, data: RunData) -> Section:
             "demand",
             "Demand over the day, mean of the held-out days",
             "kW",
-            _limit_kw(data),
+            limit_kw(data),
         ),
         (
             "price_eur_per_kwh",

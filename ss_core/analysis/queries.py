@@ -15,6 +15,7 @@ from ss_core.record.layout import table_parts
 from ss_core.record.manifest import read_manifest
 from ss_core.record.parquet import check_claims, reading
 from ss_core.record.schema import TABLES
+from ss_core.resources import install_command
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +90,9 @@ def _duckdb() -> Any:
     try:
         return importlib.import_module("duckdb")
     except ImportError as error:
-        raise InputError("SQL needs DuckDB: pip install 'suggestion-sharing[analysis]'") from error
+        raise InputError(
+            f"SQL needs DuckDB, of the extra `analysis`: {install_command('analysis')}"
+        ) from error
 
 
 def _open_views(connection: Any, views: Mapping[str, Sequence[Path]], run: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ss_core.analysis.queries import part_files
 from ss_core.errors import InputError
+from ss_core.resources import install_command
 
 
 def write_events(run: Path, folder: Path) -> int:
@@ -44,5 +45,5 @@ def _summary_writer() -> Any:
         return importlib.import_module("torch.utils.tensorboard").SummaryWriter
     except ImportError as error:
         raise InputError(
-            "TensorBoard is not installed: pip install 'suggestion-sharing[tensorboard]'"
+            f"TensorBoard is not installed: {install_command('tensorboard')}"
         ) from error

@@ -17,6 +17,7 @@ import numpy as np
 
 from ss_core.analysis.about import About
 from ss_core.errors import InputError
+from ss_core.resources import install_command
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,7 +119,7 @@ def _xlsxwriter() -> Any:
         return importlib.import_module("xlsxwriter")
     except ImportError as error:
         raise InputError(
-            "workbooks need XlsxWriter: pip install 'suggestion-sharing[analysis]'"
+            f"workbooks need XlsxWriter, of the extra `analysis`: {install_command('analysis')}"
         ) from error
 
 

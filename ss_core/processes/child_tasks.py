@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ss_core import errors
@@ -112,10 +112,26 @@ def _start(task: Task) -> _Child:
         args=(task, theirs, os.getpid()),
         daemon=True,  # ended with this process
     )
-    process.start()
+    with main_left_out():
+        process.start()
     theirs.close()
     assert isinstance(ours, Connection)
     return _Child(task, process, ours)
+
+
+@contextmanager
+def main_left_out() -> Iterator[None]:
+    """Processes that are spawned inside do not run the program again that spawns them.
+
+    They need nothing of it: tasks are named by module. So a script that starts a run works without
+    `if __name__ == "__main__":`.
+    """
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _read(child: _Child, progress: Progress) -> Literal["working", "done", "died"]:

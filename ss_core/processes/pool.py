@@ -21,6 +21,7 @@ from ss_core.processes.child_tasks import (
     Report,
     Task,
     interruptible,
+    main_left_out,
     perform,
     prepare_child,
     stop_all,
@@ -185,7 +186,8 @@ def _start() -> _Server:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, os.getpid()), daemon=True)
-    process.start()
+    with main_left_out():
+        process.start()
     theirs.close()
     assert isinstance(ours, Connection)
     return _Server(process, ours)

@@ -44,7 +44,9 @@ def read_manifest(run: Path) -> dict[str, Any]:
     """
     path = run / "manifest.json"
     if not path.is_file():
-        raise InputError(f"{run}: no run here (manifest.json is missing); check the path")
+        raise InputError(
+            f"{run}: no run here (manifest.json is missing); `ss runs ls` lists the runs there are"
+        )
     if path.stat().st_size > SIZE_LIMIT_BYTES:
         raise CorruptError(f"{path}: larger than {SIZE_LIMIT_BYTES:,} bytes, so not a manifest")
     try:

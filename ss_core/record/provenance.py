@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-DISTRIBUTION = "suggestion-sharing"
+from ss_core.resources import DISTRIBUTION
+
 PACKAGES = (
     DISTRIBUTION,
     "torch",
@@ -16,7 +17,7 @@ PACKAGES = (
     "pyarrow",
     "pandapower",
     "numba",
-    "eclipse-sumo",
+    "libsumo",
 )
 
 

@@ -7,7 +7,8 @@ import datetime
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 
 from ss_core.algorithms.names import ALGORITHM_FACTS, AlgorithmFacts, name_problem
@@ -146,7 +147,25 @@ def override(config: Config, overrides: Mapping[str, Any], shorthands: Mapping[s
     values = dict(overrides)
     budget, num_envs = values.pop("budget", None), values.get("learner.num_envs")
     values |= budget_overrides(budget, num_envs, config.learner.num_envs)
-    return replace_paths(config, {shorthands.get(key, key): v for key, v in values.items()})
+    _refuse_misspelt(values, config, shorthands)
+    return replace_paths(
+        config, {shorthands.get(key, key): v for key, v in values.items()}, where="settings"
+    )
+
+
+def _refuse_misspelt(
+    values: Mapping[str, Any], config: RunConfig, shorthands: Mapping[str, str]
+) -> None:
+    """Refuse a name that is nearly one of the flags, which are no fields of a configuration.
+
+    Raises:
+        ConfigError: there is such a name; other unknown ones are `ss_core.config`'s to refuse.
+    """
+    names = {each.name for each in fields(config)}
+    for key in values.keys() - names - shorthands.keys():
+        close = get_close_matches(key, [*names, *shorthands, "budget"], n=1)
+        if "." not in key and close and close[0] not in names:
+            raise ConfigError(f"{key}: no such setting; did you mean {close[0]!r}?")
 
 
 def budget_overrides(

@@ -20,8 +20,9 @@ from cli.commands.traffic import cli as sstraffic
 from cli.options import Number, NumberOrAuto
 from cli.render import Progress, print_result, print_table
 from cli.run_command import COMMON_OPTIONS, GROUPS
-from cli.settings import from_environment, from_file, parse_budget, scenario_request
+from cli.settings import from_environment, from_file, scenario_request
 from cli.ss import cli as ss
+from ss_core.config import parse_budget
 from ss_core.errors import CheckFailedError, ConfigError, InputError, Interrupted
 from ss_core.resources import data_path
 

@@ -313,6 +313,16 @@ def test_a_missing_sumo_is_named_with_what_to_install(monkeypatch: Patch, capsys
     assert not Path("runs").exists()
 
 
+@pytest.mark.usefixtures("no_tasks")
+def test_missing_programs_of_sumo_are_named_before_a_cross_check_begins(
+    monkeypatch: Patch, capsys: Streams
+) -> None:
+    monkeypatch.setattr("trafficsim.references.duaiterate.importlib.util.find_spec", lambda _: None)
+    assert sstraffic_run("--net", two_routes(Path()), "--cross-check") == 3
+    assert 'pip install "suggestion-sharing[sumo]"' in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 def test_a_sumo_that_dies_again_and_again_exits_4_and_can_be_resumed(
     monkeypatch: Patch, capsys: Streams
 ) -> None:

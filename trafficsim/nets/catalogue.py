@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ss_core.errors import InputError
-from ss_core.resources import data_path
+from ss_core.resources import data_path, install_command
 
 # the wheel of sumo-rl holds its own licence alone; those of RESCO's nets lie in both repositories
 SHIPPED = "Apache-2.0"
@@ -20,9 +20,10 @@ INGOLSTADT = "GPL-3.0 (RESCO, from the InTAS scenario)"
 GRID = "CC BY-NC-SA 4.0 (RESCO): no commercial use"
 ARTERIAL = "CC BY-NC-ND 4.0 (RESCO): no commercial use, no changed copies"
 MANY_CHOICES = "trips have three to four different ways"
+TRAFFIC = "traffic"  # the extra with SUMO as a library
+PROGRAMS = "sumo"  # the extra with its programs: duarouter, netconvert, netedit, sumo-gui
 SINGLE_CROSSING = "a single crossing: there is no choice of routes"
 FEW_CHOICES = "most trips have a single way, so route choice has little to coordinate"
-INSTALL = 'pip install "suggestion-sharing[traffic]"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +128,13 @@ def inside_sumo_rl(relative: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise InputError(
             "sumo-rl, which has its own nets and simulates traffic lights, is not installed; "
-            + INSTALL
+            + install_command(TRAFFIC)
         )
     path = Path(spec.submodule_search_locations[0]) / "nets" / relative
     if not path.exists():
-        raise InputError(f"{path}: this release of sumo-rl has no such file; {INSTALL}")
+        raise InputError(
+            f"{path}: this release of sumo-rl has no such file; {install_command(TRAFFIC)}"
+        )
     return path
 
 

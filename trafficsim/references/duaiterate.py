@@ -20,7 +20,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 
 from ss_core.errors import InputError, SimulatorError
-from trafficsim.nets.catalogue import INSTALL
+from ss_core.resources import install_command
+from trafficsim.nets.catalogue import PROGRAMS
 from trafficsim.routing.game import RoutingGame
 from trafficsim.sumo.process import child_command
 from trafficsim.sumo.simulation import Scene, types_xml
@@ -112,7 +113,7 @@ def _trip_line(game: RoutingGame, scene: Scene, at: int, entry: Mapping[str, str
 
 def _command(scene: Scene, seed: int, config: DuaConfig) -> list[str]:
     command = child_command("trafficsim.references.duaiterate_child")
-    command += [str(_home() / "tools/assign/duaIterate.py")]
+    command += [str(tool_home() / "tools/assign/duaIterate.py")]
     command += ["--net-file", scene.net, "--trips", f"{TRIPS}.xml", "--disable-warnings"]
     command += ["--begin", f"{scene.begin_s:.0f}", "--last-step", str(config.iterations)]
     command += ["--aggregation", str(config.aggregation_s), "--disable-summary"]
@@ -121,18 +122,25 @@ def _command(scene: Scene, seed: int, config: DuaConfig) -> list[str]:
     return [*command, "sumo--seed", str(seed), "duarouter--seed", str(seed)]
 
 
-def _home() -> Path:
-    """Where the wheel with SUMO's programs and tools lies."""
+def tool_home() -> Path:
+    """Where the wheel with SUMO's programs and tools lies.
+
+    Raises:
+        InputError: it is not installed.
+    """
     spec = importlib.util.find_spec("sumo")
     places = [] if spec is None else list(spec.submodule_search_locations or [])
     for place in places:
         if (Path(place) / "tools/assign/duaIterate.py").is_file():
             return Path(place)
-    raise InputError(f"duaIterate.py is not installed (no package eclipse-sumo); {INSTALL}")
+    raise InputError(
+        "duaIterate.py and duarouter are not installed (no package eclipse-sumo); "
+        f"{install_command(PROGRAMS)}, or leave --cross-check out"
+    )
 
 
 def _run(command: Sequence[str], folder: Path, time_limit_s: float) -> None:
-    environment = {**os.environ, "SUMO_HOME": str(_home())}
+    environment = {**os.environ, "SUMO_HOME": str(tool_home())}
     log = folder / "said.txt"
     try:
         with log.open("wb") as said:

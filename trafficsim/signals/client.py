@@ -10,7 +10,7 @@ from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
 from trafficsim.signals.scene import Program, SignalScene
-from trafficsim.sumo.process import SumoDied, SumoProcess, SumoStalled
+from trafficsim.sumo.process import SumoDied, SumoProcess, SumoStalled, has_programs
 
 RESTARTS = 3  # within one episode
 STALLS = 2  # within one episode: once in libsumo, once over TraCI
@@ -116,7 +116,8 @@ class SignalClient:
             self._stalls += 1
             if self._stalls >= STALLS:
                 raise SimulatorError(self._stalled(death)) from death
-            self._open["scene"] = self._scene.as_request(self._program, over_traci=True)
+            over_traci = has_programs()  # else once more as before
+            self._open["scene"] = self._scene.as_request(self._program, over_traci=over_traci)
             return
         self._deaths += 1
         if self._deaths > RESTARTS:

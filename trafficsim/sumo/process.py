@@ -17,7 +17,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from ss_core.errors import InputError, SimulatorError
-from trafficsim.nets.catalogue import INSTALL
+from ss_core.resources import install_command
+from trafficsim.nets.catalogue import TRAFFIC
 from trafficsim.sumo.progress import VARIABLE, Mark, Progress
 
 START = (  # finds what this process finds, not what happens to lie where it is started
@@ -48,7 +49,12 @@ def check_installed() -> None:
         InputError: no libsumo here.
     """
     if find_spec("libsumo") is None:
-        raise InputError(f"SUMO is not installed (no package libsumo); {INSTALL}")
+        raise InputError(f"SUMO is not installed (no package libsumo); {install_command(TRAFFIC)}")
+
+
+def has_programs() -> bool:
+    """Whether SUMO's own programs are here, too."""
+    return find_spec("sumo") is not None
 
 
 def child_command(module: str) -> list[str]:

@@ -5,19 +5,24 @@ from typing import Any
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.app import CONTEXT_SETTINGS, OrderedGroup, debug_option, example
 from cli.commands.bench.privacy import privacy
 from cli.commands.bench.strength import strength
 from cli.commands.bench.trust import trust
 from cli.options import Number, bench_options
 
 
-@click.group("bench", context_settings=CONTEXT_SETTINGS)
+@click.group("bench", cls=OrderedGroup, context_settings=CONTEXT_SETTINGS)
 def bench() -> None:
-    """Benchmarks."""
+    """Run the comparisons of the paper again, and measure lies, leaks and dilemmas."""
 
 
-@bench.command("paper", context_settings=CONTEXT_SETTINGS)
+@bench.command(
+    "paper",
+    short_help="The paper's experiments, and a verdict on its claims.",
+    epilog=example("ss bench paper --profile smoke"),
+    context_settings=CONTEXT_SETTINGS,
+)
 @bench_options(
     "paper",
     how_much="about a minute, an hour, three hours, weeks",
@@ -75,7 +80,7 @@ def bench() -> None:
     envvar="SS_DEVICE",
     default="cpu",
     show_default=True,
-    help="Where tensors live.",
+    help="Device for training.",
 )
 @click.option("--check", is_flag=True, help="Compare with the reference; exit code 7 if outside.")
 @click.option(

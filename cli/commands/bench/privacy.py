@@ -4,11 +4,16 @@ from pathlib import Path
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.app import CONTEXT_SETTINGS, debug_option, example
 from cli.options import bench_options
 
 
-@click.command("privacy", context_settings=CONTEXT_SETTINGS)
+@click.command(
+    "privacy",
+    short_help="What the curious learn from messages.",
+    epilog=example("ss bench privacy --profile smoke"),
+    context_settings=CONTEXT_SETTINGS,
+)
 @bench_options(
     "privacy",
     how_much="a minute, ten minutes, hours",

@@ -5,13 +5,18 @@ from typing import Any
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.app import CONTEXT_SETTINGS, debug_option, example
 from cli.commands.train import env_arguments
 from cli.options import workers_option
 from cli.worlds import WORLDS
 
 
-@click.command("strength", context_settings=CONTEXT_SETTINGS)
+@click.command(
+    "strength",
+    short_help="How strong a dilemma selfish learners are in.",
+    epilog=example("ss bench strength predation --levels 2 --seeds 2"),
+    context_settings=CONTEXT_SETTINGS,
+)
 @click.argument("env", metavar="TASK|MODULE:FUNCTION")
 @click.option(
     "--agents",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.app import CONTEXT_SETTINGS, debug_option
+from cli.app import CONTEXT_SETTINGS, debug_option, example
 from cli.options import LIES, Number, bench_options
 from cli.worlds import WORLDS
 
@@ -25,7 +25,12 @@ NUM_SEEDS = {"smoke": 2, "quick": 5, "full": 10}
 NET = "grid.net.xml"  # of those shipped
 
 
-@click.command("trust", context_settings=CONTEXT_SETTINGS)
+@click.command(
+    "trust",
+    short_help="What liars cost, believed and with trust.",
+    epilog=example("ss bench trust --profile smoke"),
+    context_settings=CONTEXT_SETTINGS,
+)
 @bench_options(
     "trust",
     how_much="a minute, about an hour, half a day",

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 from cli.options import RUN_FOLDER
 
 if TYPE_CHECKING:
     from ss_core.statistics import Interval
 
 
-@click.command("compare")
+@click.command("compare", epilog=example("ss compare runs/<one> runs/<other>"))
 @click.argument("runs", nargs=-1, required=True, type=RUN_FOLDER, metavar="RUN...")
 @click.option("--kpi", "kpis", multiple=True, metavar="NAME", help="Only this figure; repeat.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 from cli.options import RUN_FOLDER
 from cli.worlds import loaded, world_of
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from ss_core.analysis.about import Source
 
 
-@click.command("export")
+@click.command(
+    "export", epilog=example("ss export runs/<run> --format csv --view public --out public")
+)
 @click.argument("run", type=RUN_FOLDER)
 @click.option(
     "--format",

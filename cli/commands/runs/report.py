@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 from cli.options import RUN_FOLDER
 from cli.worlds import loaded, world_of
 from ss_core.errors import InputError, SuggestionSharingError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BENCHMARK = "paper_envs.bench.page.report"
 
 
-@click.command("report")
+@click.command("report", epilog=example("ss report runs/<one> runs/<other>"))
 @click.argument("runs", nargs=-1, required=True, type=RUN_FOLDER, metavar="RUN...")
 @click.option(
     "--out",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 from cli.options import RUN_FOLDER
 from ss_core.errors import ConfigError
 
@@ -17,7 +17,7 @@ ROWS_SCHEMA = "ss.rows/1"
 FORMATS = ("table", "csv", "json", "parquet")
 
 
-@click.command("sql")
+@click.command("sql", epilog=example('ss sql runs/<run> "select algorithm, kpi, value from kpi"'))
 @click.argument("run", type=RUN_FOLDER)
 @click.argument("statement", required=False)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import click
 
-from cli.app import debug_option
+from cli.app import debug_option, example
 from cli.options import RUN_FOLDER
 from ss_core.errors import CheckFailedError
 
 
-@click.command("verify")
+@click.command(
+    "verify",
+    short_help="Recompute every checksum of a run.",
+    epilog=example("ss verify runs/<run>"),
+)
 @click.argument("run", type=RUN_FOLDER)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug_option

@@ -15,6 +15,7 @@ from typing import Any
 from ss_core.errors import ConfigError, ResourceError
 from ss_core.processes.child_tasks import Answer, Task, interruptible, perform
 from ss_core.processes.pool import RETRIES, Failure, Observe, finished_well, write_failure
+from ss_core.resources import install_command
 
 POLL_S = 1.0
 
@@ -86,8 +87,8 @@ def _import_ray() -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise ConfigError(
-            "--launcher ray: Ray is not installed; install it with "
-            "`pip install 'suggestion-sharing[ray]'`, or use --launcher local"
+            f"--launcher ray: Ray is not installed; install it with "
+            f"`{install_command('ray')}`, or use --launcher local"
         ) from error
 
 

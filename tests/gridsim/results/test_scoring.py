@@ -243,18 +243,18 @@ def test_a_trace_level_writes_its_tables_and_no_others(
 # other people's tools
 
 
-def readme_lines(start: str) -> list[str]:
-    lines = (ROOT / "README.md").read_text().splitlines()
+def quickstart_lines(start: str) -> list[str]:
+    lines = (ROOT / "docs" / "quickstart" / "analyst.md").read_text().splitlines()
     return [line.strip() for line in lines if line.strip().startswith(start)]
 
 
-def test_the_lines_of_the_readme_read_the_tables(run: Path) -> None:
+def test_the_lines_of_the_quickstart_read_the_tables(run: Path) -> None:
     code = [
         *("import duckdb, pandas, polars", "def show(x):"),
         "    print(len(x.collect() if hasattr(x, 'collect') else x))",
     ]
-    calls = readme_lines("pandas.") + readme_lines("polars.")
-    queries = [re.findall(r'"(.*)"', line)[0] for line in readme_lines(".venv/bin/duckdb -c")]
+    calls = quickstart_lines("pandas.") + quickstart_lines("polars.")
+    queries = [re.findall(r'"(.*)"', line)[0] for line in quickstart_lines(".venv/bin/duckdb -c")]
     assert calls
     assert queries
     households = "runs/*/traces/household_step/*.parquet"

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -46,7 +47,7 @@ class SignalInputError(Exception):
 def import_sumo_rl(*, over_traci: bool = False) -> ModuleType:
     """sumo-rl's environment module, working with current releases of PettingZoo and SUMO.
 
-    - `LIBSUMO_AS_TRACI` and `SUMO_HOME` (set by importing `sumo`) must be there before it is; with
+    - `LIBSUMO_AS_TRACI` and `SUMO_HOME` (set by importing SUMO) must be there before it is; with
       `over_traci` it starts SUMO's own program instead of libsumo, which ends with this process;
     - it takes `pettingzoo.utils.agent_selector` for a class, which is `AgentSelector` since 1.25;
     - it counts half as many greens as a program has phases, which is none where there is one phase;
@@ -64,7 +65,7 @@ def import_sumo_rl(*, over_traci: bool = False) -> ModuleType:
         os.environ[LIBSUMO] = "1"
     sys.modules.setdefault("pandas", ModuleType("pandas"))
     with contextlib.redirect_stdout(io.StringIO()):  # traci says what it was told to be
-        importlib.import_module("sumo")
+        importlib.import_module("sumo" if find_spec("sumo") else "libsumo")
         module = importlib.import_module("sumo_rl.environment.env")
     selector = importlib.import_module("pettingzoo.utils").AgentSelector
     vars(module)["agent_selector"] = selector

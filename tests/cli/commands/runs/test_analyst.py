@@ -1,4 +1,4 @@
-"""The analyst's commands on a real run: sql, export, report, runs, compare; README's lines."""
+"""The analyst's commands on a real run: sql, export, report, runs, compare; their quickstart."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.support.external_tools import tool
 from tests.support.grid_runs import only_run, ssgrid_run, tasks_here
 
 ROOT = Path(__file__).parents[4]
-README = (ROOT / "README.md").read_text()
+QUICKSTART = (ROOT / "docs" / "quickstart" / "analyst.md").read_text()
 Streams = pytest.CaptureFixture[str]
 
 
@@ -104,17 +104,17 @@ def test_curves_for_tensorboard_leave_the_run_as_it_was(grid_run: Path, capsys: 
     assert ss_run("verify", grid_run) == 0
 
 
-def test_the_lines_of_the_readme_run_as_printed(
+def test_the_lines_of_the_quickstart_run_as_printed(
     grid_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(grid_run.parents[1])
-    sql = re.search(r'duckdb -c "(.*)"', README)
+    sql = re.search(r'duckdb -c "(.*)"', QUICKSTART)
     assert sql is not None
     duckdb = Path(sys.executable).with_name("duckdb")
     words = [duckdb, "-csv", "-c", sql[1]]  # all rows, where a terminal shows forty
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "gap_closed" in done.stdout
-    lines = re.findall(r"^ {4}((?:pandas|polars)\..*)$", README, re.MULTILINE)
+    lines = re.findall(r"^ {4}((?:pandas|polars)\..*)$", QUICKSTART, re.MULTILINE)
     assert len(lines) == 2
     for line in lines:
         code = f"import pandas, polars\nanswer = {line.replace('<run>', grid_run.name)}"
