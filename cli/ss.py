@@ -37,6 +37,9 @@ cli = lazy_group(
         ),
         "report": LazyCommand("cli.commands.runs.report:report", "Write an HTML page about runs."),
         "sql": LazyCommand("cli.commands.runs.sql:sql", "Query the tables of a run."),
+        "study": LazyCommand(
+            "cli.commands.studies.study:study", "Many runs over axes and seeds, one answer."
+        ),
         "train": LazyCommand(
             "cli.commands.train:train", "Train in a task or in any PettingZoo game."
         ),
