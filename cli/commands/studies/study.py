@@ -40,7 +40,7 @@ def study(file: Path, out: Path | None, workers: int | None, as_json: bool, quie
     from ss_core.experiments.studies.study import run_study
 
     with StudyTable(quiet=quiet) as table:
-        _, summary = run_study(ready, workers or 2, table)
+        summary = run_study(ready, workers or 2, table)
     _tell(summary, ready.out, as_json=as_json)
     if summary["failed"]:
         raise CheckFailedError(
@@ -76,11 +76,19 @@ def prepared(file: Path, out: Path | None) -> Any:
 
 
 def _tell(summary: dict[str, Any], out: Path, *, as_json: bool) -> None:
-    from cli.render import print_json
+    from cli.render import print_json, print_table
+    from ss_core.experiments.studies.study import PAGE_FILE
 
     if as_json:
-        print_json({**summary, "folder": str(out)})
+        print_json({**summary, "folder": str(out), "report": str(out / PAGE_FILE)})
         return
+    for title, rows in summary["tables"].items():
+        print_table(rows, title=title)
+    if summary["verdict"]:
+        click.echo(summary["verdict"])
     for one in summary["failed"]:
         click.echo(f"failed: {one['run']}: {one['reason']} ({out / one['log']})")
     click.echo(f"study: {summary['complete']} of {summary['runs']} runs complete in {out}")
+    click.echo(f"report: {out / PAGE_FILE}")
+    if summary["statement"]:
+        click.echo(f'ask again: duckdb -c "{summary["statement"]}"')

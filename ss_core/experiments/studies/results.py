@@ -167,6 +167,32 @@ def write_results(results: StudyResults, out: Path) -> None:
     atomic_write(out / PACKAGE, json_bytes(package))
 
 
+def statement_of(results: StudyResults, figure: str, algorithms: Sequence[str], root: str) -> str:
+    """One line of SQL for DuckDB: that figure by axis and policy; or from where it is too much.
+
+    `root`: the folder of the study, as a prefix of paths.
+    """
+    listed = ", ".join(_quoted(name) for name in algorithms)
+    axes = ", ".join(results.axes)
+    place = _quoted(f"{root}{RESULTS}/**/*.parquet")
+    data = f"read_parquet({place}, hive_partitioning = true)"
+    means = (
+        f"SELECT {axes}, algorithm, avg({figure}) AS {figure} FROM {data} "
+        f"WHERE algorithm IN ({listed}) GROUP BY ALL"
+    )
+    above, axis = results.spec.above, results.axes[0]
+    if above is None:
+        return f"{means} ORDER BY ALL"
+    return (
+        f"SELECT algorithm, min({axis}) FILTER ({figure} > {above:g}) AS {axis}_too_high, "
+        f"max({figure}) AS most FROM ({means}) GROUP BY algorithm ORDER BY algorithm"
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _about(results: StudyResults) -> About:
     spec = results.spec
     partition = ", ".join(f"{BY}{name}" for name in results.axes)

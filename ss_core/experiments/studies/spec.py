@@ -30,10 +30,22 @@ from ss_core.scenario.protocol import Scenario
 
 MOST_RUNS = 100_000
 MOST_SEEDS = 1000
+MOST_POLICIES = 6  # in a picture, each in a colour of its own
 DEFAULT_SEEDS = 3
 DEFAULT_PRESET = "tuned"
 DEFAULT_TRACE = "kpi"  # of a run: key figures only, as there are many runs
-FIELDS = ("command", "design", "samples", "seeds", "seed", "title", "question", "figure", "above")
+FIELDS = (
+    "command",
+    "design",
+    "samples",
+    "seeds",
+    "seed",
+    "title",
+    "question",
+    "figure",
+    "above",
+    "policies",
+)
 OWN_COLUMNS = ("run", "seed", "algorithm", "title", "recommended", "no_dilemma", "gap_closed")
 NOT_OF_A_STUDY = {  # settings that the study sets itself, and where
     "seed": "[study] seeds",
@@ -63,6 +75,7 @@ class StudySpec:
     question: str = ""
     figure: str = ""  # the key figure that the answer is about; "": the gap closed, or the first
     above: float | None = None  # a level of it that is too much; None: there is none
+    policies: tuple[str, ...] = ()  # to be drawn, by name in the tables; (): chosen by role
 
     @property
     def num_points(self) -> int:
@@ -136,6 +149,7 @@ def _spec(name: str, document: Mapping[str, Any], commands: Sequence[str]) -> St
         question=str(study.get("question", "")),
         figure=str(study.get("figure", "")),
         above=_above(study),
+        policies=_policies(study),
     )
     _check_size(spec)
     return spec
@@ -188,6 +202,17 @@ def _above(study: Mapping[str, Any]) -> float | None:
             f"[study] above = {above!r}: a number, the level of the key figure that `figure` names"
         )
     return float(above)
+
+
+def _policies(study: Mapping[str, Any]) -> tuple[str, ...]:
+    given = study.get("policies", [])
+    fits = isinstance(given, list) and all(isinstance(name, str) for name in given)
+    if not fits or len(set(given)) < len(given) or len(given) > MOST_POLICIES:
+        raise ConfigError(
+            f"[study] policies = {given!r}: up to {MOST_POLICIES} different names, as in "
+            '["ss", "nash"]'
+        )
+    return tuple(given)
 
 
 def _check_size(spec: StudySpec) -> None:

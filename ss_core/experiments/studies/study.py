@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ss_core.experiments.studies.results import RESULTS, StudyResults, collect, write_results
+from ss_core.experiments.studies.page import answer_of, study_page, table_of, verdict_of
+from ss_core.experiments.studies.results import (
+    RESULTS,
+    StudyResults,
+    collect,
+    statement_of,
+    write_results,
+)
 from ss_core.experiments.studies.runs import (
     LOGS,
     Pool,
@@ -22,6 +29,7 @@ from ss_core.record.locks import acquire_lock
 from ss_core.scenario.protocol import Scenario
 
 SPEC_FILE, SUMMARY_FILE, TIMING_FILE = "study.toml", "study.json", "timing.json"
+PAGE_FILE = "report.html"
 STUDY_SCHEMA = "ss.study/1"
 
 
@@ -41,10 +49,12 @@ def run_study(
     workers: int,
     show: Callable[[StudyProgress], None],
     pool: Pool = run_pool,
-) -> tuple[StudyResults, dict[str, Any]]:
-    """Carry out what is not complete, and write what all runs say; results, and a summary.
+) -> dict[str, Any]:
+    """Carry out what is not complete, and write what all runs say; returns the summary.
 
     Raises:
+        ConfigError: the study asks about a key figure that no run has; the runs are kept.
+        InputError: plotly is missing; all but the page is written.
         RunLockedError: another process works in that folder.
         Interrupted, ResourceError: what was done is kept; the same command continues.
     """
@@ -56,17 +66,36 @@ def run_study(
         took_s = time.monotonic() - started_s
         results = collect(study.spec, study.plan, study.scenario, study.out, failures)
         write_results(results, study.out)
-        summary = summary_of(study, failures)
-        atomic_write(study.out / SUMMARY_FILE, json_bytes(summary))
         atomic_write(study.out / TIMING_FILE, json_bytes(_timing(study, workers, took_s)))
+        summary = summary_of(study, results, failures)
+        atomic_write(study.out / SUMMARY_FILE, json_bytes(summary))
+        text = study.source.decode(errors="replace")
+        statement = statement_in(study, results, "")
+        page = study_page(results, study.scenario, text, statement)
+        atomic_write(study.out / PAGE_FILE, page)
     finally:
         lock.release()
-    return results, summary
+    return {**summary, "statement": statement_in(study, results, f"{study.out}/")}
 
 
-def summary_of(study: Study, failures: Sequence[Failure]) -> dict[str, Any]:
+def statement_in(study: Study, results: StudyResults, root: str) -> str:
+    """The line of SQL that answers the study's question; empty where no run is complete."""
+    if not results.rows:
+        return ""
+    answer = answer_of(results, study.scenario)
+    return statement_of(results, answer.figure, list(answer.series), root)
+
+
+def summary_of(study: Study, results: StudyResults, failures: Sequence[Failure]) -> dict[str, Any]:
     """What a program reads: a function of the study's file and seeds alone."""
     failed = {one.task: one.reason for one in failures}
+    told = {"verdict": "", "tables": {}}
+    if results.rows:
+        answer = answer_of(results, study.scenario)
+        told = {
+            "verdict": verdict_of(results, study.scenario, answer),
+            "tables": table_of(study.scenario, answer),
+        }
     return {
         "schema": STUDY_SCHEMA,
         "study": study.spec.name,
@@ -79,6 +108,7 @@ def summary_of(study: Study, failures: Sequence[Failure]) -> dict[str, Any]:
         ],
         "axes": study.spec.columns,
         "data": f"{RESULTS}/**/*.parquet",
+        **told,
     }
 
 
