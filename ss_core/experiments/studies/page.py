@@ -1,4 +1,4 @@
-"""The page of a study: its answer, responses, who gains, which policy leads, where no dilemma is."""
+"""The page of a study: answer, responses, who gains, which policy leads, where no dilemma is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -171,9 +171,10 @@ def drawn_policies(results: StudyResults, scenario: Scenario) -> dict[str, Role]
             continue
         role = label_of(scenario.labels, name).role
         is_end = at < len({*learned, *ends})
-        free = next(one for one in ROLES if one not in found.values())
+        free: Role = next(one for one in ROLES if one not in found.values())
         if role not in found.values() or is_end:
-            found[name] = role if role in ROLES and role not in found.values() else free
+            taken = role in found.values() or role not in ROLES
+            found[name] = free if taken else role
     return found
 
 

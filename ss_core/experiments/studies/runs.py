@@ -138,7 +138,7 @@ def carry_out(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     if finished:
         cost = {
             "wall_s": round(time.perf_counter() - started_s, 2),
-            "process_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "process_bytes": peak_bytes(),
         }
         atomic_write(Path(arguments["logs"]) / COST_FILE, json_bytes(cost))
     return finished
@@ -177,6 +177,11 @@ def cost_of(out: Path, name: str) -> Mapping[str, float]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def bytes_below(folder: Path) -> int:
