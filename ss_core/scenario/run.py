@@ -89,6 +89,7 @@ def run_here(
     known = (folder / "manifest.json").exists()
     if known and read_manifest(folder)["ss"]["status"] == "complete":
         return True
+    check_device(config.device)
     checked = scenario.check(config)
 
     def in_this_process(stage: Sequence[Task]) -> bool:

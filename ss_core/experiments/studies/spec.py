@@ -238,9 +238,10 @@ def plan_of(spec: StudySpec, scenario: Scenario, budget_of: BudgetOf) -> list[St
             config = replace(resolved, seed=seed)
             name = _run_name({columns[key]: value for key, value in point.items()}, seed, config)
             plan.setdefault(name, StudyRun(name=name, point=point, seed=seed, config=config))
-    if len(plan) < spec.num_runs and spec.design != "latin-hypercube":  # of lists: may meet again
+    differ = {(run.seed, run.name.rpartition("-")[2]) for run in plan.values()}
+    if len(differ) < spec.num_runs and spec.design != "latin-hypercube":  # of lists: may meet again
         raise ConfigError(
-            f"[axes]: {spec.num_runs} runs, of which only {len(plan)} differ; a value of an axis "
+            f"[axes]: {spec.num_runs} runs, of which only {len(differ)} differ; a value of an axis "
             "means the same as another, or an axis changes nothing"
         )
     return list(plan.values())
