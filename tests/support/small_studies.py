@@ -1,6 +1,6 @@
 """Studies of the smallest world, as files and as they are carried out in this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cli.settings import parse_budget
@@ -50,10 +50,18 @@ def giving(folder: Path, text: str = "") -> Study:
     )
 
 
-def pool_here(tasks: Sequence[Task], _workers: int, observe: Observe) -> list[Failure]:
+def pool_here(
+    tasks: Sequence[Task],
+    _workers: int,
+    observe: Observe,
+    *,
+    time_is_up: Callable[[], bool] = lambda: False,
+) -> list[Failure]:
     """In place of `pool.run_pool`: one run after the other, in this process."""
     failures = []
     for task in tasks:
+        if time_is_up():
+            break
         match perform(task, lambda *_: None, lambda: False):
             case ("done",):
                 observe(task.name, "done", 1, 1, "")

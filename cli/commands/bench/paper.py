@@ -9,7 +9,7 @@ from cli.app import CONTEXT_SETTINGS, debug_option
 from cli.commands.bench.privacy import privacy
 from cli.commands.bench.strength import strength
 from cli.commands.bench.trust import trust
-from cli.options import Number, bench_options
+from cli.options import Number, bench_options, engine_options
 
 
 @click.group("bench", context_settings=CONTEXT_SETTINGS)
@@ -62,13 +62,7 @@ def bench() -> None:
 @click.option(
     "--fresh", is_flag=True, help="Start anew beside it, in the first free of <out>, <out>-2, …"
 )
-@click.option(
-    "--launcher",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Where runs are started: here, or on a Ray cluster.",
-)
+@engine_options
 @click.option(
     "--device",
     metavar="cpu|cuda[:N]",

@@ -1,12 +1,13 @@
 """`ss study`: many runs of one command over axes and seeds, one data set, one page."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.app import debug_option
-from cli.options import workers_option
+from cli.options import engine_options, workers_option
 from cli.settings import parse_budget
 from cli.worlds import WORLDS
 from ss_core.errors import CheckFailedError, ConfigError
@@ -14,7 +15,9 @@ from ss_core.record.atomic import atomic_write
 from ss_core.resources import data_path
 
 if TYPE_CHECKING:
+    from ss_core.experiments.studies.runs import Pool
     from ss_core.experiments.studies.study import Study
+    from ss_core.processes.engines import Engine
 
 EXAMPLES = ("ev-share",)
 
@@ -38,6 +41,7 @@ EXAMPLES = ("ev-share",)
     help="Folder of the study; runs that are complete in there are kept.",
 )
 @workers_option("Runs at a time, each in a process that stays; results do not depend on it.")
+@engine_options
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -51,6 +55,8 @@ def study(
     example: str | None,
     out: Path | None,
     workers: int | None,
+    engine: "Engine",
+    address: str | None,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -69,12 +75,14 @@ def study(
         ready = prepared(file, out)
         progress("prepare", 1, 1, f"{len(ready.plan)} runs in {ready.out}")
     from ss_core.experiments.studies.study import run_study
+    from ss_core.processes.engines import carry_out_tasks
 
+    pool = partial(carry_out_tasks, engine=engine, address=address)
     if dry_run:
-        _tell_expected(ready, workers or 2, as_json=as_json, quiet=quiet)
+        _tell_expected(ready, workers or 2, pool, as_json=as_json, quiet=quiet)
         return
     with StudyTable(quiet=quiet) as table:
-        summary = run_study(ready, workers or 2, table)
+        summary = run_study(ready, workers or 2, table, pool)
     _tell(summary, ready.out, as_json=as_json)
     if summary["failed"]:
         raise CheckFailedError(
@@ -106,7 +114,9 @@ def _asked(file: Path | None, example: str | None) -> Path:
     return target
 
 
-def _tell_expected(ready: "Study", workers: int, *, as_json: bool, quiet: bool) -> None:
+def _tell_expected(
+    ready: "Study", workers: int, pool: "Pool", *, as_json: bool, quiet: bool
+) -> None:
     """What the study will take, from a few short runs.
 
     Raises:
@@ -119,7 +129,7 @@ def _tell_expected(ready: "Study", workers: int, *, as_json: bool, quiet: bool) 
     from ss_core.experiments.studies.calibration import check_expected, expect, write_expected
 
     with StudyTable(quiet=quiet) as table:
-        found = expect(ready.plan, ready.scenario, ready.out, workers, table)
+        found = expect(ready.plan, ready.scenario, ready.out, workers, table, pool)
     write_expected(found, ready.out)
     if as_json:
         print_json({"schema": "ss.study_expected/1", **asdict(found)})

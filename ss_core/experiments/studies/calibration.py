@@ -32,7 +32,8 @@ from ss_core.experiments.studies.runs import (
 )
 from ss_core.experiments.studies.spec import StudyRun
 from ss_core.processes.child_tasks import Report, Stop, Task
-from ss_core.processes.pool import Stage, run_pool
+from ss_core.processes.engines import carry_out_tasks
+from ss_core.processes.pool import Stage
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.layout import TASKS
 from ss_core.scenario.config import RunConfig
@@ -90,7 +91,7 @@ def expect(
     out: Path,
     workers: int,
     show: Callable[[StudyProgress], None],
-    pool: Pool = run_pool,
+    pool: Pool = carry_out_tasks,
 ) -> Expectation:
     """Run up to four points of the plan with few updates, and reckon what all will take.
 

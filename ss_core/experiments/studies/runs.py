@@ -23,7 +23,8 @@ from ss_core.config import from_dict, to_dict
 from ss_core.errors import CorruptError, InputError, ResourceError
 from ss_core.experiments.studies.spec import StudyRun
 from ss_core.processes.child_tasks import Report, Stop, Task
-from ss_core.processes.pool import FAILURE_LOG, Failure, Observe, Stage, run_pool
+from ss_core.processes.engines import carry_out_tasks
+from ss_core.processes.pool import FAILURE_LOG, Failure, Observe, Stage
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.manifest import read_manifest
 from ss_core.scenario.protocol import Scenario, load_scenario
@@ -86,7 +87,7 @@ def carry_out_runs(
     out: Path,
     workers: int,
     show: Callable[[StudyProgress], None],
-    pool: Pool = run_pool,
+    pool: Pool = carry_out_tasks,
 ) -> list[Failure]:
     """Carry out the runs that are not complete; those that failed, each with its log.
 

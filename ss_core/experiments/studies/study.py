@@ -23,7 +23,8 @@ from ss_core.experiments.studies.runs import (
     cost_of,
 )
 from ss_core.experiments.studies.spec import StudyRun, StudySpec
-from ss_core.processes.pool import FAILURE_LOG, Failure, run_pool
+from ss_core.processes.engines import carry_out_tasks
+from ss_core.processes.pool import FAILURE_LOG, Failure
 from ss_core.record.atomic import atomic_write, json_bytes
 from ss_core.record.locks import acquire_lock
 from ss_core.scenario.protocol import Scenario
@@ -48,7 +49,7 @@ def run_study(
     study: Study,
     workers: int,
     show: Callable[[StudyProgress], None],
-    pool: Pool = run_pool,
+    pool: Pool = carry_out_tasks,
 ) -> dict[str, Any]:
     """Carry out what is not complete, and write what all runs say; returns the summary.
 

@@ -12,9 +12,9 @@ from cli.commands.studies.progress import StudyTable, line_of, table_of
 from cli.commands.studies.study import EXAMPLES
 from cli.settings import parse_budget
 from cli.worlds import WORLDS
-from ss_core.experiments.studies import calibration, study
 from ss_core.experiments.studies.runs import StudyProgress
 from ss_core.experiments.studies.spec import plan_of, read_spec
+from ss_core.processes import pool
 from ss_core.resources import data_path
 from ss_core.scenario.protocol import load_scenario
 from tests.support.small_studies import pool_here
@@ -28,16 +28,17 @@ above = 0.1
 
 [base]
 households = 8
-days = 2
+days = 1
 trial_days = 2
 budget = 2
+compare_selfish = false
 evaluations = 1
 policy_samples = 1
 learner.num_envs = 2
 search.num_random_starts = 0
 
 [axes]
-population.ev_ownership = [0.0, 1.0]
+population.ev_ownership = [1.0]
 """
 Capsys = pytest.CaptureFixture[str]
 
@@ -46,11 +47,7 @@ Capsys = pytest.CaptureFixture[str]
 def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder to work in, and runs in this process."""
     monkeypatch.chdir(tmp_path)
-    for module in (study, calibration):
-        defaults = {"run_study": study.run_study, "expect": calibration.expect}
-        for name, function in defaults.items():
-            if hasattr(module, name):
-                monkeypatch.setattr(function, "__defaults__", (pool_here,))
+    monkeypatch.setattr(pool, "run_pool", pool_here)
     (tmp_path / "cars.toml").write_text(SMALL)
     return tmp_path
 
@@ -60,11 +57,11 @@ def test_a_study_says_what_it_will_take_runs_and_answers(here: Path, capsys: Cap
     words = ["study", "cars.toml", "--workers", "1", "--quiet", "--json"]
     assert run(ss.cli, "ss", [*words, "--dry-run"]) == 0
     expected = json.loads(capsys.readouterr().out)
-    assert expected["runs"] == expected["calibrated_on"] == 2
+    assert expected["runs"] == expected["calibrated_on"] == 1
     assert expected["total_s"] > 0.0
     assert run(ss.cli, "ss", words) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["complete"], found["failed"]) == (2, [])
+    assert (found["complete"], found["failed"]) == (1, [])
     assert found["folder"] == "studies/cars"
     assert (here / found["report"]).is_file()
     rows = {row[0]: row[1] for row in duckdb.connect().execute(found["statement"]).fetchall()}
@@ -72,7 +69,7 @@ def test_a_study_says_what_it_will_take_runs_and_answers(here: Path, capsys: Cap
     assert run(ss.cli, "ss", ["study", "cars.toml"]) == 0
     shown = capsys.readouterr().out
     assert "trafo overload h" in shown
-    assert "2 of 2 runs complete in studies/cars" in shown
+    assert "1 of 1 runs complete in studies/cars" in shown
     assert "(expected" in shown
     assert 'duckdb -c "SELECT algorithm, min(ev_ownership)' in shown
 
