@@ -142,7 +142,7 @@ def answer_of(results: StudyResults, scenario: Scenario) -> Answer:
         series={
             name: one
             for name, one in series.items()
-            if any(one) and (figure != GAP or _closes_gap(results, scenario, name))
+            if any(one) and (figure != GAP or name not in (scenario.baseline, scenario.best))
         },
     )
 
@@ -164,7 +164,8 @@ def drawn_policies(results: StudyResults, scenario: Scenario) -> dict[str, Role]
         return dict(zip(asked, ROLES, strict=False))
     learned = [k for run in results.plan for k in run.config.learners if k != SELFISH]
     ends = [SELFISH, scenario.baseline, *([scenario.best] if scenario.best else [])]
-    others = [*scenario.uncoordinated, *in_order(scenario.rows, results.algorithms)]
+    placed = in_order(scenario.rows, results.algorithms)
+    others = [k for k in placed if label_of(scenario.labels, k).role != "uncontrolled"]
     found: dict[str, Role] = {}
     for at, name in enumerate(dict.fromkeys([*learned, *ends, *others])):
         if name not in results.algorithms or len(found) == MOST_DRAWN:
@@ -180,14 +181,14 @@ def drawn_policies(results: StudyResults, scenario: Scenario) -> dict[str, Role]
 
 def verdict_of(results: StudyResults, scenario: Scenario, answer: Answer) -> str:
     """The answer in one or two sentences."""
-    above, words = results.spec.above, _words(answer.figure)
+    above, words = results.spec.above, _words(answer.figure, scenario)
     if above is not None:
         said = [
-            f"{title_of(scenario.labels, name)}: {_threshold_words(answer, name, above)}"
+            f"{title_of(scenario.labels, name)} {_threshold_words(answer, name, above)}"
             for name in answer.series
         ]
         limit = f"{above:g} {answer.unit}".strip()
-        return f"Where {words} is above {limit}, by {answer.axis}. {'; '.join(said)}."
+        return f"{words} is above {limit}: {'; '.join(said)}."
     first, last = answer.levels[0].label, answer.levels[-1].label
     said = [
         f"{title_of(scenario.labels, name)} {_shown(one[0])} to {_shown(one[-1])}"
@@ -210,29 +211,30 @@ def table_of(scenario: Scenario, answer: Answer) -> dict[str, list[dict[str, str
         for at, level in enumerate(answer.levels)
     ]
     unit = "" if answer.unit in ("", "1") else f", {answer.unit}"
-    return {f"{_words(answer.figure)}{unit}": rows}
+    return {f"{_words(answer.figure, scenario)}{unit}": rows}
 
 
 def _threshold_words(answer: Answer, name: str, above: float) -> str:
-    series = answer.series[name]
+    series, labels = answer.series[name], [level.label for level in answer.levels]
     at = first_above(series, above)
     if at is None:
-        return "at no value"
+        return f"at no {answer.axis} up to {labels[-1]}"
     one = series[at]
-    holds = "and beyond" if stays_above(series, above, at) else "but not at every value beyond"
+    on = "on" if stays_above(series, above, at) else "on, but not at every value"
     known = "" if one is None or one.low > above else ", within noise"
-    return f"at {answer.levels[at].label} {holds} ({_shown(one)}{known})"
+    return f"from {answer.axis} {labels[at]} {on} ({_shown(one)}{known})"
 
 
 def _key_figures(results: StudyResults, scenario: Scenario, answer: Answer) -> list[KeyFigure]:
     above, found = results.spec.above, []
+    words = _words(answer.figure, scenario)
     for name, series in list(answer.series.items())[:4]:
         last = series[-1]
         value = _shown(last, answer.unit)
-        detail = f"{_words(answer.figure)} at {answer.axis} {answer.levels[-1].label}"
+        detail = f"{words} at {answer.axis} {answer.levels[-1].label}"
         if above is not None:
             at = first_above(series, above)
-            detail = f"{_words(answer.figure)} at {answer.axis} {answer.levels[-1].label}: {value}"
+            detail = f"{detail}: {value}"
             value = "never" if at is None else f"from {answer.levels[at].label}"
         found.append(KeyFigure(label=title_of(scenario.labels, name), value=value, detail=detail))
     return found
@@ -241,7 +243,7 @@ def _key_figures(results: StudyResults, scenario: Scenario, answer: Answer) -> l
 def _response_chart(
     results: StudyResults, scenario: Scenario, answer: Answer, *, slug: str
 ) -> Chart:
-    words, unit = _words(answer.figure), answer.unit
+    words, unit = _words(answer.figure, scenario), answer.unit
     title_y = f"{words}, {unit}" if unit not in ("", "1") else words
     said = "; ".join(
         f"{title_of(scenario.labels, name)} {_shown(one[0])} to {_shown(one[-1])}"
@@ -324,9 +326,8 @@ def _axis_section(results: StudyResults, scenario: Scenario, answer: Answer, axi
             if any(one := response(levels, values_of(results, figure, name)))
         }
         if figure == GAP:
-            series = {
-                name: one for name, one in series.items() if _closes_gap(results, scenario, name)
-            }
+            ends = (scenario.baseline, scenario.best)
+            series = {name: one for name, one in series.items() if name not in ends}
         one = Answer(
             figure=figure, unit=results.units[figure], axis=axis, levels=levels,
             drawn=answer.drawn, series=series,
@@ -344,18 +345,12 @@ def _axis_section(results: StudyResults, scenario: Scenario, answer: Answer, axi
     )
 
 
-def _closes_gap(results: StudyResults, scenario: Scenario, name: str) -> bool:
-    """Whether a policy is drawn where the gap is: not its ends, nor what is far below unasked."""
-    far = label_of(scenario.labels, name).role == "uncontrolled" and not results.spec.policies
-    return name not in (scenario.baseline, scenario.best) and not far
-
-
 def _gains_section(results: StudyResults, scenario: Scenario, answer: Answer) -> Section:
     """Each policy against the baseline, run by run."""
     figure, base = measure_of(results, scenario), scenario.baseline
     before = values_of(results, figure, base)
     better = 1.0 if is_more_better(figure) else -1.0
-    words, unit = _words(figure), results.units[figure]
+    words, unit = _words(figure, scenario), results.units[figure]
     rows, bars = [], []
     for name in in_order(scenario.rows, results.algorithms):
         found = changes(values_of(results, figure, name), before)
@@ -442,9 +437,9 @@ def _ranking_section(results: StudyResults, scenario: Scenario) -> Section:
     return Section(
         slug="ranking",
         title="Which policy leads",
-        intro=f"In every run policies are ranked by {_words(figure)}, {direction} first; ranks are "
-        "averaged over runs, with 95 % bootstrap intervals. Policies that only some runs have are "
-        "left out.",
+        intro=f"In every run policies are ranked by {_words(figure, scenario)}, {direction} first; "
+        "ranks are averaged over runs, with 95 % bootstrap intervals. Policies that only some runs "
+        "have are left out.",
         items=(table,),
     )
 
@@ -476,7 +471,8 @@ def _dilemma_sections(results: StudyResults, scenario: Scenario) -> list[Section
         Section(
             slug="no-dilemma",
             title="Where “no dilemma” begins",
-            intro=f"{' '.join(said)} To win: what {best} saves of the {_words(figure)} of {base}.",
+            intro=f"{' '.join(said)} To win: what {best} saves of the "
+            f"{_words(figure, scenario)} of {base}.",
             items=tuple(items),
         )
     ]
@@ -502,7 +498,7 @@ def _runs_section(results: StudyResults) -> Section:
             "complete" if run.name in complete else "failed", run.name,
             results.reasons.get(run.name, ""),
         )
-        for run in results.plan
+        for run in sorted(results.plan, key=lambda run: run.name in complete)
     ]  # fmt: skip
     columns = (*results.axes, "seed", "status", "folder below runs/", "reason")
     missing = len(results.plan) - len(complete)
@@ -534,8 +530,10 @@ def _made_section(source: str, statement: str) -> Section:
     )
 
 
-def _words(figure: str) -> str:
-    return figure.replace("_", " ")
+def _words(figure: str, scenario: Scenario) -> str:
+    """A figure's name for people; its unit stands beside it."""
+    endings = [end for end in scenario.units if end.startswith("_") and figure.endswith(end)]
+    return figure.removesuffix(max(endings, key=len, default="")).replace("_", " ")
 
 
 def _shown(one: Interval | None, unit: str = "") -> str:

@@ -71,8 +71,8 @@ def test_the_package_describes_every_column(whole: Path) -> None:
 
 def test_the_answer_is_in_the_summary_and_its_sql_gives_it_again(whole: Path) -> None:
     summary = json.loads((whole / "study.json").read_bytes())
-    assert "never give: at 0.001 and beyond" in summary["verdict"]
-    assert "give: at no value" in summary["verdict"]
+    assert "never give from actor_lr 0.001 on" in summary["verdict"]
+    assert "; give at no actor_lr up to 0.05" in summary["verdict"]
     statement = run_study(giving(whole.parent), 1, nobody, pool_here)["statement"]
     found = {row[0]: row[1:] for row in duckdb.connect().execute(statement).fetchall()}
     assert found["nash"] == (0.001, pytest.approx(0.8))
