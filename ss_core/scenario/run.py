@@ -76,12 +76,18 @@ def _run(scenario: Scenario, request: Mapping[str, Any], progress: Progress) -> 
 
 
 def run_here(
-    scenario: Scenario, config: RunConfig, folder: Path, progress: Progress, stop: Stop
+    scenario: Scenario,
+    config: RunConfig,
+    folder: Path,
+    progress: Progress,
+    stop: Stop,
+    shared: Path | None = None,
 ) -> bool:
     """A whole run in `folder`, every sub-task in this process; returns whether it reached its end.
 
     For pools whose processes stay: what one run imported and compiled serves the next. The bytes
     are those of `run_scenario`. A run that was cut short goes on, a complete one is left alone.
+    `shared`: where runs keep references that others may need as well.
 
     Raises:
         SuggestionSharingError: what a sub-task, or the check of its input, raised.
@@ -102,7 +108,8 @@ def run_here(
             else _new_run(scenario, config, checked, folder) as run
         ):
             started = time.perf_counter()
-            if _carry_out(scenario, run, config, checked, 1, progress, in_this_process) is None:
+            parts = (scenario, run, config, checked, 1, progress, in_this_process)
+            if _carry_out(*parts, shared) is None:
                 raise Interrupted("asked to stop")
             run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
     except Interrupted:
@@ -185,6 +192,7 @@ def _carry_out(
     workers: int,
     progress: Progress,
     carry_out: Callable[[Sequence[Task]], bool],
+    shared: Path | None = None,
 ) -> Result | None:
     """The result; None where a stage was asked to stop."""
     run.log_event("start", {"workers": workers})
@@ -198,7 +206,7 @@ def _carry_out(
     progress("prepare", 1, 1, prepared.sentence)
     if prepared.meanwhile is not None:
         threading.Thread(target=prepared.meanwhile, daemon=True).start()
-    stages = [] if prepared.trivial else staged_tasks(scenario, config, run, workers)
+    stages = [] if prepared.trivial else staged_tasks(scenario, config, run, workers, shared)
     for stage in stages:
         if not carry_out(stage):
             return None

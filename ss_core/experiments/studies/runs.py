@@ -2,6 +2,7 @@
 
     STUDY/runs/NAME   the run, as its own command would have left it
     STUDY/logs/NAME   what its process said, and why it failed if it did
+    STUDY/shared      references that runs of the same days have in common
 
 A run that is complete is never touched again; one that was cut short goes on where it was.
 """
@@ -31,7 +32,7 @@ from ss_core.scenario.protocol import Scenario, load_scenario
 from ss_core.scenario.request import MIN_FREE_BYTES
 from ss_core.scenario.run import run_here
 
-RUNS, LOGS = "runs", "logs"
+RUNS, LOGS, SHARED = "runs", "logs", "shared"
 TARGET = "ss_core.experiments.studies.runs:carry_out"
 STDERR_LOG, COST_FILE = "stderr.log", "cost.json"
 THOUSANDTHS = 1000  # of a run, for progress
@@ -120,6 +121,7 @@ def _task(run: StudyRun, scenario: Scenario, out: Path) -> Task:
             "config": to_dict(run.config),
             "run": str(out / RUNS / run.name),
             "logs": str(logs),
+            "shared": str(out / SHARED),
         },
         folder=str(logs),
         log=STDERR_LOG,
@@ -135,7 +137,8 @@ def carry_out(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     folder = Path(arguments["run"])
     stages = Stages(len(config.learners) + len(scenario.references(config)), report)
     with contextlib.redirect_stdout(sys.stderr):  # a library may print
-        finished = run_here(scenario, config, folder, stages.report, stop)
+        shared = Path(arguments["shared"])
+        finished = run_here(scenario, config, folder, stages.report, stop, shared)
     if finished:
         cost = {
             "wall_s": round(time.perf_counter() - started_s, 2),
