@@ -7,6 +7,8 @@ is lost is tried again by Ray and goes on from its last checkpoint.
 
 import importlib
 import os
+import re
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
@@ -17,6 +19,8 @@ from ss_core.processes.child_tasks import Answer, Task, interruptible, perform
 from ss_core.processes.pool import RETRIES, Failure, Observe, finished_well, write_failure
 
 POLL_S = 1.0
+KNOCK_S = 5.0
+ADDRESS = re.compile(r"(ray://)?(?P<host>[^:/]+):(?P<port>\d{1,5})")
 
 
 def run_on_ray(
@@ -99,16 +103,25 @@ def _join(ray: Any, workers: int, given: str | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         if address:
+            _knock(address)
             ray.init(address=address, **quiet)
         else:
             ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         place = f"a cluster at {address}" if address else "a local cluster"
         reason = " ".join(str(error).split())[:300]
         raise ResourceError(
             f"--engine ray: cannot reach {place}: {reason}; `ray start --head` starts one and says "
             "its address, --engine local needs none"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Fail in seconds where nobody listens; Ray would wait for minutes."""
+    found = ADDRESS.fullmatch(address)
+    if found is not None:
+        with socket.create_connection((found["host"], int(found["port"])), timeout=KNOCK_S):
+            return
 
 
 def _collect(

@@ -1,5 +1,6 @@
 """A whole study of the smallest world: runs, data set, page, and what a kill leaves of it."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -169,6 +170,26 @@ def test_killed_at_any_time_it_ends_with_the_same_bytes(whole: Path, tmp_path: P
         child.wait()
     subprocess.run(command, env=environment, check=True)
     assert kills >= 2
+    assert contents(tmp_path / "study") == contents(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+def test_a_ray_cluster_that_loses_a_node_leaves_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    quiet = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.ray_studies", str(tmp_path)],
+        cwd=ROOT,
+        env=environment | quiet,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    complete, before_the_loss = map(int, done.stdout.splitlines()[-1].split())
+    assert complete == 8
+    assert before_the_loss < 8
     assert contents(tmp_path / "study") == contents(whole)
 
 
