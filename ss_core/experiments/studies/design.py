@@ -141,10 +141,12 @@ def _latin_hypercube(axes: Sequence[Axis], samples: int, seed: int) -> list[Poin
 def column_names(axes: Sequence[Axis], taken: Sequence[str]) -> dict[str, str]:
     """A short name for each axis: the end of its key, or all of it where that is not its own."""
     ends = [axis.key.rpartition(".")[2] for axis in axes]
-    return {
-        axis.key: end if ends.count(end) == 1 and end not in taken else axis.key.replace(".", "_")
-        for axis, end in zip(axes, ends, strict=True)
-    }
+    names = {}
+    for axis, end in zip(axes, ends, strict=True):
+        whole = axis.key.replace(".", "_")
+        name = end if ends.count(end) == 1 and end not in taken else whole
+        names[axis.key] = f"axis_{name}" if name in taken else name
+    return names
 
 
 def seeds_in(given: object, default: int, most: int) -> tuple[int, ...]:

@@ -242,14 +242,16 @@ def axis_columns(results: StudyResults) -> list[Column]:
 
 def _table_of(results: StudyResults, rows: Sequence[Row]) -> Exported:
     axes = axis_columns(results)
+    taken = {one.name for one in (*axes, *KEYS)}
+    named = {name: f"figure_{name}" if name in taken else name for name in results.units}
     figures = [
-        Column(name, "float64", unit, f"key figure {name.replace('_', ' ')}, a mean of the run")
+        Column(named[name], "float64", unit, f"key figure {name.replace('_', ' ')}, of the run")
         for name, unit in results.units.items()
     ]
     values: dict[str, list[Any]] = {
         **{one.name: [_typed(row.point[one.name], one) for row in rows] for one in axes},
         **{one.name: [getattr(row, one.name) for row in rows] for one in KEYS},
-        **{one.name: [row.figures.get(one.name) for row in rows] for one in figures},
+        **{column: [row.figures.get(name) for row in rows] for name, column in named.items()},
     }
     columns = (*axes, *KEYS, *figures)
     return Exported(

@@ -46,7 +46,10 @@ FIELDS = (
     "above",
     "policies",
 )
-OWN_COLUMNS = ("run", "seed", "algorithm", "title", "recommended", "no_dilemma", "gap_closed")
+OWN_COLUMNS = (
+    *("run", "seed", "algorithm", "title", "recommended", "no_dilemma", "gap_closed"),
+    *("status", "reason", "log"),
+)
 NOT_OF_A_STUDY = {  # settings that the study sets itself, and where
     "seed": "[study] seeds",
     "workers": "--workers",

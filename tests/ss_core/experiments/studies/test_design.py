@@ -82,6 +82,9 @@ def test_columns_have_the_ends_of_keys_where_these_are_their_own() -> None:
     axes = [axis_of(key, [1, 2]) for key in ("a.x", "b.x", "c.y", "d.seed")]
     names = column_names(axes, ("seed",))
     assert list(names.values()) == ["a_x", "b_x", "y", "d_seed"]
+    assert column_names([axis_of("algorithm", ["ss", "vps"])], ("algorithm",)) == {
+        "algorithm": "axis_algorithm"
+    }
 
 
 def test_seeds_are_a_count_or_a_list() -> None:
