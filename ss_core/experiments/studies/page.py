@@ -85,7 +85,11 @@ def study_page(results: StudyResults, scenario: Scenario, source: str, statement
         figures=tuple(_key_figures(results, scenario, answer)),
     )
     sections = (
-        *(_axis_section(results, scenario, answer, axis) for axis in results.axes),
+        *(
+            section
+            for axis in results.axes
+            if (section := _axis_section(results, scenario, answer, axis)).items
+        ),
         _gains_section(results, scenario, answer),
         _ranking_section(results, scenario),
         *_dilemma_sections(results, scenario),
@@ -191,10 +195,10 @@ def verdict_of(results: StudyResults, scenario: Scenario, answer: Answer) -> str
         return f"{words} is above {limit}: {'; '.join(said)}."
     first, last = answer.levels[0].label, answer.levels[-1].label
     said = [
-        f"{title_of(scenario.labels, name)} {_shown(one[0])} to {_shown(one[-1])}"
+        f"{title_of(scenario.labels, name)} {_ends(answer, one)}"
         for name, one in answer.series.items()
     ]
-    unit = "" if answer.unit in ("", "1") else f", {answer.unit}"
+    unit = _unit(answer.unit)
     return f"{words}{unit}, from {answer.axis} {first} to {last}: {'; '.join(said)}."
 
 
@@ -210,7 +214,7 @@ def table_of(scenario: Scenario, answer: Answer) -> dict[str, list[dict[str, str
         }
         for at, level in enumerate(answer.levels)
     ]
-    unit = "" if answer.unit in ("", "1") else f", {answer.unit}"
+    unit = _unit(answer.unit)
     return {f"{_words(answer.figure, scenario)}{unit}": rows}
 
 
@@ -229,9 +233,9 @@ def _key_figures(results: StudyResults, scenario: Scenario, answer: Answer) -> l
     above, found = results.spec.above, []
     words = _words(answer.figure, scenario)
     for name, series in list(answer.series.items())[:4]:
-        last = series[-1]
-        value = _shown(last, answer.unit)
-        detail = f"{words} at {answer.axis} {answer.levels[-1].label}"
+        at_last = max(at for at, one in enumerate(series) if one is not None)
+        value = _shown(series[at_last], answer.unit)
+        detail = f"{words} at {answer.axis} {answer.levels[at_last].label}"
         if above is not None:
             at = first_above(series, above)
             detail = f"{detail}: {value}"
@@ -244,9 +248,9 @@ def _response_chart(
     results: StudyResults, scenario: Scenario, answer: Answer, *, slug: str
 ) -> Chart:
     words, unit = _words(answer.figure, scenario), answer.unit
-    title_y = f"{words}, {unit}" if unit not in ("", "1") else words
+    title_y = f"{words}{_unit(unit)}"
     said = "; ".join(
-        f"{title_of(scenario.labels, name)} {_shown(one[0])} to {_shown(one[-1])}"
+        f"{title_of(scenario.labels, name)} {_ends(answer, one)}"
         for name, one in answer.series.items()
     )
     first, last = answer.levels[0].label, answer.levels[-1].label
@@ -350,17 +354,17 @@ def _gains_section(results: StudyResults, scenario: Scenario, answer: Answer) ->
     figure, base = measure_of(results, scenario), scenario.baseline
     before = values_of(results, figure, base)
     better = 1.0 if is_more_better(figure) else -1.0
-    words, unit = _words(figure, scenario), results.units[figure]
+    words, unit = _words(figure, scenario), _unit(results.units[figure])
     rows, bars = [], []
     for name in in_order(scenario.rows, results.algorithms):
         found = changes(values_of(results, figure, name), before)
         change = interval_of(list(found.values()))
         if name == base or change is None:
             continue
-        gains = sum(better * one > 0 for one in found.values())
+        gains, losses = (sum(s * better * one > 0 for one in found.values()) for s in (1, -1))
         rows.append(
             (
-                title_of(scenario.labels, name), *_numbers(change), gains, len(found) - gains,
+                title_of(scenario.labels, name), *_numbers(change), gains, losses,
                 *_losers(results, name),
             )
         )  # fmt: skip
@@ -372,7 +376,7 @@ def _gains_section(results: StudyResults, scenario: Scenario, answer: Answer) ->
                 )
             )  # fmt: skip
     title = title_of(scenario.labels, base)
-    columns = ("policy", f"change, {unit}", "from", "to", "runs that gain", "runs that lose")
+    columns = ("policy", f"change{unit}", "from", "to", "runs that gain", "runs that lose")
     table = Table(
         columns=(*columns, "losers, %") if LOSERS in results.units else columns,
         rows=rows,
@@ -385,7 +389,7 @@ def _gains_section(results: StudyResults, scenario: Scenario, answer: Answer) ->
             slug="gains",
             title=f"{words} against {title}",
             alt=f"Change of {words} against {title}: {listed}.",
-            panels=(bar_chart(bars, value_title=f"{words} less that of {title}, {unit}"),),
+            panels=(bar_chart(bars, value_title=f"{words} less that of {title}{unit}"),),
             table=table,
             height_px=110 + 40 * len(bars),
         )
@@ -427,19 +431,19 @@ def _ranking_section(results: StudyResults, scenario: Scenario) -> Section:
     rows = [
         (
             at, title_of(scenario.labels, one.algorithm), *_numbers(one.rank),
-            one.first, one.runs,
+            one.first, one.cases,
         )
         for at, one in enumerate(ranking(results, figure), 1)
     ]  # fmt: skip
-    table = Table(columns=("place", "policy", "mean rank", "from", "to", "first in", "runs"),
+    table = Table(columns=("place", "policy", "mean rank", "from", "to", "first in", "of"),
                   rows=rows)  # fmt: skip
     direction = "the highest" if is_more_better(figure) else "the lowest"
     return Section(
         slug="ranking",
         title="Which policy leads",
-        intro=f"In every run policies are ranked by {_words(figure, scenario)}, {direction} first; "
-        "ranks are averaged over runs, with 95 % bootstrap intervals. Policies that only some runs "
-        "have are left out.",
+        intro=f"For every seed and point policies are ranked by {_words(figure, scenario)}, "
+        f"{direction} first; ranks are averaged over these, with 95 % bootstrap intervals. Policies that only some of "
+        "them have are left out.",
         items=(table,),
     )
 
@@ -530,10 +534,24 @@ def _made_section(source: str, statement: str) -> Section:
     )
 
 
+def _ends(answer: Answer, series: Series) -> str:
+    """A response from its first level to its last, of those that have one."""
+    known = [at for at, one in enumerate(series) if one is not None]
+    first, last = known[0], known[-1]
+    if first == last:
+        return f"{_shown(series[first])} at {answer.levels[first].label}"
+    return f"{_shown(series[first])} to {_shown(series[last])}"
+
+
 def _words(figure: str, scenario: Scenario) -> str:
     """A figure's name for people; its unit stands beside it."""
     endings = [end for end in scenario.units if end.startswith("_") and figure.endswith(end)]
     return figure.removesuffix(max(endings, key=len, default="")).replace("_", " ")
+
+
+def _unit(unit: str) -> str:
+    """A unit behind the name of a figure; a pure number has none."""
+    return "" if unit in ("", "1") else f", {unit}"
 
 
 def _shown(one: Interval | None, unit: str = "") -> str:

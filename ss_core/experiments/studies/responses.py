@@ -20,6 +20,7 @@ from ss_core.statistics import Interval, bootstrap_interval, interquartile_mean,
 BOOTSTRAP_SEED = 0
 MOST_LEVELS = 12  # of an axis, beyond which its values are put into so many classes:
 CLASSES = 6
+LEARNER_KEYS = ("algorithm", "learner.algorithm")  # axes that change who is compared
 MORE_IS_BETTER = ("return", "reward", "welfare", "gap_closed", "throughput")  # in a figure's name
 
 Series = tuple[Interval | None, ...]  # by level
@@ -106,30 +107,45 @@ class Standing:
     """Where a policy stands among all of them; rank 1 is the best."""
 
     algorithm: str
-    rank: Interval  # mean over runs
-    first: int  # runs in which it is the best
-    runs: int
+    rank: Interval  # mean over cases
+    first: int  # cases in which it is the best
+    cases: int
 
 
 def ranking(results: StudyResults, figure: str) -> list[Standing]:
-    """Policies by their mean rank, the best first; those that every complete run has."""
+    """Policies by their mean rank, the best first; those that every case has.
+
+    A case is a seed and a point, the learner left out where it is an axis: learners of several runs
+    meet in one case, and what they have in common counts once.
+    """
     sign = -1.0 if is_more_better(figure) else 1.0
-    by_run: dict[str, list[Row]] = {}
+    costs: dict[tuple[str, ...], dict[str, list[float]]] = {}
     for row in results.rows:
         if figure in row.figures:
-            by_run.setdefault(row.run, []).append(row)
+            case = costs.setdefault(_case(results, row), {})
+            case.setdefault(row.algorithm, []).append(sign * row.figures[figure])
     ranks: dict[str, list[float]] = {}
-    for rows in by_run.values():
-        costs = np.array([sign * row.figures[figure] for row in rows])
-        for row, cost in zip(rows, costs, strict=True):
-            place = 1 + (costs < cost).sum() + ((costs == cost).sum() - 1) / 2
-            ranks.setdefault(row.algorithm, []).append(float(place))
+    for case in costs.values():
+        means = {name: float(np.mean(found)) for name, found in case.items()}
+        for name, cost in means.items():
+            place = 1 + sum(one < cost for one in means.values())
+            ranks.setdefault(name, []).append(
+                place + (sum(one == cost for one in means.values()) - 1) / 2
+            )
     standings = [
-        Standing(algorithm=name, rank=rank, first=places.count(1.0), runs=len(places))
+        Standing(algorithm=name, rank=rank, first=places.count(1.0), cases=len(places))
         for name, places in ranks.items()
-        if len(places) == len(by_run) and (rank := interval_of(places, mean)) is not None
+        if len(places) == len(costs) and (rank := interval_of(places, mean)) is not None
     ]
     return sorted(standings, key=lambda one: one.rank.estimate)
+
+
+def _case(results: StudyResults, row: Row) -> tuple[str, ...]:
+    learner = {results.spec.columns.get(key) for key in LEARNER_KEYS}
+    return (
+        str(row.seed),
+        *(shown_value(value) for name, value in row.point.items() if name not in learner),
+    )
 
 
 def first_above(series: Series, above: float) -> int | None:

@@ -78,6 +78,30 @@ def test_the_cheapest_policy_leads_in_every_run(tmp_path: Path) -> None:
     assert not is_more_better("cost_eur")
 
 
+def test_learners_of_several_runs_meet_where_the_learner_is_an_axis(tmp_path: Path) -> None:
+    axes = {"algorithm": '["ss", "vps"]', "learner.gamma": "[0.0, 1.0]"}
+    study = giving(tmp_path, study_text({**STUDY, "seeds": "2"}, axes=axes))
+    costs = {"ss": 1.0, "vps": 2.0, "nash": 3.0}
+    rows = [
+        Row(
+            run=run.name,
+            point={study.spec.columns[key]: value for key, value in run.point.items()},
+            seed=run.seed, algorithm=name, title=name, recommended=False, no_dilemma=False,
+            figures={"cost": costs[name]},
+        )
+        for run in study.plan
+        for name in (str(run.point["algorithm"]), "nash")
+    ]  # fmt: skip
+    found = StudyResults(
+        spec=study.spec, plan=study.plan, rows=rows, units={"cost": "EUR"}, reasons={}
+    )
+    assert [(one.algorithm, one.first, one.cases) for one in ranking(found, "cost")] == [
+        ("ss", 4, 4),
+        ("vps", 0, 4),
+        ("nash", 0, 4),
+    ]
+
+
 def test_a_threshold_is_met_where_the_estimate_is_above_it(tmp_path: Path) -> None:
     found = results(tmp_path)
     series = response(levels_of(found, "gamma"), values_of(found, "cost", "nash"))
