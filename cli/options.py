@@ -314,6 +314,25 @@ def report_option(command: Command) -> Command:
     )(command)
 
 
+def engine_options(command: Command) -> Command:
+    """`--engine` and `--address`: where processes are started."""
+    command = click.option(
+        "--address",
+        metavar="ADDRESS",
+        show_default="RAY_ADDRESS, or a cluster of this machine",
+        help="Of the Ray cluster to join.",
+    )(command)
+    return click.option(
+        "--engine",
+        "--launcher",
+        "engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Processes of this machine, or a Ray cluster; results do not depend on it.",
+    )(command)
+
+
 class RunFolder(click.Path):
     """A run directory; completion offers the runs below what was typed, or below runs/."""
 

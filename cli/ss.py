@@ -30,6 +30,9 @@ cli = lazy_group(
         "bench": LazyCommand(
             "cli.commands.bench.paper:bench", "Run the comparisons of the paper again.", LEARN
         ),
+        "study": LazyCommand(
+            "cli.commands.studies.study:study", "Many runs over axes and seeds, one answer.", LEARN
+        ),
         "watch": LazyCommand(
             "cli.commands.watch:watch", "Draw an episode of trained agents.", LEARN
         ),

@@ -263,6 +263,19 @@ def refer(config: GridConfig, place: Place, report: Report, stop: Stop) -> Saved
     return Saved(tensors, state)
 
 
+def days_and_tariff(config: GridConfig) -> GridConfig:
+    """What references of the held-out days depend on: not on learners, nor on the feeder."""
+    if config.variant != "in_turn":  # a form of the decisions may ask for a learner of its kind
+        return config
+    default = GridConfig()
+    others = ("feeder", "kva_per_household", "phases", "power_factor", "audit_steps", "learner")
+    of_runs = ("trial_days", "policy_samples", "evaluations", "commit_every", "trace", "device")
+    rows = ("instruments", "instrument_rules", "compare", "compare_selfish", "budget_seconds")
+    turns = ("revise_after", "most_turns")
+    same = {name: getattr(default, name) for name in (*others, *of_runs, *rows, *turns)}
+    return replace(config, **same)
+
+
 def _tensors_of(schedules: Iterable[Schedule]) -> dict[str, torch.Tensor]:
     tensors = {f"{s.name}/job_kw": torch.from_numpy(s.job_kw).float() for s in schedules}
     for s in schedules:
@@ -362,7 +375,7 @@ def limit_kw(config: GridConfig, grid: Grid) -> Float[np.ndarray, "day step"]:
 
 def references(config: GridConfig) -> list[Reference]:
     """Sub-tasks that compute reference rows."""
-    found = [Reference(name="references", compute=refer)]
+    found = [Reference(name="references", compute=refer, depends_on=days_and_tariff)]
     if config.variant == "in_turn":
         found.append(Reference(name=SAME_INFORMATION, compute=refer_same_information))
     if config.instruments:

@@ -40,6 +40,9 @@ class Stream(IntEnum):
     ATTACK_NETWORK = 204  # an attacking network: its held rows and initial parameters
     PROJECTION = 205  # of what was received, to few numbers
 
+    # Experiments of many runs.
+    STUDY_DESIGN = 221  # points of a Latin hypercube
+
     # Environments that are tried out before anybody learns in them.
     TRIED_EPISODES = 211
     TRIED_ACTIONS = 212

@@ -43,6 +43,7 @@ from tests.support.printed_commands import (
     python_blocks,
 )
 from tests.support.small_nets import TWO_ROUTE, trips, write_net
+from tests.support.small_studies import write_results
 from tests.support.traffic_runs import QUICK as SMALL_TRAFFIC
 from trafficsim.demand.trips import demand_file
 from trafficsim.references import reference_tasks
@@ -179,6 +180,7 @@ READ: dict[str, Callable[[list[str]], None]] = {
     "ss bench strength": parse_command,  # tests/cli/commands/bench/test_strength.py runs it
     "ss bench trust": parse_command,  # tests/cli/commands/bench/test_trust.py runs it
     "ss bench privacy": parse_command,
+    "ss study": parse_command,  # tests/cli/commands/studies runs it
 }
 
 
@@ -294,6 +296,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, ..
             '<configuration><input><net-file value="my.net.xml"/>'
             '<route-files value="my.trips.xml"/></input></configuration>'
         )
+        write_results(Path("studies/ev-share"))
         for kind, made in {
             "households": ("ssgrid", "run", *SMALLEST["ssgrid run"]),
             "others": ("ssgrid", "run", *SMALLEST["ssgrid run"], "--seed", "1"),

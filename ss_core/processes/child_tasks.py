@@ -250,6 +250,26 @@ def perform(task: Task, report: Report, stop: Stop) -> Answer | None:
         return "error", *_described(task, error)
 
 
+def perform_all(tasks: Sequence[Task], progress: Progress, stop: Stop) -> bool:
+    """Carry out tasks in this process, one after the other; returns whether all reached their end.
+
+    Raises:
+        SuggestionSharingError: what a task raised.
+    """
+    for task in tasks:
+
+        def report(done: int, total: int, note: str, name: str = task.name) -> None:
+            progress(name, done, total, note)
+
+        match perform(task, report, stop):
+            case None:
+                return False
+            case ("error", kind, text, trace):
+                _raise_again(task, kind, text, trace)
+        progress(task.name, 1, 1, "")
+    return True
+
+
 @contextmanager
 def _stderr_to(path: Path) -> Iterator[None]:
     """What this process writes to stderr goes to `path`, also what a dying interpreter writes."""

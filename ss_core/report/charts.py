@@ -164,15 +164,26 @@ def _reach(high: float | None, low: float | None) -> float:
 
 
 def grouped_bars(
-    labels: Sequence[str], groups: Mapping[str, tuple[Role, Numbers]], *, value_title: str
+    labels: Sequence[str],
+    groups: Mapping[str, tuple[Role, Numbers]],
+    *,
+    value_title: str,
+    intervals: Mapping[str, tuple[Numbers, Numbers]] | None = None,
 ) -> Figure:
-    """Upright bars side by side: for each label one of each group."""
+    """Upright bars side by side: for each label one of each group, with its ends if there are."""
     traces = [
         {"type": "bar", "name": plain(name), "x": [plain(one) for one in labels],
-         "y": numbers(values), "marker": {"color": COLOURS[role]}}
+         "y": numbers(values), "marker": {"color": COLOURS[role]},
+         **(_whiskers(values, *intervals[name]) if intervals else {})}
         for name, (role, values) in groups.items()
     ]  # fmt: skip
     return {"data": traces, "layout": {"yaxis": {"title": {"text": plain(value_title)}}}}
+
+
+def _whiskers(values: Numbers, low: Numbers, high: Numbers) -> Figure:
+    up = [_reach(end, value) for end, value in zip(high, values, strict=True)]
+    down = [_reach(value, end) for end, value in zip(low, values, strict=True)]
+    return {"error_y": {"type": "data", "array": numbers(up), "arrayminus": numbers(down)}}
 
 
 def stacked_areas(

@@ -74,6 +74,9 @@ class Reference:
     name: str  # of its folder
     compute: Callable[[Any, Place, Report, Stop], Saved | None]  # None: stopped before its end
     after: tuple[str, ...] = ()  # tasks whose results it needs
+    depends_on: Callable[[Any], Any] | None = None
+    # the configuration with all that this reference does not depend on set to one value, which is
+    # what `compute` gets: runs of a study for which it is the same share the result; None: none do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ss_core.config import from_dict, to_dict
-from ss_core.errors import ConfigError
+from ss_core.errors import ConfigError, Interrupted
 from ss_core.processes import child_tasks
-from ss_core.processes.child_tasks import Progress, interruptible
+from ss_core.processes.child_tasks import Progress, Stop, Task, interruptible, perform_all
+from ss_core.record.manifest import read_manifest
 from ss_core.record.run_directory import RunDirectory
 from ss_core.scenario.config import RunConfig
 from ss_core.scenario.protocol import Prepared, Result, Scenario, load_scenario
@@ -53,9 +54,7 @@ def _run(scenario: Scenario, request: Mapping[str, Any], progress: Progress) -> 
         return finished
     check_device(config.device)
     checked = scenario.check(config)
-    task, size = (
-        (scenario.name, "run") if scenario.identity is None else scenario.identity(config, checked)
-    )
+    task, size = _identity(scenario, config, checked)
     with open_run(
         Path(request["out"]),
         request["resume"],
@@ -65,9 +64,71 @@ def _run(scenario: Scenario, request: Mapping[str, Any], progress: Progress) -> 
         config=to_dict(config),
     ) as run:
         started = time.perf_counter()
-        result = _carry_out(scenario, run, config, checked, workers, progress)
+
+        def in_children(stage: Sequence[Task]) -> bool:
+            child_tasks.run_tasks(stage, workers, progress)
+            return True
+
+        result = _carry_out(scenario, run, config, checked, workers, progress, in_children)
         run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
+    assert result is not None
     return result | {"run_dir": str(run.path)}
+
+
+def run_here(
+    scenario: Scenario,
+    config: RunConfig,
+    folder: Path,
+    progress: Progress,
+    stop: Stop,
+    shared: Path | None = None,
+) -> bool:
+    """A whole run in `folder`, every sub-task in this process; returns whether it reached its end.
+
+    For pools whose processes stay: what one run imported and compiled serves the next. The bytes
+    are those of `run_scenario`. A run that was cut short goes on, a complete one is left alone.
+    `shared`: where runs keep references that others may need as well.
+
+    Raises:
+        SuggestionSharingError: what a sub-task, or the check of its input, raised.
+    """
+    known = (folder / "manifest.json").exists()
+    if known and read_manifest(folder)["ss"]["status"] == "complete":
+        return True
+    check_device(config.device)
+    checked = scenario.check(config)
+
+    def in_this_process(stage: Sequence[Task]) -> bool:
+        return perform_all(stage, progress, stop)
+
+    try:
+        with (
+            RunDirectory.open(folder)
+            if known
+            else _new_run(scenario, config, checked, folder) as run
+        ):
+            started = time.perf_counter()
+            parts = (scenario, run, config, checked, 1, progress, in_this_process)
+            if _carry_out(*parts, shared) is None:
+                raise Interrupted("asked to stop")
+            run.write_timing({"wall_s": round(time.perf_counter() - started, 1)})
+    except Interrupted:
+        return False
+    return True
+
+
+def _new_run(scenario: Scenario, config: RunConfig, checked: Any, folder: Path) -> RunDirectory:
+    task, size = _identity(scenario, config, checked)
+    return RunDirectory.create(
+        folder, task=task, size=size, seed=config.seed, config=to_dict(config)
+    )
+
+
+def _identity(scenario: Scenario, config: RunConfig, checked: Any) -> tuple[str, str]:
+    """Task and size, for the name of the run."""
+    return (
+        (scenario.name, "run") if scenario.identity is None else scenario.identity(config, checked)
+    )
 
 
 def _origins(
@@ -130,7 +191,10 @@ def _carry_out(
     checked: Any,
     workers: int,
     progress: Progress,
-) -> Result:
+    carry_out: Callable[[Sequence[Task]], bool],
+    shared: Path | None = None,
+) -> Result | None:
+    """The result; None where a stage was asked to stop."""
     run.log_event("start", {"workers": workers})
 
     def tell(note: str) -> None:
@@ -142,9 +206,10 @@ def _carry_out(
     progress("prepare", 1, 1, prepared.sentence)
     if prepared.meanwhile is not None:
         threading.Thread(target=prepared.meanwhile, daemon=True).start()
-    stages = [] if prepared.trivial else staged_tasks(scenario, config, run, workers)
+    stages = [] if prepared.trivial else staged_tasks(scenario, config, run, workers, shared)
     for stage in stages:
-        child_tasks.run_tasks(stage, workers, progress)
+        if not carry_out(stage):
+            return None
     progress("score", 0, 1, "key figures, traces")
     names = [task.name for stage in stages for task in stage]
     results = results_of(run.path / "tasks", names)

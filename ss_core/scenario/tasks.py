@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ss_core.config import from_dict, to_dict
+from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.exchange.channel import exchange_facts
 from ss_core.learning.learner import LearnerConfig
 from ss_core.processes.child_tasks import Report, Stop, Task
+from ss_core.record.atomic import sha256_of
 from ss_core.record.checkpoint import (
     Checkpoint,
     load_latest,
@@ -37,7 +38,7 @@ from ss_core.scenario.pilot import (
     shares_of,
     trial_updates,
 )
-from ss_core.scenario.protocol import Place, Scenario, Setting, load_scenario
+from ss_core.scenario.protocol import Place, Reference, Scenario, Setting, load_scenario
 from ss_core.training.loop import Training, affordable_updates, record_messages, train
 from ss_core.training.saved_learner import write_learner_file
 
@@ -46,9 +47,16 @@ INPUTS = "inputs"  # folder of a run
 
 
 def staged_tasks(
-    scenario: Scenario, config: RunConfig, run: RunDirectory, workers: int
+    scenario: Scenario,
+    config: RunConfig,
+    run: RunDirectory,
+    workers: int,
+    shared: Path | None = None,
 ) -> list[list[Task]]:
-    """Sub-tasks in stages: those of a stage may run side by side, stages follow one another."""
+    """Sub-tasks in stages: those of a stage may run side by side, stages follow one another.
+
+    `shared`: where runs keep references that others may need as well.
+    """
     references = scenario.references(config)
     first, *others = config.learners
     stages = [[(first, ""), *[("", r.name) for r in references if not r.after]]]
@@ -56,7 +64,7 @@ def staged_tasks(
     later = [[("", r.name)] for r in references if r.after]
     return [
         [
-            _task(scenario, config, run, *names, processes=max(1, workers // len(stage)))
+            _task(scenario, config, run, *names, max(1, workers // len(stage)), shared)
             for names in stage
         ]
         for stage in [*stages, *later]
@@ -69,8 +77,8 @@ def _task(
     run: RunDirectory,
     algorithm: str,
     reference: str,
-    *,
     processes: int,
+    shared: Path | None,
 ) -> Task:
     folder = str(run.task_folder(algorithm or reference))
     return Task(
@@ -84,6 +92,7 @@ def _task(
             "processes": processes,
             "algorithm": algorithm,
             "reference": reference,
+            "shared": "" if shared is None else str(shared),
             "folder": folder,
         },
         folder=folder,
@@ -188,18 +197,37 @@ def refer(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     scenario = load_scenario(arguments["scenario"])
     config = from_dict(scenario.config, arguments["config"], where="run")
     named = {each.name: each for each in scenario.references(config)}
-    reference = named[arguments["reference"]]
+    reference, inputs = named[arguments["reference"]], Path(arguments["inputs"])
+    if reference.depends_on is not None:
+        config = reference.depends_on(config)
+    shared = _shared_folder(scenario, reference, config, inputs, arguments["shared"])
+    known = None if shared is None else load_latest(shared)
+    if known is not None:
+        save_checkpoint(folder / "result", 0, known.tensors, known.state)
+        return True
     place = Place(
         folder=folder,
-        inputs=Path(arguments["inputs"]),
+        inputs=inputs,
         results=results_of(folder.parent, reference.after),
         processes=arguments["processes"],
     )
     saved = reference.compute(config, place, report, stop)
     if saved is None:
         return False
-    save_checkpoint(folder / "result", 0, saved.tensors, saved.state)
+    for target in (folder / "result", *([shared] if shared else [])):
+        save_checkpoint(target, 0, saved.tensors, saved.state)
     return True
+
+
+def _shared_folder(
+    scenario: Scenario, reference: Reference, config: RunConfig, inputs: Path, shared: str
+) -> Path | None:
+    """Where other runs find this result: named by all that it depends on, input files included."""
+    if not shared or reference.depends_on is None:
+        return None
+    files = sorted(path for path in inputs.rglob("*") if path.is_file())
+    facts = {"config": to_dict(config), "inputs": sha256_of(*files)}
+    return Path(shared) / f"{scenario.name}-{reference.name}-{config_hash(facts)[:16]}"
 
 
 def results_of(tasks: Path, names: Sequence[str]) -> dict[str, Checkpoint]:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from paper_envs.bench.runs.ray import run_on_ray
+from ss_core.processes.ray_pool import run_on_ray
 from tests.support.small_bench import small_spec, small_task
 
 

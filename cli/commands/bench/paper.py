@@ -9,7 +9,7 @@ from cli.app import CONTEXT_SETTINGS, OrderedGroup, debug_option, example
 from cli.commands.bench.privacy import privacy
 from cli.commands.bench.strength import strength
 from cli.commands.bench.trust import trust
-from cli.options import Number, bench_options
+from cli.options import Number, bench_options, engine_options
 
 
 @click.group("bench", cls=OrderedGroup, context_settings=CONTEXT_SETTINGS)
@@ -67,13 +67,7 @@ def bench() -> None:
 @click.option(
     "--fresh", is_flag=True, help="Start anew beside it, in the first free of <out>, <out>-2, …"
 )
-@click.option(
-    "--launcher",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Where runs are started: here, or on a Ray cluster.",
-)
+@engine_options
 @click.option(
     "--device",
     metavar="cpu|cuda[:N]",

@@ -12,6 +12,7 @@ from paper_envs.bench.runs.run import RunSpec
 from ss_core.errors import Interrupted
 from ss_core.processes import pool
 from ss_core.processes.child_tasks import Task
+from ss_core.processes.engines import carry_out_tasks
 
 
 def carry_out(
@@ -99,8 +100,11 @@ def _launch(
 ) -> list[pool.Failure]:
     if not tasks or time_is_up():
         return []
-    if request.launcher == "ray":
-        from paper_envs.bench.runs.ray import run_on_ray
-
-        return run_on_ray(tasks, request.workers, observe, time_is_up=time_is_up)
-    return pool.run_pool(tasks, request.workers, observe, time_is_up=time_is_up)
+    return carry_out_tasks(
+        tasks,
+        request.workers,
+        observe,
+        engine=request.engine,
+        address=request.address,
+        time_is_up=time_is_up,
+    )

@@ -18,7 +18,8 @@ class Request:
     workers: int = 2
     out: Path | None = None  # None: bench/paper-<profile>
     fresh: bool = False
-    launcher: Literal["local", "ray"] = "local"
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None  # of a Ray cluster
     device: str = "cpu"
     check: bool = False  # against the shipped reference
     reference: Path | None = None  # to check against instead

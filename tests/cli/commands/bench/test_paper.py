@@ -509,8 +509,8 @@ def test_long_runs_are_first_unless_the_time_may_not_suffice(
 
 def test_no_hours_start_no_process_and_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "run_pool", lambda *_, **__: pytest.fail("a pool is started"))
-    for launcher in ("local", "ray"):
-        assert bench(*ONE, "--quiet", "--max-hours", "0", "--launcher", launcher) == 0
+    for engine in ("local", "ray"):
+        assert bench(*ONE, "--quiet", "--max-hours", "0", "--engine", engine) == 0
 
 
 @pytest.mark.usefixtures("stopped_on_the_way")

@@ -11,10 +11,10 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from paper_envs.bench.results.results import read_result
-from paper_envs.bench.runs.ray import run_on_ray
 from paper_envs.bench.runs.run import train_run
 from ss_core.config import to_dict
 from ss_core.processes.pool import run_pool
+from ss_core.processes.ray_pool import run_on_ray
 from tests.support.small_bench import SMALL, small_spec, small_task
 
 ROOT = Path(__file__).resolve().parents[4]

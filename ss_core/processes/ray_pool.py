@@ -1,12 +1,14 @@
-"""The runs of a benchmark as Ray tasks, for machines with many cores and for clusters.
+"""Many tasks as Ray tasks, for machines with many cores and for clusters.
 
-Needs the extra `ray`. Joins the cluster that `RAY_ADDRESS` names, else starts one here. All nodes
-must see the folder of the benchmark under the same path. A run whose process or node is lost is
-tried again by Ray and goes on from its last checkpoint.
+Needs the extra `ray`. Joins the cluster at an address, or that `RAY_ADDRESS` names, else starts one
+here. All nodes must see the folders of the tasks under the same path. A task whose process or node
+is lost is tried again by Ray and goes on from its last checkpoint.
 """
 
 import importlib
 import os
+import re
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
@@ -18,6 +20,8 @@ from ss_core.processes.pool import RETRIES, Failure, Observe, finished_well, wri
 from ss_core.resources import install_command
 
 POLL_S = 1.0
+KNOCK_S = 5.0
+ADDRESS = re.compile(r"(ray://)?(?P<host>[^:/]+):(?P<port>\d{1,5})")
 
 
 def run_on_ray(
@@ -25,6 +29,7 @@ def run_on_ray(
     workers: int,
     observe: Observe,
     *,
+    address: str | None = None,
     retries: int = RETRIES,
     time_is_up: Callable[[], bool] = lambda: False,
 ) -> list[Failure]:
@@ -35,23 +40,25 @@ def run_on_ray(
     Raises:
         ConfigError: Ray is not installed.
         Interrupted: SIGINT or SIGTERM; what the tasks had committed is kept.
-        ResourceError: disk or memory is exhausted; the other tasks are stopped.
+        ResourceError: no cluster at the address, or disk or memory is exhausted; the other tasks
+            are stopped.
     """
     with redirect_stdout(sys.stderr):  # Ray tells of lost workers on stdout, which is the result's
-        return _run(tasks, workers, observe, retries, time_is_up)
+        return _run(tasks, workers, observe, address, retries, time_is_up)
 
 
 def _run(
     tasks: Sequence[Task],
     workers: int,
     observe: Observe,
+    address: str | None,
     retries: int,
     time_is_up: Callable[[], bool],
 ) -> list[Failure]:
     ray = _import_ray()
     started_here = not ray.is_initialized()
     if started_here:
-        _join(ray, workers)
+        _join(ray, workers, address)
     body = ray.remote(num_cpus=1, max_retries=retries, retry_exceptions=False)(carry_out)
     running: dict[Any, Task] = {}
     try:
@@ -87,22 +94,35 @@ def _import_ray() -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise ConfigError(
-            f"--launcher ray: Ray is not installed; install it with "
-            f"`{install_command('ray')}`, or use --launcher local"
+            "--engine ray: Ray is not installed; install it with "
+            f"`{install_command('ray')}`, or use --engine local"
         ) from error
 
 
-def _join(ray: Any, workers: int) -> None:
-    address = os.environ.get("RAY_ADDRESS")
+def _join(ray: Any, workers: int, given: str | None) -> None:
+    address = given or os.environ.get("RAY_ADDRESS")
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         if address:
+            _knock(address)
             ray.init(address=address, **quiet)
         else:
             ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        place = f"the cluster at RAY_ADDRESS={address}" if address else "a local cluster"
-        raise ResourceError(f"--launcher ray: cannot reach {place}: {error}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        place = f"a cluster at {address}" if address else "a local cluster"
+        reason = " ".join(str(error).split())[:300]
+        raise ResourceError(
+            f"--engine ray: cannot reach {place}: {reason}; `ray start --head` starts one and says "
+            "its address, --engine local needs none"
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Fail in seconds where nobody listens; Ray would wait for minutes."""
+    found = ADDRESS.fullmatch(address)
+    if found is not None:
+        with socket.create_connection((found["host"], int(found["port"])), timeout=KNOCK_S):
+            return
 
 
 def _collect(

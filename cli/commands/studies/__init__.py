@@ -1,0 +1,1 @@
+"""`ss study`: many runs of one command, and what they say together."""

@@ -1,0 +1,1 @@
+"""One question over many runs: axes and seeds, runs that stay resumable, one data set, one page."""
