@@ -35,7 +35,8 @@ highlight_language = "text"
 CHAPTERS = {
     "Start": (
         *("docs/quickstart/analyst", "docs/quickstart/energy", "docs/quickstart/traffic"),
-        *("docs/quickstart/researcher", "docs/notebooks/grid", "docs/notebooks/traffic"),
+        *("docs/quickstart/researcher", "docs/howto", "docs/studies"),
+        *("docs/notebooks/grid", "docs/notebooks/traffic"),
     ),
     "Results": (
         *("docs/results/grid", "docs/results/instruments", "docs/results/traffic"),
@@ -48,7 +49,7 @@ CHAPTERS = {
         *("docs/privacy", "docs/reliability"),
     ),
     "Reference": (
-        *("docs/limits", "docs/data-dictionary", "docs/replay", "docs/api", "data/README"),
+        *("docs/limits", "docs/cli", "docs/data-dictionary", "docs/replay", "docs/api", "data/README"),
         *("data/nets/README", "CHANGELOG", "docs/moved", "CONTRIBUTING", "SECURITY"),
     ),
 }
