@@ -42,6 +42,7 @@ from tests.support.printed_commands import (
     printed_commands,
     python_blocks,
 )
+from tests.support.simbench_nets import simbench_like, written
 from tests.support.small_nets import TWO_ROUTE, trips, write_net
 from tests.support.small_studies import write_results
 from tests.support.traffic_runs import QUICK as SMALL_TRAFFIC
@@ -288,6 +289,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[tuple[str, ..
         patch.chdir(folder)
         (folder / "data").symlink_to(ROOT / "data")
         shutil.copy(ROOT / "data" / "feeders" / "kerber_dorfnetz.json", "my_feeder.json")
+        written(simbench_like(), Path("1-LV-rural2--1-sw.json"))
         write_meters(Path("meter.csv"), [str(number) for number in range(60)], kw=0.01)
         write_prices(Path("prices.csv"))
         write_net(folder, TWO_ROUTE, "my.net.xml")

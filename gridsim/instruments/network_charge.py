@@ -128,7 +128,7 @@ class _Charges:
             feeder, flow, found, price, self._limits, load=at, more_kw=more_kw
         )
         charge = NetworkCharge(
-            present_kw=load_kw[household], more_kw=more_kw, eur_per_h=np.nan_to_num(eur)
+            present_kw=load_kw[household].copy(), more_kw=more_kw, eur_per_h=np.nan_to_num(eur)
         )
         return replace(OwnTariff.hourly(self._tariff), network=charge)
 
