@@ -28,6 +28,10 @@ class Interval:
         """`0.5 [0.4, 0.6]`, each number by `spec`."""
         return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
+    def __str__(self) -> str:
+        """As `print` shows it: three digits of each number."""
+        return f"{self:.3g}"
+
 
 def interquartile_mean(values: Float[np.ndarray, "*batch sample"]) -> Float[np.ndarray, "*batch"]:
     """Mean of the middle half: a quarter of the samples, rounded down, is cut off at each end."""

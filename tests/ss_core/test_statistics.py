@@ -227,3 +227,9 @@ def test_comparisons_refuse_no_tasks_and_tasks_without_partner() -> None:
     with pytest.raises(ValueError, match="shorter"):
         probability_of_improvement([np.ones(2), np.ones(2)], [np.ones(2)], rng=rng)
     assert isinstance(difference_interval([np.ones(2)], [np.ones(2)], mean, rng=rng), Interval)
+
+
+def test_an_interval_is_printed_in_three_digits() -> None:
+    interval = Interval(estimate=0.913854, low=0.9042566, high=0.92191398)
+    assert str(interval) == "0.914 [0.904, 0.922]"
+    assert f"{interval:.1f}" == "0.9 [0.9, 0.9]"

@@ -96,7 +96,9 @@ class Failed(Exception):  # noqa: N818 - of one case, a line of the table
 
 def interpreter(version: str) -> str | None:
     """A program of this version of Python; None where none is found, or it does not start."""
-    for name in (f"python{version}", "python3", sys.executable):
+    shims = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    installed = map(str, sorted(shims.glob(f"{version}.*/bin/python{version}")))
+    for name in (f"python{version}", "python3", sys.executable, *installed):
         program = shutil.which(name)
         if program is None:
             continue
@@ -144,7 +146,10 @@ def try_case(case: Case, program: str, package: Path, folder: Path) -> int:
     places = folder / "venv" / "bin"
     what = f"{package}[{case.extras}]" if case.extras else str(package)
     pins = ["--constraint", str(ROOT / "constraints.txt")]
-    run([str(places / "python"), "-m", "pip", "install", "--quiet", *pins, what], folder)
+    run(
+        [str(places / "python"), "-m", "pip", "install", "--quiet", "--no-compile", *pins, what],
+        folder,
+    )
     code = "import ss_core.resources as r; print(r.data_path('nets').parent)"
     data = run([str(places / "python"), "-c", code], folder).strip()
     for command in case.commands:
