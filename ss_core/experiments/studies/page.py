@@ -442,8 +442,8 @@ def _ranking_section(results: StudyResults, scenario: Scenario) -> Section:
         slug="ranking",
         title="Which policy leads",
         intro=f"For every seed and point policies are ranked by {_words(figure, scenario)}, "
-        f"{direction} first; ranks are averaged over these, with 95 % bootstrap intervals. Policies "
-        "that only some of them have are left out.",
+        f"{direction} first; ranks are averaged over these, with 95 % bootstrap intervals. "
+        "Policies that only some of them have are left out.",
         items=(table,),
     )
 
