@@ -3,7 +3,9 @@
 import pytest
 
 from gridsim.config import resolve
-from gridsim.scenario import days_and_tariff
+from gridsim.scenario import SCENARIO, days_and_tariff
+from ss_core.experiments.studies.runs import who_shares
+from ss_core.experiments.studies.spec import StudyRun
 
 SAME = {
     "learner.gamma": 0.5,
@@ -40,3 +42,13 @@ def test_whoever_lives_there_and_what_a_day_costs_does(key: str) -> None:
     assert days_and_tariff(resolve("tuned", {key: OTHERS[key]})) != days_and_tariff(
         resolve("tuned", {})
     )
+
+
+def test_runs_of_a_study_share_where_its_axes_change_learners_alone() -> None:
+    def planned(**settings: object) -> StudyRun:
+        config = resolve("tuned", settings)
+        return StudyRun(name=repr(settings), point=settings, seed=config.seed, config=config)
+
+    learners = [planned(neighbours=4), planned(neighbours=8)]
+    shares = [planned(**{"population.ev_ownership": share}) for share in (0.1, 0.2)]
+    assert who_shares([*learners, *shares], SCENARIO) == {one.name for one in learners}

@@ -87,7 +87,8 @@ def table_of(so_far: "StudyProgress") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=line_of(so_far), title_justify="left", box=box.SIMPLE_HEAD)
+    title = line_of(so_far)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, min_width=len(title) + 2)
     for heading in ("run", "%", "at"):
         table.add_column(heading, justify="right" if heading == "%" else "left", overflow="fold")
     failed = list(so_far.failed.items())[-MOST_SHOWN:]

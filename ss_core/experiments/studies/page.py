@@ -192,14 +192,15 @@ def verdict_of(results: StudyResults, scenario: Scenario, answer: Answer) -> str
             for name in answer.series
         ]
         limit = f"{above:g} {answer.unit}".strip()
-        return f"{words} is above {limit}: {'; '.join(said)}."
+        return f"{words[:1].upper()}{words[1:]} is above {limit}: {'; '.join(said)}."
     first, last = answer.levels[0].label, answer.levels[-1].label
     said = [
         f"{title_of(scenario.labels, name)} {_ends(answer, one)}"
         for name, one in answer.series.items()
     ]
     unit = _unit(answer.unit)
-    return f"{words}{unit}, from {answer.axis} {first} to {last}: {'; '.join(said)}."
+    begin = f"{words[:1].upper()}{words[1:]}{unit}"
+    return f"{begin}, from {answer.axis} {first} to {last}: {'; '.join(said)}."
 
 
 def table_of(scenario: Scenario, answer: Answer) -> dict[str, list[dict[str, str]]]:
@@ -442,8 +443,8 @@ def _ranking_section(results: StudyResults, scenario: Scenario) -> Section:
         slug="ranking",
         title="Which policy leads",
         intro=f"For every seed and point policies are ranked by {_words(figure, scenario)}, "
-        f"{direction} first; ranks are averaged over these, with 95 % bootstrap intervals. Policies "
-        "that only some of them have are left out.",
+        f"{direction} first; ranks are averaged over these, with 95 % bootstrap intervals. "
+        "Policies that only some of them have are left out.",
         items=(table,),
     )
 

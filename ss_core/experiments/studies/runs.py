@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import torch
 
-from ss_core.config import from_dict, to_dict
+from ss_core.config import config_hash, from_dict, to_dict
 from ss_core.errors import CorruptError, InputError, ResourceError
 from ss_core.experiments.studies.spec import StudyRun
 from ss_core.processes.child_tasks import Report, Stop, Task
@@ -108,10 +108,23 @@ def carry_out_runs(
         if stage == "done":
             check_room(out, so_far)
 
-    return pool([_task(run, scenario, out) for run in waiting], workers, observe) if waiting else []
+    sharing = who_shares(plan, scenario)
+    tasks = [_task(run, scenario, out, shares=run.name in sharing) for run in waiting]
+    return pool(tasks, workers, observe) if tasks else []
 
 
-def _task(run: StudyRun, scenario: Scenario, out: Path) -> Task:
+def who_shares(plan: Sequence[StudyRun], scenario: Scenario) -> set[str]:
+    """Runs that have a reference in common with another; the others keep no copy of theirs."""
+    groups: dict[str, list[str]] = {}
+    for run in plan:
+        for one in scenario.references(run.config):
+            if one.depends_on is not None:
+                key = config_hash(to_dict(one.depends_on(run.config)))
+                groups.setdefault(f"{one.name}-{key}", []).append(run.name)
+    return {name for names in groups.values() if len(names) > 1 for name in names}
+
+
+def _task(run: StudyRun, scenario: Scenario, out: Path, *, shares: bool) -> Task:
     logs = out / LOGS / run.name
     return Task(
         name=run.name,
@@ -121,7 +134,7 @@ def _task(run: StudyRun, scenario: Scenario, out: Path) -> Task:
             "config": to_dict(run.config),
             "run": str(out / RUNS / run.name),
             "logs": str(logs),
-            "shared": str(out / SHARED),
+            "shared": str(out / SHARED) if shares else "",
         },
         folder=str(logs),
         log=STDERR_LOG,
@@ -137,7 +150,7 @@ def carry_out(arguments: Mapping[str, Any], report: Report, stop: Stop) -> bool:
     folder = Path(arguments["run"])
     stages = Stages(len(config.learners) + len(scenario.references(config)), report)
     with contextlib.redirect_stdout(sys.stderr):  # a library may print
-        shared = Path(arguments["shared"])
+        shared = Path(arguments["shared"]) if arguments["shared"] else None
         finished = run_here(scenario, config, folder, stages.report, stop, shared)
     if finished:
         cost = {
