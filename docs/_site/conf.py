@@ -49,7 +49,14 @@ CHAPTERS = {
         *("docs/privacy", "docs/reliability"),
     ),
     "Reference": (
-        *("docs/limits", "docs/cli", "docs/data-dictionary", "docs/replay", "docs/api", "data/README"),
+        *(
+            "docs/limits",
+            "docs/cli",
+            "docs/data-dictionary",
+            "docs/replay",
+            "docs/api",
+            "data/README",
+        ),
         *("data/nets/README", "CHANGELOG", "docs/moved", "CONTRIBUTING", "SECURITY"),
     ),
 }
