@@ -48,7 +48,7 @@ def test_the_wheel_holds_packages_and_data_and_nothing_else(wheel: Path) -> None
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
-    assert tops == packages | {"suggestion_sharing_data", "suggestion_sharing-0.1.0.dist-info"}
+    assert tops == packages | {"suggestion_sharing_data", "suggestion_sharing-0.2.0.dist-info"}
     assert "suggestion_sharing_data/nets/grid_3x3.net.xml" in names
     assert any(name.startswith("suggestion_sharing_data/feeders/") for name in names)
 
