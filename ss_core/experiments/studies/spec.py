@@ -270,19 +270,42 @@ def _refuse_clashes(spec: StudySpec, scenario: Scenario) -> None:
 
 
 def _resolved(spec: StudySpec, scenario: Scenario, budget_of: BudgetOf, point: Point) -> RunConfig:
-    values = {"trace": DEFAULT_TRACE, **spec.base, **point}
     try:
-        if "budget" in values:
-            values["budget"] = budget_of(str(values["budget"]))
-        config = scenario.resolve(str(values.pop("preset", DEFAULT_PRESET)), values)
+        config = _config(scenario, budget_of, {**spec.base, **point})
     except ConfigError as error:
-        problem = str(error).replace("--set: ", "").replace("--set ", "")
-        shown = ", ".join(f"{key} = {value!r}" for key, value in point.items())
-        raise ConfigError(f"[axes] {shown}: {problem}") from error
-    assert isinstance(config, RunConfig)
+        problem = _reason(error)
+        place = ", ".join(f"{key} = {value!r}" for key, value in point.items())
+        if problem == _reason(_refusal(scenario, budget_of, spec.base)):
+            raise ConfigError(f"[base]: {problem}") from error
+        raise ConfigError(f"[axes] {place}: {problem}") from error
     if config.trace == "off":
         raise ConfigError("[base] trace = 'off': a study is made of key figures; give kpi or more")
     return config
+
+
+def _config(scenario: Scenario, budget_of: BudgetOf, given: Mapping[str, Any]) -> RunConfig:
+    values = {"trace": DEFAULT_TRACE, **given}
+    if "budget" in values:
+        values["budget"] = budget_of(str(values["budget"]))
+    config = scenario.resolve(str(values.pop("preset", DEFAULT_PRESET)), values)
+    assert isinstance(config, RunConfig)
+    return config
+
+
+def _refusal(
+    scenario: Scenario, budget_of: BudgetOf, given: Mapping[str, Any]
+) -> ConfigError | None:
+    """Why settings do not fit; None where they do."""
+    try:
+        _config(scenario, budget_of, given)
+    except ConfigError as error:
+        return error
+    return None
+
+
+def _reason(error: ConfigError | None) -> str:
+    """What a refusal says, without the flag that it takes settings to be from."""
+    return "" if error is None else str(error).replace("--set: ", "").replace("--set ", "")
 
 
 def _run_name(point: Point, seed: int, config: RunConfig) -> str:

@@ -33,6 +33,10 @@ WRONG = {
     "empty axis": (study_text(axes={"learner.gamma": "[]"}), "makes an empty grid"),
     "no axes": (study_text(axes={}), "[axes] is empty"),
     "wrong type": (study_text(axes={"learner.gamma": '["much"]'}), "valid number (got 'much')"),
+    "wrong in base": (
+        study_text(base={"learner.gama": "1.0"}),
+        "[base]: 1 problem in the configuration\n  [learner] gama: unknown key",
+    ),
     "wrong value": (study_text(axes={"learner.num_envs": "[0]"}, base={}), "num_envs"),
     "one key twice": (
         study_text(axes={"algorithm": '["ss"]', "learner.algorithm": '["vps"]'}),
