@@ -97,6 +97,7 @@ SMALLEST: dict[str, tuple[str, ...]] = {  # the longest prefix counts; its flags
     "ss train": SMALL_TRAINING,
     "ss train mpe2": (*SMALL_TRAINING[:-2],),
     "ss train tests": (*SMALL_TRAINING[:-2],),
+    "ss train benchmarks": (*SMALL_TRAINING[:-2],),
     "ss bench paper --profile smoke": (
         *("--env", "navigation", "--algorithm", "ss", "--preset", "tuned", "--seeds", "1"),
         *("--workers", "1", "--out", "bench"),
@@ -182,6 +183,8 @@ READ: dict[str, Callable[[list[str]], None]] = {
     "ss bench trust": parse_command,  # tests/cli/commands/bench/test_trust.py runs it
     "ss bench privacy": parse_command,
     "ss study": parse_command,  # tests/cli/commands/studies runs it
+    # a run with selfish learners beside others: tests/paper_envs/dilemma/test_learned.py runs it
+    **dict.fromkeys(("ss envs --diagram runs", "ss envs --diagram goods"), parse_command),
 }
 
 

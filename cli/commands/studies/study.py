@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.app import debug_option
+from cli.app import example as shown_example
 from cli.options import engine_options, workers_option
 from cli.settings import parse_budget
 from cli.worlds import WORLDS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLES = ("ev-share",)
 
 
-@click.command("study")
+@click.command("study", epilog=shown_example("ss study --example ev-share"))
 @click.argument(
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
