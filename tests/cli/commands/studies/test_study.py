@@ -68,7 +68,7 @@ def test_a_study_says_what_it_will_take_runs_and_answers(here: Path, capsys: Cap
     assert rows["optimum"] is None
     assert run(ss.cli, "ss", ["study", "cars.toml"]) == 0
     shown = capsys.readouterr().out
-    assert "trafo overload h" in shown
+    assert "trafo overload, h/day" in shown
     assert "1 of 1 runs complete in studies/cars" in shown
     assert "(expected" in shown
     assert 'duckdb -c "SELECT algorithm, min(ev_ownership)' in shown
