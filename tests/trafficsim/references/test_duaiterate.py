@@ -176,7 +176,7 @@ def test_a_missing_tool_is_named_with_what_to_install(
     game: RoutingGame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(InputError, match=r'pip install "suggestion-sharing\[traffic\]"'):
+    with pytest.raises(InputError, match=r'pip install "suggestion-sharing\[sumo\]"'):
         assign(game, game.scene, tmp_path / "scratch", 0, QUICK)
 
 
