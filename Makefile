@@ -9,7 +9,7 @@ TOOLS := .venv/.installed-tools
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run bench test test-fast matrix soak fuzz site check fix clean
+.PHONY: help setup tools run bench test test-fast matrix soak fuzz gallery site check fix clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ fuzz: tools  ## every reader of files under atheris, FUZZ_SECONDS each; finds an
 	for target in $(FUZZ_TARGETS); do \
 		$(RUN) tests.fuzz.fuzz $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; done
 
+gallery: tools  ## example pages in gallery/, and pictures of them for docs/gallery.md; needs Chromium
+	$(RUN) tests.support.gallery
+
 site: tools  ## the documentation as pages with search: site/index.html, read from disk
 	$(RUN) sphinx --quiet --fail-on-warning --keep-going --conf-dir docs/_site . site
 
@@ -70,4 +73,4 @@ fix: tools  ## let ruff fix what it can
 	$(RUN) ruff format .
 
 clean:  ## remove .venv and caches; runs/ stays
-	rm -rf .venv site .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf .venv site gallery .pytest_cache .ruff_cache .hypothesis dist build

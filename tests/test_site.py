@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from tests.support.browser import WIDTHS
+from tests.support.gallery import PAGES, write_gallery
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
@@ -46,6 +50,25 @@ def test_nothing_is_fetched(site: Path) -> None:
 def test_search_knows_the_words_of_the_documents(site: Path) -> None:
     index = (site / "searchindex.js").read_text()
     assert all(f'"{word}"' in index or f"{word}:" in index for word in ("transform", "dilemma"))
+
+
+def test_the_gallery_is_a_page_and_a_picture_of_its_first_screen(tmp_path: Path) -> None:
+    small = ("--agents", "2", "--updates", "2", "--episodes-per-update", "2")
+    less = ("--set", "evaluation_episodes=4", "--set", "learner.hidden=[8]")
+    pages = {"game": ("ss", "train", "predation", *small, *less)}
+    write_gallery(pages, tmp_path / "gallery", tmp_path / "pictures")
+    assert b"<html" in (tmp_path / "gallery" / "game.html").read_bytes()
+    with Image.open(tmp_path / "pictures" / "page-game.png") as picture:
+        assert picture.size == WIDTHS["desktop"][:2]
+        assert len(picture.getcolors() or []) > 10
+
+
+def test_pictures_of_the_gallery_are_small_and_shown() -> None:
+    text = (ROOT / "docs" / "gallery.md").read_text()
+    for name in PAGES:
+        path = ROOT / "docs" / "pictures" / f"page-{name}.png"
+        assert f"pictures/{path.name}" in text
+        assert path.stat().st_size < 300_000
 
 
 def test_a_notebook_shows_its_pictures(site: Path) -> None:

@@ -35,7 +35,7 @@ highlight_language = "text"
 CHAPTERS = {
     "Start": (
         *("docs/quickstart/analyst", "docs/quickstart/energy", "docs/quickstart/traffic"),
-        *("docs/quickstart/researcher", "docs/howto", "docs/studies"),
+        *("docs/quickstart/researcher", "docs/gallery", "docs/howto", "docs/studies"),
         *("docs/notebooks/grid", "docs/notebooks/traffic"),
     ),
     "Results": (

@@ -35,7 +35,7 @@ WRONG = {
     "wrong type": (study_text(axes={"learner.gamma": '["much"]'}), "valid number (got 'much')"),
     "wrong in base": (
         study_text(base={"learner.gama": "1.0"}),
-        "[base]: 1 problem in the configuration\n  [learner] gama: unknown key",
+        "[base]: settings: 1 problem in the configuration\n  [learner] gama: unknown key",
     ),
     "wrong value": (study_text(axes={"learner.num_envs": "[0]"}, base={}), "num_envs"),
     "one key twice": (
