@@ -158,7 +158,7 @@ def template() -> None:
 @template.command(
     "households",
     short_help="Write a table of households to fill in.",
-    epilog=example("ssgrid template households --out households.csv"),
+    epilog=example("ssgrid template households --out my_households.csv"),
 )
 @click.option(
     "--feeder",

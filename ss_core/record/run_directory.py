@@ -79,6 +79,7 @@ class RunDirectory:
         if (path / "manifest.json").exists():
             run.close()
             raise ConfigError(f"{path}: holds a run already; resume it or choose another folder")
+        _sweep(path)
         sha256 = config_hash(config)
         block = {
             "format": RUN_FORMAT,
@@ -123,8 +124,7 @@ class RunDirectory:
             run._manifest = read_manifest(path)
             if run._manifest["ss"]["status"] == "complete":
                 raise ConfigError(f"{path}: this run is complete; start a new one to go on")
-            for leftover in path.rglob(".*.tmp"):
-                leftover.unlink(missing_ok=True)
+            _sweep(path)
             run._manifest["resources"] = []
             run._set_status("running")
         except BaseException:
@@ -266,3 +266,9 @@ def read_events(path: Path) -> list[dict[str, Any]]:
         if isinstance(event, dict):
             events.append(event)
     return events
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a crash left half written; whoever does so holds the folder's lock."""
+    for leftover in folder.rglob(".*.tmp"):
+        leftover.unlink(missing_ok=True)

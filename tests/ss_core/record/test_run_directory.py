@@ -159,6 +159,14 @@ def test_a_new_run_holds_its_configuration_and_surroundings(tmp_path: Path) -> N
     assert verify_run(tmp_path / "r") == []
 
 
+def test_what_a_crash_left_of_a_beginning_is_swept_away(tmp_path: Path) -> None:
+    leftover = tmp_path / "run" / ".config.toml.733.tmp"
+    leftover.parent.mkdir()
+    leftover.write_bytes(b"seed = 0")  # killed before there was a manifest
+    RunDirectory.create(tmp_path / "run", task="t", size="n1", seed=0, config={"seed": 0}).close()
+    assert not leftover.exists()
+
+
 def test_a_folder_with_a_run_or_without_one_is_told_apart(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run here"):
         RunDirectory.open(tmp_path / "r")
