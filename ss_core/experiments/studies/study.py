@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ss_core.experiments.studies.page import answer_of, study_page, table_of, verdict_of
+from ss_core.experiments.studies.answer import answer_of, table_of, verdict_of
+from ss_core.experiments.studies.page import study_page
 from ss_core.experiments.studies.results import (
     RESULTS,
     StudyResults,
