@@ -49,7 +49,7 @@ ROOMS = {  # of each package, from the ground up: a room imports only itself and
         *("bench.figures", "bench.page", "bench", "dilemma"),
     ),
     "cli": (
-        *("app", "settings", "options", "render", "worlds"),
+        *("app", "settings", "options", "render", "live_table", "worlds"),
         *("commands.runs", "run_command", "commands", "commands.bench", "ss", "__main__"),
     ),
 }

@@ -33,8 +33,8 @@ from gridsim.references.references import asap
 def time_of_use_outcome(days: Days, tariff: Tariff, rules: InstrumentRules) -> Outcome:
     """Bands of hours instead of hours; a band's energy is all that the supplier reads."""
     own = time_of_use(tariff, rules.bands)
-    told = float(VALUE_BYTES * rules.bands)
-    return answered("time_of_use", days, tariff, lambda *_: own, told)
+    revealed = float(VALUE_BYTES * rules.bands)
+    return answered("time_of_use", days, tariff, lambda *_: own, revealed)
 
 
 def spot_outcome(days: Days, tariff: Tariff) -> Outcome:

@@ -115,8 +115,8 @@ def _write_page(folder: Path, summary: str) -> None:
     module, _, name = summary.partition(":")
     data = RunData(folder)
     try:
-        told: RunSummary = getattr(import_module(module), name)(data)
-        atomic_write(folder / PAGE, run_page(data, told))
+        found: RunSummary = getattr(import_module(module), name)(data)
+        atomic_write(folder / PAGE, run_page(data, found))
     except SuggestionSharingError as error:
         warnings.warn(
             f"no report: {error}; `ss report {folder}` tries again", UserWarning, stacklevel=4

@@ -103,8 +103,8 @@ def interpreter(version: str) -> str | None:
         if program is None:
             continue
         asked = [program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        told = subprocess.run(asked, capture_output=True, text=True, check=False)
-        if told.returncode == 0 and told.stdout.strip() == version:
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if answer.returncode == 0 and answer.stdout.strip() == version:
             return program
     return None
 

@@ -1,81 +1,25 @@
 """How far a benchmark is, on stderr: a live table on a terminal, elsewhere a line now and then."""
 
-import math
-import sys
-import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import click
-
-from cli.render import SECONDS_BETWEEN_LINES, duration
+from cli.live_table import LiveTable
+from cli.render import duration
 
 if TYPE_CHECKING:
-    from rich.live import Live
     from rich.table import Table
 
     from paper_envs.bench.runs.progress import Group, RunsProgress
 
-REDRAWS_PER_S = 4
 
-
-class BenchProgress:
-    """Shows progress: one live table on a terminal, else a line at most every ten seconds.
-
-    The first and the last state and every failure get a line at once.
-    """
+class BenchProgress(LiveTable["RunsProgress"]):
+    """Shows how far a benchmark is; failures and its end are news."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._live: Live | None = None
-        self._last_s = -math.inf
-        self._failed = 0
+        super().__init__(table_of, line_of, _news, quiet=quiet)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def __call__(self, so_far: "RunsProgress") -> None:
-        """Show how far it is, if it is time to."""
-        if self._quiet:
-            return
-        if sys.stderr.isatty():
-            self._draw(so_far)
-        else:
-            self._print_line(so_far)
-
-    def _draw(self, so_far: "RunsProgress") -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        if self._live is None:
-            self._live = Live(
-                table_of(so_far), console=Console(stderr=True), auto_refresh=False, transient=False
-            )
-            self._live.start()
-        elif not self._is_due(so_far, 1 / REDRAWS_PER_S):
-            return
-        self._live.update(table_of(so_far), refresh=True)
-
-    def _print_line(self, so_far: "RunsProgress") -> None:
-        if self._is_due(so_far, SECONDS_BETWEEN_LINES):
-            click.echo(line_of(so_far), err=True)
-
-    def _is_due(self, so_far: "RunsProgress", seconds: float) -> bool:
-        now_s = time.monotonic()
-        news = so_far.num_failed > self._failed or so_far.ended
-        if not news and now_s - self._last_s < seconds:
-            return False
-        self._last_s, self._failed = now_s, so_far.num_failed
-        return True
+def _news(so_far: "RunsProgress") -> tuple[int, bool]:
+    return so_far.num_failed, so_far.ended
 
 
 def line_of(so_far: "RunsProgress") -> str:

@@ -1,72 +1,27 @@
 """How far a study is, on stderr: one live table on a terminal, elsewhere a line now and then."""
 
-import math
-import sys
-import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-import click
-
-from cli.render import SECONDS_BETWEEN_LINES, duration
+from cli.live_table import LiveTable
+from cli.render import duration
 
 if TYPE_CHECKING:
-    from rich.live import Live
     from rich.table import Table
 
     from ss_core.experiments.studies.runs import StudyProgress
 
-REDRAWS_PER_S = 4
 MOST_SHOWN = 12  # runs in the table
 
 
-class StudyTable:
-    """Shows progress: one live table on a terminal, else a line at most every ten seconds.
-
-    The first and the last state and every failure get a line at once.
-    """
+class StudyTable(LiveTable["StudyProgress"]):
+    """Shows how far a study is; failures and its end are news."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._live: Live | None = None
-        self._last_s = -math.inf
-        self._ended = -1
+        super().__init__(table_of, line_of, _news, quiet=quiet)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def __call__(self, so_far: "StudyProgress") -> None:
-        """Show how far it is, if it is time to."""
-        if self._quiet:
-            return
-        ended = len(so_far.failed) + (len(so_far.done) == len(so_far.names))
-        now_s = time.monotonic()
-        pause_s = 1 / REDRAWS_PER_S if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
-        if ended == self._ended and now_s - self._last_s < pause_s:
-            return
-        self._last_s, self._ended = now_s, ended
-        if sys.stderr.isatty():
-            self._draw(so_far)
-        else:
-            click.echo(line_of(so_far), err=True)
-
-    def _draw(self, so_far: "StudyProgress") -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        if self._live is None:
-            self._live = Live(table_of(so_far), console=Console(stderr=True), auto_refresh=False)
-            self._live.start()
-        self._live.update(table_of(so_far), refresh=True)
+def _news(so_far: "StudyProgress") -> int:
+    return len(so_far.failed) + (len(so_far.done) == len(so_far.names))
 
 
 def line_of(so_far: "StudyProgress") -> str:

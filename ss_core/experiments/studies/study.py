@@ -91,10 +91,10 @@ def statement_in(study: Study, results: StudyResults, root: str) -> str:
 def summary_of(study: Study, results: StudyResults, failures: Sequence[Failure]) -> dict[str, Any]:
     """What a program reads: a function of the study's file and seeds alone."""
     failed = {one.task: one.reason for one in failures}
-    told = {"verdict": "", "tables": {}}
+    answered = {"verdict": "", "tables": {}}
     if results.rows:
         answer = answer_of(results, study.scenario)
-        told = {
+        answered = {
             "verdict": verdict_of(results, study.scenario, answer),
             "tables": table_of(study.scenario, answer),
         }
@@ -110,7 +110,7 @@ def summary_of(study: Study, results: StudyResults, failures: Sequence[Failure])
         ],
         "axes": study.spec.columns,
         "data": f"{RESULTS}/**/*.parquet",
-        **told,
+        **answered,
     }
 
 

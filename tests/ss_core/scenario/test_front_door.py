@@ -29,13 +29,13 @@ ROOT = Path(__file__).parents[3]
 SHORT = {"learner.num_updates": 2}
 
 
-def told(data: RunData) -> RunSummary:
+def page_summary(data: RunData) -> RunSummary:
     return plain_summary(SCENARIO, data)
 
 
 def giving(out: Path, **options: Any) -> Run:
     """A run of the toy world."""
-    return run_world(SCENARIO.target, f"{__name__}:told", out=out, **SETTINGS | options)
+    return run_world(SCENARIO.target, f"{__name__}:page_summary", out=out, **SETTINGS | options)
 
 
 @pytest.fixture(autouse=True)
