@@ -13,6 +13,7 @@ from tests.support.small_nets import TWO_ROUTE, write_net
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted(path.name for path in (ROOT / "benchmarks").glob("*.py"))
 SMALLEST = {  # RUN is a run of households, TOWN a folder with a town, OUT an empty one
+    "credit_noise.py": "data/nets/two_route.net.xml --movers 3 --days 2 --neighbours 2",
     "device.py": "--device cpu --seeds 1 --updates 1",
     "envs.py": "--agents 2 --repeats 1 --seconds 0.01",
     "instruments.py": "--seeds 1 --households 4 --days 1 --updates 1 --workers 1",
